@@ -1,0 +1,132 @@
+"""The only file that speaks HTTP: sends one request, reads one answer, within bounds.
+
+aiohttp by itself sends a GET again, once, when a kept-alive connection drops. To the service that is one more
+request, which the rate limit counts and we would not. So a second sending of the same request is stopped
+here and comes back as an ordinary connection error, to be retried with a place and a token of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from exporter.api.protocol import Answer, Request, one_line
+
+
+class Unanswered(Exception):
+    """No complete answer came: connection refused or dropped, time limit, answer cut off.
+
+    `reached`: whether the request may have reached the service.
+    """
+
+    def __init__(self, detail: str, *, reached: bool) -> None:
+        super().__init__(detail)
+        self.reached = reached
+
+
+class HttpTransport:
+    """Connections to one service.
+
+    `timeout`: seconds for one request from the first byte sent to the last byte read. `max_body`: bytes after
+    decompression. `connections`: as many as there are workers, so that a request never waits for one while it
+    holds a place. `proxy`: URL or None. `ca_file`: PEM file that replaces the system's certificates, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        max_body: int,
+        connections: int,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout, ceil_threshold=1e9)
+        self._max_body = max_body
+        self._connections = connections
+        self._proxy = proxy
+        self._ca_file = ca_file
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=context, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            skip_auto_headers=("Content-Type",),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request) -> Answer:
+        """The answer to `request`, whatever its status. Redirects are answers. Raises `Unanswered`."""
+        if self._session is None:
+            raise RuntimeError("send() outside of `async with`")
+        once = _SentOnce()
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+                middlewares=(once,),
+            ) as response:
+                body, oversized = await self._read(response)
+                return Answer(
+                    status=response.status,
+                    body=body,
+                    retry_after=response.headers.get("Retry-After"),
+                    location=response.headers.get("Location"),
+                    charset=response.charset,
+                    oversized=oversized,
+                )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unanswered(f"no connection: {_told(error)}", reached=False) from None
+        except TimeoutError:
+            seconds = self._timeout.total or 0.0
+            raise Unanswered(f"no complete answer within {seconds:g} s (--timeout)", reached=True) from None
+        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            raise Unanswered(f"connection broke: {_told(error)}", reached=once.sent) from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._max_body:
+                response.close()
+                return b"".join([*chunks, chunk])[:4096], True
+            chunks.append(chunk)
+        return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
+
+
+class _SentOnce:
+    """A client middleware, which aiohttp runs at every real sending: lets the first pass."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self.sent:
+            raise aiohttp.ServerDisconnectedError("the kept-alive connection was dropped")
+        self.sent = True
+        return await handler(request)
+
+
+def _told(error: BaseException) -> str:
+    return one_line(str(error) or type(error).__name__, 200)

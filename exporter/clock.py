@@ -1,0 +1,44 @@
+"""Time as something handed in, so that tests run hours of quota in milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the rooms ask of time."""
+
+    def now(self) -> float:
+        """Wall time: seconds since 1970-01-01 UTC. It can jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start that never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> float:
+        """Wall time: seconds since 1970-01-01 UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start that never goes back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        await asyncio.sleep(seconds)
+
+
+def to_milliseconds(seconds: float) -> int:
+    """Wall time in seconds as the whole milliseconds that journal and tables hold."""
+    return int(seconds * 1000)

@@ -1,0 +1,84 @@
+"""What can end a run. A bad campaign is a value (see `model.Failure`); only a bad run raises.
+
+ExportError
+├── InputError              usage, settings or input are wrong: nothing was done        exit 2
+│   ├── SettingsError
+│   ├── IdsError
+│   └── DestinationError    never writable, or not what it should be
+├── CredentialsRefused      401 or 403                                                  exit 3
+├── StoppedEarly            nothing published, the same command resumes                 exit 4
+│   ├── ServiceDown         the outage outlasted --patience
+│   ├── TimeIsUp            --max-duration
+│   └── StorageFailed       disk full, volume gone, store unreachable
+├── DestinationBusy         another run is at work there                                exit 5
+├── NotPublished            too many failures or missing campaigns                      exit 1
+└── NotReconciled           our own counts disagree: a bug, told as one                 exit 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ExportError(Exception):
+    """Base of all: its text is one that can be shown to a user as it is, and holds no secret."""
+
+
+class InputError(ExportError):
+    """Usage, settings or input are wrong; nothing was written and no request was sent.
+
+    `faults` holds every fault found, one line each, not just the first.
+    """
+
+    def __init__(self, faults: str | Sequence[str]) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class SettingsError(InputError):
+    """The account, the credentials or the configuration file."""
+
+
+class IdsError(InputError):
+    """The file of campaign IDs."""
+
+
+class DestinationError(InputError):
+    """DEST cannot be written or read, or what is asked for is not in it."""
+
+
+class CredentialsRefused(ExportError):
+    """The service answered 401 or 403: asking again with the same credentials is of no use."""
+
+
+class StoppedEarly(ExportError):
+    """The run ended before it was complete. Nothing was published, nothing fetched is lost."""
+
+
+class ServiceDown(StoppedEarly):
+    """The service as a whole failed for longer than the patience."""
+
+
+class TimeIsUp(StoppedEarly):
+    """`--max-duration` has passed."""
+
+
+class StorageFailed(StoppedEarly):
+    """The disk or the object store refused a write, or gave back something damaged."""
+
+
+class DestinationBusy(ExportError):
+    """Another run holds the lock of this destination."""
+
+    def __init__(self, message: str, *, pid: int | None = None, host: str | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.host = host
+
+
+class NotPublished(ExportError):
+    """Everything was asked, but the result is too incomplete to be published."""
+
+
+class NotReconciled(ExportError):
+    """The counts do not add up. This is a bug of ours, and a wrong table is worse than none."""

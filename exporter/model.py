@@ -1,0 +1,99 @@
+"""The words everyone speaks: what one room hands to the next. Times are whole milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+ApiVersion = Literal["v1", "v2"]
+CampaignType = Literal["sms", "voice"]
+FailureOutcome = Literal["not_found", "invalid", "failed"]
+SnapshotMode = Literal["full", "incremental", "rebuild"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose campaigns these are. What was fetched for one identity is never used for another."""
+
+    host: str
+    stream_id: str
+    account_id: str
+    version: ApiVersion
+
+
+class Response(NamedTuple):
+    """One good answer, as it came: a row of `responses.parquet`, and all that flattening needs."""
+
+    campaign_id: str
+    fetched_at: int
+    http_status: int
+    body: str
+    list_item: str | None = None
+    list_type: str | None = None
+    carried_from: str | None = None
+
+
+class Failure(NamedTuple):
+    """One ID that gave no campaign: a row of the failures table."""
+
+    campaign_id: str
+    outcome: FailureOutcome
+    http_status: int | None
+    attempts: int
+    error: str
+    body_start: str | None
+    first_at: int
+    last_at: int
+
+
+class ListedCampaign(NamedTuple):
+    """One campaign as a list pass saw it."""
+
+    campaign_id: str
+    list_type: CampaignType
+    item: str
+    """the item's JSON text"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of one written file."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where every ID ended. `given == ok + not_found + invalid + failed + repeats`, or nothing is published."""
+
+    given: int = 0
+    unique: int = 0
+    repeats: int = 0
+    ok: int = 0
+    carried_over: int = 0
+    not_found: int = 0
+    invalid: int = 0
+    failed: int = 0
+    gone: int = 0
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether every ID that was given is in exactly one of the other counts."""
+        ended = self.ok + self.not_found + self.invalid + self.failed
+        return self.given == ended + self.repeats and self.unique == ended
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """What a run sent, as its manifest tells it. Times in seconds."""
+
+    total: int = 0
+    list: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    most_in_a_window: int = 0
+    waiting_for_rate: float = 0.0
+    paused: float = 0.0
