@@ -63,6 +63,14 @@ class TimeIsUp(StoppedEarly):
     """`--max-duration` has passed."""
 
 
+class Interrupted(StoppedEarly):
+    """A signal asked the run to stop."""
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
 class StorageFailed(StoppedEarly):
     """The disk or the object store refused a write, or gave back something damaged."""
 

@@ -1,4 +1,4 @@
-"""The words everyone speaks: what one room hands to the next. Times are whole milliseconds since 1970, UTC."""
+"""The words everyone speaks: what one room hands to the next. Times are milliseconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Where every ID ended. `given == ok + not_found + invalid + failed + repeats`, or nothing is published."""
+    """Where every ID ended. `given == ok + not_found + invalid + failed + repeats`, or no publishing."""
 
     given: int = 0
     unique: int = 0

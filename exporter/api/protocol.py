@@ -29,7 +29,7 @@ _DENIED_CODES = frozenset({401, 403, 4002, "401", "403", "4002"})
 _ERROR_WORDS = frozenset({"error", "failure", "failed"})
 _RATE_TEXT = re.compile(r"\brate[ -]?limit|too many requests", re.IGNORECASE)
 _MISSING_TEXT = re.compile(
-    r"not found|(?:does|do|did) ?n[o']t exist|not exist|no such|no campaign|(?:un|not )able to find|could ?n[o']t find",
+    r"not found|not exist|doesn't exist|no such|no campaign|unable to find|not able to find|could ?n[o']t find",
     re.IGNORECASE,
 )
 _OTHER_OBJECT = re.compile(

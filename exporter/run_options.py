@@ -1,0 +1,65 @@
+"""How to fetch and what to publish: one frozen value, read and checked once at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.units import Allowance, Limit, parse_allowance
+
+MINUTE = Limit(60, 60.0)
+"""What the service allows an account for campaign calls (page rate-limit-ccai)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """How requests are sent. Durations in seconds, sizes in bytes, shares from 0 to 1.
+
+    `rates` empty: no limit. `ledger`: file of the places taken, None: kept in memory only.
+    """
+
+    workers: int = 16
+    rates: tuple[Limit, ...] = (MINUTE,)
+    rate_share: float = 1.0
+    pace: Literal["asap", "even"] = "asap"
+    ledger: str | None = None
+    attempts: int = 5
+    timeout: float = 30.0
+    patience: float = 900.0
+    max_body: int = 16 * 2**20
+    max_duration: float | None = None
+    grace: float = 10.0
+    page_size: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOptions:
+    """What is wanted and when it may be published."""
+
+    campaign_type: Literal["sms", "voice", "all"] = "sms"
+    list_pass: Literal["auto", "always", "never"] = "auto"
+    incremental: bool = False
+    full_every: float | None = None
+    fresh: bool = False
+    resume_within: float = 24 * 3600.0
+    format: Literal["parquet", "csv", "both"] = "parquet"
+    excel_safe: bool = False
+    max_failures: Allowance = parse_allowance("5%")
+    max_missing: Allowance = parse_allowance("50%")
+    fail_on_missing: bool = False
+    keep: int | None = None
+    keep_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run works: `dest` a folder or URL, `work_dir` None for the usual one, `state_dir` the user's.
+
+    `environ` is handed on to object stores, which take their region and endpoint from it.
+    """
+
+    dest: str
+    state_dir: str
+    work_dir: str | None = None
+    environ: Mapping[str, str] | None = None

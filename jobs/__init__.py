@@ -1,0 +1,1 @@
+"""The batch jobs, a file each: options in, one call into `exporter`, an exit code out."""

@@ -1,0 +1,153 @@
+"""The printers of events: lines for people, JSON lines for machines. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from exporter import events
+from exporter.errors import ExportError
+from exporter.units import format_duration
+
+PROGRESS_EVERY = 30.0
+"""Seconds between progress lines where there is no terminal."""
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(text: str) -> str:
+    """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
+    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class Console:
+    """Tells people, or their log collector, what happens."""
+
+    def __init__(self, *, stream: TextIO, verbosity: int, as_json: bool) -> None:
+        self._stream = stream
+        self._verbosity = verbosity
+        self._as_json = as_json
+        self.is_terminal = stream.isatty() and not as_json
+
+    @classmethod
+    def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
+        """The console that the common options of a command ask for."""
+        return cls(stream=sys.stderr, verbosity=-1 if quiet else int(verbose), as_json=log_format == "json")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only errors are told."""
+        return self._verbosity < 0
+
+    def emit(self, event: events.Event) -> None:
+        """Tell one event, if it is told at this verbosity."""
+        level = _LEVELS.get(type(event), 0)
+        if level > self._verbosity:
+            return
+        if self._as_json:
+            self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
+        else:
+            describe = _SENTENCES.get(type(event))
+            self.say(describe(event) if describe else _name(event))
+
+    def say(self, text: str, **fields: Any) -> None:
+        """A line of information. `fields` stand beside the text in JSON logs."""
+        if self._verbosity < 0:
+            return
+        if self._as_json:
+            self._write_json("info", fields.pop("event", "message"), {"message": text, **fields})
+        else:
+            self._write(text)
+
+    def fail(self, error: ExportError, code: int) -> None:
+        """Why the command ends with `code`."""
+        if self._as_json:
+            self._write_json(
+                "error", "failed", {"message": str(error), "error": type(error).__name__, "exit_code": code}
+            )
+            return
+        lines = str(error).splitlines() or [type(error).__name__]
+        self._write("campaign-export: " + lines[0])
+        for line in lines[1:]:
+            self._write("                 " + line)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+    def _write(self, text: str) -> None:
+        stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
+        self._put("".join(f"{stamp}{safe(line)}\n" for line in text.splitlines() or [""]))
+
+    def _write_json(self, level: str, name: str, fields: dict[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._put(json.dumps({"time": now, "level": level, "event": name, **fields}, default=str) + "\n")
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (BrokenPipeError, ValueError):
+            # Nobody listens to stderr any more; the work itself goes on.
+            self._verbosity = -2
+
+
+def _name(event: events.Event) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def _fields(event: events.Event) -> dict[str, Any]:
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+
+
+_LEVELS: dict[type[events.Event], int] = {
+    events.Settled: 2,
+    events.RetryPlanned: 1,
+    events.ListPageRead: 1,
+    events.Probing: 1,
+}
+"""Verbosity from which an event is told; 0, where none is named."""
+
+
+def clock_time(moment: float) -> str:
+    """Local wall time `02:14:07`."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def _started(event: events.RunStarted) -> str:
+    there = f", {event.already_fetched:,} already there" if event.already_fetched else ""
+    return f"{event.wanted:,} campaigns wanted{there}, {event.to_fetch:,} to fetch ({event.mode})"
+
+
+def _paused(event: events.Paused) -> str:
+    why = "rate limit" if event.why == "rate_limit" else "the service is failing"
+    return (
+        f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until)}"
+        + (f" ({event.detail})" if event.detail else "")
+    )
+
+
+_SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
+    events.RunStarted: _started,
+    events.Paused: _paused,
+    events.Probing: lambda _: "one request goes first",
+    events.Resumed: lambda e: f"going on after {format_duration(e.paused)}",
+    events.PaceLowered: lambda e: (
+        f"the service allows less than --rate: from {e.from_places} to {e.to_places} requests in "
+        f"{format_duration(e.seconds)} from here on"
+    ),
+    events.Warned: lambda e: f"warning: {e.message}",
+    events.Settled: lambda e: f"{e.campaign_id}: {e.outcome}" + (f" ({e.error})" if e.error else ""),
+    events.RetryPlanned: lambda e: (
+        f"{e.campaign_id}: attempt {e.attempt} failed ({e.error}); again in {format_duration(e.delay)}"
+    ),
+    events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
+    events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
+    events.Writing: lambda e: f"writing {e.rows:,} campaigns",
+    events.Published: lambda e: f"published {e.where}",
+}

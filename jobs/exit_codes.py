@@ -1,0 +1,44 @@
+"""The one table from what happened to the exit code, and what each code means."""
+
+from __future__ import annotations
+
+from exporter.errors import (
+    CredentialsRefused,
+    DestinationBusy,
+    ExportError,
+    InputError,
+    Interrupted,
+    NotPublished,
+    NotReconciled,
+    StoppedEarly,
+)
+
+BUG = 70
+"""EX_SOFTWARE of sysexits.h: a fault of this program, told as one."""
+
+MEANINGS: dict[int, str] = {
+    0: "published; every ID has its campaign or is known not to exist",
+    1: "published, but some IDs failed or were invalid; or too many of them, then not published",
+    2: "wrong usage, settings or input; nothing done",
+    3: "credentials refused",
+    4: "stopped early, nothing published; the same command resumes",
+    5: "another run is at work on this destination",
+    130: "stopped by SIGINT (Ctrl-C); otherwise as 4",
+    143: "stopped by SIGTERM; otherwise as 4",
+}
+
+_CODES: tuple[tuple[type[ExportError], int], ...] = (
+    (InputError, 2),
+    (CredentialsRefused, 3),
+    (StoppedEarly, 4),
+    (DestinationBusy, 5),
+    (NotPublished, 1),
+    (NotReconciled, 1),
+)
+
+
+def exit_code(error: ExportError) -> int:
+    """The exit code that tells `error` to cron, a container or a script."""
+    if isinstance(error, Interrupted):
+        return 128 + error.signal_number
+    return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)

@@ -1,0 +1,406 @@
+"""What the commands share: how a command is declared, its common options, and options of several commands.
+
+A command is a function decorated with `@job(...)`; it gets a `jobs.console.Console` first, then its options,
+and returns its exit code. All options that are given wrongly are told at once, not just the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
+
+from exporter.errors import ExportError, InputError
+from exporter.run_options import MINUTE, FetchOptions, Place, SnapshotOptions
+from exporter.settings import SETTINGS, Settings, check_config, read_config, read_settings
+from exporter.units import parse_allowance, parse_duration, parse_percent, parse_rate, parse_size
+from jobs.exit_codes import MEANINGS, exit_code
+
+if TYPE_CHECKING:
+    from exporter.units import Limit
+    from jobs.console import Console
+
+_FAULTS = "jobs.options.faults"
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Parsed(click.ParamType):
+    """A value read by a function of `exporter.units`, whose error text says how to write it."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The parsed value; what is parsed already stays. Numbers come from configuration files."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        try:
+            return self._parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _rate(text: str) -> Limit | None:
+    return None if text.strip().lower() == "off" else parse_rate(text)
+
+
+DURATION = Parsed("DURATION", parse_duration)
+SIZE = Parsed("SIZE", parse_size)
+PERCENT = Parsed("PERCENT", parse_percent)
+ALLOWANCE = Parsed("N|N%", parse_allowance)
+RATE = Parsed("N/WINDOW|off", _rate)
+
+
+class Option(click.Option):
+    """An option whose fault is remembered, so that all faults of a command line are told at once."""
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """As click does, but a wrong value is noted instead of ending the parsing."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.UsageError as error:
+            if ctx.resilient_parsing:
+                raise
+            ctx.meta.setdefault(_FAULTS, []).append(error.format_message())
+            if self.name is not None and self.expose_value:
+                ctx.params[self.name] = None
+            return None, args
+
+
+def option(*names: str, **attributes: Any) -> Decorator:
+    """`click.option` with the fault-collecting class."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+class JobCommand(click.Command):
+    """A command whose help ends with an example and its exit codes, and whose errors become exit codes."""
+
+    codes: ClassVar[Mapping[int, str]] = {}
+
+    def __init__(
+        self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+        self.exit_code_meanings = dict(codes or {})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, then tell every fault of the options together with every fault of the settings."""
+        rest = super().parse_args(ctx, args)
+        faults: list[str] = list(ctx.meta.get(_FAULTS, []))
+        if not faults:
+            return rest
+        if "settings" in ctx.meta:
+            try:
+                ctx.meta["settings"](ctx.params)
+            except InputError as error:
+                faults.extend(error.faults)
+        raise click.UsageError("\n       ".join(faults), ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example and the exit codes."""
+        if self.example:
+            with formatter.section("Example"):
+                for line in self.example.strip().splitlines():
+                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+        if self.exit_code_meanings:
+            with formatter.section("Exit codes"):
+                formatter.write_dl([(str(code), text) for code, text in self.exit_code_meanings.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command with a console of its own; an `ExportError` is told and becomes its exit code."""
+        from jobs.console import Console
+
+        console = Console.of(
+            verbose=ctx.params.pop("verbose", 0),
+            quiet=ctx.params.pop("quiet", False),
+            log_format=ctx.params.pop("log_format", "text"),
+        )
+        ctx.params.pop("config", None)
+        ctx.obj = console
+        try:
+            return super().invoke(ctx)
+        except ExportError as error:
+            code = exit_code(error)
+            console.fail(error, code)
+            return code
+        finally:
+            console.close()
+
+
+def job(
+    name: str, *, example: str, codes: Mapping[int, str] | Sequence[int] = (0, 2)
+) -> Callable[[Callable[..., int]], JobCommand]:
+    """Declare a command: its name, an example for `--help`, and its exit codes.
+
+    `codes`: numbers that mean what `jobs.exit_codes` says of them, or a mapping with meanings of its own.
+    """
+    meanings = codes if isinstance(codes, Mapping) else {code: MEANINGS[code] for code in codes}
+
+    def decorate(function: Callable[..., int]) -> JobCommand:
+        decorated: Any = click.pass_obj(function)
+        for decorator in reversed(COMMON):
+            decorated = decorator(decorated)
+        # Options given by `function`'s own decorators stand before the common ones.
+        own = list(getattr(function, "__click_params__", []))
+        common = [p for p in decorated.__click_params__ if p not in own]
+        decorated.__click_params__ = common + own
+        return click.command(name, cls=JobCommand, example=example, codes=meanings)(decorated)
+
+    return decorate
+
+
+def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    try:
+        config = read_config(value)
+        check_config(config, known_option_names())
+    except InputError as error:
+        raise click.UsageError("\n       ".join(error.faults), ctx) from None
+    several = {p.name for p in ctx.command.params if isinstance(p, click.Option) and p.multiple}
+    ctx.default_map = {
+        name: [entry] if name in several and not isinstance(entry, list) else entry
+        for name, entry in config.items()
+    }
+
+
+def known_option_names() -> set[str]:
+    """Every name that a configuration file may hold: the options of all commands, secrets excepted."""
+    from jobs.cli import COMMANDS, cli
+
+    names: set[str] = set()
+    context = click.Context(cli)
+    for command in COMMANDS:
+        loaded = cli.get_command(context, command)
+        if loaded is not None:
+            names.update(p.name for p in loaded.params if isinstance(p, click.Option) and p.name)
+    return names - {"config", "help"}
+
+
+COMMON: tuple[Decorator, ...] = (
+    click.option(
+        "--config",
+        is_eager=True,
+        expose_value=True,
+        envvar="CAMPAIGN_EXPORT_CONFIG",
+        metavar="FILE.toml",
+        callback=_load_config,
+        help="Options and non-secret settings, under their names with _ for -.  [CAMPAIGN_EXPORT_CONFIG]",
+    ),
+    click.option("-v", "--verbose", count=True, help="Tell more."),
+    click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How events are told on stderr.",
+    ),
+)
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--host`, `--stream-id` …: one option for each setting that is no secret."""
+    for setting in reversed(SETTINGS):
+        if not setting.secret:
+            function = option(
+                setting.option,
+                setting.name,
+                envvar=setting.variable,
+                help=f"{setting.meaning}  [{setting.variable}]",
+            )(function)
+    return function
+
+
+def take_settings(options: dict[str, Any]) -> Settings:
+    """Take the settings out of a command's options. Raises `SettingsError` with every fault there is."""
+    given = {s.name: options.pop(s.name, None) for s in SETTINGS if not s.secret}
+    return read_settings(os.environ, given)
+
+
+_DEFAULT = FetchOptions()
+
+_RATE_OPTIONS: tuple[Decorator, ...] = (
+    option(
+        "--rate",
+        "rates",
+        type=RATE,
+        multiple=True,
+        help="Requests in a window, repeatable: 60/1m, 1800/1h; or off.  [default: 60/1m]",
+    ),
+    option(
+        "--rate-share",
+        type=PERCENT,
+        default="100%",
+        show_default=True,
+        help="How much of the limit is ours; leaves room for other programs of the account.",
+    ),
+    option(
+        "--pace",
+        type=click.Choice(["asap", "even"]),
+        default=_DEFAULT.pace,
+        show_default=True,
+        help="Send as soon as allowed, or spread evenly.",
+    ),
+    option("--ledger", metavar="FILE", help="Where the places taken are kept.  [default: user's state folder]"),
+    option("--no-ledger", is_flag=True, help="Keep them in memory only: other processes are not seen."),
+    option(
+        "--workers",
+        type=click.IntRange(1, 1000),
+        default=_DEFAULT.workers,
+        show_default=True,
+        help="Requests under way at once.",
+    ),
+    option(
+        "--attempts",
+        type=click.IntRange(1, 100),
+        default=_DEFAULT.attempts,
+        show_default=True,
+        help="Tries for one ID, when it fails.",
+    ),
+    option("--timeout", type=DURATION, default="30s", show_default=True, help="Bound of one try."),
+    option(
+        "--patience",
+        type=DURATION,
+        default="15m",
+        show_default=True,
+        help="How long an outage of the whole service is waited out.",
+    ),
+    option(
+        "--max-body", type=SIZE, default="16MiB", show_default=True, help="Largest answer, after decompression."
+    ),
+    option("--max-duration", type=DURATION, help="No new request after that; exit 4, resumable."),
+    option(
+        "--grace",
+        type=DURATION,
+        default="10s",
+        show_default=True,
+        help="What requests under way get when the run is asked to stop.",
+    ),
+    option(
+        "--page-size",
+        type=click.IntRange(1, 1000),
+        default=_DEFAULT.page_size,
+        show_default=True,
+        help="Campaigns in a page of the list call.",
+    ),
+)
+
+
+def fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--rate`, `--workers`, `--timeout` …: how requests are sent."""
+    for decorator in reversed(_RATE_OPTIONS):
+        function = decorator(function)
+    return function
+
+
+def take_fetch_options(options: dict[str, Any], settings: Settings) -> FetchOptions:
+    """Take out what `fetch_options` put in. The ledger's file follows from host and account."""
+    rates = options.pop("rates")
+    names = ("workers", "rate_share", "pace", "attempts", "timeout", "patience", "max_body")
+    rest = {name: options.pop(name) for name in (*names, "max_duration", "grace", "page_size")}
+    ledger, no_ledger = options.pop("ledger"), options.pop("no_ledger")
+    if ledger and no_ledger:
+        raise InputError("--ledger and --no-ledger exclude each other: give one of them.")
+    limits = tuple(rate for rate in rates if rate is not None) if rates else (MINUTE,)
+    if rates and None in rates and limits:
+        raise InputError("--rate off and another --rate exclude each other.")
+    if not no_ledger and not ledger and limits:
+        from exporter.pacing.ledger import default_ledger_path
+
+        ledger = str(default_ledger_path(state_dir(), settings.host, settings.account_id))
+    return FetchOptions(rates=limits, ledger=None if no_ledger or not limits else ledger, **rest)
+
+
+def state_dir() -> str:
+    """The user's state folder of this program (on Linux below `$XDG_STATE_HOME` or `~/.local/state`)."""
+    import platformdirs
+
+    return platformdirs.user_state_dir("campaign-export", appauthor=False)
+
+
+IDS_COLUMN = option("--id-column", metavar="NAME", help="The column of IDS that holds the campaign IDs.")
+TYPE = option(
+    "--type",
+    "campaign_type",
+    type=click.Choice(["sms", "voice", "all"]),
+    default="sms",
+    show_default=True,
+    help="Which campaigns the list call is asked for.",
+)
+
+_SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
+    option("--out", "dest", required=True, metavar="DEST", help="A folder, or an s3://, gs:// or abfs:// URL."),
+    option("--work-dir", metavar="DIR", help="Journal and lock.  [default: DEST/.work, or the user's state folder]"),
+    IDS_COLUMN,
+    TYPE,
+    option(
+        "--list",
+        "list_pass",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Whether to read the list call too; auto: without IDS, or with --incremental.",
+    ),
+    option("--incremental", is_flag=True, help="Fetch only what changed since the latest snapshot."),
+    option("--full-every", type=DURATION, help="With --incremental: a full run when the last is older."),
+    option("--fresh", is_flag=True, help="Start over; use nothing that an earlier run fetched."),
+    option(
+        "--resume-within",
+        type=DURATION,
+        default="24h",
+        show_default=True,
+        help="Answers older than that are fetched again.",
+    ),
+    option(
+        "--format",
+        type=click.Choice(["parquet", "csv", "both"]),
+        default="parquet",
+        show_default=True,
+        help="Files of the tables; responses.parquet is always there.",
+    ),
+    option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas."),
+    option(
+        "--max-failures",
+        type=ALLOWANCE,
+        default="5%",
+        show_default=True,
+        help="More failed or invalid IDs than that: nothing is published.",
+    ),
+    option(
+        "--max-missing",
+        type=ALLOWANCE,
+        default="50%",
+        show_default=True,
+        help="More IDs not found than that: nothing is published.",
+    ),
+    option("--fail-on-missing", is_flag=True, help="An ID that does not exist is a failure."),
+    option("--keep", type=click.IntRange(1), help="After publishing, keep so many snapshots."),
+    option("--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."),
+)
+
+
+def snapshot_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is wanted, where it goes, and when it may be published."""
+    for decorator in reversed(_SNAPSHOT_OPTIONS):
+        function = decorator(function)
+    return function
+
+
+def take_snapshot_options(options: dict[str, Any]) -> tuple[Place, SnapshotOptions]:
+    """Take out what `snapshot_options` put in, the ID column excepted."""
+    place = Place(
+        dest=options.pop("dest"),
+        work_dir=options.pop("work_dir"),
+        state_dir=state_dir(),
+        environ=dict(os.environ),
+    )
+    names = SnapshotOptions.__dataclass_fields__
+    return place, SnapshotOptions(**{name: options.pop(name) for name in names})
