@@ -51,7 +51,9 @@ class Console:
         if level > self._verbosity:
             return
         if self._as_json:
-            self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
+            self._write_json(
+                "warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event)
+            )
         else:
             describe = _SENTENCES.get(type(event))
             self.say(describe(event) if describe else _name(event))
@@ -126,9 +128,8 @@ def _started(event: events.RunStarted) -> str:
 
 def _paused(event: events.Paused) -> str:
     why = "rate limit" if event.why == "rate_limit" else "the service is failing"
-    return (
-        f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until)}"
-        + (f" ({event.detail})" if event.detail else "")
+    return f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until)}" + (
+        f" ({event.detail})" if event.detail else ""
     )
 
 

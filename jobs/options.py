@@ -249,7 +249,9 @@ _RATE_OPTIONS: tuple[Decorator, ...] = (
         show_default=True,
         help="Send as soon as allowed, or spread evenly.",
     ),
-    option("--ledger", metavar="FILE", help="Where the places taken are kept.  [default: user's state folder]"),
+    option(
+        "--ledger", metavar="FILE", help="Where the places taken are kept.  [default: user's state folder]"
+    ),
     option("--no-ledger", is_flag=True, help="Keep them in memory only: other processes are not seen."),
     option(
         "--workers",
@@ -274,7 +276,11 @@ _RATE_OPTIONS: tuple[Decorator, ...] = (
         help="How long an outage of the whole service is waited out.",
     ),
     option(
-        "--max-body", type=SIZE, default="16MiB", show_default=True, help="Largest answer, after decompression."
+        "--max-body",
+        type=SIZE,
+        default="16MiB",
+        show_default=True,
+        help="Largest answer, after decompression.",
     ),
     option("--max-duration", type=DURATION, help="No new request after that; exit 4, resumable."),
     option(
@@ -337,8 +343,14 @@ TYPE = option(
 )
 
 _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
-    option("--out", "dest", required=True, metavar="DEST", help="A folder, or an s3://, gs:// or abfs:// URL."),
-    option("--work-dir", metavar="DIR", help="Journal and lock.  [default: DEST/.work, or the user's state folder]"),
+    option(
+        "--out", "dest", required=True, metavar="DEST", help="A folder, or an s3://, gs:// or abfs:// URL."
+    ),
+    option(
+        "--work-dir",
+        metavar="DIR",
+        help="Journal and lock.  [default: DEST/.work, or the user's state folder]",
+    ),
     IDS_COLUMN,
     TYPE,
     option(
@@ -383,7 +395,9 @@ _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--fail-on-missing", is_flag=True, help="An ID that does not exist is a failure."),
     option("--keep", type=click.IntRange(1), help="After publishing, keep so many snapshots."),
-    option("--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."),
+    option(
+        "--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."
+    ),
 )
 
 

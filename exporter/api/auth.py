@@ -1,0 +1,54 @@
+"""Tokens for the `auth` header.
+
+Pages: ai-for-service/apis/automation/api-introduction (claims `sub` and `appId`), ai-for-service/sdk/sdk-security
+(with "Enforce JTI" each `jti` is good once, and `exp` lies at most one hour ahead).
+"""
+
+from __future__ import annotations
+
+import secrets
+import warnings
+
+import jwt
+
+from exporter.clock import Clock
+from exporter.settings import Credentials, ReadyToken
+
+LIFETIME = 600
+"""Seconds a token is good for: well below the hour that the service allows at most."""
+
+SUBJECT = "campaign-export"
+"""The `sub` claim: a user name, which the service asks for and is not known to check."""
+
+
+class TokenSource:
+    """Gives a token for each request: the ready-made one, or a new one signed with a `jti` never used twice."""
+
+    def __init__(self, credentials: Credentials, *, clock: Clock) -> None:
+        self._clock = clock
+        self._ready = credentials.token.reveal() if isinstance(credentials, ReadyToken) else None
+        if not isinstance(credentials, ReadyToken):
+            self._algorithm = credentials.algorithm
+            self._client_id = credentials.client_id
+            self._key = jwt.get_algorithm_by_name(self._algorithm).prepare_key(credentials.key.reveal())
+            # One random prefix for the process and a counter: as unique as a UUID, and quicker.
+            self._run = secrets.token_hex(16)
+            self._count = 0
+
+    def token(self) -> str:
+        """The token for one request."""
+        if self._ready is not None:
+            return self._ready
+        now = int(self._clock.now())
+        self._count += 1
+        claims = {
+            "sub": SUBJECT,
+            "appId": self._client_id,
+            "iat": now,
+            "exp": now + LIFETIME,
+            "jti": f"{self._run}{self._count:x}",
+        }
+        with warnings.catch_warnings():
+            # The length of the secret is the vendor's choice, not the user's.
+            warnings.simplefilter("ignore")
+            return jwt.encode(claims, self._key, algorithm=self._algorithm)

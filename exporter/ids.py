@@ -1,0 +1,262 @@
+"""The campaign IDs that are wanted, from a CSV file of any common kind.
+
+Clean files are read in one go by Arrow. Whatever looks odd is read again, slowly and by the line, so that every
+fault can be told with its line number before anything is done.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from exporter.errors import IdsError
+
+ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
+"""Headers that are looked for, in this order and in any letter case."""
+
+LONGEST = 256
+"""Characters. Real IDs have about 40; more is a column mixed up or a quote not closed."""
+
+TOLD = 10
+"""Faulty lines that an error names."""
+
+_DELIMITERS = ",;\t|"
+_CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+"""The same in the dialect of Arrow's regular expressions."""
+_HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignIds:
+    """The wanted IDs: `ids` holds each once, in the order of the file.
+
+    `given` counts repeats too: `given == len(ids) + repeats`. `sha256` is that of the file's bytes.
+    """
+
+    ids: pa.Array = field(repr=False)
+    given: int
+    repeats: int
+    sha256: str
+    source: str
+
+
+def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | None = None) -> CampaignIds:
+    """The IDs of a CSV file.
+
+    `source`: a path, or an open binary stream. `column`: the header of the ID column; None: one of `ID_COLUMNS`,
+    else the only column. `name`: what messages and the manifest call the source.
+    Raises `IdsError` with every fault of the file.
+    """
+    told = name or (source if isinstance(source, str) else "standard input")
+    data = _read(source, told)
+    sha256 = hashlib.sha256(data).hexdigest()
+    body = data.removeprefix(_BYTE_ORDER_MARK)
+    _refuse_other_encodings(body, told)
+    layout = _Layout.of(body, column, told)
+    values = _fast(body, layout)
+    if values is None:
+        values = pa.array(_slow(body, layout, told), pa.large_string())
+    del data, body
+    if len(values) == 0:
+        raise IdsError(f"{told}: no IDs in it.")
+    unique = values.unique()
+    return CampaignIds(unique, len(values), len(values) - len(unique), sha256, told)
+
+
+def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
+    """IDs that do not come from a file: of the command line or the list call. Raises `IdsError`."""
+    given = [text for value in values if (text := value.strip())]
+    faults = [f"{source}: {problem}" for value in given if (problem := _problem(value))]
+    if faults or not given:
+        raise IdsError(faults or f"{source}: no IDs in it.")
+    unique = pa.array(dict.fromkeys(given), pa.large_string())
+    sha256 = hashlib.sha256("\n".join(given).encode()).hexdigest()
+    return CampaignIds(unique, len(given), len(given) - len(unique), sha256, source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the file is laid out: delimiter, where the rows begin, which column holds the IDs."""
+
+    delimiter: str
+    columns: int
+    index: int
+    skip_lines: int
+
+    @classmethod
+    def of(cls, body: bytes, column: str | None, told: str) -> _Layout:
+        blank_lines, first = _first_record(body)
+        delimiter = max(_DELIMITERS, key=lambda sign: len(_cells(first, sign)))
+        cells = [cell.strip() for cell in _cells(first, delimiter)]
+        lines = blank_lines + first.count("\n") + (1 if first else 0)
+        lowered = [cell.lower() for cell in cells]
+        if column is not None:
+            index = next((i for i, cell in enumerate(cells) if cell == column.strip()), None)
+            if index is None and column.strip().lower() in lowered:
+                index = lowered.index(column.strip().lower())
+            if index is None:
+                raise IdsError(f"{told}: there is no column {column!r}; there are: {_listed(cells)}.")
+            return cls(delimiter, len(cells), index, lines)
+        for wanted in ID_COLUMNS:
+            if wanted in lowered:
+                return cls(delimiter, len(cells), lowered.index(wanted), lines)
+        if len(cells) > 1:
+            raise IdsError(
+                f"{told}: none of its columns is called campaign_id, campaignId, id or _id; "
+                f"name the right one with --id-column. There are: {_listed(cells)}."
+            )
+        header = re.sub(r"[^a-z]", "", lowered[0]) in _HEADER_LIKE if cells else False
+        return cls(delimiter, 1, 0, lines if header else 0)
+
+
+def _read(source: str | BinaryIO, told: str) -> bytes:
+    try:
+        return Path(source).read_bytes() if isinstance(source, str) else source.read()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise IdsError(f"{told}: cannot be read: {why}.") from None
+
+
+def _refuse_other_encodings(body: bytes, told: str) -> None:
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise IdsError(f"{told}: is UTF-16; save it as UTF-8.")
+    if body.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
+        raise IdsError(f"{told}: is no CSV file but a workbook, an archive or another binary format.")
+    if not body.isascii():
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = body.count(b"\n", 0, error.start) + 1
+            raise IdsError(
+                f"{told}: is not UTF-8 text (byte {body[error.start]:#04x} in line {line}); save it as UTF-8."
+            ) from None
+
+
+def _first_record(body: bytes) -> tuple[int, str]:
+    """How many blank lines come first, and the first record's text (longer than a line when quoted)."""
+    blank = 0
+    with io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None) as lines:
+        record = ""
+        for line in lines:
+            if not record and not line.strip():
+                blank += 1
+                continue
+            record += line
+            if record.count('"') % 2 == 0 or len(record) > 100_000:
+                break
+    return blank, record.removesuffix("\n")
+
+
+def _cells(record: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return [record]
+
+
+def _listed(cells: list[str]) -> str:
+    shown = [_escaped(cell)[:60] for cell in cells[:30]]
+    return ", ".join(shown) + (f" and {len(cells) - 30} more" if len(cells) > 30 else "")
+
+
+def _fast(body: bytes, layout: _Layout) -> pa.ChunkedArray | None:
+    """The trimmed IDs with repeats, or None when there is anything that needs the slow reading."""
+    quoted = b'"' in body
+    if len(body.translate(None, _CONTROL_BYTES)) != len(body) or (quoted and layout.skip_lines > 1):
+        return None
+    names = [str(number) for number in range(layout.columns)]
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(body),
+            read_options=pacsv.ReadOptions(
+                column_names=names, skip_rows=layout.skip_lines, block_size=max(1 << 20, min(len(body), 1 << 24))
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
+            convert_options=pacsv.ConvertOptions(
+                include_columns=[names[layout.index]],
+                column_types={names[layout.index]: pa.large_string()},
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    values = table.column(0)
+    if len(values) == 0:
+        return None
+    if quoted or b" " in body or b"\t" in body or not body.isascii():
+        values = pc.utf8_trim_whitespace(values)
+    lengths = pc.binary_length(values)
+    if pc.min(lengths).as_py() == 0:
+        if layout.columns > 1:
+            return None
+        values = values.filter(pc.greater(lengths, 0))
+    if (pc.max(lengths).as_py() or 0) > LONGEST:
+        return None
+    may_hide_controls = quoted or not body.isascii() or b"\t" in body
+    if may_hide_controls and pc.any(pc.match_substring_regex(values, _CONTROL_RE2)).as_py():
+        return None
+    return values
+
+
+def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
+    """The same, line by line. Raises `IdsError` naming the lines that are wrong."""
+    lines: dict[str, list[int]] = {}
+    values: list[str] = []
+    reader = csv.reader(io.StringIO(body.decode("utf-8"), newline=""), delimiter=layout.delimiter)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            lines.setdefault(f"cannot be read as CSV ({error})", []).append(line)
+            continue
+        if row is None:
+            break
+        if line <= layout.skip_lines or not any(cell.strip() for cell in row):
+            continue
+        value = row[layout.index].strip() if layout.index < len(row) else ""
+        if any(cell.strip() for cell in row[layout.columns :]):
+            problem: str | None = f"more fields than the {layout.columns} of the first line"
+        else:
+            problem = _problem(value)
+        if problem:
+            lines.setdefault(problem, []).append(line)
+        else:
+            values.append(value)
+    if lines:
+        raise IdsError([f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()])
+    return iter(values)
+
+
+def _problem(value: str) -> str | None:
+    if not value:
+        return "a row without an ID"
+    if _CONTROL.search(value):
+        return "an ID with control characters"
+    if len(value) > LONGEST:
+        return f"an ID longer than {LONGEST} characters"
+    return None
+
+
+def _line_numbers(numbers: list[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:TOLD])
+    more = f" and {len(numbers) - TOLD:,} more" if len(numbers) > TOLD else ""
+    return ("line " if len(numbers) == 1 else "lines ") + shown + more
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode() if _CONTROL.search(text) else text

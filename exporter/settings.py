@@ -1,0 +1,385 @@
+"""Whose campaigns, and with which credentials: read once, checked once, passed down as one frozen value.
+
+`SETTINGS` is the one table of settings. The library itself never reads the environment: it is handed in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment
+
+from exporter.errors import SettingsError
+from exporter.model import ApiVersion, Identity
+
+Algorithm = Literal["HS256", "HS512", "RS256", "RS512"]
+ALGORITHMS: tuple[Algorithm, ...] = ("HS256", "HS512", "RS256", "RS512")
+"""What the service offers for a JWT app (page sdk-security)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its variable, its option (none for a secret), what it means."""
+
+    name: str
+    variable: str
+    meaning: str
+    secret: bool = False
+
+    @property
+    def option(self) -> str:
+        """The option of the same meaning."""
+        return "--" + self.name.replace("_", "-")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", "KORE_HOST", "Base URL, such as https://platform.kore.ai."),
+    Setting("stream_id", "KORE_STREAM_ID", "Bot or stream ID, which stands in the path."),
+    Setting("account_id", "KORE_ACCOUNT_ID", "Account ID, in query and header."),
+    Setting("app_id", "KORE_APP_ID", "The iid header, if it is not the stream ID."),
+    Setting("api", "KORE_API", "v2, or v1 for the older paths.  [default: v2]"),
+    Setting("jwt", "KORE_JWT", "A ready-made token, sent as it is.", secret=True),
+    Setting("client_id", "KORE_CLIENT_ID", "The JWT app's client ID."),
+    Setting("client_secret", "KORE_CLIENT_SECRET", "The JWT app's secret.", secret=True),
+    Setting(
+        "private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, in place of the secret."
+    ),
+    Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "HS256, HS512, RS256 or RS512.  [default: HS256]"),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_UNFIT = re.compile(r"[^\x21-\x7e]")
+
+
+class Secret:
+    """A text that no repr, log or traceback shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(hidden)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyToken:
+    """A token made elsewhere; it is never parsed, since it may be encrypted (page sdk-security)."""
+
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """What tokens are signed with here: the app's secret, or a PEM private key for the RS algorithms."""
+
+    client_id: str
+    key: Secret
+    algorithm: Algorithm = "HS256"
+
+
+Credentials = ReadyToken | SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One account and how to reach it. `host` is an origin; `proxy` a URL or None; `ca_file` a path or None."""
+
+    host: str
+    stream_id: str
+    account_id: str
+    app_id: str
+    credentials: Credentials
+    api: ApiVersion = "v2"
+    proxy: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Whose campaigns these are."""
+        return Identity(self.host, self.stream_id, self.account_id, self.api)
+
+
+def read_settings(
+    environ: Mapping[str, str],
+    options: Mapping[str, str | None] | None = None,
+    config: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings that options, environment and configuration give, in that order of precedence.
+
+    `options` and `config` are keyed by the names of `SETTINGS`. An empty text counts as not given. Secrets come
+    from the environment, or from the file that a variable's `_FILE` twin names.
+    Raises `SettingsError` with all faults at once.
+    """
+    reading = _Reading(environ, options or {}, config or {})
+    host = reading.host()
+    stream_id = reading.identifier("stream_id", required=True)
+    account_id = reading.identifier("account_id", required=True)
+    app_id = reading.identifier("app_id") or stream_id
+    api = reading.choice("api", ("v2", "v1"))
+    credentials = reading.credentials()
+    proxy = proxy_for(host, environ) if host else None
+    ca_file = reading.ca_file()
+    if reading.faults or credentials is None:
+        raise SettingsError(reading.faults)
+    return Settings(host, stream_id, account_id, app_id, credentials, api, proxy, ca_file)  # type: ignore[arg-type]
+
+
+class _Reading:
+    """One pass over all settings that notes every fault."""
+
+    def __init__(
+        self, environ: Mapping[str, str], options: Mapping[str, str | None], config: Mapping[str, object]
+    ) -> None:
+        self.faults: list[str] = []
+        self._environ = environ
+        self._options = options
+        self._config = config
+
+    def value(self, name: str) -> str:
+        setting = _BY_NAME[name]
+        given = (self._options.get(name), self._environ.get(setting.variable), self._config.get(name))
+        return next((str(text).strip() for text in given if text is not None and str(text).strip()), "")
+
+    def identifier(self, name: str, *, required: bool = False) -> str:
+        text = self.value(name)
+        if not text and required:
+            self.faults.append(f"{_told(name)} is missing: {_BY_NAME[name].meaning}")
+        elif _UNFIT.search(text):
+            self.faults.append(f"{_told(name)} holds a blank, a control or a non-ASCII character: {text!r}")
+        return text
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        text = self.value(name)
+        for word in allowed:
+            if text.lower() == word.lower():
+                return word
+        if text:
+            self.faults.append(f"{_told(name)} is {text!r}; it can be {', '.join(allowed)}.")
+        return allowed[0]
+
+    def host(self) -> str:
+        text = self.value("host")
+        if not text:
+            self.faults.append(f"{_told('host')} is missing: {_BY_NAME['host'].meaning}")
+            return ""
+        try:
+            return read_host(text)
+        except ValueError as error:
+            self.faults.append(f"{_told('host')}: {error}")
+            return ""
+
+    def credentials(self) -> Credentials | None:
+        token = self._secret("jwt")
+        secret = self._secret("client_secret")
+        client_id = self.identifier("client_id")
+        key_file = self.value("private_key_file")
+        algorithm = self.choice("jwt_algorithm", ALGORITHMS)
+        if token is not None:
+            others = [
+                _told(name)
+                for name, given in (("client_secret", secret), ("private_key_file", key_file))
+                if given
+            ]
+            if others:
+                self.faults.append(
+                    f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them."
+                )
+            if token and _UNFIT.search(token):
+                self.faults.append(
+                    "KORE_JWT holds a character that cannot be in a token (a line break or blank?)."
+                )
+            return ReadyToken(Secret(token))
+        if not (client_id or secret is not None or key_file):
+            self.faults.append(
+                "No credentials: set KORE_CLIENT_ID and KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE), "
+                "or KORE_JWT (or KORE_JWT_FILE)."
+            )
+            return None
+        if not client_id:
+            self.faults.append(f"{_told('client_id')} is missing: it goes with the secret or key.")
+        if algorithm.startswith("RS"):
+            key = self._private_key(key_file, algorithm, secret is not None)
+        else:
+            key = self._shared_secret(secret, algorithm, key_file)
+        return SigningKey(client_id, Secret(key), algorithm) if key else None  # type: ignore[arg-type]
+
+    def _shared_secret(self, secret: str | None, algorithm: str, key_file: str) -> str:
+        if secret is None and key_file:
+            self.faults.append(
+                f"{algorithm} signs with KORE_CLIENT_SECRET; for {_told('private_key_file')} "
+                f"set {_told('jwt_algorithm')} to RS256 or RS512."
+            )
+        elif secret is None:
+            self.faults.append("KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE) is missing.")
+        elif key_file:
+            self.faults.append(
+                f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
+            )
+        return secret or ""
+
+    def _private_key(self, key_file: str, algorithm: str, has_secret: bool) -> str:
+        if not key_file:
+            what = "not with KORE_CLIENT_SECRET" if has_secret else "which is missing"
+            self.faults.append(f"{algorithm} signs with {_told('private_key_file')}, {what}.")
+            return ""
+        if has_secret:
+            self.faults.append(
+                f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
+            )
+        text = self._file(key_file, _told("private_key_file"))
+        if text:
+            from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+            from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+            try:
+                if not isinstance(load_pem_private_key(text.encode(), password=None), RSAPrivateKey):
+                    self.faults.append(f"{_told('private_key_file')}: {key_file} holds no RSA key.")
+            except (ValueError, TypeError):
+                # The library's own text may quote the key: it is not shown.
+                self.faults.append(
+                    f"{_told('private_key_file')}: {key_file} holds no PEM private key without a passphrase."
+                )
+        return text
+
+    def _secret(self, name: str) -> str | None:
+        variable = _BY_NAME[name].variable
+        direct, file = (
+            self._environ.get(variable, "").strip(),
+            self._environ.get(variable + "_FILE", "").strip(),
+        )
+        if direct and file:
+            self.faults.append(f"{variable} and {variable}_FILE exclude each other: keep one of them.")
+        if file and not direct:
+            return self._file(file, f"{variable}_FILE")
+        return direct or None
+
+    def _file(self, path: str, told: str) -> str:
+        try:
+            text = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            self.faults.append(f"{told}: {path} cannot be read: {why}.")
+            return ""
+        if not text:
+            self.faults.append(f"{told}: {path} is empty.")
+        return text
+
+    def ca_file(self) -> str | None:
+        path = self._environ.get("SSL_CERT_FILE", "").strip()
+        if not path:
+            return None
+        import ssl
+
+        try:
+            ssl.create_default_context(cafile=path)
+        except (OSError, ssl.SSLError):
+            self.faults.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
+        return path
+
+
+def read_host(text: str) -> str:
+    """The origin that `text` names; without a scheme it is https. Raises `ValueError`."""
+    text = text.strip()
+    url = urlsplit(text if "://" in text else "https://" + text)
+    try:
+        name, port = url.hostname, url.port
+    except ValueError:
+        name, port = None, None
+    if url.username is not None or url.password is not None:
+        raise ValueError("no user name or password belongs into it.")
+    if url.scheme not in ("http", "https") or not name or _UNFIT.search(text):
+        raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
+    if url.path.strip("/") or url.query or url.fragment:
+        raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
+    if url.scheme == "http" and not is_loopback(name):
+        raise ValueError(f"plain http would send the credentials in the open; write https://{url.netloc}")
+    shown = f"[{name}]" if ":" in name else name
+    default = {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether `name` can only be this machine."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy for `host` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
+
+    Loopback is never asked for through a proxy.
+    """
+    url = urlsplit(host)
+    named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}
+    named.update(
+        {key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value}
+    )
+    proxy = named.get(f"{url.scheme}_proxy") or named.get("all_proxy")
+    if not proxy or is_loopback(url.hostname or ""):
+        return None
+    if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
+        return None
+    return proxy if "://" in proxy else "http://" + proxy
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """The names and values of a TOML configuration file. Raises `SettingsError`."""
+    try:
+        with Path(path).open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"--config: {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--config: {path} is not TOML: {error}.") from None
+
+
+def check_config(config: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse names that no option has, suggesting the nearest, and secrets. Raises `SettingsError`."""
+    faults = list(_config_faults(config, known))
+    if faults:
+        raise SettingsError(faults)
+
+
+def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterable[str]:
+    secrets = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
+    for name, value in config.items():
+        if name.removeprefix("kore_") in secrets:
+            variable = secrets[name.removeprefix("kore_")]
+            yield f"--config: {name} is a secret and belongs into {variable} or the file that {variable}_FILE names."
+        elif name not in known:
+            near = difflib.get_close_matches(name.replace("-", "_"), known, 1, 0.5)
+            yield f"--config: there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ".")
+        elif isinstance(value, dict) or (
+            isinstance(value, list) and not all(isinstance(entry, str | int | float) for entry in value)
+        ):
+            yield f"--config: {name} must be one value or a list of texts."
+
+
+def _told(name: str) -> str:
+    setting = _BY_NAME[name]
+    return setting.variable if setting.secret else f"{setting.variable} ({setting.option})"

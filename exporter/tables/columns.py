@@ -1,0 +1,230 @@
+"""The table of columns: what each is called, where its value stands in an answer, how it is read.
+
+Each fact stands here once. The Arrow schemas and their field metadata, the flattening, the CSV header and the
+data dictionary (`campaign-export schema`) are all made from it; a new field of the API is one entry.
+
+A path is below `data` of the answer to get-one, or below one item of the list call where it begins with
+`list:`. Of several the first that holds a value wins. `[]` ends the part that is found by walking: what is
+below is read as a whole by the column's reader.
+
+A source is the vendor's page (in the public repository Koredotcom/docs-v2, folder
+`ai-for-service/apis/contact-center/`) and what stands there: its words, or only a sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from exporter.tables import readers
+from exporter.tables.readers import Reader
+
+SCHEMA_VERSION = 1
+"""Raised by one whenever a column is renamed, retyped, removed or read differently."""
+
+STRING = pa.string()
+STRINGS = pa.list_(pa.string())
+INT8, INT16, INT32, INT64 = pa.int8(), pa.int16(), pa.int32(), pa.int64()
+BOOL = pa.bool_()
+TIME = pa.timestamp("ms", tz="UTC")
+
+TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `reader` is None where a column is made of several values, in `flatten`."""
+
+    name: str
+    type: pa.DataType
+    path: str
+    reader: Reader | None
+    source: str
+    description: str
+    required: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths in order of precedence; none for what is made here."""
+        return tuple(self.path.split(" | ")) if self.path else ()
+
+
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""Weekdays as the service writes them, in ISO order."""
+
+_SMS = "get-sms-campaign-by-id-v2"
+_VOICE = "get-voice-campaign-by-id-v2"
+_LIST = "get-all-campaigns-v2"
+_SCHEDULE = "enable-voice-or-sms-campaign-schedule-weekly"
+_DAILY = "enable-voice-or-sms-campaign-schedule-daily"
+_OURS = "made by campaign-export"
+
+_DIALING = "dialingStrategy"
+CALLING_HOURS = "dialingStrategy.callingHours"
+MESSAGE = "message.message"
+
+
+def _wherever(*keys: str) -> str:
+    """The keys of a schedule wherever they stand: no published answer shows an enabled schedule."""
+    places = ("schedule.recurrenceObject.", "schedule.", "recurrenceObject.", "")
+    return " | ".join(place + key for key in keys for place in places)
+
+
+CAMPAIGNS = (
+    Column("campaign_id", STRING, "_id | id | campId", None, f"{_SMS}, sample",
+           "The campaign's ID, as it was asked for.", required=True),
+    Column("campaign_type", STRING, "", None, _OURS,
+           "sms or voice: the type asked of the list call, else inferred from the keys that are there."),
+    Column("name", STRING, "name", readers.TEXT, f"{_SMS}, sample", "The campaign's name; free text, no key."),
+    Column("lname", STRING, "lname", readers.TEXT, f"{_SMS}, sample", "The name in lower case."),
+    Column("description", STRING, "description", readers.TEXT, f"{_SMS}, sample", "What it is for."),
+    Column("status", STRING, "status", readers.TEXT, f"{_LIST}, table",
+           "The campaign's status, such as Ready, Active, Paused, Completed; an open set."),
+    Column("priority", INT8, "priority", readers.whole_number(8), f"{_SMS}, sample",
+           "5 is highest; string or number in the answer."),
+    Column("format", STRING, "format | direction", readers.TEXT, f"{_SMS}, sample",
+           "SMS: simple or advanced. Older answers call it direction."),
+    Column("dialing_mode", STRING, "dialingMode", readers.TEXT, f"{_VOICE}, sample",
+           "Voice: Agentless, Progressive, Preview, Power."),
+    Column("experience_flow", STRING, "experienceFlow", readers.TEXT, f"{_SMS}, sample", "ID of the flow."),
+    Column("connection", STRING, "connection | list:connection", readers.TEXT, f"{_LIST}, sample",
+           "Voice: name of the queue or, when agentless, of the flow."),
+    Column("queue_name", STRING, "queue_name", readers.TEXT, "create-voice-campaign-progressive-v2, request",
+           "Voice: name of the queue."),
+    Column("contact_lists", STRINGS, "contactLists[]", readers.NAMES, f"{_SMS}, sample",
+           "Names of the contact lists; of an object its name, else its id."),
+    Column("dnc_list_ids", STRINGS, "dncLists[].id", readers.DNC_IDS, f"{_VOICE}, sample",
+           "IDs of the do-not-contact lists; one object or an array of them in the answer."),
+    Column("dnc_list_names", STRINGS, "dncLists[].name", readers.DNC_NAMES, f"{_SMS}, sample",
+           "Names of the do-not-contact lists."),
+    Column("caller_id_phone_number", STRING, f"{_DIALING}.callerId.phoneNumber", readers.TEXT_OR_INTEGER,
+           f"{_SMS}, sample", "Number or sender ID that contacts see; text, never a number."),
+    Column("calling_hours_frequency", STRING, f"{CALLING_HOURS}.frequency", readers.TEXT, f"{_SMS}, sample",
+           "WEEKLY, DAILY or CUSTOM."),
+    Column("calling_hours_timezone", STRING, f"{CALLING_HOURS}.timezone", readers.TEXT, f"{_SMS}, sample",
+           "Time zone of the calling hours, as given; one that is no IANA zone is told in parse_issues."),
+    *(
+        Column(f"calling_hours_{day.lower()}", STRING, f"{CALLING_HOURS}.days[]", None, f"{_SMS}, sample",
+               f"Windows of {name}: 09:00-18:00, several with ; between; 24:00 is the day's end, "
+               "22:00-02:00 runs into the next day; null: none that day.")
+        for day, name in zip(WEEKDAYS, readers.WEEKDAY_NAMES, strict=True)
+    ),
+    Column("calling_hours_minutes_per_week", INT32, f"{CALLING_HOURS}.days[]", None, _OURS,
+           "Minutes of a week in which sending is allowed, overlaps counted once."),
+    Column("dialing_order", STRING, f"{_DIALING}.dialingOrder", readers.TEXT, f"{_VOICE}, table",
+           "Voice: FIFO or LIFO."),
+    Column("max_attempts_per_record", INT32, f"{_DIALING}.maxAttemptsPerRecord", readers.whole_number(32),
+           f"{_VOICE}, table", "Voice: calls to one contact, 1 to 100."),
+    Column("default_retry_period", INT32, f"{_DIALING}.defaultRetryPeriod", readers.whole_number(32),
+           f"{_VOICE}, table", "Voice: minutes between two calls to one contact."),
+    Column("max_ring_time", INT32, f"{_DIALING}.maxRingTime", readers.whole_number(32), f"{_VOICE}, table",
+           "Voice: seconds."),
+    Column("use_system_mappings", BOOL, f"{_DIALING}.useSystemMappings", readers.FLAG, f"{_VOICE}, sample",
+           "Voice; the vendor does not tell its meaning."),
+    Column("max_skips", INT32, f"maxSkips | {_DIALING}.maxSkips", readers.whole_number(32),
+           "create-voice-campaign-preview-v2, table", "Voice, preview: contacts that an agent may skip."),
+    Column("enable_machine_detect", STRING, "enableMachineDetect", readers.TEXT_OR_FLAG,
+           "get-voice-campaign-by-id, sample", "true, false, no, detect or disconnect."),
+    Column("is_imported", BOOL, "isImported", readers.FLAG, f"{_SMS}, sample", "Whether it was imported."),
+    Column("is_filters_enabled", BOOL, "isFiltersEnabled", readers.FLAG, f"{_SMS}, sample",
+           "Whether filters on contact columns are switched on."),
+    Column("schedule_is_scheduling_enabled", BOOL, "schedule.isSchedulingEnabled", readers.FLAG,
+           f"{_SMS}, sample", "Whether it starts by a schedule."),
+    Column("schedule_is_recurrence_enabled", BOOL, "schedule.isRecurrenceEnabled", readers.FLAG,
+           f"{_SMS}, sample", "Whether the schedule recurs."),
+    Column("schedule_start_date_time", STRING, "schedule.startDateTime | startDateTime", readers.DATE_TIME,
+           f"{_SCHEDULE}, request", "ISO 8601; with Z or an offset only if the answer had one."),
+    Column("schedule_end_date_time", STRING, "schedule.endDateTime | endDateTime", readers.DATE_TIME,
+           f"{_SCHEDULE}, request", "ISO 8601; with Z or an offset only if the answer had one."),
+    Column("schedule_timezone", STRING, "schedule.timezone", readers.TEXT, "user guide",
+           "Time zone of the schedule, as given."),
+    Column("schedule_recur_type", STRING, _wherever("recurType"), readers.TEXT, f"{_SCHEDULE}, request",
+           "Daily or Weekly; the product also knows Monthly and Yearly."),
+    Column("schedule_once_every_n_days", INT32, _wherever("dailyDetails.onceEveryNdays", "onceEveryNdays"),
+           readers.whole_number(32), f"{_DAILY}, request", "Daily: every so many days."),
+    Column("schedule_once_every_n_weeks", INT32,
+           _wherever("weeklyDetails.onceEveryNweeks", "dailyDetails.onceEveryNweeks", "onceEveryNweeks"),
+           readers.whole_number(32), f"{_SCHEDULE}, request", "Weekly: every so many weeks."),
+    Column("schedule_which_days", STRINGS,
+           _wherever("weeklyDetails.whichDays[]", "dailyDetails.whichDays[]", "whichDays[]"),
+           readers.WHICH_DAYS, f"{_SCHEDULE}, request", "Weekly: MO … SU, in week order."),
+    Column("message_text", STRING, MESSAGE, None, "create-sms-campaign-using-template-v2, table",
+           "SMS, simple: the message, decoded."),
+    Column("message_encoding", STRING, MESSAGE, None, _OURS,
+           "How the message came: plain, base64 or percent_base64."),
+    Column("message_raw", STRING, MESSAGE, readers.TEXT, f"{_LIST}, sample", "The message as it came."),
+    Column("message_template_id", STRING, "message.templateId", readers.TEXT_NOT_EMPTY, f"{_LIST}, sample",
+           "ID of the message template; an empty one becomes null."),
+    Column("message_template_name", STRING, "message.template_name", readers.TEXT, f"{_LIST}, sample",
+           "Name of the message template."),
+    Column("campaign_instance_id", STRING, "campaignInstanceId | list:campaignInstanceId", readers.TEXT,
+           f"{_LIST}, sample", "ID of the last run; there once it has run."),
+    Column("campaign_instance_updated_at", TIME, "campaignInstanceUpdatedAt | list:campaignInstanceUpdatedAt",
+           readers.INSTANT, f"{_LIST}, sample", "When the last run changed."),
+    Column("campaign_execution_type", STRING, "campaignExecutionType | list:campaignExecutionType",
+           readers.TEXT, f"{_LIST}, sample", "NORMAL, or the word for an emergency run."),
+    Column("total_messages_sent", INT64, "totalMessagesSent | list:totalMessagesSent",
+           readers.whole_number(64), f"{_LIST}, sample", "SMS: messages sent so far."),
+    Column("total_calls_completed", INT64, "totalCallsCompleted", readers.whole_number(64),
+           "start-voice-campaign-v2, sample", "Voice: calls completed so far."),
+    Column("created_at", TIME, "createdAt", readers.INSTANT, f"{_SMS}, sample", "When it was created."),
+    Column("updated_at", TIME, "updatedAt", readers.INSTANT, f"{_SMS}, sample",
+           "When it was last changed; may lie a little before created_at."),
+    Column("extra", STRING, "", None, _OURS,
+           "JSON object of all that no column takes: dotted path and value; null when there is nothing."),
+    Column("parse_issues", STRINGS, "", None, _OURS,
+           "What could not be read as its column's type, or only with a guess; null when there is nothing."),
+    Column("fetched_at", TIME, "", None, _OURS, "When this answer came.", required=True),
+    Column("carried_from", STRING, "", None, _OURS,
+           "Snapshot from which the answer was carried over; null: fetched in this run."),
+)  # fmt: skip
+
+_DAY = f"{CALLING_HOURS}.days[]"
+
+CALLING_WINDOWS = (
+    Column("campaign_id", STRING, "", None, _OURS, "The campaign's ID.", required=True),
+    Column("day", STRING, f"{_DAY}.day", None, f"{_SMS}, table", "MO … SU."),
+    Column("day_of_week", INT8, f"{_DAY}.day", None, _OURS, "ISO weekday: 1 Monday … 7 Sunday."),
+    Column("start", STRING, f"{_DAY}.start", None, f"{_SMS}, sample", "Start in 24-hour form: 09:00."),
+    Column("end", STRING, f"{_DAY}.end", None, f"{_SMS}, sample",
+           "End in 24-hour form; 24:00 is the day's end. Not after the start: on the next day."),
+    Column("start_minute", INT16, f"{_DAY}.start", None, _OURS, "Minutes after the weekday's midnight."),
+    Column("end_minute", INT16, f"{_DAY}.end", None, _OURS,
+           "Minutes after the weekday's midnight; above 1440 on the next day."),
+    Column("crosses_midnight", BOOL, "", None, _OURS, "Whether it ends on the next day, after midnight."),
+    Column("timezone", STRING, f"{CALLING_HOURS}.timezone", None, f"{_SMS}, sample", "As given."),
+    Column("raw_start", STRING, f"{_DAY}.start", None, f"{_SMS}, sample", "The start as it came."),
+    Column("raw_end", STRING, f"{_DAY}.end", None, f"{_SMS}, sample", "The end as it came."),
+)  # fmt: skip
+
+RESPONSES = (
+    Column("campaign_id", STRING, "", None, _OURS, "The campaign's ID.", required=True),
+    Column("fetched_at", TIME, "", None, _OURS, "When this answer came.", required=True),
+    Column("http_status", INT16, "", None, _OURS, "The answer's HTTP status.", required=True),
+    Column("body", STRING, "", None, _OURS, "The answer's body as it came.", required=True),
+    Column("list_item", STRING, "", None, _OURS,
+           "The campaign's item of the list call, as JSON, where the run made one."),
+    Column("list_type", STRING, "", None, _OURS, "sms or voice: the type asked of the list call."),
+    Column("carried_from", STRING, "", None, _OURS,
+           "Snapshot from which the answer was carried over; null: fetched in this run."),
+)  # fmt: skip
+
+FAILURES = (
+    Column("campaign_id", STRING, "", None, _OURS, "The ID that gave no campaign.", required=True),
+    Column("outcome", STRING, "", None, _OURS, "not_found, invalid or failed.", required=True),
+    Column("http_status", INT16, "", None, _OURS, "HTTP status of the last answer; null: there was none."),
+    Column("attempts", INT32, "", None, _OURS, "How many times it was asked for.", required=True),
+    Column("error", STRING, "", None, _OURS, "What went wrong, in one line.", required=True),
+    Column("body_start", STRING, "", None, _OURS, "The first 500 characters of the last body."),
+    Column("first_at", TIME, "", None, _OURS, "When it was first asked for.", required=True),
+    Column("last_at", TIME, "", None, _OURS, "When it was last asked for.", required=True),
+)  # fmt: skip
+
+TABLES: dict[TableName, tuple[Column, ...]] = {
+    "campaigns": CAMPAIGNS,
+    "calling_windows": CALLING_WINDOWS,
+    "responses": RESPONSES,
+    "failures": FAILURES,
+}

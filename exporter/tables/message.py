@@ -1,0 +1,57 @@
+"""The text of an SMS: plain, Base64, or Base64 that was percent-encoded, and nothing says which.
+
+Pages create-sms-campaign-without-template (plain), get-all-campaigns-v2 (percent-encoded Base64), most tables
+(Base64).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from typing import Literal, NamedTuple
+from urllib.parse import unquote
+
+Encoding = Literal["plain", "base64", "percent_base64"]
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+class Message(NamedTuple):
+    """A message's text, and how it came. HTML stays as it is."""
+
+    text: str
+    encoding: Encoding
+
+
+def decode_message(raw: str) -> Message:
+    """Percent-decode, then strict Base64, then strict UTF-8; if any step fails, `raw` itself is the text.
+
+    Missing padding is repaired. A short plain word can pass as Base64 (rarely: its bytes must also be readable
+    UTF-8), which is why the table keeps the raw value beside the text.
+    """
+    # Plain `unquote`, since `+` is a letter of Base64 and no blank.
+    unquoted = unquote(raw, errors="replace") if "%" in raw else raw
+    text = _decode_base64(unquoted)
+    if text is None:
+        return Message(raw, "plain")
+    return Message(text, "base64" if unquoted == raw else "percent_base64")
+
+
+def _decode_base64(text: str) -> str | None:
+    if not _BASE64.fullmatch(text):
+        return None
+    letters = text.rstrip("=")
+    padded = letters + "=" * (-len(letters) % 4)
+    if text not in (letters, padded):
+        return None
+    try:
+        raw = b64decode(padded, validate=True)
+        decoded = raw.decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    # Bits left over in the last letter are never written by an encoder: plain text, then.
+    if b64encode(raw).decode() != padded or _CONTROL.search(decoded):
+        return None
+    return decoded

@@ -1,0 +1,103 @@
+"""Moments: instants that name their zone, and the dates and times of a schedule, which may not."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIME = pa.timestamp("ms", tz="UTC")
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - all arithmetic here is on wall time, the offset comes last
+_MILLISECOND = timedelta(milliseconds=1)
+_FIRST = (datetime.min - _EPOCH) // _MILLISECOND
+_LAST = (datetime.max - _EPOCH) // _MILLISECOND
+
+_LONGEST = 64
+"""Characters; what is longer is no moment, and is not worth a place in a cache."""
+
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:[T ]\s*([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r"\s*(?:(Z)|([+-])([0-9]{2}):?([0-9]{2})?)?)?",
+    re.IGNORECASE,
+)
+_BELOW_MILLISECOND = re.compile(r"[.,][0-9]{3}[0-9]*[1-9]")
+
+
+def read_instants(texts: list[str | None]) -> pa.Array:
+    """A block of ISO 8601 instants, at once. Raises ValueError or TypeError when one of them is odd."""
+    instants = pa.array(texts, pa.string()).cast(TIME)
+    bounds = pc.min_max(instants.cast(pa.int64())).as_py()
+    if bounds["min"] is not None and not _FIRST <= bounds["min"] <= bounds["max"] <= _LAST:
+        raise ValueError("outside the years 1 to 9999")
+    return instants
+
+
+def read_instant(text: str) -> int | None:
+    """Milliseconds since 1970, UTC; None for what is no ISO 8601 date and time with its zone.
+
+    Tolerates unpadded parts, blanks, an offset, more or fewer decimals (what is below a millisecond is cut).
+    A time without a zone is not read: nobody says which zone it means.
+    """
+    return _read_instant(text) if len(text) <= _LONGEST else None
+
+
+def is_finer(text: str) -> bool:
+    """Whether an instant says more than whole milliseconds can hold."""
+    return _BELOW_MILLISECOND.search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _read_instant(text: str) -> int | None:
+    try:
+        # The block reader's own judgement first, so that a row never depends on its neighbours.
+        return int(read_instants([text]).cast(pa.int64())[0].as_py())
+    except ValueError:
+        pass
+    found = _ISO.fullmatch(text.strip())
+    if found is None or not (found[8] or found[9]):
+        return None
+    moment = _wall_time(found)
+    if moment is None:
+        return None
+    offset = int(found[10] or 0) * 60 + int(found[11] or 0)
+    signed = -offset if found[9] == "-" else offset
+    fraction = int(((found[7] or "") + "000")[:3])
+    instant = (moment - _EPOCH) // _MILLISECOND + fraction - signed * 60_000
+    return instant if _FIRST <= instant <= _LAST else None
+
+
+def read_date_time(text: str) -> str | None:
+    """A date and time of a schedule as ISO 8601: `2026-10-05T06:00:00`; None for what is none.
+
+    Unpadded parts are padded (page enable-voice-or-sms-campaign-schedule-weekly prints `2026-01-1 …`). A zone
+    stands in the result only where it stood in the text; so do decimals, and a date alone stays a date.
+    """
+    return _read_date_time(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read_date_time(text: str) -> str | None:
+    found = _ISO.fullmatch(text.strip())
+    moment = found and _wall_time(found)
+    if not found or not moment:
+        return None
+    if found[4] is None:
+        return moment.date().isoformat()
+    fraction = (found[7] or "").rstrip("0")
+    zone = "Z" if found[8] else f"{found[9]}{found[10]}:{found[11] or '00'}" if found[9] else ""
+    return moment.isoformat(timespec="seconds") + (f".{fraction}" if fraction else "") + zone
+
+
+def _wall_time(found: re.Match[str]) -> datetime | None:
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3, 4, 5, 6))
+    if int(found[10] or 0) > 23 or int(found[11] or 0) > 59:
+        return None
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).replace(tzinfo=None)
+    except ValueError:
+        return None

@@ -1,0 +1,123 @@
+"""Quantities as people write them: durations, sizes, shares, allowances and rates.
+
+Every parser raises `ValueError` with a text that says how the value is written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "k": 2**10,
+    "m": 2**20,
+    "g": 2**30,
+}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `places` requests in any `seconds`."""
+
+    places: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.places}/{_compact(self.seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many may go wrong: `count` of them, or a `share` (0 to 1) of all; one of the two is None."""
+
+    count: int | None
+    share: float | None
+
+    def exceeded_by(self, number: int, total: int) -> bool:
+        """Whether `number` of `total` is more than is allowed."""
+        most = self.count if self.count is not None else (self.share or 0.0) * total
+        return number > most
+
+    def __str__(self) -> str:
+        return str(self.count) if self.count is not None else f"{(self.share or 0.0) * 100:g}%"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds: `500ms`, `30s`, `15m`, `4h`, `7d`, several together (`1h30m`), or a bare number of seconds."""
+    value = text.strip().lower().replace(" ", "")
+    if re.fullmatch(_NUMBER, value):
+        return float(value)
+    parts = re.findall(_NUMBER + r"(ms|min|s|m|h|d)", value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError(f"{text!r} is no duration: write 30s, 15m, 4h or 7d")
+    return math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def parse_size(text: str) -> int:
+    """Bytes: `16MiB`, `1GB`, or a bare number of bytes."""
+    found = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
+    if not found or found[2] not in _BYTES or float(found[1]) * _BYTES[found[2]] < 1:
+        raise ValueError(f"{text!r} is no size: write 512KiB, 16MiB or 1GB")
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+def parse_percent(text: str) -> float:
+    """A share from above 0 to 1: `80%`, or `0.8`."""
+    found = re.fullmatch(_NUMBER + r"(%?)", text.strip())
+    share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+    if not 0 < share <= 1:
+        raise ValueError(f"{text!r} is no share: write a percentage above 0% and up to 100%, such as 80%")
+    return share
+
+
+def parse_allowance(text: str) -> Allowance:
+    """A number (`5`) or a share of all (`5%`)."""
+    found = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", text.strip())
+    if not found or (found[2] and float(found[2]) > 100):
+        raise ValueError(f"{text!r} is neither a number nor a percentage: write 5 or 5%")
+    if found[1]:
+        return Allowance(int(found[1]), None)
+    return Allowance(None, float(found[2]) / 100)
+
+
+def parse_rate(text: str) -> Limit:
+    """A number of requests in a window: `60/1m`, `1800/1h`, `10/s`."""
+    number, slash, window = text.strip().partition("/")
+    try:
+        places = int(number)
+        seconds = parse_duration(window if window[:1].isdigit() else "1" + window)
+    except ValueError:
+        places, seconds = 0, 0.0
+    if not slash or places < 1 or not 0 < seconds < 366 * 86400:
+        raise ValueError(f"{text!r} is no rate: write requests/window, such as 60/1m or 1800/1h, or off")
+    return Limit(places, seconds)
+
+
+def format_duration(seconds: float) -> str:
+    """`seconds` for people: `0.4 s`, `41 s`, `3 min 5 s`, `1 h 23 min`, `2 d 4 h`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for unit, size, below, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"
+
+
+def _compact(seconds: float) -> str:
+    for unit in ("d", "h", "m"):
+        if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds:g}s"
