@@ -19,7 +19,9 @@ from typing import Literal
 import pyarrow as pa
 
 from exporter.tables import readers
+from exporter.tables.moments import TIME
 from exporter.tables.readers import Reader
+from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
 SCHEMA_VERSION = 1
 """Raised by one whenever a column is renamed, retyped, removed or read differently."""
@@ -28,7 +30,6 @@ STRING = pa.string()
 STRINGS = pa.list_(pa.string())
 INT8, INT16, INT32, INT64 = pa.int8(), pa.int16(), pa.int32(), pa.int64()
 BOOL = pa.bool_()
-TIME = pa.timestamp("ms", tz="UTC")
 
 TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
 
@@ -49,10 +50,6 @@ class Column:
     def paths(self) -> tuple[str, ...]:
         """The paths in order of precedence; none for what is made here."""
         return tuple(self.path.split(" | ")) if self.path else ()
-
-
-WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-"""Weekdays as the service writes them, in ISO order."""
 
 _SMS = "get-sms-campaign-by-id-v2"
 _VOICE = "get-voice-campaign-by-id-v2"
@@ -109,7 +106,7 @@ CAMPAIGNS = (
         Column(f"calling_hours_{day.lower()}", STRING, f"{CALLING_HOURS}.days[]", None, f"{_SMS}, sample",
                f"Windows of {name}: 09:00-18:00, several with ; between; 24:00 is the day's end, "
                "22:00-02:00 runs into the next day; null: none that day.")
-        for day, name in zip(WEEKDAYS, readers.WEEKDAY_NAMES, strict=True)
+        for day, name in zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)
     ),
     Column("calling_hours_minutes_per_week", INT32, f"{CALLING_HOURS}.days[]", None, _OURS,
            "Minutes of a week in which sending is allowed, overlaps counted once."),
@@ -221,6 +218,7 @@ FAILURES = (
     Column("first_at", TIME, "", None, _OURS, "When it was first asked for.", required=True),
     Column("last_at", TIME, "", None, _OURS, "When it was last asked for.", required=True),
 )  # fmt: skip
+
 
 TABLES: dict[TableName, tuple[Column, ...]] = {
     "campaigns": CAMPAIGNS,

@@ -120,6 +120,8 @@ def whole_number(bits: int) -> Reader:
 
 
 def _whole_numbers(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if {NoneType, str}.issuperset(map(type, values)):
+        return pa.array(values, STRING).cast(kind)
     _only(values, int)  # Arrow would cut 5.5 down to 5
     return pa.array(values, kind)
 

@@ -1,0 +1,118 @@
+"""`exporter.tables.calling_hours`: windows of a week."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.tables.calling_hours import DAY, Week, read_time, read_week, show
+from exporter.tables.weekdays import WEEKDAYS
+
+
+def week_of(*entries: tuple[str, str, str]) -> Week:
+    return read_week([{"day": d, "start": s, "end": e} for d, s, e in entries], daily=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ("9:00 AM", "09:00"), ("09:00 am", "09:00"), ("9:00PM", "21:00"), ("9:05\u202fp.m.", "21:05"),
+        ("12:00 AM", "00:00"), ("12:30 PM", "12:30"), ("18:45", "18:45"), ("18:45:10", "18:45:10"),
+        ("9 AM", "09:00"), ("  7:00   PM ", "19:00"), ("0:15", "00:15"), ("13:15 PM", "13:15"),
+    ],
+)  # fmt: skip
+def test_a_start_is_read_in_every_form(text: str, clock: str) -> None:
+    assert show(read_time(text, is_end=False)) == clock
+
+
+@pytest.mark.parametrize("text", ["", "9", "25:00", "9:60 AM", "24:00", "noon", "13:00 AM", "9:00 XM", "1" * 99])
+def test_what_is_no_time_of_day_is_not_read(text: str) -> None:
+    assert read_time(text, is_end=False) is None
+
+
+@pytest.mark.parametrize("text", ["12:00 AM", "00:00", "24:00", "0:00", "11:59:59.999 PM"])
+def test_midnight_as_an_end_is_the_days_end(text: str) -> None:
+    assert show(read_time(text, is_end=True)) == "24:00"
+
+
+def test_several_windows_of_a_day_stand_in_order_of_start() -> None:
+    week = week_of(("FR", "1:15 PM", "6:00 PM"), ("FR", "8:00 AM", "11:30 AM"))
+    assert week.texts[4] == "08:00-11:30;13:15-18:00"
+    assert [window.start for window in week.windows] == ["08:00", "13:15"]
+    assert week.minutes == 210 + 285
+
+
+def test_the_documented_week_with_midnight_ends_and_a_night_window() -> None:
+    week = week_of(
+        ("SA", "12:00 AM", "11:59:59.999 PM"), ("SU", "4:00 PM", "12:00 AM"), ("MO", "10:00 PM", "2:00 AM")
+    )
+    assert week.texts == ("22:00-02:00", None, None, None, None, "00:00-24:00", "16:00-24:00")
+    assert [(w.day, w.start_minute, w.end_minute, w.crosses_midnight) for w in week.windows] == [
+        ("MO", 1320, 1560, True), ("SA", 0, 1440, False), ("SU", 960, 1440, False),
+    ]  # fmt: skip
+    assert week.minutes == 240 + 1440 + 480
+    assert week.issues == ()
+
+
+def test_the_same_time_at_both_ends_is_a_whole_day_and_told() -> None:
+    week = week_of(("TU", "9:00 AM", "9:00 AM"))
+    assert (week.texts[1], week.minutes) == ("09:00-09:00", 1440)
+    assert (week.windows[0].end_minute, week.windows[0].crosses_midnight) == (540 + 1440, True)
+    assert "whole day" in week.issues[0]
+    midnight = week_of(("TU", "12:00 AM", "12:00 AM"))
+    assert (midnight.texts[1], midnight.minutes) == ("00:00-24:00", 1440)
+    assert "whole day" in midnight.issues[0]
+
+
+def test_overlaps_are_counted_once_also_across_sundays_midnight() -> None:
+    assert week_of(("MO", "9:00 AM", "12:00 PM"), ("MO", "11:00 AM", "1:00 PM")).minutes == 240
+    assert week_of(("SU", "10:00 PM", "2:00 AM"), ("MO", "1:00 AM", "3:00 AM")).minutes == 120 + 180
+
+
+def test_daily_without_a_day_gives_seven_rows_and_is_told() -> None:
+    week = read_week([{"start": "10:00 AM", "end": "3:00 PM"}], daily=True)
+    assert week.texts == ("10:00-15:00",) * 7
+    assert [window.day for window in week.windows] == list(WEEKDAYS)
+    assert "each of the seven" in week.issues[0]
+
+
+def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
+    week = week_of(("MO", "noon", "5:00 PM"), ("XX", "9:00 AM", "5:00 PM"))
+    assert week.texts == (None,) * 7
+    assert week.minutes is None
+    assert [(w.day, w.start, w.end, w.raw_start, w.raw_end) for w in week.windows] == [
+        ("MO", None, "17:00", "noon", "5:00 PM"),
+        (None, "09:00", "17:00", "9:00 AM", "5:00 PM"),
+    ]
+    assert dict(week.left_over) == {".0.start": "noon", ".1.day": "XX"}
+    assert len(week.issues) == 2
+
+
+def test_unknown_keys_of_an_entry_are_left_over() -> None:
+    week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", "date": "2026-01-01"}], daily=False)
+    assert dict(week.left_over) == {".0.date": "2026-01-01"}
+    assert week.texts[0] == "09:00-17:00"
+
+
+@pytest.mark.parametrize("days", [None, [], {}, "MO", 7, [None], ["MO"], [[]], [{"day": []}], {"MO": "9-5"}])
+def test_nothing_raises_whatever_stands_in_days(days: Any) -> None:
+    assert len(read_week(days, daily=True).texts) == 7
+
+
+spans = st.tuples(st.sampled_from(WEEKDAYS), st.integers(0, DAY - 1), st.integers(1, DAY))
+
+
+@given(st.lists(spans, max_size=6))
+def test_minutes_are_those_of_a_week_marked_second_by_minute(entries: list[tuple[str, int, int]]) -> None:
+    """Against a week of 10,080 marks: whole minutes, so that marking is exact."""
+    whole = [(day, start // 60 * 60, -(-end // 60) * 60) for day, start, end in entries]
+    marks = [False] * (7 * 1440)
+    for day, start, end in whole:
+        stop = end if end > start else end + DAY
+        for minute in range(start // 60, stop // 60):
+            marks[(WEEKDAYS.index(day) * 1440 + minute) % (7 * 1440)] = True
+    week = week_of(*((day, show(start) or "", show(end) or "") for day, start, end in whole))
+    assert (week.minutes or 0) == sum(marks)

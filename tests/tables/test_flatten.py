@@ -1,0 +1,288 @@
+"""`exporter.tables.flatten`: from answers to rows."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.model import Response
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import CAMPAIGNS
+from exporter.tables.flatten import flatten, leaves_of
+from tests.support.answers import SEED, body_of, response_of
+
+
+def row_of(data: Any, **more: Any) -> dict[str, Any]:
+    return dict(flatten([response_of(data, **more)]).campaigns.to_pylist()[0])
+
+
+def windows_of(data: Any) -> list[dict[str, Any]]:
+    return list(flatten([response_of(data)]).calling_windows.to_pylist())
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SEED), **fields}
+
+
+def test_the_seed_answer_fills_its_columns_and_nothing_else() -> None:
+    row = row_of(SEED)
+    assert {name: value for name, value in row.items() if value is not None} | {"fetched_at": None} == {
+        "campaign_id": "cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55",
+        "campaign_type": "sms",
+        "name": "Ferry Helpdesk 7",
+        "lname": "ferry helpdesk 7",
+        "description": "Two-way help for ferry passengers",
+        "status": "Ready",
+        "priority": 5,
+        "format": "advanced",
+        "experience_flow": "cf-1d90b7aa-3c5e-5f18-a0c4-72be51d86e03",
+        "contact_lists": ["Island Commuters"],
+        "dnc_list_names": ["Quiet Riders"],
+        "caller_id_phone_number": "+15550100417",
+        "calling_hours_frequency": "WEEKLY",
+        "calling_hours_timezone": "America/Halifax",
+        "calling_hours_mo": "08:30-19:15",
+        "calling_hours_sa": "10:00-14:00",
+        "calling_hours_minutes_per_week": 645 + 240,
+        "is_imported": False,
+        "is_filters_enabled": False,
+        "schedule_is_scheduling_enabled": False,
+        "schedule_is_recurrence_enabled": False,
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "fetched_at": None,
+    }
+    assert row["created_at"].isoformat() == "2026-02-11T10:04:31.512000+00:00"
+
+
+def test_the_seed_answer_has_its_two_calling_windows() -> None:
+    monday, saturday = windows_of(SEED)
+    assert monday == {
+        "campaign_id": SEED["_id"], "day": "MO", "day_of_week": 1, "start": "08:30", "end": "19:15",
+        "start_minute": 510, "end_minute": 1155, "crosses_midnight": False, "timezone": "America/Halifax",
+        "raw_start": "8:30 AM", "raw_end": "7:15 PM",
+    }  # fmt: skip
+    assert (saturday["day"], saturday["day_of_week"]) == ("SA", 6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "expected"),
+    [
+        ({"priority": 4}, "priority", 4),
+        ({"priority": None}, "priority", None),
+        ({"direction": "simple", "format": None}, "format", "simple"),
+        ({"dncLists": {"id": "cl-1", "name": "A"}}, "dnc_list_ids", ["cl-1"]),
+        ({"dncLists": [{"id": "cl-1"}, {"id": "cl-2", "name": "B"}]}, "dnc_list_ids", ["cl-1", "cl-2"]),
+        ({"contactLists": [{"id": "cl-9"}, {"id": "cl-8", "name": "N"}, "P"]}, "contact_lists", ["cl-9", "N", "P"]),
+        ({"enableMachineDetect": False}, "enable_machine_detect", "false"),
+        ({"enableMachineDetect": "detect"}, "enable_machine_detect", "detect"),
+        ({"maxSkips": 3}, "max_skips", 3),
+        ({"dialingStrategy": {"maxSkips": 4}}, "max_skips", 4),
+        ({"dialingStrategy": {"callerId": {"phoneNumber": 15550100}}}, "caller_id_phone_number", "15550100"),
+        ({"message": {"templateId": ""}}, "message_template_id", None),
+        ({"message": {"message": "RGVhbCBlbmRzIH5%2BPiBvaw%3D%3D"}}, "message_text", "Deal ends ~~> ok"),
+        ({"message": {"message": "RGVhbCBlbmRzIH5%2BPiBvaw%3D%3D"}}, "message_encoding", "percent_base64"),
+        ({"message": {"message": "Hi, pier B opens."}}, "message_encoding", "plain"),
+        ({"schedule": {"startDateTime": "2026-10-5 06:00:00"}}, "schedule_start_date_time", "2026-10-05T06:00:00"),
+        ({"startDateTime": "2026-09-01T07:30:00.000Z"}, "schedule_start_date_time", "2026-09-01T07:30:00Z"),
+        ({"schedule": {"recurrenceObject": {"recurType": "Daily"}}}, "schedule_recur_type", "Daily"),
+        ({"schedule": {"recurType": "Daily"}}, "schedule_recur_type", "Daily"),
+        ({"schedule": {"recurrenceObject": {"dailyDetails": {"onceEveryNdays": 3}}}}, "schedule_once_every_n_days", 3),
+        ({"schedule": {"weeklyDetails": {"onceEveryNweeks": "2"}}}, "schedule_once_every_n_weeks", 2),
+        (
+            {"schedule": {"recurrenceObject": {"weeklyDetails": {"whichDays": ["Sun", "Mon", "Thu"]}}}},
+            "schedule_which_days",
+            ["MO", "TH", "SU"],
+        ),
+        ({"totalMessagesSent": 2**40}, "total_messages_sent", 2**40),
+    ],
+)  # fmt: skip
+def test_a_value_is_read_in_every_form_it_comes_in(fields: dict[str, Any], column: str, expected: Any) -> None:
+    row = row_of(changed(**fields))
+    assert row[column] == expected
+    assert row["parse_issues"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "path", "kept"),
+    [
+        ({"priority": "high"}, "priority", "priority", "high"),
+        ({"priority": 300}, "priority", "priority", 300),
+        ({"name": 7}, "name", "name", 7),
+        ({"createdAt": "yesterday"}, "created_at", "createdAt", "yesterday"),
+        ({"isImported": "maybe"}, "is_imported", "isImported", "maybe"),
+        ({"contactLists": [{"size": 3}]}, "contact_lists", "contactLists", [{"size": 3}]),
+    ],
+)
+def test_what_cannot_be_read_is_null_told_and_kept(
+    fields: dict[str, Any], column: str, path: str, kept: Any
+) -> None:
+    row = row_of(changed(**fields))
+    assert row[column] is None
+    assert [issue.split(":")[0] for issue in row["parse_issues"]] == [path]
+    assert json.loads(row["extra"]) == {path: kept}
+
+
+def test_what_no_column_takes_is_in_extra_under_its_dotted_path() -> None:
+    fields = {"pacing": {"ratio": 2, "a.b": True}, "filters": [{"column": "x"}, 5], "none": [], "zip": False}
+    row = row_of(changed(**fields, schedule=""))
+    assert json.loads(row["extra"]) == {
+        "pacing.ratio": 2,
+        "pacing.a\\.b": True,
+        "filters.0.column": "x",
+        "filters.1": 5,
+        "zip": False,
+        "schedule": "",
+    }
+    assert row["parse_issues"] is None
+
+
+def test_the_loser_of_two_places_is_kept_when_it_says_something_else() -> None:
+    same = row_of(changed(direction="advanced"))
+    other = row_of(changed(direction="simple"))
+    assert (same["format"], same["extra"]) == ("advanced", None)
+    assert (other["format"], json.loads(other["extra"])) == ("advanced", {"direction": "simple"})
+
+
+@pytest.mark.parametrize(
+    ("data", "list_type", "expected"),
+    [
+        ({"dialingMode": "Agentless", "format": "simple"}, None, "voice"),
+        ({"dialingStrategy": {"maxRingTime": 5}}, None, "voice"),
+        ({"direction": "simple"}, None, "sms"),
+        ({"message": {"message": "x"}}, None, "sms"),
+        ({"name": "x"}, None, None),
+        ({"dialingMode": "Agentless"}, "sms", "sms"),
+    ],
+)
+def test_the_type_is_the_one_asked_for_else_inferred(
+    data: dict[str, Any], list_type: str | None, expected: str | None
+) -> None:
+    assert row_of(data, list_type=list_type)["campaign_type"] == expected
+
+
+def test_list_items_fill_the_columns_that_only_they_have() -> None:
+    item = {"connection": "Desk", "totalMessagesSent": "x", "campaignInstanceId": "cid-1", "unknown": 1}
+    row = row_of(changed(campaignInstanceId="cid-own"), list_item=json.dumps(item), list_type="sms")
+    assert (row["connection"], row["campaign_instance_id"]) == ("Desk", "cid-own")
+    assert row["total_messages_sent"] is None
+    assert json.loads(row["extra"]) == {"list:totalMessagesSent": "x"}
+
+
+def test_a_time_zone_that_is_none_is_kept_and_told() -> None:
+    data = changed(dialingStrategy={"callingHours": {"timezone": "Mars/Olympus"}})
+    row = row_of(data)
+    assert row["calling_hours_timezone"] == "Mars/Olympus"
+    assert "Mars/Olympus" in row["parse_issues"][0]
+    assert row["extra"] is None
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000])
+def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
+    flat = flatten([Response("cd-1", 0, 200, body)])
+    assert flat.campaigns.num_rows == 1
+    assert flat.calling_windows.num_rows == 0
+
+
+def test_both_tables_have_the_schema_that_the_columns_state() -> None:
+    flat = flatten([response_of(SEED)])
+    assert flat.campaigns.schema.equals(schema_of("campaigns"), check_metadata=True)
+    assert flat.calling_windows.schema.equals(schema_of("calling_windows"), check_metadata=True)
+    flat.campaigns.validate(full=True)
+    flat.calling_windows.validate(full=True)
+
+
+# The law, for generated answers
+
+KNOWN_KEYS = sorted(
+    {key for column in CAMPAIGNS for path in column.paths for key in path.removeprefix("list:").split(".")}
+    | {"day", "start", "end", "name", "id", "days"}
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ["5", "MO", "Mon", "9:00 AM", "12:00 AM", "24:00", "DAILY", "true", "2026-1-5 6:00:00", "2026-01-01T00:00:00Z",
+         "2026-01-01T00:00:00.123456Z", "SGVsbG8=", "", " ", "Europe/Oslo"]
+    )
+)  # fmt: skip
+keys = st.sampled_from(KNOWN_KEYS) | st.text(max_size=4)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=12
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> dict[str, Any]:
+    """The seed answer with values of any type put in at any known path, and unknown keys anywhere."""
+    data = copy.deepcopy(draw(st.sampled_from([SEED, {}])))
+    for column in draw(st.lists(st.sampled_from([c for c in CAMPAIGNS if c.paths]), max_size=6)):
+        path = draw(st.sampled_from(column.paths)).removeprefix("list:").replace("[]", "")
+        *parents, key = path.split(".")
+        target = data
+        for parent in parents:
+            inner = target.get(parent)
+            target[parent] = target = inner if isinstance(inner, dict) else {}
+        target[key] = draw(values)
+    data.update(draw(st.dictionaries(keys, values, max_size=3)))
+    return data
+
+
+def scalars_in(value: Any) -> list[str]:
+    """Every scalar below `value`, as JSON text."""
+    return [json.dumps(leaf) for _, leaf in leaves_of("", value)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(answers())
+def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
+    """Take away what the columns show; what is left of the answer's leaves is in `extra`, value for value."""
+    response = response_of(data)
+    flat = flatten([response])
+    row = flat.campaigns.to_pylist()[0]
+    kept = scalars_in(json.loads(row["extra"])) if row["extra"] else []
+    parsed = json.loads(json.dumps(data))
+    for path, leaf in leaves_of("", parsed):
+        assert json.dumps(leaf) in kept or shown(path[1:], leaf, row, flat.calling_windows.to_pylist()), path
+
+
+def shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
+    """Whether a column that can show `path` shows `leaf`: as it is, or in the column's own form."""
+    if path in ("_id", "id", "campId"):
+        return str(leaf) == row["campaign_id"]
+    if path.startswith("dialingStrategy.callingHours.days"):
+        raw = [w[name] for w in windows for name in ("raw_start", "raw_end")]
+        return leaf in raw or any(w["day"] for w in windows) or leaf == ""
+    own = {
+        c.name
+        for c in CAMPAIGNS
+        for p in c.paths
+        if path == p or path.startswith(p.split("[]")[0] + ".") or path == p.split("[]")[0]
+    }
+    texts = [row[name] for name in own if row[name] is not None and row[name] != []]
+    return bool(texts) or (path == "message.templateId" and leaf == "")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(answers(), min_size=1, max_size=5))
+def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) -> None:
+    responses = [response_of(data, campaign_id=f"cd-{n}") for n, data in enumerate(block)]
+    together = flatten(responses)
+    alone = [flatten([response]) for response in responses]
+    assert together.campaigns.to_pylist() == [flat.campaigns.to_pylist()[0] for flat in alone]
+    assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
+
+
+@settings(max_examples=200, deadline=None)
+@given(values)
+def test_nothing_raises_whatever_the_answer(value: Any) -> None:
+    flatten([response_of(value), Response("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
+    flatten([Response("cd-3", 0, 200, body_of({"dialingStrategy": {"callingHours": value}}))])

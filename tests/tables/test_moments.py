@@ -1,0 +1,50 @@
+"""`exporter.tables.moments`: instants and the dates of a schedule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.tables.moments import read_date_time, read_instant
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-02-11T10:04:31.512Z", datetime(2026, 2, 11, 10, 4, 31, 512000, UTC)),
+        ("2026-02-11T10:04:31Z", datetime(2026, 2, 11, 10, 4, 31, 0, UTC)),
+        ("2026-02-11T12:04:31+02:00", datetime(2026, 2, 11, 10, 4, 31, 0, UTC)),
+        ("2026-2-1 6:04 z", datetime(2026, 2, 1, 6, 4, 0, 0, UTC)),
+        ("2026-02-11T10:04:31", None),
+        ("2026-13-11T10:04:31Z", None),
+        ("yesterday", None),
+    ],
+)
+def test_an_instant_needs_its_zone(text: str, expected: datetime | None) -> None:
+    milliseconds = None if expected is None else round(expected.timestamp() * 1000)
+    assert read_instant(text) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-5 06:00:00", "2026-10-05T06:00:00"),
+        ("2026-01-1 6:00", "2026-01-01T06:00:00"),
+        ("2026-09-01T07:30:00.000Z", "2026-09-01T07:30:00Z"),
+        ("2026-09-01T07:30:00+0530", "2026-09-01T07:30:00+05:30"),
+        ("2026-09-01", "2026-09-01"),
+        ("2026-02-30 06:00:00", None),
+        ("soon", None),
+    ],
+)
+def test_a_schedules_date_is_padded_and_keeps_its_zone(text: str, expected: str | None) -> None:
+    assert read_date_time(text) == expected
+
+
+@given(st.text(max_size=30))
+def test_nothing_raises(text: str) -> None:
+    read_instant(text)
+    read_date_time(text)
