@@ -90,6 +90,15 @@ class PaceLowered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PaceRaised(Event):
+    """After a long time without a refusal, more is tried again, carefully."""
+
+    from_places: int
+    to_places: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something the user should know; it is in the manifest's `warnings` too."""
 

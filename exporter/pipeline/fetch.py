@@ -271,7 +271,11 @@ class Pool:
             since = item.failed_at[0]
             if self._gate.last_ok_at is not None and self._gate.last_ok_at >= since:
                 return True
-            if self._known_good is None or self._known_good == item.campaign_id:
+            if self._known_good is None:
+                # Nothing was ever answered well: more likely the service than every single ID.
+                self._gate.suspect(item.error)
+                return False
+            if self._known_good == item.campaign_id:
                 return not self._gate.outage
             exchange = await self._caller.campaign(self._known_good)
             if exchange.verdict.kind in ("good", "not_found", "invalid"):

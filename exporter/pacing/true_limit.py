@@ -1,0 +1,76 @@
+"""What the service really allows, learned from its refusals. Pure.
+
+A single refusal may be another program's doing: the account shares its limit. Refusals that come again, when we
+had used a good part of the limit, say that the limit itself is lower than we were told.
+"""
+
+from __future__ import annotations
+
+import math
+
+from exporter.units import Limit
+
+REMEMBERED = 3
+"""Windows for which a refusal is remembered."""
+
+TRIAL_AFTER = 20
+"""Windows without a refusal after which more is tried again; doubled each time that fails."""
+
+CAREFUL = 2
+"""Requests under way at once, where the places used are more than have been seen to be granted."""
+
+
+class TrueLimit:
+    """Lowers a limit on evidence, and carefully tries more after a long quiet time."""
+
+    def __init__(self, told: Limit) -> None:
+        self.told = told
+        self.places = told.places
+        self._refusals: list[tuple[float, int]] = []
+        self._quiet_since: float | None = None
+        self._trial_since = -math.inf
+        self._trial_after = TRIAL_AFTER
+        self._careful_until = 0.0
+        self._granted = told.places
+
+    @property
+    def limit(self) -> Limit:
+        """The limit to keep."""
+        return Limit(self.places, self.told.seconds)
+
+    def refused(self, now: float, granted: int) -> bool:
+        """A request was refused after `granted` were granted in the window before; True: the limit is lower now.
+
+        Requests that were under way together with the first one refused are no evidence of their own.
+        """
+        window = self.told.seconds
+        self._refusals = [(at, n) for at, n in self._refusals if now - at < REMEMBERED * window]
+        self._refusals.append((now, granted))
+        self._quiet_since = now
+        self._careful_until = now + REMEMBERED * window
+        least, most = min(n for _, n in self._refusals), max(n for _, n in self._refusals)
+        self._granted = max(1, most)
+        in_trial = now - self._trial_since < REMEMBERED * window
+        if least < self.places / 4 or most >= self.places or not (len(self._refusals) > 1 or in_trial):
+            return False
+        if in_trial:
+            self._trial_after *= 2
+        self.places = most
+        self._refusals.clear()
+        return True
+
+    def quiet(self, now: float) -> bool:
+        """Called as time goes by; True: more is tried again from now on."""
+        if self._quiet_since is None or self.places == self.told.places:
+            return False
+        if now - self._quiet_since < self._trial_after * self.told.seconds:
+            return False
+        self._quiet_since = self._trial_since = now
+        self._granted = self.places
+        self._careful_until = now + REMEMBERED * self.told.seconds
+        self.places = min(self.told.places, (self.places + self.told.places + 1) // 2)
+        return True
+
+    def most_under_way(self, now: float, used: int) -> int | None:
+        """How many requests may be under way at once; None: as many as there are workers."""
+        return CAREFUL if now < self._careful_until and used >= self._granted else None
