@@ -1,0 +1,162 @@
+"""`manifest.json`: the proof of a snapshot, written last. A folder without it is not a snapshot.
+
+It carries a hash of itself (`manifest_sha256`, of the text with that value empty), so that a changed digit in a
+count is found like a changed byte in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from exporter.model import Counts, Receipt, RequestCounts, SnapshotMode
+
+
+class Api(msgspec.Struct, frozen=True):
+    """Whose campaigns these are."""
+
+    host: str
+    stream_id: str
+    account_id: str
+    version: str
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """What was asked for."""
+
+    source: str
+    sha256: str
+    given: int
+    unique: int
+    repeats: int
+
+
+class OutcomeCounts(msgspec.Struct, frozen=True):
+    """Where every ID ended."""
+
+    ok: int
+    carried_over: int
+    not_found: int
+    invalid: int
+    failed: int
+    gone: int
+
+
+class Requests(msgspec.Struct, frozen=True):
+    """What was sent."""
+
+    total: int = 0
+    list: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    most_in_a_window: int = 0
+
+
+class Seconds(msgspec.Struct, frozen=True):
+    """What it took."""
+
+    total: float = 0.0
+    waiting_for_rate: float = 0.0
+    paused: float = 0.0
+
+
+class File(msgspec.Struct, frozen=True):
+    """The receipt of a file."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a snapshot is and how it came to be. Times are ISO 8601, UTC."""
+
+    snapshot_id: str
+    started_at: str
+    finished_at: str
+    program_version: str
+    schema_version: int
+    mode: SnapshotMode
+    base_snapshot: str | None
+    api: Api
+    ids: Ids
+    counts: OutcomeCounts
+    requests: Requests
+    seconds: Seconds
+    files: dict[str, File]
+    warnings: list[str]
+    manifest_sha256: str = ""
+
+    def as_counts(self) -> Counts:
+        """The counts as the rest of the program speaks of them."""
+        return Counts(
+            given=self.ids.given,
+            unique=self.ids.unique,
+            repeats=self.ids.repeats,
+            ok=self.counts.ok,
+            carried_over=self.counts.carried_over,
+            not_found=self.counts.not_found,
+            invalid=self.counts.invalid,
+            failed=self.counts.failed,
+            gone=self.counts.gone,
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.bytes for file in self.files.values())
+
+
+class NotAManifest(ValueError):
+    """The text is no manifest, or not the one that was written."""
+
+
+def outcome_counts(counts: Counts) -> OutcomeCounts:
+    """As the manifest tells them."""
+    return OutcomeCounts(
+        counts.ok, counts.carried_over, counts.not_found, counts.invalid, counts.failed, counts.gone
+    )
+
+
+def requests_of(counts: RequestCounts) -> Requests:
+    """As the manifest tells them."""
+    return Requests(
+        counts.total, counts.list, counts.retries, counts.rate_limited, counts.most_in_a_window
+    )
+
+
+def files_of(receipts: list[Receipt]) -> dict[str, File]:
+    """As the manifest tells them."""
+    return {receipt.name: File(receipt.rows, receipt.bytes, receipt.sha256) for receipt in receipts}
+
+
+def iso(milliseconds: int) -> str:
+    """`2026-11-23T02:00:00.123Z`."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def dump(manifest: Manifest) -> bytes:
+    """The file's bytes, sealed."""
+    bare = msgspec.structs.replace(manifest, manifest_sha256="")
+    return _text(msgspec.structs.replace(bare, manifest_sha256=hashlib.sha256(_text(bare)).hexdigest()))
+
+
+def load(data: bytes, *, sealed: bool = True) -> Manifest:
+    """The manifest in `data`. Raises `NotAManifest`; `sealed`: also when its seal is broken."""
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotAManifest(f"not a manifest: {error}") from None
+    if sealed and dump(manifest) != data:
+        raise NotAManifest("its content is not what was written")
+    return manifest
+
+
+def _text(manifest: Manifest) -> bytes:
+    plain: Any = msgspec.to_builtins(manifest)
+    return (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,184 @@
+"""Published snapshots, read again. The newest is found by listing, never by a pointer that can lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from exporter.errors import DestinationError
+from exporter.model import Identity, Response
+from exporter.snapshots.destination import Destination, one_line_error, open_destination
+from exporter.snapshots.manifest import Manifest, NotAManifest, load
+from exporter.snapshots.names import MANIFEST, PREFIX, file_name, is_snapshot_id
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.flatten import flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = 8192
+"""Rows that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One published snapshot: its ID, where it is, and its manifest."""
+
+    snapshot_id: str
+    where: str
+    manifest: Manifest
+
+
+def snapshots(dest: str) -> list[SnapshotInfo]:
+    """The published snapshots of a destination, oldest first.
+
+    `dest`: a folder or a URL. Raises `DestinationError` when it cannot be read.
+
+    >>> from exporter import snapshots
+    >>> for snapshot in snapshots("exports"):  # doctest: +SKIP
+    ...     print(snapshot.snapshot_id, snapshot.manifest.counts.ok)
+    """
+    return list_snapshots(open_destination(dest))
+
+
+def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campaigns") -> pd.DataFrame:
+    """A table of a snapshot as a pandas DataFrame with Arrow-backed columns, so that integers stay integers.
+
+    `dest`: a folder or a URL. `snapshot`: an ID, or `latest`. `table`: `campaigns`, `calling_windows`,
+    `responses` or `failures`. Raises `DestinationError` when there is no such snapshot or it cannot be read,
+    `ValueError` when there is no such table.
+
+    >>> from exporter import read_snapshot
+    >>> campaigns = read_snapshot("exports")  # doctest: +SKIP
+    >>> campaigns.groupby("status").size()  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    if table not in TABLES:
+        raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
+    destination = open_destination(dest)
+    found = read_table(destination, find(destination, snapshot), table)
+    frame: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def list_snapshots(destination: Destination) -> list[SnapshotInfo]:
+    """As `snapshots`. What has a snapshot's name but no readable manifest is left out."""
+    found = []
+    for one in destination.snapshot_ids():
+        try:
+            found.append(SnapshotInfo(one, destination.where(one), read_manifest(destination, one)))
+        except DestinationError:
+            continue
+    return found
+
+
+def find(destination: Destination, snapshot: str = "latest") -> str:
+    """The ID that `latest`, an ID or a folder's name means. Raises `DestinationError`."""
+    ids = destination.snapshot_ids()
+    wanted = snapshot.removeprefix(PREFIX).rstrip("/")
+    if wanted == "latest":
+        if not ids:
+            raise DestinationError(f"{destination.shown}: there is no snapshot in it.")
+        return ids[-1]
+    if wanted in ids:
+        return wanted
+    if not is_snapshot_id(wanted):
+        raise DestinationError(f"{snapshot!r} is no snapshot ID; write latest or one like 20261123T020000Z.")
+    shown = ", ".join(ids[-5:]) or "none"
+    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {shown}.")
+
+
+def read_manifest(destination: Destination, snapshot: str, *, sealed: bool = False) -> Manifest:
+    """The manifest of a snapshot. Raises `DestinationError`; `sealed`: also when it was changed."""
+    try:
+        return load(destination.read(snapshot, MANIFEST), sealed=sealed)
+    except (OSError, NotAManifest) as error:
+        raise DestinationError(
+            f"{destination.where(snapshot)}/{MANIFEST}: {one_line_error(error)}."
+        ) from None
+
+
+def latest_of(destination: Destination, identity: Identity) -> SnapshotInfo | None:
+    """The newest snapshot of an account."""
+    for info in reversed(list_snapshots(destination)):
+        if belongs_to(info.manifest, identity):
+            return info
+    return None
+
+
+def belongs_to(manifest: Manifest, identity: Identity) -> bool:
+    """Whether a snapshot is of that account."""
+    api = manifest.api
+    return (api.host, api.stream_id, api.account_id, api.version) == (
+        identity.host,
+        identity.stream_id,
+        identity.account_id,
+        identity.version,
+    )
+
+
+def read_table(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
+    """A table of a snapshot with today's columns. Raises `DestinationError`.
+
+    One that an older version of the program wrote, or that is there only as CSV, is made anew from the stored
+    responses.
+    """
+    manifest = read_manifest(destination, snapshot)
+    name = file_name(table, "parquet")
+    try:
+        if table in ("campaigns", "calling_windows") and (
+            name not in manifest.files or manifest.schema_version != SCHEMA_VERSION
+        ):
+            return _flattened(destination, snapshot, table)
+        if name not in manifest.files:
+            return _read_failures_csv(destination, snapshot)
+        with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
+            return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Response]]:
+    """The stored answers of a snapshot, in blocks. Raises `DestinationError`."""
+    name = file_name("responses", "parquet")
+    try:
+        with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
+            for batch in pq.ParquetFile(file).iter_batches(BLOCK, columns=schema_of("responses").names):
+                times = batch.column("fetched_at").cast(pa.int64())
+                columns = [
+                    times.to_pylist() if field == "fetched_at" else batch.column(field).to_pylist()
+                    for field in schema_of("responses").names
+                ]
+                yield [Response(*row) for row in zip(*columns, strict=True)]
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
+    batches = [
+        flat.campaigns if table == "campaigns" else flat.calling_windows
+        for flat in map(flatten, read_responses(destination, snapshot))
+    ]
+    return pa.Table.from_batches(batches, schema_of(table))
+
+
+def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
+    schema = schema_of("failures")
+    with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
+        types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+        found = pacsv.read_csv(
+            file,
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+            ),
+        )
+    columns = [found.column(field.name).cast(field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
