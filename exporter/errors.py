@@ -8,6 +8,7 @@ ExportError
 ├── CredentialsRefused      401 or 403                                                  exit 3
 ├── StoppedEarly            nothing published, the same command resumes                 exit 4
 │   ├── ServiceDown         the outage outlasted --patience
+│   ├── ListFailed          the list call gives no list
 │   ├── TimeIsUp            --max-duration
 │   └── StorageFailed       disk full, volume gone, store unreachable
 ├── DestinationBusy         another run is at work there                                exit 5
@@ -57,6 +58,10 @@ class StoppedEarly(ExportError):
 
 class ServiceDown(StoppedEarly):
     """The service as a whole failed for longer than the patience."""
+
+
+class ListFailed(StoppedEarly):
+    """The list call gave something that is no list."""
 
 
 class TimeIsUp(StoppedEarly):

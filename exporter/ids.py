@@ -182,7 +182,9 @@ def _fast(body: bytes, layout: _Layout) -> pa.ChunkedArray | None:
         table = pacsv.read_csv(
             pa.BufferReader(body),
             read_options=pacsv.ReadOptions(
-                column_names=names, skip_rows=layout.skip_lines, block_size=max(1 << 20, min(len(body), 1 << 24))
+                column_names=names,
+                skip_rows=layout.skip_lines,
+                block_size=max(1 << 20, min(len(body), 1 << 24)),
             ),
             parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
             convert_options=pacsv.ConvertOptions(
@@ -238,7 +240,9 @@ def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
         else:
             values.append(value)
     if lines:
-        raise IdsError([f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()])
+        raise IdsError(
+            [f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()]
+        )
     return iter(values)
 
 

@@ -20,7 +20,6 @@ from jobs.exit_codes import MEANINGS, exit_code
 
 if TYPE_CHECKING:
     from exporter.units import Limit
-    from jobs.console import Console
 
 _FAULTS = "jobs.options.faults"
 

@@ -12,9 +12,9 @@ import math
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from collections.abc import Sequence
 from typing import Self
 
 from exporter.clock import Clock
@@ -164,20 +164,28 @@ class Ledger:
 
     def _wait(self, limits: Sequence[Limit], now: float) -> float:
         assert self._db is not None  # noqa: S101
-        (under_way, count), = self._db.execute(
+        ((under_way, count),) = self._db.execute(
             "SELECT count(*) - count(released), count(released) FROM places"
         )
         if under_way + count < min(limit.places for limit in limits):
             return 0.0
-        released = [at for (at,) in self._db.execute(
-            "SELECT released FROM places WHERE released IS NOT NULL ORDER BY released")]
+        released = [
+            at
+            for (at,) in self._db.execute(
+                "SELECT released FROM places WHERE released IS NOT NULL ORDER BY released"
+            )
+        ]
         return wait_for(limits, now, under_way, released)
 
     def _another_goes_first(self, limits: Sequence[Limit], now: float) -> bool:
         """Whether a waiting process has fewer places than this one: a small `pull` beside a long night."""
         assert self._db is not None  # noqa: S101
-        rivals = [h for (h,) in self._db.execute(
-            "SELECT holder FROM waiting WHERE holder <> ? AND until > ?", (self._holder, now))]
+        rivals = [
+            h
+            for (h,) in self._db.execute(
+                "SELECT holder FROM waiting WHERE holder <> ? AND until > ?", (self._holder, now)
+            )
+        ]
         rivals = [holder for holder in rivals if self._alive(holder, now)]
         if not rivals:
             return False

@@ -305,4 +305,8 @@ def one_line_error(error: BaseException) -> str:
 
 def is_storage_error(error: BaseException) -> bool:
     """Whether an error came from reading or writing files."""
-    return isinstance(error, OSError) and not isinstance(error, ExportError) and not isinstance(error, StorageFailed)
+    return (
+        isinstance(error, OSError)
+        and not isinstance(error, ExportError)
+        and not isinstance(error, StorageFailed)
+    )

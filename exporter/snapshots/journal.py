@@ -163,6 +163,13 @@ class Journal:
         row = self._db.execute("SELECT campaign_id FROM answers ORDER BY rowid DESC LIMIT 1").fetchone()
         return row[0] if row else None
 
+    def fetched_ids(self) -> Iterator[str]:
+        """The wanted IDs that have an answer."""
+        for (one,) in self._db.execute(
+            "SELECT w.campaign_id FROM wanted w JOIN answers a USING (campaign_id)"
+        ):
+            yield one
+
     def counts(self, *, given: int, repeats: int, gone: int) -> Counts:
         """Where every wanted ID ended."""
         unique = self.wanted_count()
@@ -266,9 +273,7 @@ class JournalWriter:
     `settled` is called in the event loop for each outcome that is durably in the journal.
     """
 
-    def __init__(
-        self, journal: Journal, *, clock: Clock, settled: Callable[[Outcome, int], None]
-    ) -> None:
+    def __init__(self, journal: Journal, *, clock: Clock, settled: Callable[[Outcome, int], None]) -> None:
         self._path = journal.path
         self._clock = clock
         self._settled = settled

@@ -124,9 +124,7 @@ def outcome_counts(counts: Counts) -> OutcomeCounts:
 
 def requests_of(counts: RequestCounts) -> Requests:
     """As the manifest tells them."""
-    return Requests(
-        counts.total, counts.list, counts.retries, counts.rate_limited, counts.most_in_a_window
-    )
+    return Requests(counts.total, counts.list, counts.retries, counts.rate_limited, counts.most_in_a_window)
 
 
 def files_of(receipts: list[Receipt]) -> dict[str, File]:

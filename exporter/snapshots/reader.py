@@ -172,12 +172,17 @@ def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.
 def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
     schema = schema_of("failures")
     with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
-        types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+        types = {
+            field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema
+        }
         found = pacsv.read_csv(
             file,
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+                column_types=types,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
             ),
         )
     columns = [found.column(field.name).cast(field.type) for field in schema]

@@ -51,6 +51,7 @@ class Column:
         """The paths in order of precedence; none for what is made here."""
         return tuple(self.path.split(" | ")) if self.path else ()
 
+
 _SMS = "get-sms-campaign-by-id-v2"
 _VOICE = "get-voice-campaign-by-id-v2"
 _LIST = "get-all-campaigns-v2"

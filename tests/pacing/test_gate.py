@@ -37,7 +37,12 @@ class Rig:
         self.server = StrictServer(true, self.clock, Random(7), latency, retry_after)
         self.ledger = Ledger.open(ledger, clock=self.clock, emit=self.events.append) if ledger else None
         self.gate = Gate(
-            told, clock=self.clock, emit=self.events.append, random=Random(3), ledger=self.ledger, **gate  # type: ignore[arg-type]
+            told,
+            clock=self.clock,
+            emit=self.events.append,
+            random=Random(3),
+            ledger=self.ledger,
+            **gate,  # type: ignore[arg-type]
         )
 
     async def send(self, item: str) -> bool:
@@ -71,7 +76,9 @@ class Rig:
 
 
 @pytest.mark.parametrize("latency", [(0.01, 0.09), (0.02, 0.38), (0.0, 2.0)])
-def test_a_strict_server_never_refuses_and_nearly_all_of_the_limit_is_used(latency: tuple[float, float]) -> None:
+def test_a_strict_server_never_refuses_and_nearly_all_of_the_limit_is_used(
+    latency: tuple[float, float],
+) -> None:
     async def main() -> None:
         rig = Rig(latency=latency)
         seconds = await rig.send_all(60 * 60)

@@ -14,9 +14,7 @@ from tests.support.strict_server import most_in_a_window
 
 limits = st.builds(Limit, st.integers(1, 6), st.sampled_from([0.5, 1.0, 3.0, 10.0]))
 latencies = st.floats(0.0, 5.0)
-callers = st.lists(
-    st.tuples(st.floats(0.0, 4.0), latencies, st.floats(0.0, 1.0)), min_size=1, max_size=60
-)
+callers = st.lists(st.tuples(st.floats(0.0, 4.0), latencies, st.floats(0.0, 1.0)), min_size=1, max_size=60)
 
 
 def drive(

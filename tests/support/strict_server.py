@@ -51,4 +51,7 @@ class StrictServer:
 def most_in_a_window(arrivals: list[float], seconds: float) -> int:
     """The most arrivals in any half-open window of that length."""
     moments = sorted(arrivals)
-    return max((i + 1 - bisect_right(moments, at - seconds, key=lambda m: m) for i, at in enumerate(moments)), default=0)
+    return max(
+        (i + 1 - bisect_right(moments, at - seconds, key=lambda m: m) for i, at in enumerate(moments)),
+        default=0,
+    )

@@ -28,7 +28,9 @@ def test_a_start_is_read_in_every_form(text: str, clock: str) -> None:
     assert show(read_time(text, is_end=False)) == clock
 
 
-@pytest.mark.parametrize("text", ["", "9", "25:00", "9:60 AM", "24:00", "noon", "13:00 AM", "9:00 XM", "1" * 99])
+@pytest.mark.parametrize(
+    "text", ["", "9", "25:00", "9:60 AM", "24:00", "noon", "13:00 AM", "9:00 XM", "1" * 99]
+)
 def test_what_is_no_time_of_day_is_not_read(text: str) -> None:
     assert read_time(text, is_end=False) is None
 

@@ -102,7 +102,9 @@ def test_the_seed_answer_has_its_two_calling_windows() -> None:
         ({"totalMessagesSent": 2**40}, "total_messages_sent", 2**40),
     ],
 )  # fmt: skip
-def test_a_value_is_read_in_every_form_it_comes_in(fields: dict[str, Any], column: str, expected: Any) -> None:
+def test_a_value_is_read_in_every_form_it_comes_in(
+    fields: dict[str, Any], column: str, expected: Any
+) -> None:
     row = row_of(changed(**fields))
     assert row[column] == expected
     assert row["parse_issues"] is None
@@ -182,7 +184,9 @@ def test_a_time_zone_that_is_none_is_kept_and_told() -> None:
     assert row["extra"] is None
 
 
-@pytest.mark.parametrize("body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000])
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000]
+)
 def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
     flat = flatten([Response("cd-1", 0, 200, body)])
     assert flat.campaigns.num_rows == 1
@@ -216,7 +220,9 @@ scalars = (
 )  # fmt: skip
 keys = st.sampled_from(KNOWN_KEYS) | st.text(max_size=4)
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=12
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
+    max_leaves=12,
 )
 
 
@@ -278,7 +284,9 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
     together = flatten(responses)
     alone = [flatten([response]) for response in responses]
     assert together.campaigns.to_pylist() == [flat.campaigns.to_pylist()[0] for flat in alone]
-    assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
+    assert together.calling_windows.to_pylist() == [
+        w for flat in alone for w in flat.calling_windows.to_pylist()
+    ]
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,203 @@
+"""The list pass: all campaigns of a type, read right from a list that moves while it is read.
+
+Page get-all-campaigns-v2 does not say which of `skip` and `page` wins, how large `limit` may be, or what the order
+is. So: sort by creation, send both, step by what really came, drop repeats by ID, compare with `totalResults`, and
+read again, another way, when something disagrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.api.protocol import Answer, ListPage, Verdict, item_id, read_list_page
+from exporter.errors import CredentialsRefused, ListFailed
+from exporter.events import ListPageRead, RetryPlanned, Warned
+from exporter.json_text import dumps
+from exporter.model import CampaignType, ListedCampaign
+from exporter.pipeline.engine import Engine
+from exporter.pipeline.fetch import refusal
+from exporter.pipeline.stop import Stop
+from exporter.tables.moments import read_instant
+
+WAYS = ("both", "skip", "page", "at once")
+"""How a page is named: by `skip` and `page` together, by one of them, or all campaigns in one page."""
+
+MOST_PASSES = 3
+MOST_EMPTY = 3
+"""Empty pages in a row after which a pass ends, although the total says that there is more."""
+
+YOUNG = 120.0
+"""Seconds. A campaign younger than the pass by its own clock, give or take so much, may have hidden another's
+disappearance: the total is the same, and yet something moved."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one reading of the list brought."""
+
+    found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    repeats: int = 0
+    without_id: int = 0
+    totals: list[int] = field(default_factory=list)
+    stuck: bool = False
+    young: bool = False
+
+    @property
+    def consistent(self) -> bool:
+        """Whether nothing hints that the list moved or was not read as meant."""
+        steady = len(set(self.totals)) <= 1
+        complete = not self.totals or self.totals[-1] == len(self.found) + self.without_id
+        return steady and complete and not self.repeats and not self.stuck and not self.young
+
+
+class ListPass:
+    """Reads the list call of one account."""
+
+    def __init__(self, engine: Engine, stop: Stop) -> None:
+        self._engine = engine
+        self._stop = stop
+        self.requests = 0
+
+    async def read(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
+        """All campaigns of `types`, each type oldest first, each ID once.
+
+        Raises `ListFailed`, `CredentialsRefused`, `ServiceDown`, or the reason of the stop.
+        """
+        campaigns: dict[str, ListedCampaign] = {}
+        for campaign_type in types:
+            for one, item in (await self._read_type(campaign_type)).items():
+                campaigns.setdefault(one, ListedCampaign(one, campaign_type, dumps(item)))
+        return list(campaigns.values())
+
+    async def _read_type(self, campaign_type: CampaignType) -> dict[str, Mapping[str, Any]]:
+        everything: dict[str, Mapping[str, Any]] = {}
+        last: _Pass | None = None
+        ways = list(WAYS)
+        for _ in range(MOST_PASSES):
+            one = await self._pass(campaign_type, ways[0], last)
+            if one.stuck and len(ways) > 1 and not one.consistent:
+                # Page after page the same: this way of paging is not understood here.
+                while one.stuck and len(ways) > 1:
+                    ways.pop(0)
+                    one = await self._pass(campaign_type, ways[0], one)
+            everything.update(one.found)
+            if one.consistent:
+                self._tell_nameless(campaign_type, one)
+                return one.found
+            same = last is not None and one.found.keys() == last.found.keys()
+            if same and not one.repeats:
+                break
+            if len(ways) > 1 and one.totals and len(one.found) < one.totals[-1]:
+                ways.append(ways.pop(0))
+            last = one
+        total = one.totals[-1] if one.totals else None
+        self._tell_nameless(campaign_type, one)
+        self._engine.emit(
+            Warned(
+                f"the list of {campaign_type} campaigns changed while it was read, or does not agree with itself: "
+                f"{len(everything)} campaigns were found, totalResults said {total}"
+            )
+        )
+        return everything
+
+    def _tell_nameless(self, campaign_type: str, one: _Pass) -> None:
+        if one.without_id:
+            self._engine.emit(
+                Warned(f"{one.without_id} items of the {campaign_type} list have no ID and are left out")
+            )
+
+    async def _pass(self, campaign_type: CampaignType, way: str, last: _Pass | None) -> _Pass:
+        result = _Pass()
+        began = self._engine.clock.now()
+        size = self._engine.options.page_size
+        if way == "at once":
+            known = max([size, *(last.totals if last else ()), len(last.found) if last else 0])
+            size = known + size
+        page, empty = 1, 0
+        while True:
+            received = len(result.found) + result.without_id + result.repeats
+            skip = 0 if way in ("page", "at once") else received + empty // 2 * size
+            read = await self._ask(campaign_type, size, skip, page if way in ("both", "page") else 1)
+            self._engine.emit(ListPageRead(campaign_type, page, len(read.items), read.total))
+            if read.total is not None:
+                result.totals.append(read.total)
+            new = self._take(read, result, began)
+            if read.items and not new and page > 1:
+                result.stuck = True
+                return result
+            received = len(result.found) + result.without_id + result.repeats
+            if way == "at once":
+                return result
+            page += 1
+            empty = 0 if read.items else empty + 1
+            more = read.total is not None and received < read.total
+            if (not read.items and not more) or empty >= MOST_EMPTY:
+                return result
+            if not more and read.has_more is not True and (read.total is not None or len(read.items) < size):
+                return result
+
+    def _take(self, read: ListPage, result: _Pass, began: float) -> bool:
+        """Add a page to the pass; whether anything in it is new."""
+        new = False
+        for item in read.items:
+            one = item_id(item)
+            if one is None:
+                result.without_id += 1
+                new = True
+            elif one in result.found:
+                result.repeats += 1
+                result.found[one] = item
+            else:
+                result.found[one] = item
+                new = True
+                created = item.get("createdAt")
+                moment = read_instant(created) if isinstance(created, str) else None
+                if (
+                    moment is not None
+                    and moment / 1000 > began - YOUNG
+                    and len(result.found) > len(read.items)
+                ):
+                    result.young = True
+        return new
+
+    async def _ask(self, campaign_type: CampaignType, limit: int, skip: int, page: int) -> ListPage:
+        engine = self._engine
+        attempts = 0
+        while True:
+            self._stop.check()
+            self.requests += 1
+            found: list[ListPage] = []
+
+            def judge(answer: Answer, found: list[ListPage] = found) -> Verdict:
+                read = read_list_page(answer, origin=engine.caller.api.origin, now=engine.clock.now())
+                if isinstance(read, Verdict):
+                    return read
+                found.append(read)
+                return Verdict("good")
+
+            exchange = await engine.caller.ask(
+                lambda token: engine.caller.api.list(
+                    campaign_type, limit=limit, skip=skip, page=page, token=token
+                ),
+                judge,
+                item=f"the {campaign_type} list",
+            )
+            verdict = exchange.verdict
+            if found:
+                return found[0]
+            if verdict.kind == "denied":
+                raise CredentialsRefused(refusal(verdict.error))
+            if verdict.kind == "rate_limited":
+                continue
+            if verdict.kind != "retry":
+                raise ListFailed(f"the list call for {campaign_type} campaigns failed: {verdict.error}.")
+            attempts += 1
+            delay = engine.retry.delay_after(attempts)
+            if delay is None:
+                # The list is one ID to the gate; when it fails so often, the service is taken as failing.
+                engine.gate.suspect(verdict.error)
+                attempts, delay = 0, 0.0
+            engine.emit(RetryPlanned(f"the {campaign_type} list", attempts, delay, verdict.error))
+            await engine.clock.sleep(delay)

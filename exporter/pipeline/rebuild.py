@@ -1,0 +1,87 @@
+"""Flattening stored answers again with today's columns, into a new snapshot, without one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pyarrow as pa
+
+from exporter._version import __version__
+from exporter.clock import Clock, to_milliseconds
+from exporter.errors import StorageFailed
+from exporter.events import Emit, Published, Writing
+from exporter.model import Failure
+from exporter.run_options import Place
+from exporter.snapshots import manifest as manifests
+from exporter.snapshots.destination import Destination, one_line_error, open_destination
+from exporter.snapshots.lock import RunLock
+from exporter.snapshots.manifest import Manifest
+from exporter.snapshots.names import next_id, snapshot_id
+from exporter.snapshots.reader import find, read_manifest, read_responses, read_table
+from exporter.snapshots.writer import Format, SnapshotWriter
+from exporter.tables.columns import SCHEMA_VERSION
+
+
+def rebuild_snapshot(
+    place: Place, snapshot: str, *, form: Format, excel_safe: bool, clock: Clock, emit: Emit
+) -> Manifest:
+    """Publish a snapshot of mode `rebuild` from the responses of `snapshot` (an ID, or `latest`).
+
+    Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
+    """
+    destination = open_destination(place.dest, environ=place.environ)
+    base = find(destination, snapshot)
+    old = read_manifest(destination, base)
+    usual = destination.default_work_dir(Path(place.state_dir))
+    with ExitStack() as held:
+        held.enter_context(RunLock(Path(place.work_dir) if place.work_dir else usual, clock=clock, emit=emit))
+        started = clock.now()
+        new = snapshot_id(started)
+        while new in destination.folder_ids():
+            new = next_id(new)
+        emit(Writing(old.counts.ok))
+        staging = destination.stage(new)
+        try:
+            with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
+                for block in read_responses(destination, base):
+                    writer.add(block)
+                writer.add_failures(_failures(destination, base))
+                receipts = writer.close()
+            manifest = Manifest(
+                snapshot_id=new,
+                started_at=manifests.iso(to_milliseconds(started)),
+                finished_at=manifests.iso(to_milliseconds(clock.now())),
+                program_version=__version__,
+                schema_version=SCHEMA_VERSION,
+                mode="rebuild",
+                base_snapshot=base,
+                api=old.api,
+                ids=old.ids,
+                counts=old.counts,
+                requests=manifests.Requests(),
+                seconds=manifests.Seconds(total=round(clock.now() - started, 3)),
+                files=manifests.files_of(receipts),
+                warnings=[],
+            )
+            where = staging.publish(manifests.dump(manifest))
+        except BaseException as error:
+            with suppress(OSError):
+                staging.discard()
+            if isinstance(error, OSError):
+                raise StorageFailed(f"{destination.shown}: {one_line_error(error)}.") from None
+            raise
+        emit(Published(new, where))
+        return manifest
+
+
+def _failures(destination: Destination, base: str) -> Iterator[Failure]:
+    for batch in read_table(destination, base, "failures").to_batches():
+        columns = [
+            (
+                batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)
+            ).to_pylist()
+            for name in Failure._fields
+        ]
+        yield from (Failure(*row) for row in zip(*columns, strict=True))
