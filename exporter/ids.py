@@ -240,9 +240,7 @@ def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
         else:
             values.append(value)
     if lines:
-        raise IdsError(
-            [f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()]
-        )
+        raise IdsError([f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()])
     return iter(values)
 
 

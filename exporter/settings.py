@@ -48,9 +48,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("jwt", "KORE_JWT", "A ready-made token, sent as it is.", secret=True),
     Setting("client_id", "KORE_CLIENT_ID", "The JWT app's client ID."),
     Setting("client_secret", "KORE_CLIENT_SECRET", "The JWT app's secret.", secret=True),
-    Setting(
-        "private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, in place of the secret."
-    ),
+    Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, in place of the secret."),
     Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "HS256, HS512, RS256 or RS512.  [default: HS256]"),
 )
 
@@ -197,18 +195,12 @@ class _Reading:
         algorithm = self.choice("jwt_algorithm", ALGORITHMS)
         if token is not None:
             others = [
-                _told(name)
-                for name, given in (("client_secret", secret), ("private_key_file", key_file))
-                if given
+                _told(name) for name, given in (("client_secret", secret), ("private_key_file", key_file)) if given
             ]
             if others:
-                self.faults.append(
-                    f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them."
-                )
+                self.faults.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
             if token and _UNFIT.search(token):
-                self.faults.append(
-                    "KORE_JWT holds a character that cannot be in a token (a line break or blank?)."
-                )
+                self.faults.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
             self.faults.append(
@@ -336,9 +328,7 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     """
     url = urlsplit(host)
     named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}
-    named.update(
-        {key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value}
-    )
+    named.update({key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value})
     proxy = named.get(f"{url.scheme}_proxy") or named.get("all_proxy")
     if not proxy or is_loopback(url.hostname or ""):
         return None

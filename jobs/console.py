@@ -7,16 +7,17 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from exporter import events
 from exporter.errors import ExportError
-from exporter.units import format_duration
+from exporter.units import Limit, format_duration
+from jobs.progress import Bar, Lines, Tally
 
-PROGRESS_EVERY = 30.0
-"""Seconds between progress lines where there is no terminal."""
+if TYPE_CHECKING:
+    from exporter.pipeline.snapshot import SnapshotResult
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -34,6 +35,9 @@ class Console:
         self._verbosity = verbosity
         self._as_json = as_json
         self.is_terminal = stream.isatty() and not as_json
+        self._tally: Tally | None = None
+        self._bar: Bar | None = None
+        self._lines: Lines | None = None
 
     @classmethod
     def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
@@ -45,15 +49,33 @@ class Console:
         """Whether only errors are told."""
         return self._verbosity < 0
 
+    def track(self, limits: Sequence[Limit]) -> None:
+        """Show how far the run is: a bar on a terminal, else a line every half minute."""
+        if self._verbosity < 0:
+            return
+        self._tally = Tally(limits)
+        if self.is_terminal:
+            self._bar = Bar(self._tally)
+        else:
+            self._lines = Lines(self._tally, self._say_progress)
+
+    def _say_progress(self, tally: Tally) -> None:
+        self.say(
+            tally.line(), event="progress", done=tally.done, total=tally.total, failed=tally.failed,
+            not_found=tally.missing, per_minute=round(tally.per_minute(), 1), seconds_left=tally.seconds_left(),
+        )  # fmt: skip
+
     def emit(self, event: events.Event) -> None:
         """Tell one event, if it is told at this verbosity."""
+        if self._tally is not None:
+            self._tally.note(event)
+            if self._bar is not None:
+                self._bar.update()
         level = _LEVELS.get(type(event), 0)
         if level > self._verbosity:
             return
         if self._as_json:
-            self._write_json(
-                "warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event)
-            )
+            self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
         else:
             describe = _SENTENCES.get(type(event))
             self.say(describe(event) if describe else _name(event))
@@ -66,6 +88,23 @@ class Console:
             self._write_json("info", fields.pop("event", "message"), {"message": text, **fields})
         else:
             self._write(text)
+
+    def summarize(self, text: str, result: SnapshotResult) -> None:
+        """The end of a run that published a snapshot."""
+        if self._as_json:
+            fields = result.manifest
+            self._write_json(
+                "info", "summary",
+                {
+                    "snapshot_id": fields.snapshot_id, "where": result.where, "mode": fields.mode,
+                    **{name: getattr(fields.counts, name) for name in fields.counts.__struct_fields__},
+                    "requests": fields.requests.total, "rate_limited": fields.requests.rate_limited,
+                    "seconds": fields.seconds.total, "warnings": fields.warnings,
+                },
+            )  # fmt: skip
+        elif self._verbosity >= 0:
+            # Commands to copy: no time stamps before them.
+            self._put(safe(text) + "\n")
 
     def fail(self, error: ExportError, code: int) -> None:
         """Why the command ends with `code`."""
@@ -81,6 +120,11 @@ class Console:
 
     def close(self) -> None:
         """Leave the terminal as it was."""
+        if self._lines is not None:
+            self._lines.close()
+        if self._bar is not None:
+            bar, self._bar = self._bar, None
+            bar.close()
 
     def _write(self, text: str) -> None:
         stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
@@ -92,6 +136,9 @@ class Console:
 
     def _put(self, text: str) -> None:
         try:
+            if self._bar is not None:
+                self._bar.print(text.rstrip("\n"))
+                return
             self._stream.write(text)
             self._stream.flush()
         except (BrokenPipeError, ValueError):
@@ -141,6 +188,9 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.PaceLowered: lambda e: (
         f"the service allows less than --rate: from {e.from_places} to {e.to_places} requests in "
         f"{format_duration(e.seconds)} from here on"
+    ),
+    events.PaceRaised: lambda e: (
+        f"trying more again: from {e.from_places} to {e.to_places} requests in {format_duration(e.seconds)}"
     ),
     events.Warned: lambda e: f"warning: {e.message}",
     events.Settled: lambda e: f"{e.campaign_id}: {e.outcome}" + (f" ({e.error})" if e.error else ""),

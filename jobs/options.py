@@ -19,6 +19,7 @@ from exporter.units import parse_allowance, parse_duration, parse_percent, parse
 from jobs.exit_codes import MEANINGS, exit_code
 
 if TYPE_CHECKING:
+    from exporter.ids import CampaignIds
     from exporter.units import Limit
 
 _FAULTS = "jobs.options.faults"
@@ -82,9 +83,7 @@ class JobCommand(click.Command):
 
     codes: ClassVar[Mapping[int, str]] = {}
 
-    def __init__(
-        self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
         self.exit_code_meanings = dict(codes or {})
@@ -163,15 +162,28 @@ def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) 
         check_config(config, known_option_names())
     except InputError as error:
         raise click.UsageError("\n       ".join(error.faults), ctx) from None
+    names = option_names(ctx.command)
     several = {p.name for p in ctx.command.params if isinstance(p, click.Option) and p.multiple}
     ctx.default_map = {
-        name: [entry] if name in several and not isinstance(entry, list) else entry
+        names[name]: [entry] if names[name] in several and not isinstance(entry, list) else entry
         for name, entry in config.items()
+        if name in names
+    }
+
+
+def option_names(command: click.Command) -> dict[str, str]:
+    """Name in a configuration file -> name of the parameter: `rate` for `--rate`, `id_column` for `--id-column`."""
+    return {
+        long.removeprefix("--").replace("-", "_"): param.name or ""
+        for param in command.params
+        if isinstance(param, click.Option)
+        for long in param.opts
+        if long.startswith("--") and long not in ("--config", "--help")
     }
 
 
 def known_option_names() -> set[str]:
-    """Every name that a configuration file may hold: the options of all commands, secrets excepted."""
+    """Every name that a configuration file may hold: the options of all commands. No secret has one."""
     from jobs.cli import COMMANDS, cli
 
     names: set[str] = set()
@@ -179,8 +191,8 @@ def known_option_names() -> set[str]:
     for command in COMMANDS:
         loaded = cli.get_command(context, command)
         if loaded is not None:
-            names.update(p.name for p in loaded.params if isinstance(p, click.Option) and p.name)
-    return names - {"config", "help"}
+            names.update(option_names(loaded))
+    return names
 
 
 COMMON: tuple[Decorator, ...] = (
@@ -248,9 +260,7 @@ _RATE_OPTIONS: tuple[Decorator, ...] = (
         show_default=True,
         help="Send as soon as allowed, or spread evenly.",
     ),
-    option(
-        "--ledger", metavar="FILE", help="Where the places taken are kept.  [default: user's state folder]"
-    ),
+    option("--ledger", metavar="FILE", help="Where the places taken are kept.  [default: user's state folder]"),
     option("--no-ledger", is_flag=True, help="Keep them in memory only: other processes are not seen."),
     option(
         "--workers",
@@ -342,9 +352,7 @@ TYPE = option(
 )
 
 _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
-    option(
-        "--out", "dest", required=True, metavar="DEST", help="A folder, or an s3://, gs:// or abfs:// URL."
-    ),
+    option("--out", "dest", required=True, metavar="DEST", help="A folder, or an s3://, gs:// or abfs:// URL."),
     option(
         "--work-dir",
         metavar="DIR",
@@ -394,9 +402,7 @@ _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--fail-on-missing", is_flag=True, help="An ID that does not exist is a failure."),
     option("--keep", type=click.IntRange(1), help="After publishing, keep so many snapshots."),
-    option(
-        "--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."
-    ),
+    option("--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."),
 )
 
 
@@ -417,3 +423,29 @@ def take_snapshot_options(options: dict[str, Any]) -> tuple[Place, SnapshotOptio
     )
     names = SnapshotOptions.__dataclass_fields__
     return place, SnapshotOptions(**{name: options.pop(name) for name in names})
+
+
+def every_fault(*readings: Callable[[], Any]) -> list[Any]:
+    """The results of all `readings`; if any raise `InputError`, one with all the faults. Raises `InputError`."""
+    results, faults = [], []
+    for read in readings:
+        try:
+            results.append(read())
+        except InputError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise InputError(faults)
+    return results
+
+
+def take_ids(ids: str | None, column: str | None) -> CampaignIds | None:
+    """The IDs of the argument IDS: a file, `-` for standard input, None for none. Raises `IdsError`."""
+    from exporter.ids import read_ids
+
+    if ids is None:
+        if column is not None:
+            raise InputError("--id-column names a column of IDS, and no IDS are given.")
+        return None
+    if ids == "-":
+        return read_ids(click.get_binary_stream("stdin"), column=column, name="standard input")
+    return read_ids(ids, column=column)

@@ -103,9 +103,7 @@ class Ledger:
         if self._db is None or shared is None:
             return
         try:
-            self._db.execute(
-                "UPDATE places SET released = ?, wall = ? WHERE id = ?", (now, self._clock.now(), shared)
-            )
+            self._db.execute("UPDATE places SET released = ?, wall = ? WHERE id = ?", (now, self._clock.now(), shared))
         except sqlite3.DatabaseError as error:
             self._recover(error)
 
@@ -164,16 +162,11 @@ class Ledger:
 
     def _wait(self, limits: Sequence[Limit], now: float) -> float:
         assert self._db is not None  # noqa: S101
-        ((under_way, count),) = self._db.execute(
-            "SELECT count(*) - count(released), count(released) FROM places"
-        )
+        ((under_way, count),) = self._db.execute("SELECT count(*) - count(released), count(released) FROM places")
         if under_way + count < min(limit.places for limit in limits):
             return 0.0
         released = [
-            at
-            for (at,) in self._db.execute(
-                "SELECT released FROM places WHERE released IS NOT NULL ORDER BY released"
-            )
+            at for (at,) in self._db.execute("SELECT released FROM places WHERE released IS NOT NULL ORDER BY released")
         ]
         return wait_for(limits, now, under_way, released)
 

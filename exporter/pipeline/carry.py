@@ -8,9 +8,9 @@ from typing import Any
 from exporter.events import Emit, Warned
 from exporter.json_text import NotJson, loads
 from exporter.model import Identity, Response
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.names import began_at
-from exporter.snapshots.reader import SnapshotInfo, belongs_to, list_snapshots, read_responses
+from exporter.storage.destination import Destination
+from exporter.storage.names import began_at
+from exporter.storage.reader import SnapshotInfo, belongs_to, list_snapshots, read_responses
 from exporter.tables.moments import read_instant
 from exporter.units import format_duration
 
@@ -32,9 +32,7 @@ def choose_base(
         full = [info for info in own if info.manifest.mode == "full"]
         age = now - began_at(full[-1].snapshot_id).timestamp() if full else None
         if age is None or age > full_every:
-            since = (
-                f"the last full run is {format_duration(age)} old" if age is not None else "there is none yet"
-            )
+            since = f"the last full run is {format_duration(age)} old" if age is not None else "there is none yet"
             emit(Warned(f"--full-every {format_duration(full_every)}: {since}, so this is a full run"))
             return None
     return own[-1]

@@ -94,9 +94,7 @@ class Caller:
         for _ in range(MOST_REDIRECTS + 1):
             exchange = await self._once(
                 lambda token, to=redirect: self._get(campaign_id, token, to),
-                lambda answer: judge_campaign(
-                    answer, campaign_id, origin=self.api.origin, now=self.clock.now()
-                ),
+                lambda answer: judge_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
                 item=campaign_id,
             )
             if exchange.verdict.kind != "redirect":
@@ -104,9 +102,7 @@ class Caller:
             redirect = exchange.verdict.text
         return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.answer)
 
-    async def ask(
-        self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str
-    ) -> Exchange:
+    async def ask(self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str) -> Exchange:
         """Send what `build` makes of a fresh token and judge the answer."""
         return await self._once(build, judge, item=item)
 
@@ -233,9 +229,7 @@ class Pool:
         elif verdict.kind in ("not_found", "invalid"):
             item.attempts += 1
             self._note(item, verdict, answer)
-            await sink(
-                self._failure(item, "not_found" if verdict.kind == "not_found" else "invalid"), item.attempts
-            )
+            await sink(self._failure(item, "not_found" if verdict.kind == "not_found" else "invalid"), item.attempts)
         elif verdict.kind == "denied":
             raise CredentialsRefused(refusal(verdict.error))
         elif verdict.kind == "rate_limited":

@@ -104,9 +104,7 @@ class ListPass:
 
     def _tell_nameless(self, campaign_type: str, one: _Pass) -> None:
         if one.without_id:
-            self._engine.emit(
-                Warned(f"{one.without_id} items of the {campaign_type} list have no ID and are left out")
-            )
+            self._engine.emit(Warned(f"{one.without_id} items of the {campaign_type} list have no ID and are left out"))
 
     async def _pass(self, campaign_type: CampaignType, way: str, last: _Pass | None) -> _Pass:
         result = _Pass()
@@ -154,11 +152,7 @@ class ListPass:
                 new = True
                 created = item.get("createdAt")
                 moment = read_instant(created) if isinstance(created, str) else None
-                if (
-                    moment is not None
-                    and moment / 1000 > began - YOUNG
-                    and len(result.found) > len(read.items)
-                ):
+                if moment is not None and moment / 1000 > began - YOUNG and len(result.found) > len(read.items):
                     result.young = True
         return new
 
@@ -178,9 +172,7 @@ class ListPass:
                 return Verdict("good")
 
             exchange = await engine.caller.ask(
-                lambda token: engine.caller.api.list(
-                    campaign_type, limit=limit, skip=skip, page=page, token=token
-                ),
+                lambda token: engine.caller.api.list(campaign_type, limit=limit, skip=skip, page=page, token=token),
                 judge,
                 item=f"the {campaign_type} list",
             )

@@ -29,9 +29,7 @@ class Pulled:
     def table(self, name: TableName = "campaigns") -> pa.Table:
         """The rows of `campaigns` or `calling_windows`."""
         flat = flatten(self.responses)
-        return pa.Table.from_batches(
-            [flat.campaigns if name == "campaigns" else flat.calling_windows], schema_of(name)
-        )
+        return pa.Table.from_batches([flat.campaigns if name == "campaigns" else flat.calling_windows], schema_of(name))
 
 
 async def pull_campaigns(

@@ -14,13 +14,13 @@ from exporter.errors import StorageFailed
 from exporter.events import Emit, Published, Writing
 from exporter.model import Failure
 from exporter.run_options import Place
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.destination import Destination, one_line_error, open_destination
-from exporter.snapshots.lock import RunLock
-from exporter.snapshots.manifest import Manifest
-from exporter.snapshots.names import next_id, snapshot_id
-from exporter.snapshots.reader import find, read_manifest, read_responses, read_table
-from exporter.snapshots.writer import Format, SnapshotWriter
+from exporter.storage import manifest as manifests
+from exporter.storage.destination import Destination, one_line_error, open_destination
+from exporter.storage.lock import RunLock
+from exporter.storage.manifest import Manifest
+from exporter.storage.names import next_id, snapshot_id
+from exporter.storage.reader import find, read_manifest, read_responses, read_table
+from exporter.storage.writer import Format, SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 
@@ -47,7 +47,7 @@ def rebuild_snapshot(
             with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
                 for block in read_responses(destination, base):
                     writer.add(block)
-                writer.add_failures(_failures(destination, base))
+                writer.addread_failures(read_failures(destination, base))
                 receipts = writer.close()
             manifest = Manifest(
                 snapshot_id=new,
@@ -76,12 +76,11 @@ def rebuild_snapshot(
         return manifest
 
 
-def _failures(destination: Destination, base: str) -> Iterator[Failure]:
+def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
+    """The failures of a snapshot. Raises `DestinationError`."""
     for batch in read_table(destination, base, "failures").to_batches():
         columns = [
-            (
-                batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)
-            ).to_pylist()
+            (batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)).to_pylist()
             for name in Failure._fields
         ]
         yield from (Failure(*row) for row in zip(*columns, strict=True))

@@ -41,15 +41,15 @@ from exporter.pipeline.run_state import Costs, RunState
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.destination import Destination, Staging, one_line_error, open_destination
-from exporter.snapshots.journal import Journal, JournalWriter
-from exporter.snapshots.lock import RunLock
-from exporter.snapshots.manifest import Manifest
-from exporter.snapshots.names import next_id, snapshot_id
-from exporter.snapshots.reader import belongs_to, read_manifest
-from exporter.snapshots.retention import apply_retention
-from exporter.snapshots.writer import SnapshotWriter
+from exporter.storage import manifest as manifests
+from exporter.storage.destination import Destination, Staging, one_line_error, open_destination
+from exporter.storage.journal import Journal, JournalWriter
+from exporter.storage.lock import RunLock
+from exporter.storage.manifest import Manifest
+from exporter.storage.names import next_id, snapshot_id
+from exporter.storage.reader import belongs_to, read_manifest
+from exporter.storage.retention import apply_retention
+from exporter.storage.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 REUSE_AFTER_PUBLISHING = 12 * 3600.0
@@ -112,9 +112,7 @@ def needs_list(ids: CampaignIds | None, options: SnapshotOptions) -> bool:
     """Whether this run makes a list pass. Raises `InputError` when it must and may not."""
     if options.list_pass == "never" and (ids is None or options.incremental):
         what = "--incremental" if options.incremental else "snapshot without IDS"
-        raise InputError(
-            f"{what} needs the list call, and --list never forbids it. Give IDS, or drop --list."
-        )
+        raise InputError(f"{what} needs the list call, and --list never forbids it. Give IDS, or drop --list.")
     return options.list_pass == "always" or ids is None or options.incremental
 
 
@@ -195,9 +193,7 @@ class SnapshotRun:
             return None
         manifest = read_manifest(self._destination, state.snapshot_id)
         self._destination.clean_up()
-        if not belongs_to(manifest, self._settings.identity) or manifest.started_at != manifests.iso(
-            state.started_at
-        ):
+        if not belongs_to(manifest, self._settings.identity) or manifest.started_at != manifests.iso(state.started_at):
             return None
         self.state = state
         self._close_books(manifest)
@@ -376,8 +372,7 @@ class SnapshotRun:
         failed = counts.failed + counts.invalid + (counts.not_found if self._options.fail_on_missing else 0)
         if self._options.max_failures.exceeded_by(failed, counts.unique):
             examples = "; ".join(
-                f"{failure.campaign_id}: {failure.error}"
-                for failure, _ in zip(self.journal.failures(), range(3))
+                f"{failure.campaign_id}: {failure.error}" for failure, _ in zip(self.journal.failures(), range(3))
             )
             raise NotPublished(
                 f"not published: {failed:,} of {counts.unique:,} campaigns failed, more than --max-failures "
@@ -402,9 +397,7 @@ class SnapshotRun:
             raise
 
     def _write_tables(self, staging: Staging) -> list[Receipt]:
-        with SnapshotWriter(
-            staging, form=self._options.format, excel_safe=self._options.excel_safe
-        ) as writer:
+        with SnapshotWriter(staging, form=self._options.format, excel_safe=self._options.excel_safe) as writer:
             for block in self.journal.responses():
                 if isinstance(self._stop.reason, Interrupted):
                     raise self._stop.reason

@@ -130,9 +130,7 @@ class _Reading:
             if start is None or end is None or day is None:
                 # A half is still worth a cell; only a whole window can be compared or counted.
                 self.unread.append(
-                    Window(
-                        name, number, show(start), show(end), _minute(start), None, None, raw_start, raw_end
-                    )
+                    Window(name, number, show(start), show(end), _minute(start), None, None, raw_start, raw_end)
                 )
                 continue
             stop = end if end > start else end + DAY

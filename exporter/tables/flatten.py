@@ -49,9 +49,7 @@ def flatten(responses: Sequence[Response]) -> Flat:
     block = _Block(responses)
     arrays = {column.name: block.read(column) for column in CAMPAIGNS if column.reader is not None}
     arrays["campaign_id"] = pa.array([r.campaign_id for r in responses], pa.string())
-    arrays["fetched_at"] = pa.array(
-        [r.fetched_at for r in responses], schema_of("campaigns").field("fetched_at").type
-    )
+    arrays["fetched_at"] = pa.array([r.fetched_at for r in responses], schema_of("campaigns").field("fetched_at").type)
     arrays["carried_from"] = pa.array([r.carried_from for r in responses], pa.string())
     arrays["campaign_type"] = pa.array(block.types(), pa.string())
     arrays.update(block.messages())
@@ -61,9 +59,7 @@ def flatten(responses: Sequence[Response]) -> Flat:
     arrays["calling_hours_minutes_per_week"] = pa.array([week.minutes for week in weeks], pa.int32())
     block.note_time_zones()
     arrays["extra"] = pa.array(block.extra_texts(), pa.string())
-    arrays["parse_issues"] = pa.array(
-        [block.issues.get(i) for i in range(len(responses))], pa.list_(pa.string())
-    )
+    arrays["parse_issues"] = pa.array([block.issues.get(i) for i in range(len(responses))], pa.list_(pa.string()))
     schema = schema_of("campaigns")
     return Flat(
         pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema),
@@ -203,9 +199,7 @@ class _Block:
             for key, child in node.children.items():
                 parts = [value.get(key, _EMPTY) for value in below]
                 if set(map(type, parts)) != {dict}:
-                    odd.update(
-                        i for i, part in enumerate(parts) if not isinstance(part, dict) and part is not None
-                    )
+                    odd.update(i for i, part in enumerate(parts) if not isinstance(part, dict) and part is not None)
                     parts = [part if isinstance(part, dict) else _EMPTY for part in parts]
                 objects[child.path] = parts
         values: dict[tuple[str, ...], list[Any]] = {}
@@ -283,9 +277,7 @@ class _Block:
             return column.reader.bulk(values, column.type)
         except (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowException):
             cells = [
-                None
-                if is_nothing(value)
-                else self._cell(column, row, value, key if row in from_list else None)
+                None if is_nothing(value) else self._cell(column, row, value, key if row in from_list else None)
                 for row, value in enumerate(values)
             ]
             return pa.array(cells, column.type)

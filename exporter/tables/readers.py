@@ -106,7 +106,9 @@ def whole_number(bits: int) -> Reader:
 
     def one(value: Any) -> int:
         number = value
-        if (isinstance(value, str) and _DIGITS.fullmatch(value.strip())) or (isinstance(value, float) and value.is_integer()):
+        if (isinstance(value, str) and _DIGITS.fullmatch(value.strip())) or (
+            isinstance(value, float) and value.is_integer()
+        ):
             number = int(value)
         if type(number) is not int:
             raise Unreadable("not a whole number")

@@ -8,9 +8,7 @@ WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 _PREFIXES = {
-    name[:length].upper(): index
-    for index, name in enumerate(WEEKDAY_NAMES)
-    for length in range(2, len(name) + 1)
+    name[:length].upper(): index for index, name in enumerate(WEEKDAY_NAMES) for length in range(2, len(name) + 1)
 }
 
 

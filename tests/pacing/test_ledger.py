@@ -84,9 +84,7 @@ def test_a_wall_clock_that_jumps_changes_nothing(desk: Desk) -> None:
         assert desk.open().take(TWO)[0] is None
 
 
-def test_after_a_reboot_places_are_carried_over_by_wall_time(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_reboot_places_are_carried_over_by_wall_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     first = desk.open()
     for _ in range(2):
         place, _ = first.take(TWO)
@@ -100,9 +98,7 @@ def test_after_a_reboot_places_are_carried_over_by_wall_time(
     assert desk.open().take(TWO) == (None, pytest.approx(20.0))
 
 
-@pytest.mark.parametrize(
-    "damage", [b"this is no database at all, and long enough to be read as one" * 20, None]
-)
+@pytest.mark.parametrize("damage", [b"this is no database at all, and long enough to be read as one" * 20, None])
 def test_a_damaged_file_is_set_aside_told_and_one_window_is_waited(desk: Desk, damage: bytes | None) -> None:
     first = desk.open()
     for _ in range(2):
@@ -151,11 +147,7 @@ def test_the_file_is_for_its_user_only(desk: Desk) -> None:
 
 
 def test_its_name_tells_nothing_and_differs_by_host_and_account(tmp_path: Path) -> None:
-    paths = {
-        default_ledger_path(tmp_path, host, account)
-        for host in ("https://a", "https://b")
-        for account in "12"
-    }
+    paths = {default_ledger_path(tmp_path, host, account) for host in ("https://a", "https://b") for account in "12"}
     assert len(paths) == 4
     assert default_ledger_path(tmp_path, "https://A", "1") in paths
 
@@ -187,9 +179,7 @@ def test_many_processes_hammering_it_lose_no_place(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     root = Path(__file__).parents[2]
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", HAMMER, str(path)], stdout=subprocess.PIPE, text=True, cwd=root
-        )
+        subprocess.Popen([sys.executable, "-c", HAMMER, str(path)], stdout=subprocess.PIPE, text=True, cwd=root)
         for _ in range(5)
     ]
     spans: list[tuple[float, float]] = []

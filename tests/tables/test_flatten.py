@@ -102,9 +102,7 @@ def test_the_seed_answer_has_its_two_calling_windows() -> None:
         ({"totalMessagesSent": 2**40}, "total_messages_sent", 2**40),
     ],
 )  # fmt: skip
-def test_a_value_is_read_in_every_form_it_comes_in(
-    fields: dict[str, Any], column: str, expected: Any
-) -> None:
+def test_a_value_is_read_in_every_form_it_comes_in(fields: dict[str, Any], column: str, expected: Any) -> None:
     row = row_of(changed(**fields))
     assert row[column] == expected
     assert row["parse_issues"] is None
@@ -121,9 +119,7 @@ def test_a_value_is_read_in_every_form_it_comes_in(
         ({"contactLists": [{"size": 3}]}, "contact_lists", "contactLists", [{"size": 3}]),
     ],
 )
-def test_what_cannot_be_read_is_null_told_and_kept(
-    fields: dict[str, Any], column: str, path: str, kept: Any
-) -> None:
+def test_what_cannot_be_read_is_null_told_and_kept(fields: dict[str, Any], column: str, path: str, kept: Any) -> None:
     row = row_of(changed(**fields))
     assert row[column] is None
     assert [issue.split(":")[0] for issue in row["parse_issues"]] == [path]
@@ -184,9 +180,7 @@ def test_a_time_zone_that_is_none_is_kept_and_told() -> None:
     assert row["extra"] is None
 
 
-@pytest.mark.parametrize(
-    "body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000]
-)
+@pytest.mark.parametrize("body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000])
 def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
     flat = flatten([Response("cd-1", 0, 200, body)])
     assert flat.campaigns.num_rows == 1
@@ -284,9 +278,7 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
     together = flatten(responses)
     alone = [flatten([response]) for response in responses]
     assert together.campaigns.to_pylist() == [flat.campaigns.to_pylist()[0] for flat in alone]
-    assert together.calling_windows.to_pylist() == [
-        w for flat in alone for w in flat.calling_windows.to_pylist()
-    ]
+    assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from exporter import steps
 from exporter.json_text import dumps
 from exporter.model import Failure, Receipt, Response
-from exporter.snapshots.destination import HashingFile, Staging
-from exporter.snapshots.names import FileFormat, file_name
+from exporter.storage.destination import HashingFile, Staging
+from exporter.storage.names import FileFormat, file_name
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
@@ -24,9 +24,7 @@ ROW_GROUP_ROWS = 32_768
 ROW_GROUP_BYTES = 64 * 2**20
 """A row group has at most so many rows, and is closed once it has so many bytes in memory."""
 
-_PLAIN = frozenset(
-    {"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"}
-)
+_PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
 """Columns of nearly all different values, for which a dictionary would only cost."""
 
 _FORMULA = r"^[=+\-@\x00-\x1f]"
@@ -46,9 +44,7 @@ class SnapshotWriter:
                 name: TableName = table  # type: ignore[assignment]
                 wanted: tuple[FileFormat, ...] = ("parquet",) if name == "responses" else forms
                 self._files[name] = [
-                    _ParquetFile(staging, name)
-                    if one == "parquet"
-                    else _CsvFile(staging, name, excel_safe=excel_safe)
+                    _ParquetFile(staging, name) if one == "parquet" else _CsvFile(staging, name, excel_safe=excel_safe)
                     for one in wanted
                 ]
         except BaseException:
@@ -205,9 +201,7 @@ def csv_text(rows: pa.RecordBatch | pa.Table, *, excel_safe: bool = False) -> by
 def csv_column(column: Any) -> Any:
     """A column in the form its CSV cells have."""
     if pa.types.is_list(column.type):
-        return pa.array(
-            [None if value is None else dumps(value) for value in column.to_pylist()], pa.string()
-        )
+        return pa.array([None if value is None else dumps(value) for value in column.to_pylist()], pa.string())
     if pa.types.is_timestamp(column.type):
         # %S of a column in milliseconds has its three decimals.
         return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")

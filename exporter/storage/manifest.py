@@ -117,9 +117,7 @@ class NotAManifest(ValueError):
 
 def outcome_counts(counts: Counts) -> OutcomeCounts:
     """As the manifest tells them."""
-    return OutcomeCounts(
-        counts.ok, counts.carried_over, counts.not_found, counts.invalid, counts.failed, counts.gone
-    )
+    return OutcomeCounts(counts.ok, counts.carried_over, counts.not_found, counts.invalid, counts.failed, counts.gone)
 
 
 def requests_of(counts: RequestCounts) -> Requests:

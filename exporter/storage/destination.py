@@ -22,8 +22,8 @@ import pyarrow.fs as pafs
 from exporter import steps
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.model import Receipt
-from exporter.snapshots.journal import storage_failed
-from exporter.snapshots.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+from exporter.storage.journal import storage_failed
+from exporter.storage.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
 
 STAGING = ".staging-"
 REMOVING = ".removing-"
@@ -171,7 +171,7 @@ def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> 
     if "://" in dest:
         if dest.startswith("file://"):
             return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)
-        from exporter.snapshots.store import StoreDestination
+        from exporter.storage.object_store import StoreDestination
 
         return StoreDestination(dest, environ=environ or {})
     if not dest.strip():
@@ -305,8 +305,4 @@ def one_line_error(error: BaseException) -> str:
 
 def is_storage_error(error: BaseException) -> bool:
     """Whether an error came from reading or writing files."""
-    return (
-        isinstance(error, OSError)
-        and not isinstance(error, ExportError)
-        and not isinstance(error, StorageFailed)
-    )
+    return isinstance(error, OSError) and not isinstance(error, ExportError) and not isinstance(error, StorageFailed)

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
 from exporter.model import Identity, Response
-from exporter.snapshots.destination import Destination, one_line_error, open_destination
-from exporter.snapshots.manifest import Manifest, NotAManifest, load
-from exporter.snapshots.names import MANIFEST, PREFIX, file_name, is_snapshot_id
+from exporter.storage.destination import Destination, one_line_error, open_destination
+from exporter.storage.manifest import Manifest, NotAManifest, load
+from exporter.storage.names import MANIFEST, PREFIX, file_name, is_snapshot_id
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import flatten
@@ -100,9 +100,7 @@ def read_manifest(destination: Destination, snapshot: str, *, sealed: bool = Fal
     try:
         return load(destination.read(snapshot, MANIFEST), sealed=sealed)
     except (OSError, NotAManifest) as error:
-        raise DestinationError(
-            f"{destination.where(snapshot)}/{MANIFEST}: {one_line_error(error)}."
-        ) from None
+        raise DestinationError(f"{destination.where(snapshot)}/{MANIFEST}: {one_line_error(error)}.") from None
 
 
 def latest_of(destination: Destination, identity: Identity) -> SnapshotInfo | None:
@@ -172,9 +170,7 @@ def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.
 def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
     schema = schema_of("failures")
     with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
-        types = {
-            field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema
-        }
+        types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
         found = pacsv.read_csv(
             file,
             parse_options=pacsv.ParseOptions(newlines_in_values=True),

@@ -165,9 +165,7 @@ class Journal:
 
     def fetched_ids(self) -> Iterator[str]:
         """The wanted IDs that have an answer."""
-        for (one,) in self._db.execute(
-            "SELECT w.campaign_id FROM wanted w JOIN answers a USING (campaign_id)"
-        ):
+        for (one,) in self._db.execute("SELECT w.campaign_id FROM wanted w JOIN answers a USING (campaign_id)"):
             yield one
 
     def counts(self, *, given: int, repeats: int, gone: int) -> Counts:
@@ -196,9 +194,7 @@ class Journal:
 
     def list_item(self, campaign_id: str) -> tuple[str, str] | None:
         """(type asked for, item) of a campaign that the list pass found."""
-        row = self._db.execute(
-            "SELECT list_type, item FROM listed WHERE campaign_id = ?", (campaign_id,)
-        ).fetchone()
+        row = self._db.execute("SELECT list_type, item FROM listed WHERE campaign_id = ?", (campaign_id,)).fetchone()
         return (row[0], row[1]) if row else None
 
     def set_listed(self, campaigns: Iterable[ListedCampaign]) -> None:
@@ -420,9 +416,7 @@ def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
     """What to tell when a disk refuses."""
     text = str(error)
     advice = "Free some room" if "full" in text or "space" in text.lower() else "Check the disk"
-    return StorageFailed(
-        f"{path} cannot be written: {text}. {advice}, then run the same command again: it resumes."
-    )
+    return StorageFailed(f"{path} cannot be written: {text}. {advice}, then run the same command again: it resumes.")
 
 
 def not_writable(path: Path | str, error: OSError) -> InputError:

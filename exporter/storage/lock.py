@@ -48,9 +48,7 @@ class RunLock:
             raise _busy(self._path, held_by) from None
         except OSError as error:
             os.close(descriptor)
-            self._emit(
-                Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file stands in")
-            )
+            self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file stands in"))
             self._stand_in = _StandIn(self._path.with_name("lock.held"), self._clock)
             self._stand_in.take()
             return self

@@ -55,7 +55,5 @@ def file_name(table: TableName, form: FileFormat) -> str:
 
 
 TABLE_FILES: tuple[TableName, ...] = ("campaigns", "calling_windows", "responses", "failures")
-OUR_FILES = frozenset(
-    [MANIFEST, *(file_name(table, form) for table in TABLE_FILES for form in ("parquet", "csv"))]
-)
+OUR_FILES = frozenset([MANIFEST, *(file_name(table, form) for table in TABLE_FILES for form in ("parquet", "csv"))])
 """All that a snapshot of ours can hold; a folder with anything else in it is never removed."""

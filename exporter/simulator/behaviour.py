@@ -1,0 +1,339 @@
+"""What the imitation does with a request. No sockets here: `server` carries its replies out.
+
+The rules are those of the vendor's pages where they tell one, else one of those that a real service may have.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal, get_args
+from urllib.parse import unquote
+
+import jwt
+
+from exporter.api.protocol import PATHS
+from exporter.model import CampaignType
+from exporter.simulator.samples import SampleCampaign
+from exporter.units import Limit
+
+STREAM_ID = "st-51a0c7de-0000-5000-8000-5a17b0a7c0de"
+ACCOUNT_ID = "66f0a1b2c3d4e5f6a7b8c9d0"
+CLIENT_ID = "cs-7e57c11e-0000-5000-8000-000000000001"
+CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"  # noqa: S105 - of an imitation
+
+Fault = Literal[
+    "500", "503", "408", "reset", "truncated", "slow", "html", "empty", "429", "429-retry-after", "429-date",
+    "rate-text-200", "rate-text-400", "400", "401", "403", "scope", "redirect", "redirect-away", "wrong-id",
+    "no-data", "not-found-200", "not-found-400", "silent", "drip", "bomb", "endless", "close-after",
+]  # fmt: skip
+FAULTS: tuple[str, ...] = get_args(Fault)
+
+RATE_TEXT = "You've exceeded the per-minute rate limit. Please try again after sometime."
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One request, as it came. `at`: seconds on the server's monotonic clock."""
+
+    at: float
+    method: str
+    path: str
+    campaign_id: str | None
+    jti: str | None
+    body: dict[str, Any] | None = None
+    status: int = 0
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to answer; `fault` tells the server how to carry it out wrongly."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
+
+
+@dataclass
+class ListHabits:
+    """How the list call behaves: all that the vendor's page leaves open."""
+
+    most: int | None = None
+    uses: Literal["skip", "page", "both", "neither", "sum"] = "skip"
+    has_more: bool | None = None
+    total: int | None = None
+    empty_pages: frozenset[int] = frozenset()
+    between_pages: Callable[[int], None] | None = None
+    sorts: bool = True
+
+
+class Behaviour:
+    """An imitated service of one account.
+
+    `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `refused_count`: whether
+    refused requests use up the limit too. `faults`: for an ID the faults of its next requests, in order. `chances`:
+    for a fault its probability at any get-one. `always`: a fault for every request, such as in an outage.
+    """
+
+    def __init__(
+        self,
+        campaigns: Iterable[SampleCampaign],
+        *,
+        limit: Limit | None = None,
+        window: Literal["sliding", "fixed"] = "sliding",
+        retry_after: bool = False,
+        refused_count: bool = False,
+        check_credentials: bool = True,
+        key: str = CLIENT_SECRET,
+        algorithms: Sequence[str] = ("HS256", "HS512"),
+        enforce_jti: bool = True,
+        ready_token: str | None = None,
+        seed: int = 1,
+    ) -> None:
+        self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
+        self.limit = limit
+        self.window = window
+        self.retry_after = retry_after
+        self.refused_count = refused_count
+        self.check_credentials = check_credentials
+        self.key = key
+        self.algorithms = tuple(algorithms)
+        self.enforce_jti = enforce_jti
+        self.ready_token = ready_token
+        self.faults: dict[str, list[str]] = {}
+        self.chances: dict[str, float] = {}
+        self.always: str | None = None
+        self.bodies: dict[str, bytes] = {}
+        self.listing = ListHabits()
+        self.arrivals: list[Arrival] = []
+        self._counted: deque[float] = deque()
+        self._tokens: set[str] = set()
+        self._random = Random(seed)  # noqa: S311 - chance, no secret
+        self._list_calls = 0
+
+    # What tests ask
+
+    def refused(self) -> int:
+        """How many requests broke the limit."""
+        return sum(arrival.status == 429 or arrival.fault == "limit" for arrival in self.arrivals)
+
+    def most_in_a_window(self, seconds: float) -> int:
+        """The most arrivals in any window of that length."""
+        moments = sorted(arrival.at for arrival in self.arrivals)
+        counts = (i + 1 - bisect_right(moments, at - seconds) for i, at in enumerate(moments))
+        return max(counts, default=0)
+
+    def asked_for(self) -> Counter[str]:
+        """How often each campaign was asked for."""
+        return Counter(arrival.campaign_id for arrival in self.arrivals if arrival.campaign_id is not None)
+
+    # Requests
+
+    def reply(
+        self, method: str, raw_path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now: float
+    ) -> Reply:
+        """The reply to one request; `now`: seconds on a monotonic clock."""
+        campaign_id, listing = _read_path(raw_path)
+        arrival = Arrival(now, method, raw_path, campaign_id, None)
+        self.arrivals.append(arrival)
+        reply = self._reply(arrival, method, query, headers, body, now, listing=listing)
+        arrival.status, arrival.fault = reply.status, reply.fault
+        return reply
+
+    def _reply(
+        self,
+        arrival: Arrival,
+        method: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        now: float,
+        *,
+        listing: bool,
+    ) -> Reply:
+        refused = self._credentials(arrival, query, headers) or self._rate(now)
+        if refused is not None:
+            return refused
+        fault = self._fault(arrival.campaign_id)
+        if fault is not None:
+            return self._faulty(fault, arrival.campaign_id)
+        if listing:
+            return self._list(arrival, method, body)
+        if arrival.campaign_id is None:
+            return _error(404, "Cannot find the path", code=404)
+        if method != "GET":
+            return _error(405, "Method Not Allowed", code=405)
+        return self._campaign(arrival.campaign_id)
+
+    def _credentials(self, arrival: Arrival, query: Mapping[str, str], headers: Mapping[str, str]) -> Reply | None:
+        if not self.check_credentials:
+            return None
+        bad = _error(401, "Invalid SDK credentials", code=4002)
+        if f"/{STREAM_ID}/" not in arrival.path or headers.get("iid") != STREAM_ID:
+            return bad
+        if headers.get("accountId") != ACCOUNT_ID or query.get("accountId") != ACCOUNT_ID:
+            return bad
+        token = headers.get("auth", "")
+        if self.ready_token is not None:
+            return None if token == self.ready_token else bad
+        try:
+            claims = jwt.decode(
+                token, self.key, algorithms=list(self.algorithms), options={"require": ["sub", "appId"]}
+            )
+        except jwt.DecodeError:
+            return _error(401, "Invalid JWT token", code=4002)
+        except jwt.InvalidTokenError:
+            return bad
+        if claims["appId"] != CLIENT_ID:
+            return bad
+        arrival.jti = str(claims.get("jti", ""))
+        if self.enforce_jti and arrival.jti in self._tokens:
+            return _error(401, "JTI was seen before, possibly a replay", code=401)
+        self._tokens.add(arrival.jti)
+        return None
+
+    def _rate(self, now: float) -> Reply | None:
+        if self.limit is None:
+            return None
+        start = now - self.limit.seconds if self.window == "sliding" else now - now % self.limit.seconds
+        while self._counted and (self._counted[0] <= start if self.window == "sliding" else self._counted[0] < start):
+            self._counted.popleft()
+        if len(self._counted) < self.limit.places:
+            self._counted.append(now)
+            return None
+        free = (self._counted[0] if self.window == "sliding" else start) + self.limit.seconds - now
+        if self.refused_count:
+            self._counted.append(now)
+        headers = {"Retry-After": str(max(1, -(-free // 1)))} if self.retry_after else {}
+        return _error(429, RATE_TEXT, code=429, headers=headers)
+
+    def _fault(self, campaign_id: str | None) -> str | None:
+        planned = self.faults.get(campaign_id or "list")
+        if planned:
+            return planned.pop(0) if len(planned) > 1 or planned[0] != "always" else None
+        if self.always is not None:
+            return self.always
+        for fault, chance in self.chances.items():
+            if self._random.random() < chance:
+                return fault
+        return None
+
+    def _faulty(self, fault: str, campaign_id: str | None) -> Reply:
+        good = self._campaign(campaign_id) if campaign_id in self.campaigns else _json(200, {"status": "success"})
+        replies: dict[str, Callable[[], Reply]] = {
+            "500": lambda: _error(500, "Internal Server Error", code=500),
+            "503": lambda: Reply(503, b"<html><body>503 Service Unavailable</body></html>", _HTML),
+            "408": lambda: Reply(408, b""),
+            "400": lambda: _error(400, "Invalid StreamId", code=400),
+            "401": lambda: _error(401, "Invalid SDK credentials", code=4002),
+            "403": lambda: _error(403, "Invalid values in the body", code=403),
+            "scope": lambda: _error(401, "Permission denied. Scope is incorrect!", code=4002),
+            "html": lambda: Reply(200, b"<!DOCTYPE html><html><body>Please log in</body></html>", _HTML),
+            "empty": lambda: Reply(200, b""),
+            "429": lambda: _error(429, RATE_TEXT, code=429),
+            "429-retry-after": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": "1"}),
+            "429-date": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+            "rate-text-200": lambda: _json(200, {"status": "error", "message": RATE_TEXT}),
+            "rate-text-400": lambda: _error(400, "Rate limit for this API has been reached. Please try again later"),
+            "redirect": lambda: Reply(302, b"", {"Location": "?moved=1"}),
+            "redirect-away": lambda: Reply(302, b"", {"Location": "http://127.0.0.1:9/elsewhere"}),
+            "wrong-id": lambda: _json(200, {"status": "success", "data": {"_id": "cd-another", "name": "Another"}}),
+            "no-data": lambda: _json(200, {"status": "success", "message": "Campaign retrieved", "data": None}),
+            "not-found-200": lambda: _json(200, {"status": "failure", "message": "Campaign not found", "data": None}),
+            "not-found-400": lambda: _error(400, "Campaign not found", code=400),
+        }  # fmt: skip
+        make = replies.get(fault)
+        reply = make() if make is not None else good
+        return Reply(reply.status, reply.body, reply.headers, fault)
+
+    def _campaign(self, campaign_id: str | None) -> Reply:
+        campaign = self.campaigns.get(campaign_id or "")
+        if campaign_id in self.bodies:
+            return Reply(200, self.bodies[campaign_id or ""], _JSON)
+        if campaign is None:
+            return _error(404, "Campaign not found", code=404)
+        name = campaign.data["name"]
+        return _json(
+            200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": campaign.data}
+        )
+
+    def _list(self, arrival: Arrival, method: str, body: bytes) -> Reply:
+        if method != "POST":
+            return _error(405, "Method Not Allowed", code=405)
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            asked = None
+        if not isinstance(asked, dict) or asked.get("type") not in ("sms", "voice"):
+            return _error(400, "Validation errors/ Invalid arguments", code=412)
+        arrival.body = asked
+        self._list_calls += 1
+        habits = self.listing
+        if habits.between_pages is not None and self._list_calls > 1:
+            habits.between_pages(self._list_calls)
+        return _json(200, self._page(asked, asked["type"]))
+
+    def _page(self, asked: dict[str, Any], campaign_type: CampaignType) -> dict[str, Any]:
+        habits = self.listing
+        rows = [campaign for campaign in self.campaigns.values() if campaign.campaign_type == campaign_type]
+        if habits.sorts and "createdAt" in (asked.get("sortBy") or {}):
+            rows.sort(
+                key=lambda c: (c.data["createdAt"], c.campaign_id), reverse=asked["sortBy"]["createdAt"] == "desc"
+            )
+        else:
+            rows.sort(key=lambda c: c.data["updatedAt"], reverse=True)
+        limit = int(asked.get("limit") or 10)
+        limit = min(limit, habits.most) if habits.most is not None else limit
+        skip, page = int(asked.get("skip") or 0), int(asked.get("page") or 1)
+        start = {
+            "skip": skip,
+            "page": (page - 1) * limit,
+            "both": skip or (page - 1) * limit,
+            "sum": skip + (page - 1) * limit,
+            "neither": 0,
+        }[habits.uses]
+        results = [] if self._list_calls in habits.empty_pages else [c.item() for c in rows[start : start + limit]]
+        total = len(rows) if habits.total is None else habits.total
+        return {
+            "status": "success",
+            "message": "Campaign  retrieved successfully",
+            "data": {
+                "results": results,
+                "skip": start,
+                "limit": limit,
+                "hasMore": start + limit < len(rows) if habits.has_more is None else habits.has_more,
+                "totalPages": -(-total // limit),
+                "totalResults": total,
+            },
+        }
+
+
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_HTML = {"Content-Type": "text/html"}
+
+
+def _json(status: int, document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(status, json.dumps(document).encode(), {**_JSON, **(headers or {})})
+
+
+def _error(status: int, message: str, *, code: int | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    entry: dict[str, Any] = {"msg": message} if code is None else {"msg": message, "code": code}
+    return _json(status, {"errors": [entry]}, headers)
+
+
+def _read_path(raw_path: str) -> tuple[str | None, bool]:
+    """(campaign ID, whether it is the list call) of a path as it was sent, escapes and all."""
+    for prefix in PATHS.values():
+        if raw_path.startswith(prefix + "/"):
+            parts = raw_path.removeprefix(prefix + "/").split("/")
+            if len(parts) == 3 and parts[1] == "campaign" and parts[2]:
+                if parts[2] == "getAllCampaignDetails":
+                    return None, True
+                return unquote(parts[2]), False
+    return None, False

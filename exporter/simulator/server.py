@@ -1,0 +1,121 @@
+"""The imitation behind real sockets, on loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from aiohttp import web
+
+from exporter.simulator.behaviour import Behaviour, Reply
+
+DRIP = 1.0
+"""Seconds between two bytes of an answer that drips."""
+
+
+@asynccontextmanager
+async def serve(
+    behaviour: Behaviour,
+    *,
+    port: int = 0,
+    latency: tuple[float, float] = (0.0, 0.0),
+    late_connections: float = 0.0,
+    slow: float = 60.0,
+) -> AsyncIterator[str]:
+    """Serve `behaviour` at the URL that is yielded.
+
+    `latency`: least and most seconds of an answer. `late_connections`: seconds that the first request of a new
+    connection takes longer to arrive. `slow`: seconds that the fault `slow` takes.
+    """
+    handler = _Handler(behaviour, latency, late_connections, slow)
+    server = web.Server(handler.handle, access_log=None, max_line_size=65536, max_field_size=65536)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1, backlog=1024)
+        await site.start()
+        address: tuple[str, int] = runner.addresses[0]
+        yield f"http://127.0.0.1:{address[1]}"
+    finally:
+        await runner.cleanup()
+
+
+class _Handler:
+    def __init__(
+        self, behaviour: Behaviour, latency: tuple[float, float], late_connections: float, slow: float
+    ) -> None:
+        self._behaviour = behaviour
+        self._latency = latency
+        self._late = late_connections
+        self._slow = slow
+        self._random = Random(11)  # noqa: S311 - chance, no secret
+        self._known: set[int] = set()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._late and id(request.transport) not in self._known:
+            self._known.add(id(request.transport))
+            await asyncio.sleep(self._late)
+        delay = self._random.uniform(*self._latency)
+        way = delay * self._random.random()
+        body = await request.read()
+        if way:
+            await asyncio.sleep(way)
+        reply = self._behaviour.reply(
+            request.method, request.raw_path.partition("?")[0], request.query, request.headers, body, time.monotonic()
+        )
+        if delay:
+            await asyncio.sleep(delay - way)
+        return await self._carry_out(request, reply)
+
+    async def _carry_out(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+        fault = reply.fault
+        if fault in ("reset", "silent", "slow", "truncated", "drip", "bomb", "endless", "close-after"):
+            return await self._break(request, reply, fault)
+        return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+
+    async def _break(self, request: web.BaseRequest, reply: Reply, fault: str) -> web.StreamResponse:
+        transport = request.transport
+        if fault == "reset" and transport is not None:
+            transport.abort()
+            return web.Response()
+        if fault == "silent":
+            await asyncio.sleep(3600)
+        if fault == "slow":
+            await asyncio.sleep(self._slow)
+        if fault in ("silent", "slow"):
+            return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+        if fault == "close-after":
+            response = web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+            await response.prepare(request)
+            await response.write_eof()
+            if transport is not None:
+                transport.close()
+            return response
+        return await self._stream(request, reply, fault)
+
+    async def _stream(self, request: web.BaseRequest, reply: Reply, fault: str) -> web.StreamResponse:
+        response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+        if fault == "bomb":
+            response.headers["Content-Encoding"] = "gzip"
+            await response.prepare(request)
+            await response.write(gzip.compress(bytes(256 * 2**20), 9))
+            return response
+        if fault == "truncated":
+            response.content_length = len(reply.body)
+            await response.prepare(request)
+            await response.write(reply.body[: len(reply.body) // 2])
+            if request.transport is not None:
+                request.transport.close()
+            return response
+        await response.prepare(request)
+        if fault == "endless":
+            while True:
+                await response.write(bytes(65536))
+        for index in range(len(reply.body)):
+            await response.write(reply.body[index : index + 1])
+            await asyncio.sleep(DRIP)
+        return response

@@ -1,0 +1,64 @@
+"""`campaign-export schema`: the data dictionary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.options import job, option
+
+if TYPE_CHECKING:
+    from jobs.console import Console
+
+
+@job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
+@option(
+    "--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True,
+    help="How it is printed.",
+)  # fmt: skip
+@option(
+    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Only this table.",
+)  # fmt: skip
+def command(console: Console, form: str, table: str | None) -> int:
+    """Print the data dictionary: every column, its type, where it comes from, what it means.
+
+    It is made from the same table of columns that drives the flattening.
+    """
+    from exporter.tables.arrow import data_dictionary
+
+    rows = [row for row in data_dictionary() if table in (None, row["table"])]
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif form == "markdown":
+        click.echo(markdown(rows))
+    else:
+        _print_table(rows)
+    return 0
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The dictionary as Markdown tables; `!` marks a column that is never null."""
+    parts: list[str] = []
+    for table in dict.fromkeys(row["table"] for row in rows):
+        parts += [f"### {table}", "", "| column | type | path | meaning |", "|---|---|---|---|"]
+        for row in (row for row in rows if row["table"] == table):
+            mark = " **!**" if row["required"] else ""
+            path = f"`{row['path']}`".replace("|", "or").replace("list:", "L:") if row["path"] else "–"
+            parts.append(f"| `{row['column']}`{mark} | {row['type']} | {path} | {row['description']} |")
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from jobs.terminal import print_table
+
+    for table in dict.fromkeys(row["table"] for row in rows):
+        cells = [
+            [str(row["column"]) + ("!" if row["required"] else ""), str(row["type"]), str(row["path"] or "–"),
+             str(row["description"])]
+            for row in rows if row["table"] == table
+        ]  # fmt: skip
+        print_table(table, ["column", "type", "path", "meaning"], cells, wrap=True)

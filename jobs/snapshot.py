@@ -1,0 +1,137 @@
+"""`campaign-export snapshot`: the main job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exporter.errors import ExportError
+from jobs.exit_codes import BUG, exit_code
+from jobs.options import (
+    every_fault,
+    fetch_options,
+    job,
+    option,
+    settings_options,
+    snapshot_options,
+    take_fetch_options,
+    take_ids,
+    take_settings,
+    take_snapshot_options,
+)
+
+if TYPE_CHECKING:
+    from exporter.ids import CampaignIds
+    from exporter.pipeline.snapshot import SnapshotResult
+    from exporter.pipeline.stop import Stop
+    from exporter.run_options import FetchOptions, Place, SnapshotOptions
+    from exporter.settings import Settings
+    from jobs.console import Console
+
+
+@job(
+    "snapshot",
+    example="campaign-export snapshot ids.csv --out exports",
+    codes=(0, 1, 2, 3, 4, 5, 130, 143),
+)
+@click.argument("ids", required=False, metavar="[IDS]")
+@snapshot_options
+@option("--metrics-file", metavar="FILE", help="Prometheus text file about the run, replaced at once.")
+@fetch_options
+@settings_options
+def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
+    """Fetch every campaign and publish one snapshot: the main job.
+
+    IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
+    are taken. The same command run again resumes what was interrupted.
+    """
+    from jobs.metrics import check_metrics_file
+
+    settings, found, (place, wanted), _ = every_fault(
+        lambda: take_settings(options),
+        lambda: take_ids(ids, id_column),
+        lambda: take_snapshot_options(options),
+        lambda: check_metrics_file(metrics_file),
+    )
+    fetch = take_fetch_options(options, settings)
+    began = time.monotonic()
+    result: SnapshotResult | None = None
+    code = BUG
+    try:
+        result = run_snapshot(console, found, settings, place, fetch, wanted)
+        code = code_of(result, fail_on_missing=wanted.fail_on_missing)
+    except ExportError as error:
+        code = exit_code(error)
+        raise
+    finally:
+        if metrics_file is not None:
+            _write_metrics(console, metrics_file, code, time.monotonic() - began, result)
+    return code
+
+
+def run_snapshot(
+    console: Console,
+    ids: CampaignIds | None,
+    settings: Settings,
+    place: Place,
+    fetch: FetchOptions,
+    wanted: SnapshotOptions,
+) -> SnapshotResult:
+    """Take the snapshot with signals, progress and a summary. Raises `ExportError`."""
+    from exporter.clock import SystemClock
+    from exporter.pipeline.snapshot import needs_list, take_snapshot
+    from exporter.plan import shared
+    from exporter.storage.destination import open_destination
+    from jobs.running import run_until_stopped
+    from jobs.summary import summary_of
+
+    needs_list(ids, wanted)
+    if ids is not None and ids.repeats:
+        console.say(f"{ids.repeats:,} repeated IDs are fetched once", event="repeats", repeats=ids.repeats)
+
+    async def main(stop: Stop) -> SnapshotResult:
+        return await take_snapshot(
+            ids,
+            settings=settings,
+            place=place,
+            fetch=fetch,
+            options=wanted,
+            clock=SystemClock(),
+            emit=console.emit,
+            stop=stop,
+        )
+
+    console.track(shared(fetch.rates, fetch.rate_share))
+    try:
+        result = run_until_stopped(main, max_duration=fetch.max_duration)
+    finally:
+        console.close()
+    if not console.quiet:
+        from exporter.pipeline.rebuild import read_failures
+
+        failures = read_failures(open_destination(place.dest, environ=place.environ), result.manifest.snapshot_id)
+        console.summarize(summary_of(result, failures), result)
+    return result
+
+
+def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
+    """0 when every ID has its campaign or is known not to exist, else 1."""
+    counts = result.manifest.counts
+    return 1 if counts.failed or counts.invalid or (fail_on_missing and counts.not_found) else 0
+
+
+def _write_metrics(console: Console, path: str, code: int, duration: float, result: SnapshotResult | None) -> None:
+    from jobs.metrics import write_metrics
+
+    try:
+        write_metrics(
+            path,
+            exit_code=code,
+            duration=duration,
+            manifest=result.manifest if result is not None else None,
+            now=time.time(),
+        )
+    except OSError as error:
+        console.say(f"warning: --metrics-file {path} could not be written: {error.strerror}", event="warned")
