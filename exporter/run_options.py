@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.units import Allowance, Limit, parse_allowance
+from exporter.units import Allowance, Limit
 
 MINUTE = Limit(60, 60.0)
 """What the service allows an account for campaign calls (page rate-limit-ccai)."""
@@ -45,8 +45,8 @@ class SnapshotOptions:
     resume_within: float = 24 * 3600.0
     format: Literal["parquet", "csv", "both"] = "parquet"
     excel_safe: bool = False
-    max_failures: Allowance = parse_allowance("5%")
-    max_missing: Allowance = parse_allowance("50%")
+    max_failures: Allowance = Allowance(None, 0.05)
+    max_missing: Allowance = Allowance(None, 0.5)
     fail_on_missing: bool = False
     keep: int | None = None
     keep_days: float | None = None

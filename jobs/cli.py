@@ -49,15 +49,14 @@ class LazyGroup(click.Group):
         """As click does, with the nearest name suggested for a wrong one."""
         try:
             return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:
-            raise error from None
         except click.UsageError as error:
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1) if args else []
-            if near:
-                error.message = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
-            raise
+            if not near or "Did you mean" in error.message:
+                raise
+            told = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
+            raise click.UsageError(told, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table alone."""

@@ -59,6 +59,12 @@ class Console:
         else:
             self._lines = Lines(self._tally, self._say_progress)
 
+    def track_all(self, total: int, limits: Sequence[Limit]) -> None:
+        """As `track`, for work whose size is known from the start; only on a terminal."""
+        if self.is_terminal:
+            self.track(limits)
+            self.emit(events.RunStarted("", "pull", total, 0, total, ""))
+
     def _say_progress(self, tally: Tally) -> None:
         self.say(
             tally.line(), event="progress", done=tally.done, total=tally.total, failed=tally.failed,
@@ -71,6 +77,8 @@ class Console:
             self._tally.note(event)
             if self._bar is not None:
                 self._bar.update()
+        if isinstance(event, events.RunStarted) and not event.snapshot_id:
+            return
         level = _LEVELS.get(type(event), 0)
         if level > self._verbosity:
             return

@@ -6,7 +6,9 @@ and returns its exit code. All options that are given wrongly are told at once, 
 
 from __future__ import annotations
 
+import difflib
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,7 +29,7 @@ _FAULTS = "jobs.options.faults"
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class Parsed(click.ParamType):
+class Parsed(click.ParamType[Any]):
     """A value read by a function of `exporter.units`, whose error text says how to write it."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -55,6 +57,27 @@ ALLOWANCE = Parsed("N|N%", parse_allowance)
 RATE = Parsed("N/WINDOW|off", _rate)
 
 
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise ValueError("names no column; write them with commas between, such as campaign_id,name,status")
+    return names
+
+
+COLUMNS = Parsed("A,B,…", _columns)
+
+
+def check_columns(told: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """The faults of a list of columns, the nearest name suggested."""
+    faults: list[str] = []
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "`campaign-export schema` shows them all."
+            faults.append(f"{told}: there is no column {name!r}; {hint}")
+    return faults
+
+
 class Option(click.Option):
     """An option whose fault is remembered, so that all faults of a command line are told at once."""
 
@@ -68,7 +91,7 @@ class Option(click.Option):
             if ctx.resilient_parsing:
                 raise
             ctx.meta.setdefault(_FAULTS, []).append(error.format_message())
-            if self.name is not None and self.expose_value:
+            if self.expose_value:
                 ctx.params[self.name] = None
             return None, args
 
@@ -427,7 +450,8 @@ def take_snapshot_options(options: dict[str, Any]) -> tuple[Place, SnapshotOptio
 
 def every_fault(*readings: Callable[[], Any]) -> list[Any]:
     """The results of all `readings`; if any raise `InputError`, one with all the faults. Raises `InputError`."""
-    results, faults = [], []
+    results: list[Any] = []
+    faults: list[str] = []
     for read in readings:
         try:
             results.append(read())
@@ -447,5 +471,5 @@ def take_ids(ids: str | None, column: str | None) -> CampaignIds | None:
             raise InputError("--id-column names a column of IDS, and no IDS are given.")
         return None
     if ids == "-":
-        return read_ids(click.get_binary_stream("stdin"), column=column, name="standard input")
+        return read_ids(sys.stdin.buffer, column=column, name="standard input")
     return read_ids(ids, column=column)

@@ -54,7 +54,7 @@ def reading(result: SnapshotResult) -> list[str]:
         ]
     dest = result.where.rsplit("/", 1)[0]
     return [
-        f"Read it:  duckdb -c \"SELECT campaign_id, name, status FROM '{result.where}/campaigns.parquet'\"",
+        f"Read it:  duckdb -c \"FROM '{result.where}/campaigns.parquet' LIMIT 5\"",
         f"          python -c \"import exporter; print(exporter.read_snapshot('{dest}'))\"",
     ]
 

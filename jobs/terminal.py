@@ -42,3 +42,20 @@ def print_table(
         style = styles[index] if styles else None
         table.add_row(*(Text(safe(cell).replace("\n", "⏎")) for cell in row), style=style)
     console.print(table)
+
+
+def print_line(text: str) -> None:
+    """A line on standard output, with nothing in it that a terminal would act on."""
+    import click
+
+    click.echo(safe(text))
+
+
+def print_bytes(data: bytes) -> None:
+    """Data on standard output: as it is into a pipe or file, harmless on a terminal."""
+    if sys.stdout.isatty():
+        sys.stdout.write(safe(data.decode("utf-8", "replace")))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

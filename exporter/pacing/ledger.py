@@ -306,7 +306,7 @@ def _holder() -> str:
 
 def _pid_namespace() -> str:
     with suppress(OSError):
-        return os.readlink("/proc/self/ns/pid")
+        return str(Path("/proc/self/ns/pid").readlink())
     return sys.platform
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,7 +49,7 @@ async def export(
     return await take_snapshot(
         _ids(ids),
         settings=settings,
-        place=Place(str(dest), state_dir, environ=dict(os.environ)),
+        place=Place(str(dest), state_dir),
         fetch=fetch,
         options=options or SnapshotOptions(),
         clock=SystemClock(),

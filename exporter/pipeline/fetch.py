@@ -12,6 +12,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from exporter.api.auth import TokenSource
@@ -38,7 +39,9 @@ MOST_REDIRECTS = 3
 class Sink(Protocol):
     """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
 
-    def __call__(self, outcome: Response | Failure, attempts: int) -> Awaitable[None]: ...
+    def __call__(self, outcome: Response | Failure, attempts: int) -> Awaitable[None]:
+        """Take one outcome."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,7 @@ class Caller:
         redirect: str | None = None
         for _ in range(MOST_REDIRECTS + 1):
             exchange = await self._once(
-                lambda token, to=redirect: self._get(campaign_id, token, to),
+                partial(self._get, campaign_id, redirect),
                 lambda answer: judge_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
                 item=campaign_id,
             )
@@ -106,7 +109,7 @@ class Caller:
         """Send what `build` makes of a fresh token and judge the answer."""
         return await self._once(build, judge, item=item)
 
-    def _get(self, campaign_id: str, token: str, redirect: str | None) -> Request:
+    def _get(self, campaign_id: str, redirect: str | None, token: str) -> Request:
         request = self.api.get(campaign_id, token)
         return request if redirect is None else self.api.redirected(request, redirect, token)
 

@@ -7,6 +7,7 @@ read again, another way, when something disagrees.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,13 +72,27 @@ class ListPass:
                 campaigns.setdefault(one, ListedCampaign(one, campaign_type, dumps(item)))
         return list(campaigns.values())
 
+    async def read_until_stopped(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
+        """As `read`; a stop ends it at once, also while it waits."""
+        task = asyncio.create_task(self.read(types))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise stopping.result()
+        finally:
+            task.cancel()
+            stopping.cancel()
+            await asyncio.gather(task, stopping, return_exceptions=True)
+
     async def _read_type(self, campaign_type: CampaignType) -> dict[str, Mapping[str, Any]]:
         everything: dict[str, Mapping[str, Any]] = {}
         last: _Pass | None = None
         ways = list(WAYS)
         for _ in range(MOST_PASSES):
             one = await self._pass(campaign_type, ways[0], last)
-            if one.stuck and len(ways) > 1 and not one.consistent:
+            if one.stuck:
                 # Page after page the same: this way of paging is not understood here.
                 while one.stuck and len(ways) > 1:
                     ways.pop(0)

@@ -43,15 +43,10 @@ async def pull_campaigns(
 
     async def sink(outcome: Response | Failure, attempts: int) -> None:
         outcomes[outcome.campaign_id] = outcome
-        failed = isinstance(outcome, Failure)
-        emit(
-            Settled(
-                outcome.campaign_id,
-                outcome.outcome if failed else "ok",
-                attempts,
-                outcome.error if failed else None,
-            )
-        )
+        if isinstance(outcome, Failure):
+            emit(Settled(outcome.campaign_id, outcome.outcome, attempts, outcome.error))
+        else:
+            emit(Settled(outcome.campaign_id, "ok", attempts))
 
     wanted: list[str] = ids.ids.to_pylist()
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:

@@ -47,7 +47,7 @@ def rebuild_snapshot(
             with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
                 for block in read_responses(destination, base):
                     writer.add(block)
-                writer.addread_failures(read_failures(destination, base))
+                writer.add_failures(read_failures(destination, base))
                 receipts = writer.close()
             manifest = Manifest(
                 snapshot_id=new,

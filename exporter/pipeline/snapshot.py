@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -42,7 +41,7 @@ from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import Destination, Staging, one_line_error, open_destination
+from exporter.storage.destination import Destination, NameTaken, Staging, one_line_error, open_destination
 from exporter.storage.journal import Journal, JournalWriter
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
@@ -267,7 +266,7 @@ class SnapshotRun:
             return
         listing = ListPass(engine, self._stop)
         try:
-            campaigns = await _until_stopped(listing.read(types), self._stop)
+            campaigns = await listing.read_until_stopped(types)
         finally:
             self._lists += listing.requests
         await asyncio.to_thread(self._keep_list, campaigns, types)
@@ -282,7 +281,7 @@ class SnapshotRun:
         """What the list pass found, as the IDs that are wanted."""
         found = pa.array([campaign.campaign_id for campaign in self.journal.listed()], pa.large_string())
         source = "list:" + self._options.campaign_type
-        sha256 = hashlib.sha256("\n".join(found.to_pylist()).encode()).hexdigest()
+        sha256 = hashlib.sha256("\n".join(map(str, found.to_pylist())).encode()).hexdigest()
         if not len(found):
             self.emit(Warned(f"the list call finds no {self._options.campaign_type} campaigns in this app"))
         return CampaignIds(found, len(found), 0, sha256, source)
@@ -372,11 +371,12 @@ class SnapshotRun:
         failed = counts.failed + counts.invalid + (counts.not_found if self._options.fail_on_missing else 0)
         if self._options.max_failures.exceeded_by(failed, counts.unique):
             examples = "; ".join(
-                f"{failure.campaign_id}: {failure.error}" for failure, _ in zip(self.journal.failures(), range(3))
+                f"{failure.campaign_id}: {failure.error}" for failure in islice(self.journal.failures(), 3)
             )
             raise NotPublished(
                 f"not published: {failed:,} of {counts.unique:,} campaigns failed, more than --max-failures "
-                f"{self._options.max_failures} allows. The same command tries only those again.\nFor example: {examples}"
+                f"{self._options.max_failures} allows. The same command tries only those again.\n"
+                f"For example: {examples}"
             )
         if self._options.max_missing.exceeded_by(counts.not_found, counts.unique):
             raise NotPublished(
@@ -386,7 +386,7 @@ class SnapshotRun:
             )
 
     def _write(self, ids: CampaignIds, counts: Counts) -> tuple[Manifest, str]:
-        staging = self._destination.stage(self.state.snapshot_id)
+        staging = self._stage()
         try:
             receipts = self._write_tables(staging)
             manifest = self._manifest(ids, counts, receipts)
@@ -395,6 +395,14 @@ class SnapshotRun:
             with suppress(OSError):
                 staging.discard()
             raise
+
+    def _stage(self) -> Staging:
+        while True:
+            try:
+                return self._destination.stage(self.state.snapshot_id)
+            except NameTaken:
+                self.state.snapshot_id = self._free_id(next_id(self.state.snapshot_id))
+                run_state.save(self.journal, self.state)
 
     def _write_tables(self, staging: Staging) -> list[Receipt]:
         with SnapshotWriter(staging, form=self._options.format, excel_safe=self._options.excel_safe) as writer:
@@ -411,7 +419,7 @@ class SnapshotRun:
         written = {receipt.name: receipt.rows for receipt in receipts}
         if written["responses.parquet"] != counts.ok:
             raise NotReconciled(
-                f"{counts.ok} answers were counted and {written['responses.parquet']} written, so nothing is published. "
+                f"{counts.ok} answers were counted and {written['responses.parquet']} written: nothing is published. "
                 "This is a bug of campaign-export: please report it with this message."
             )
         return Manifest(
@@ -487,18 +495,3 @@ class _Costs:
         )
         with suppress(StorageFailed):  # the costs of a run that cannot write any more are not worth an error
             run_state.save(run.journal, run.state)
-
-
-async def _until_stopped(work: Coroutine[Any, Any, list[ListedCampaign]], stop: Stop) -> list[ListedCampaign]:
-    """The result of `work`, or the reason of the stop, whichever comes first."""
-    task = asyncio.create_task(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise stopping.result()
-    finally:
-        task.cancel()
-        stopping.cancel()
-        await asyncio.gather(task, stopping, return_exceptions=True)

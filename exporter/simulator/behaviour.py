@@ -16,15 +16,17 @@ from urllib.parse import unquote
 
 import jwt
 
-from exporter.api.protocol import PATHS
 from exporter.model import CampaignType
 from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
 
+PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")
+"""Of v1 and v2. Stated here again, and not taken from the client: an imitation must not agree with its mistakes."""
+
 STREAM_ID = "st-51a0c7de-0000-5000-8000-5a17b0a7c0de"
 ACCOUNT_ID = "66f0a1b2c3d4e5f6a7b8c9d0"
 CLIENT_ID = "cs-7e57c11e-0000-5000-8000-000000000001"
-CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"  # noqa: S105 - of an imitation
+CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"
 
 Fault = Literal[
     "500", "503", "408", "reset", "truncated", "slow", "html", "empty", "429", "429-retry-after", "429-date",
@@ -33,6 +35,7 @@ Fault = Literal[
 ]  # fmt: skip
 FAULTS: tuple[str, ...] = get_args(Fault)
 
+LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
 RATE_TEXT = "You've exceeded the per-minute rate limit. Please try again after sometime."
 
 
@@ -238,7 +241,7 @@ class Behaviour:
             "empty": lambda: Reply(200, b""),
             "429": lambda: _error(429, RATE_TEXT, code=429),
             "429-retry-after": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": "1"}),
-            "429-date": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+            "429-date": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": LONG_AGO}),
             "rate-text-200": lambda: _json(200, {"status": "error", "message": RATE_TEXT}),
             "rate-text-400": lambda: _error(400, "Rate limit for this API has been reached. Please try again later"),
             "redirect": lambda: Reply(302, b"", {"Location": "?moved=1"}),
@@ -329,7 +332,7 @@ def _error(status: int, message: str, *, code: int | None = None, headers: Mappi
 
 def _read_path(raw_path: str) -> tuple[str | None, bool]:
     """(campaign ID, whether it is the list call) of a path as it was sent, escapes and all."""
-    for prefix in PATHS.values():
+    for prefix in PREFIXES:
         if raw_path.startswith(prefix + "/"):
             parts = raw_path.removeprefix(prefix + "/").split("/")
             if len(parts) == 3 and parts[1] == "campaign" and parts[2]:

@@ -33,10 +33,10 @@ async def serve(
     """
     handler = _Handler(behaviour, latency, late_connections, slow)
     server = web.Server(handler.handle, access_log=None, max_line_size=65536, max_field_size=65536)
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1, backlog=1024)
+        site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         address: tuple[str, int] = runner.addresses[0]
         yield f"http://127.0.0.1:{address[1]}"

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Protocol
 import pyarrow.fs as pafs
 
 from exporter import steps
-from exporter.errors import DestinationError, ExportError, StorageFailed
+from exporter.errors import DestinationError
 from exporter.model import Receipt
 from exporter.storage.journal import storage_failed
 from exporter.storage.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
@@ -32,8 +32,13 @@ REMOVING = ".removing-"
 class Sink(Protocol):
     """What a file's bytes go to."""
 
-    def write(self, data: Any, /) -> Any: ...
-    def close(self) -> None: ...
+    def write(self, data: Any, /) -> Any:
+        """Write bytes."""
+        ...
+
+    def close(self) -> None:
+        """No more bytes."""
+        ...
 
 
 class HashingFile(io.RawIOBase):
@@ -75,6 +80,10 @@ class HashingFile(io.RawIOBase):
             self._sink.close()
         except OSError as error:
             raise storage_failed(self._told, error) from None
+
+
+class NameTaken(Exception):
+    """Another writer is at work on a snapshot of that ID."""
 
 
 class Staging(ABC):
@@ -155,7 +164,7 @@ class Destination(ABC):
 
     @abstractmethod
     def stage(self, snapshot: str) -> Staging:
-        """Begin a snapshot. Raises `StorageFailed`."""
+        """Begin a snapshot. Raises `NameTaken`, `StorageFailed`."""
 
     @abstractmethod
     def remove(self, snapshot: str) -> None:
@@ -301,8 +310,3 @@ def one_line_error(error: BaseException) -> str:
     with suppress(IndexError):
         text = text.splitlines()[0]
     return text.rstrip(".")[:300]
-
-
-def is_storage_error(error: BaseException) -> bool:
-    """Whether an error came from reading or writing files."""
-    return isinstance(error, OSError) and not isinstance(error, ExportError) and not isinstance(error, StorageFailed)

@@ -12,12 +12,14 @@ import hashlib
 import queue
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -25,6 +27,7 @@ from exporter import steps
 from exporter.clock import Clock
 from exporter.errors import InputError, StorageFailed
 from exporter.events import Emit, Warned
+from exporter.ids import CampaignIds
 from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
 
 BLOCK_ROWS = 4096
@@ -67,8 +70,7 @@ class Journal:
 
         Raises `StorageFailed` when the disk refuses.
         """
-        name = hashlib.sha256("\n".join(astuple(identity)).encode()).hexdigest()[:16]
-        path = work_dir / f"journal-{name}.sqlite"
+        path = journal_path(work_dir, identity)
         try:
             try:
                 return cls(path, connect(path, check=True))
@@ -263,6 +265,26 @@ _PENDING = (
 )
 
 
+def fetched_before(work_dir: Path, identity: Identity, ids: CampaignIds, within: float) -> set[str]:
+    """Which of `ids` a run would not fetch again: journaled in the last `within` seconds. Only looks."""
+    path = journal_path(work_dir, identity)
+    if not path.is_file():
+        return set()
+    cutoff = int((time.time() - within) * 1000)
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+            there = {one for (one,) in db.execute("SELECT campaign_id FROM answers WHERE journaled_at >= ?", (cutoff,))}
+            there.update(
+                one
+                for (one,) in db.execute(
+                    "SELECT campaign_id FROM failures WHERE outcome = 'not_found' AND last_at >= ?", (cutoff,)
+                )
+            )
+    except sqlite3.Error:
+        return set()  # a damaged journal is begun anew by the run itself, and told there
+    return there.intersection(ids.ids.to_pylist())
+
+
 class JournalWriter:
     """Adds outcomes from a thread of its own, committing together what came in the meantime.
 
@@ -374,6 +396,12 @@ class _Transaction:
             raise storage_failed(self._path, error) from None
 
 
+def journal_path(work_dir: Path, identity: Identity) -> Path:
+    """The journal of an account in a work folder."""
+    name = hashlib.sha256("\n".join(astuple(identity)).encode()).hexdigest()[:16]
+    return work_dir / f"journal-{name}.sqlite"
+
+
 def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
     """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
     path.touch(mode=0o600, exist_ok=True)
@@ -385,7 +413,7 @@ def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
         if check:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")  # noqa: TRY301 - one way out
+                raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")
             db.executescript(_SCHEMA)
     except BaseException:
         db.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -41,7 +42,7 @@ class SnapshotWriter:
         forms: tuple[FileFormat, ...] = ("parquet", "csv") if form == "both" else (form,)
         try:
             for table in ("campaigns", "calling_windows", "responses", "failures"):
-                name: TableName = table  # type: ignore[assignment]
+                name: TableName = table
                 wanted: tuple[FileFormat, ...] = ("parquet",) if name == "responses" else forms
                 self._files[name] = [
                     _ParquetFile(staging, name) if one == "parquet" else _CsvFile(staging, name, excel_safe=excel_safe)
@@ -80,7 +81,7 @@ class SnapshotWriter:
 
     def close(self) -> list[Receipt]:
         """Finish all files. Raises `StorageFailed`."""
-        receipts = []
+        receipts: list[Receipt] = []
         for table, files in self._files.items():
             receipts.extend(file.finish() for file in files)
             steps.reached(f"write.{table}")
@@ -198,6 +199,19 @@ def csv_text(rows: pa.RecordBatch | pa.Table, *, excel_safe: bool = False) -> by
     return text.getvalue().to_pybytes()
 
 
+def json_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as JSON objects: times as ISO 8601 text, all else as it is."""
+    columns = [column if pa.types.is_list(column.type) else csv_column(column) for column in rows.columns]
+    return pa.Table.from_arrays(columns, names=rows.schema.names).to_pylist()
+
+
+def parquet_bytes(rows: pa.Table) -> bytes:
+    """A Parquet file of `rows`."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
 def csv_column(column: Any) -> Any:
     """A column in the form its CSV cells have."""
     if pa.types.is_list(column.type):
@@ -216,7 +230,6 @@ def _excel_safe(column: Any) -> Any:
 
 
 def _ignoring_storage(close: Callable[[], object]) -> None:
-    try:
+    # An earlier error is on its way up, and the file is thrown away.
+    with suppress(Exception):
         close()
-    except Exception:  # noqa: BLE001, S110 - an earlier error is on its way up, and the file is thrown away
-        pass

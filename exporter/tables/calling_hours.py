@@ -92,8 +92,8 @@ def _plain_week(entries: tuple[tuple[str, str, str], ...]) -> Week:
 @lru_cache(maxsize=65536)
 def _plain_span(day: str, start: str, end: str) -> _Span:
     reading = _Reading()
-    if not all(isinstance(text, str) and len(text) <= _LONGEST for text in (day, start, end)):
-        raise ValueError
+    if not all(isinstance(text, str) for text in (day, start, end)) or len(day + start + end) > 3 * _LONGEST:
+        raise ValueError("not plain")
     reading.entry("", {"day": day, "start": start, "end": end}, daily=False)
     if reading.issues or reading.left_over:
         raise ValueError

@@ -256,9 +256,8 @@ class _Block:
     def _settle_ids(self) -> None:
         """The ID asked for is the column; an ID key that says something else is kept."""
         for row, value in enumerate(self.values[_ID_SOURCE]):
-            if value is not None and value != self.responses[row].campaign_id:
-                if str(value) != self.responses[row].campaign_id:
-                    self._keep_leaves(row, self._places.get((_ID_SOURCE, row), _ID_SOURCE[0]), value)
+            if value is not None and str(value) != self.responses[row].campaign_id:
+                self._keep_leaves(row, self._places.get((_ID_SOURCE, row), _ID_SOURCE[0]), value)
 
     # Read
 

@@ -13,8 +13,8 @@ TIME = pa.timestamp("ms", tz="UTC")
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - all arithmetic here is on wall time, the offset comes last
 _MILLISECOND = timedelta(milliseconds=1)
-_FIRST = (datetime.min - _EPOCH) // _MILLISECOND
-_LAST = (datetime.max - _EPOCH) // _MILLISECOND
+_FIRST = (datetime(1, 1, 1) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
 
 _LONGEST = 64
 """Characters; what is longer is no moment, and is not worth a place in a cache."""

@@ -31,6 +31,12 @@ class Desk:
         return Ledger.open(self.path, clock=self.clock, emit=self.events.append)
 
 
+def refused_for(taken: tuple[int | None, float]) -> float:
+    """How long a refused place is to be waited for."""
+    assert taken[0] is None
+    return taken[1]
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
@@ -44,7 +50,7 @@ def test_places_of_one_process_are_seen_by_another(desk: Desk) -> None:
     assert first.take(TWO)[0] is None
     second.give_back(place)
     desk.clock.time += 59.0
-    assert first.take(TWO) == (None, pytest.approx(1.0))
+    assert refused_for(first.take(TWO)) == pytest.approx(1.0)
     desk.clock.time += 1.0
     assert first.take(TWO)[0] is not None
 
@@ -56,7 +62,7 @@ def test_places_outlive_the_process_that_gave_them_back(desk: Desk) -> None:
         assert place is not None
         first.give_back(place)
     first.close()
-    assert desk.open().take(TWO) == (None, pytest.approx(60.0))
+    assert refused_for(desk.open().take(TWO)) == pytest.approx(60.0)
 
 
 def test_a_process_that_dies_holding_places_frees_them_one_window_after(desk: Desk) -> None:
@@ -68,7 +74,7 @@ def test_a_process_that_dies_holding_places_frees_them_one_window_after(desk: De
     )
     subprocess.run([sys.executable, "-c", script, str(desk.path)], check=False, cwd=Path(__file__).parents[2])
     ledger = desk.open()
-    assert ledger.take(TWO) == (None, pytest.approx(60.0))
+    assert refused_for(ledger.take(TWO)) == pytest.approx(60.0)
     desk.clock.time += 60.0
     assert ledger.take(TWO)[0] is not None
 
@@ -95,7 +101,7 @@ def test_after_a_reboot_places_are_carried_over_by_wall_time(desk: Desk, monkeyp
     monkeypatch.setattr(ledger_module, "_boot_id", lambda: "another boot")
     desk.clock.time = 5.0
     desk.clock.wall_offset = wall + 40.0 - 5.0
-    assert desk.open().take(TWO) == (None, pytest.approx(20.0))
+    assert refused_for(desk.open().take(TWO)) == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("damage", [b"this is no database at all, and long enough to be read as one" * 20, None])
@@ -107,7 +113,7 @@ def test_a_damaged_file_is_set_aside_told_and_one_window_is_waited(desk: Desk, d
     content = desk.path.read_bytes()
     desk.path.write_bytes(damage or content[:100] + os.urandom(len(content) - 100))
     ledger = desk.open()
-    assert ledger.take(TWO) == (None, pytest.approx(60.0))
+    assert refused_for(ledger.take(TWO)) == pytest.approx(60.0)
     assert [type(event) for event in desk.events] == [Warned]
     assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
     desk.clock.time += 60.0

@@ -35,12 +35,12 @@ def drive(
                 at, place = heapq.heappop(answers)
                 windows.give_back(place, at)
                 released.append(at)
-            place, wait = windows.take(all_limits, now)
-            if place is not None:
+            taken, wait = windows.take(all_limits, now)
+            if taken is not None:
                 break
             now = min(now + wait, answers[0][0] if answers else math.inf)
         sends.append((now, max(ready, earliest(all_limits, sorted(released), len(answers), ready))))
-        heapq.heappush(answers, (now + latency, place))
+        heapq.heappush(answers, (now + latency, taken))
         arrivals.append(now + latency * point)
     return arrivals, sends
 

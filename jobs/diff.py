@@ -1,0 +1,155 @@
+"""`campaign-export diff`: what changed between two snapshots."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from exporter.errors import DestinationError, InputError
+from jobs.options import COLUMNS, job, option
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from exporter.storage.changes import Changes
+    from jobs.console import Console
+
+MOST_ROWS = 200
+"""Campaigns of each kind that a table shows; csv and json have them all."""
+
+
+@job(
+    "diff",
+    example="campaign-export diff exports --ignore total_messages_sent",
+    codes={0: "compared", 1: "with --exit-code: there are differences", 2: "wrong usage, or no such snapshot"},
+)
+@click.argument("dest")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the differences are shown.",
+)
+@option("--columns", type=COLUMNS, help="Compare only these columns, with commas between.")
+@option("--ignore", type=COLUMNS, help="Do not compare these columns.")
+@option("--exit-code", is_flag=True, help="Exit with 1 when there are differences.")
+def command(
+    console: Console,
+    dest: str,
+    old: str | None,
+    new: str | None,
+    form: str,
+    columns: tuple[str, ...] | None,
+    ignore: tuple[str, ...] | None,
+    exit_code: bool,
+) -> int:
+    """Show what changed between two snapshots: the last two, if none are named.
+
+    With OLD alone it is compared with the latest. Times of fetching are no difference.
+    """
+    from exporter.storage.changes import changes_between
+    from exporter.storage.destination import open_destination
+    from exporter.storage.reader import find
+    from exporter.tables.columns import CAMPAIGNS
+    from jobs.options import check_columns
+
+    known = [column.name for column in CAMPAIGNS]
+    faults = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
+    if faults:
+        raise InputError(faults)
+    destination = open_destination(dest, environ=dict(os.environ))
+    ids = destination.snapshot_ids()
+    if old is None and len(ids) < 2:
+        raise DestinationError(f"{dest}: it takes two snapshots to compare, and there is {len(ids) or 'none'}.")
+    before = find(destination, old) if old is not None else ids[-2]
+    after = find(destination, new or "latest")
+    changes = changes_between(destination, before, after, columns=columns or (), ignore=ignore or ())
+    if form == "json":
+        click.echo(_json(changes))
+    elif form == "csv":
+        _print_csv(changes)
+    else:
+        _print_tables(changes)
+    return 1 if exit_code and changes.any else 0
+
+
+def _json(changes: Changes) -> str:
+    return json.dumps(
+        {
+            "old": changes.old,
+            "new": changes.new,
+            "added": changes.added.to_pylist(),
+            "removed": changes.removed.to_pylist(),
+            "changed": changes.changed.to_pylist(),
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _print_csv(changes: Changes) -> None:
+    import pyarrow as pa
+
+    from exporter.storage.writer import csv_text
+    from jobs.terminal import print_bytes
+
+    kinds = (("added", changes.added), ("removed", changes.removed), ("changed", changes.changed))
+    names = ["change", "campaign_id", "name", "column", "old", "new"]
+    print_bytes((",".join(names) + "\n").encode())
+    for kind, rows in kinds:
+        columns = [
+            pa.array([kind] * rows.num_rows, pa.string())
+            if name == "change"
+            else rows.column(name)
+            if name in rows.schema.names
+            else pa.nulls(rows.num_rows, pa.string())
+            for name in names
+        ]
+        if rows.num_rows:
+            print_bytes(csv_text(pa.Table.from_arrays(columns, names=names)))
+
+
+def _print_tables(changes: Changes) -> None:
+    from jobs.terminal import print_line, print_table
+
+    number = len(set(changes.changed.column("campaign_id").to_pylist()))
+    print_line(
+        f"{changes.old} → {changes.new}: {changes.added.num_rows:,} added, {changes.removed.num_rows:,} removed, "
+        f"{number:,} changed"
+    )
+    for title, rows, style in (("added", changes.added, "green"), ("removed", changes.removed, "red")):
+        if rows.num_rows:
+            cells = [[row["campaign_id"], row["name"] or ""] for row in rows.slice(0, MOST_ROWS).to_pylist()]
+            print_table(title, ["campaign", "name"], cells, styles=[style] * len(cells))
+            _print_rest(rows, title)
+    if changes.changed.num_rows:
+        cells = []
+        last = None
+        for row in changes.changed.slice(0, MOST_ROWS).to_pylist():
+            first = row["campaign_id"] != last
+            last = row["campaign_id"]
+            column, old, new = spoken(row["column"], row["old"], row["new"])
+            cells.append([last if first else "", (row["name"] or "") if first else "", column, f"{old} → {new}"])
+        print_table("changed", ["campaign", "name", "column", "change"], cells, wrap=True)
+        _print_rest(changes.changed, "changed cells")
+
+
+def _print_rest(rows: pa.Table, what: str) -> None:
+    from jobs.terminal import print_line
+
+    if rows.num_rows > MOST_ROWS:
+        print_line(f"… and {rows.num_rows - MOST_ROWS:,} more {what}; --format csv shows all")
+
+
+def spoken(column: str, old: str | None, new: str | None) -> tuple[str, str, str]:
+    """A change as people say it: `MO`, `09:00-18:00`, `09:00-20:00`; nothing is `–`."""
+    day = column.removeprefix("calling_hours_")
+    name = f"calling hours {day.upper()}" if column.startswith("calling_hours_") and len(day) == 2 else column
+    return name, "–" if old is None else old, "–" if new is None else new

@@ -1,0 +1,81 @@
+"""`campaign-export discover`: the list call into an IDs CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.errors import InputError
+from jobs.options import TYPE, fetch_options, job, option, settings_options, take_fetch_options, take_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from exporter.model import CampaignType, ListedCampaign
+    from exporter.pipeline.stop import Stop
+    from jobs.console import Console
+
+COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
+
+
+@job("discover", example="campaign-export discover --type all -o ids.csv", codes=(0, 2, 3, 4, 130, 143))
+@option("-o", "--output", metavar="FILE", help="Write the CSV there, at once.  [default: standard output]")
+@TYPE
+@option("--status", "statuses", multiple=True, metavar="STATUS", help="Only campaigns of that status; repeatable.")
+@fetch_options
+@settings_options
+def command(console: Console, output: str | None, campaign_type: str, statuses: tuple[str, ...], **options: Any) -> int:
+    """List the app's campaigns through the list call, and write an IDs CSV.
+
+    Its columns are campaign_id, campaign_type, name, status and updated_at; `snapshot` and `pull` read it.
+    """
+    from exporter.clock import SystemClock
+    from exporter.pipeline.engine import open_engine
+    from exporter.pipeline.listing import ListPass
+    from exporter.storage.writer import csv_text
+    from jobs.metrics import replace_file
+    from jobs.running import run_until_stopped
+    from jobs.terminal import print_bytes
+
+    if output is not None and not Path(output).absolute().parent.is_dir():
+        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
+    settings = take_settings(options)
+    fetch = take_fetch_options(options, settings)
+    types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
+
+    async def main(stop: Stop) -> list[ListedCampaign]:
+        async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
+            return await ListPass(engine, stop).read_until_stopped(types)
+
+    rows = rows_of(run_until_stopped(main, max_duration=fetch.max_duration), statuses)
+    data = (",".join(COLUMNS) + "\n").encode() + csv_text(rows)
+    if output is None:
+        print_bytes(data)
+    else:
+        try:
+            replace_file(Path(output), data)
+        except OSError as error:
+            raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
+    console.say(
+        f"{rows.num_rows:,} campaigns" + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
+    )
+    return 0
+
+
+def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.Table:
+    """What was found, as rows; of `statuses` in any letter case, if there are any."""
+    import pyarrow as pa
+
+    from exporter.json_text import loads
+
+    wanted = {status.lower() for status in statuses}
+    rows = []
+    for campaign in campaigns:
+        item = loads(campaign.item)
+        texts = [value if isinstance(value := item.get(key), str) else None for key in ("name", "status", "updatedAt")]
+        if not wanted or (texts[1] or "").lower() in wanted:
+            rows.append([campaign.campaign_id, campaign.list_type, *texts])
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], names=list(COLUMNS))

@@ -1,0 +1,90 @@
+"""`campaign-export plan`: what a snapshot would cost."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exporter.plan import list_requests, seconds_for, shared
+from exporter.units import format_duration
+from jobs.options import (
+    every_fault,
+    fetch_options,
+    job,
+    option,
+    settings_options,
+    snapshot_options,
+    take_fetch_options,
+    take_ids,
+    take_settings,
+    take_snapshot_options,
+)
+
+if TYPE_CHECKING:
+    from jobs.console import Console
+
+
+@job(
+    "plan", example="campaign-export plan ids.csv --out exports", codes={0: "told", 2: "wrong usage, settings or input"}
+)
+@click.argument("ids", required=False, metavar="[IDS]")
+@snapshot_options
+@option("--metrics-file", metavar="FILE", help="Taken, so that a snapshot's options fit; nothing is written.")
+@fetch_options
+@settings_options
+def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
+    """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
+    from exporter.pipeline.snapshot import needs_list
+    from exporter.storage.destination import open_destination
+    from exporter.storage.journal import fetched_before
+    from exporter.storage.reader import latest_of
+
+    settings, found, (place, wanted) = every_fault(
+        lambda: take_settings(options),
+        lambda: take_ids(ids, id_column),
+        lambda: take_snapshot_options(options),
+    )
+    fetch = take_fetch_options(options, settings)
+    lists = needs_list(found, wanted)
+    destination = open_destination(place.dest, environ=place.environ)
+    usual = destination.default_work_dir(Path(place.state_dir))
+    work_dir = Path(place.work_dir) if place.work_dir else usual
+    base = latest_of(destination, settings.identity) if lists else None
+    known = base.manifest.counts.ok if base is not None else None
+    lines: list[tuple[str, str]] = []
+    if found is not None:
+        done = 0 if wanted.fresh else len(fetched_before(work_dir, settings.identity, found, wanted.resume_within))
+        lines.append(
+            ("campaigns wanted", f"{len(found.ids):,}" + (f" ({found.repeats:,} repeats)" if found.repeats else ""))
+        )
+        lines.append(("already fetched", f"{done:,}"))
+        requests = len(found.ids) - done
+    else:
+        requests = known or 0
+        told = f"about {known:,}, by {base.snapshot_id}" if base is not None else "unknown before the list call"
+        lines.append(("campaigns wanted", told))
+    if lists:
+        pages = list_requests(known or (len(found.ids) if found is not None else 0), fetch.page_size)
+        lines.append(("list call", f"about {pages:,} requests"))
+        requests += pages
+    if wanted.incremental and base is not None:
+        lines.append(
+            ("incremental", f"on {base.snapshot_id}; fetches only what changed, so this is the most it can cost")
+        )
+    limits = shared(fetch.rates, fetch.rate_share)
+    seconds = seconds_for(requests, limits, pace=fetch.pace)
+    end = datetime.fromtimestamp(time.time() + seconds, UTC)
+    lines += [
+        ("requests to send", f"{requests:,}" + (" or more" if found is None and known is None else "")),
+        ("rate limit", ", ".join(map(str, limits)) or "off"),
+        ("time", "at least " + format_duration(seconds) if limits else "as fast as the service answers"),
+        ("ends", f"{end:%Y-%m-%d %H:%M:%S} UTC, if it began now" if limits else "soon after it begins"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        click.echo(f"{name:{width}}  {text}")
+    return 0

@@ -1,0 +1,195 @@
+"""`campaign-export pull`: some campaigns, at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exporter.errors import IdsError, InputError
+from jobs.options import (
+    COLUMNS,
+    check_columns,
+    every_fault,
+    fetch_options,
+    job,
+    option,
+    settings_options,
+    take_fetch_options,
+    take_settings,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from exporter.ids import CampaignIds
+    from exporter.pipeline.pull import Pulled
+    from exporter.pipeline.stop import Stop
+    from jobs.console import Console
+
+FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+SHOWN = {
+    "campaigns": ("campaign_id", "campaign_type", "name", "status", "priority", "calling_hours_timezone", "updated_at"),
+    "calling_windows": ("campaign_id", "day", "start", "end", "timezone", "crosses_midnight"),
+}
+"""The columns of the table on a terminal, where none are named."""
+
+PROGRESS_FROM = 10
+"""IDs from which progress is shown."""
+
+
+@job(
+    "pull",
+    example="campaign-export pull cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55 --columns name,status",
+    codes={
+        0: "every ID gave its campaign",
+        1: "some IDs gave nothing; they are told",
+        2: "wrong usage, settings or input; nothing done",
+        3: "credentials refused",
+        4: "the service is down, or --max-duration has passed",
+        130: "stopped by SIGINT (Ctrl-C)",
+        143: "stopped by SIGTERM",
+    },
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID_OR_FILE...")
+@option("--format", "form", type=click.Choice(FORMATS), help="[default: table on a terminal, csv in a pipe]")
+@option("-o", "--output", metavar="FILE", help="Write there, at once; its ending tells the format.")
+@option("--columns", type=COLUMNS, help="Only these columns, with commas between.")
+@option(
+    "--table",
+    type=click.Choice(["campaigns", "calling_windows"]),
+    default="campaigns",
+    show_default=True,
+    help="Which rows.",
+)
+@option("--id-column", metavar="NAME", help="The column of a file that holds the campaign IDs.")
+@fetch_options
+@settings_options
+def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
+    """Fetch some campaigns to the terminal, a file or a pipe.
+
+    ID_OR_FILE is a campaign ID, a CSV file of them, or - for standard input. Within the default limit up to 60 come at
+    once.
+    """
+    from exporter.clock import SystemClock
+    from exporter.pipeline.pull import pull_campaigns
+    from exporter.plan import shared
+    from exporter.tables.arrow import schema_of
+    from jobs.running import run_until_stopped
+
+    table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
+    form, id_column = options.pop("form"), options.pop("id_column")
+    settings, wanted, form, _ = every_fault(
+        lambda: take_settings(options),
+        lambda: read_arguments(ids, id_column),
+        lambda: choose_format(form, output),
+        lambda: _refuse(check_columns("--columns", columns, schema_of(table).names)),
+    )
+    fetch = take_fetch_options(options, settings)
+
+    async def main(stop: Stop) -> Pulled:
+        return await pull_campaigns(
+            wanted, settings=settings, fetch=fetch, clock=SystemClock(), emit=console.emit, stop=stop
+        )
+
+    if len(wanted.ids) >= PROGRESS_FROM:
+        console.track_all(len(wanted.ids), shared(fetch.rates, fetch.rate_share))
+    try:
+        pulled = run_until_stopped(main, max_duration=fetch.max_duration)
+    finally:
+        console.close()
+    _write(pulled.table(table), form, output, columns or (SHOWN[table] if form == "table" else None))
+    for failure in pulled.failures:
+        console.say(
+            f"{failure.campaign_id}: {failure.outcome.replace('_', ' ')} ({failure.error})",
+            event="settled",
+            campaign_id=failure.campaign_id,
+            outcome=failure.outcome,
+            error=failure.error,
+        )
+    return 1 if pulled.failures else 0
+
+
+def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignIds:
+    """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
+    from exporter.ids import ids_of, read_ids
+
+    found: list[str] = []
+    faults: list[str] = []
+    for argument in arguments:
+        try:
+            if argument == "-":
+                read = read_ids(sys.stdin.buffer, column=column, name="standard input")
+                found.extend(read.ids.to_pylist())
+            elif Path(argument).is_file() or argument.lower().endswith((".csv", ".tsv", ".txt")):
+                found.extend(read_ids(argument, column=column).ids.to_pylist())
+            else:
+                found.append(argument)
+        except IdsError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise IdsError(faults)
+    return ids_of(found, source="ID_OR_FILE")
+
+
+def choose_format(form: str | None, output: str | None) -> str:
+    """The format asked for, else that of the file's ending, else by where the output goes. Raises `InputError`."""
+    ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    if output is not None and not Path(output).absolute().parent.is_dir():
+        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
+    if form is not None:
+        if form == "parquet" and output is None and sys.stdout.isatty():
+            raise InputError("--format parquet is not for a terminal: add -o FILE, or send it into a pipe.")
+        return form
+    if ending in FORMATS:
+        return ending
+    return "table" if output is None and sys.stdout.isatty() else "csv"
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise InputError(faults)
+
+
+def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
+    from jobs.metrics import replace_file
+    from jobs.terminal import print_bytes, print_table
+
+    if columns is not None:
+        rows = rows.select(list(columns))
+    if form == "table" and output is None:
+        print_table(None, rows.schema.names, text_rows(rows))
+        return
+    data = render(rows, "csv" if form == "table" else form)
+    if output is None:
+        print_bytes(data)
+        return
+    try:
+        replace_file(Path(output), data)
+    except OSError as error:
+        raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
+
+
+def text_rows(rows: pa.Table) -> list[list[str]]:
+    """Cells as the terminal shows them."""
+    from exporter.storage.writer import csv_column
+
+    columns = [csv_column(column).to_pylist() for column in rows.columns]
+    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
+
+
+def render(rows: pa.Table, form: str) -> bytes:
+    """Rows in a format, as bytes."""
+    from exporter.json_text import dumps
+    from exporter.storage.writer import csv_text, json_rows, parquet_bytes
+
+    if form == "parquet":
+        return parquet_bytes(rows)
+    if form == "csv":
+        return (",".join(rows.schema.names) + "\n").encode() + csv_text(rows)
+    objects = json_rows(rows)
+    if form == "jsonl":
+        return "".join(dumps(row) + "\n" for row in objects).encode()
+    return ("[" + ",\n ".join(dumps(row) for row in objects) + "]\n").encode()

@@ -1,0 +1,73 @@
+"""`campaign-export snapshots`: what is there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.options import job, option
+
+if TYPE_CHECKING:
+    from jobs.console import Console
+
+COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode", "size")
+
+
+@job("snapshots", example="campaign-export snapshots exports", codes={0: "listed", 2: "wrong usage, or no such place"})
+@click.argument("dest")
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How they are listed.",
+)
+def command(console: Console, dest: str, form: str) -> int:
+    """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
+    from exporter.storage.destination import open_destination
+    from exporter.storage.reader import list_snapshots
+
+    rows: list[dict[str, Any]] = [
+        {
+            "snapshot": info.snapshot_id,
+            "started_at": info.manifest.started_at,
+            "campaigns": info.manifest.counts.ok,
+            "failures": info.manifest.counts.failed + info.manifest.counts.invalid,
+            "not_found": info.manifest.counts.not_found,
+            "mode": info.manifest.mode,
+            "size": info.manifest.size,
+        }
+        for info in list_snapshots(open_destination(dest, environ=dict(os.environ)))
+    ]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif form == "csv":
+        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    elif not rows:
+        console.say(f"there is no snapshot in {dest}", event="empty")
+    else:
+        from jobs.terminal import print_table
+
+        cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in (*row.values(),)] for row in rows]
+        for row, cell in zip(rows, cells, strict=True):
+            cell[-1] = size_text(row["size"])
+        print_table(None, COLUMNS, cells, right=("campaigns", "failures", "not_found", "size"))
+    return 0
+
+
+def size_text(size: int) -> str:
+    """`1.4 MB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError

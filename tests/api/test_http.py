@@ -1,0 +1,135 @@
+"""`exporter.api.http`: one real send a request, within bounds. Against the simulator, over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from exporter.api.http import HttpTransport, Unanswered
+from exporter.api.protocol import Answer, Request
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.server import serve
+
+CAMPAIGNS = sample_campaigns(3)
+FIRST = CAMPAIGNS[0].campaign_id
+PATH = "/campaign/api/v2/public/st-1/campaign/"
+
+
+@asynccontextmanager
+async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[Behaviour, HttpTransport, str]]:
+    behaviour = Behaviour(CAMPAIGNS, check_credentials=False)
+    if fault is not None:
+        behaviour.faults[FIRST] = [fault, "always"]
+    bounds = {"timeout": 2.0, "max_body": 2**20, "connections": 4, **options}
+    async with serve(behaviour) as url, HttpTransport(**bounds) as transport:
+        yield behaviour, transport, url
+
+
+async def get(transport: HttpTransport, url: str, campaign_id: str = FIRST) -> Answer:
+    return await transport.send(Request("GET", url + PATH + campaign_id, {"auth": "t"}))
+
+
+async def test_an_answer_comes_back_as_it_is() -> None:
+    async with desk() as (behaviour, transport, url):
+        answer = await get(transport, url)
+        assert (answer.status, answer.charset, answer.oversized) == (200, "utf-8", False)
+        assert FIRST.encode() in answer.body
+        assert len(behaviour.arrivals) == 1
+
+
+async def test_a_dropped_kept_alive_connection_costs_one_arrival_and_not_two() -> None:
+    """aiohttp would send the GET again by itself, and the service would count two."""
+    async with desk("close-after") as (behaviour, transport, url):
+        await get(transport, url)
+        outcomes = []
+        for _ in range(5):
+            try:
+                outcomes.append((await get(transport, url, CAMPAIGNS[1].campaign_id)).status)
+            except Unanswered:
+                outcomes.append(0)
+        assert len(behaviour.arrivals) <= 6
+
+
+async def test_a_server_that_drops_every_connection_sees_each_request_once() -> None:
+    arrivals = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrivals
+        while True:
+            try:
+                await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                break
+            arrivals += 1
+            if arrivals % 2 == 0:
+                break  # the second request of a connection is never answered
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
+        sent = answered = 0
+        for _ in range(10):
+            sent += 1
+            try:
+                await get(transport, url)
+                answered += 1
+            except Unanswered as error:
+                assert error.reached
+        assert arrivals == sent
+        assert answered == 5
+
+
+@pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
+async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> None:
+    async with desk(fault, timeout=0.5) as (_, transport, url):
+        with pytest.raises(Unanswered) as caught:
+            await get(transport, url)
+        assert caught.value.reached
+
+
+@pytest.mark.parametrize("fault", ["bomb", "endless"])
+async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
+    async with desk(fault, timeout=5.0) as (_, transport, url):
+        answer = await get(transport, url)
+        assert answer.oversized
+        assert len(answer.body) <= 4096
+
+
+async def test_no_connection_is_told_as_not_reached() -> None:
+    async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
+        with pytest.raises(Unanswered) as caught:
+            await get(transport, "http://127.0.0.1:1")
+        assert not caught.value.reached
+
+
+async def test_headers_without_end_are_refused() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        try:
+            while True:
+                writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with HttpTransport(timeout=3.0, max_body=1000, connections=1) as transport:
+        with pytest.raises(Unanswered):
+            await get(transport, url)
+    server.close()
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed_here() -> None:
+    async with desk("redirect-away") as (behaviour, transport, url):
+        answer = await get(transport, url)
+        assert (answer.status, answer.location) == (302, "http://127.0.0.1:9/elsewhere")
+        assert len(behaviour.arrivals) == 1

@@ -1,0 +1,228 @@
+"""`exporter.api.protocol`: what to ask, and what an answer means."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.protocol import (
+    Answer,
+    CampaignApi,
+    ListPage,
+    hide_tokens,
+    judge_campaign,
+    one_line,
+    quote_id,
+    read_error,
+    read_list_page,
+    read_retry_after,
+)
+
+ORIGIN = "https://platform.kore.ai"
+NOW = 1_780_000_000.0
+
+
+def api(version: Any = "v2") -> CampaignApi:
+    return CampaignApi(
+        host=ORIGIN, stream_id="st-1", account_id="acc 1", app_id="st-1", version=version, user_agent="test"
+    )
+
+
+def judged(status: int, body: Any, **more: Any) -> tuple[str, str]:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    verdict = judge_campaign(Answer(status, raw, **more), "cd-1", origin=ORIGIN, now=NOW)
+    return verdict.kind, verdict.error
+
+
+def error(message: str, code: Any = None) -> dict[str, Any]:
+    return {"errors": [{"msg": message} if code is None else {"msg": message, "code": code}]}
+
+
+def test_the_get_request_has_path_query_and_headers_of_the_page() -> None:
+    request = api().get("cd-1", "token")
+    assert request.url == f"{ORIGIN}/campaign/api/v2/public/st-1/campaign/cd-1?accountId=acc%201"
+    assert {"auth": "token", "iid": "st-1", "accountId": "acc 1"}.items() <= request.headers.items()
+    assert "token" not in repr(request)
+
+
+def test_v1_asks_on_the_older_path() -> None:
+    assert api("v1").get("cd-1", "t").url.startswith(f"{ORIGIN}/agentassist/api/v1/public/st-1/campaign/cd-1?")
+
+
+def test_the_list_request_sorts_by_creation() -> None:
+    request = api().list("voice", limit=50, skip=100, page=3, token="t")
+    assert (request.method, json.loads(request.body or b"")) == (
+        "POST",
+        {"type": "voice", "limit": 50, "skip": 100, "page": 3, "sortBy": {"createdAt": "asc"}},
+    )
+    assert request.url.startswith(f"{ORIGIN}/campaign/api/v2/public/st-1/campaign/getAllCampaignDetails?")
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_whatever_stands_in_an_id_stays_in_its_path_segment(campaign_id: str) -> None:
+    try:
+        campaign_id.encode()
+    except UnicodeEncodeError:
+        return
+    url = urlsplit(api().get(campaign_id, "t").url)
+    segments = url.path.split("/")
+    assert len(segments) == 8
+    assert unquote(segments[-1]) == campaign_id
+    assert segments[-1] not in (".", "..")
+    assert url.query == "accountId=acc%201"
+
+
+@pytest.mark.parametrize("campaign_id", ["../x", "a?b", "a#b", "a%2Fb", "..", ".", "a/b", "a;b", "a\\b"])
+def test_signs_that_mean_something_in_a_url_are_escaped(campaign_id: str) -> None:
+    assert not set("/?#;\\") & set(quote_id(campaign_id))
+    assert unquote(quote_id(campaign_id)) == campaign_id
+
+
+@pytest.mark.parametrize("key", ["_id", "id", "campId"])
+def test_a_success_answer_about_the_id_is_good(key: str) -> None:
+    body = {"status": "Success", "message": "Campaign rate limit not found retrieved", "data": {key: "cd-1"}}
+    verdict = judge_campaign(Answer(200, json.dumps(body).encode()), "cd-1", origin=ORIGIN, now=NOW)
+    assert verdict.kind == "good"
+    assert json.loads(verdict.text) == body
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, {"status": "success", "data": {"_id": "cd-2"}}, "invalid"),
+        (200, {"status": "success", "data": {}}, "invalid"),
+        (200, {"status": "success", "data": None}, "invalid"),
+        (200, {"status": "success", "data": [1]}, "invalid"),
+        (200, {"status": "success", "data": {"name": "x"}}, "invalid"),
+        (200, [], "invalid"),
+        (200, {"status": "error", "message": "what"}, "invalid"),
+        (200, {"status": "failure", "message": "Campaign not found", "data": None}, "not_found"),
+        (200, {"success": False, "error": {"code": "X", "message": "No such campaign"}}, "not_found"),
+        (200, {"status": "error", "message": "You've exceeded the per-minute rate limit."}, "rate_limited"),
+        (400, {"message": "Rate limit for this API has been reached."}, "rate_limited"),
+        (400, error("Campaign not found", 400), "not_found"),
+        (400, error("Invalid StreamId", 400), "invalid"),
+        (400, error("Stream not found", 400), "invalid"),
+        (401, error("Invalid SDK credentials", 4002), "denied"),
+        (403, error("Invalid values in the body"), "denied"),
+        (200, error("Invalid JWT token", 4002), "denied"),
+        (404, b"<html>", "not_found"),
+        (410, b"", "not_found"),
+        (408, b"", "retry"),
+        (425, b"", "retry"),
+        (429, b"", "rate_limited"),
+        (500, error("boom"), "retry"),
+        (503, b"<html>busy</html>", "retry"),
+        (200, b"", "retry"),
+        (200, b'{"status": "success", "data": {"_id": "cd', "retry"),
+        (200, b"<!DOCTYPE html><html>", "retry"),
+        (418, {"message": "teapot"}, "invalid"),
+        (204, b"", "retry"),
+    ],
+)  # fmt: skip
+def test_every_answer_has_its_meaning(status: int, body: Any, kind: str) -> None:
+    assert judged(status, body)[0] == kind
+
+
+def test_a_redirect_within_the_origin_is_followed_and_one_away_from_it_is_not() -> None:
+    assert judged(302, b"", location="/other?x=1")[0] == "redirect"
+    for away in (
+        "https://evil.example/x",
+        "http://platform.kore.ai/x",
+        "//evil.example/x",
+        "https://platform.kore.ai:8443/",
+    ):
+        kind, told = judged(307, b"", location=away)
+        assert kind == "invalid"
+        assert "another origin" in told
+    assert judged(302, b"")[0] == "invalid"
+
+
+def test_an_oversized_body_is_invalid_and_says_which_option() -> None:
+    kind, told = judged(200, b"{", oversized=True)
+    assert kind == "invalid"
+    assert "--max-body" in told
+
+
+@pytest.mark.parametrize(
+    ("document", "message", "code"),
+    [
+        ({"errors": [{"msg": "a", "code": 1}, {"msg": "b"}]}, "a; b", 1),
+        ({"errors": [{"message": "a", "code": 4002}]}, "a", 4002),
+        ({"Errors": [{"Msg": "a"}]}, "a", None),
+        ({"errors": "a"}, "a", None),
+        ({"status": "Error", "message": "a"}, "a", None),
+        ({"success": False, "error": {"code": "X", "message": "a"}}, "a", "X"),
+        ({"error": "a"}, "a", None),
+        ("a", "a", None),
+        ([1], "", None),
+        ({"errors": [None, 7]}, "", None),
+    ],
+)
+def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code: Any) -> None:
+    assert read_error(document) == (message, code)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30.0),
+        (" 7 ", 7.0),
+        ("86400", 86400.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        (None, None),
+        ("Thu, 01 Jan 2026 00:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
+    assert read_retry_after(value, NOW) == seconds
+
+
+def test_retry_after_as_a_date_is_counted_from_now() -> None:
+    later = datetime.fromtimestamp(NOW + 4000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert read_retry_after(later, NOW) == 4000.0
+
+
+def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
+    body = {"status": "success", "data": {"results": [{"id": "a"}, 7], "hasMore": True, "totalResults": 9}}
+    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    assert page == ListPage(({"id": "a"},), True, 9)
+
+
+@given(st.integers(100, 599), st.binary(max_size=60) | st.just(b'{"data":{}}'), st.none() | st.text(max_size=20))
+def test_no_answer_makes_judging_raise(status: int, body: bytes, header: str | None) -> None:
+    answer = Answer(status, body, retry_after=header, location=header, charset=header)
+    judge_campaign(answer, "cd-1", origin=ORIGIN, now=NOW)
+    read_list_page(answer, origin=ORIGIN, now=NOW)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["status", "data", "errors", "msg", "message", "error", "code", "_id"]), inner
+        )
+    ),
+    max_leaves=9,
+)
+
+
+@given(st.sampled_from([200, 400, 401, 404, 429, 500]), json_values)
+def test_no_json_makes_judging_raise(status: int, value: Any) -> None:
+    judge_campaign(Answer(status, json.dumps(value).encode()), "cd-1", origin=ORIGIN, now=NOW)
+
+
+def test_what_a_server_echoes_is_told_without_tokens_and_in_one_line() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    assert token not in hide_tokens(f"bad token {token}!")
+    assert one_line("a\x1b[31m\nb\u202ec", 50) == "a [31m b c"
+    assert one_line("x" * 60, 50).endswith("…")

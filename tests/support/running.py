@@ -1,0 +1,56 @@
+"""The program as its users run it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[2]
+
+
+def program(*arguments: str) -> list[str]:
+    """The command line of the program under test."""
+    return [sys.executable, "-m", "jobs", *arguments]
+
+
+def run(*arguments: str, env: Mapping[str, str], **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end."""
+    return subprocess.run(
+        program(*arguments), env=full(env), capture_output=True, text=True, timeout=100, check=False, cwd=ROOT, **more
+    )
+
+
+def full(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a user, with what a process needs to run at all."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **env}
+
+
+def write_ids(path: Path, ids: Iterable[str]) -> Path:
+    """An IDs file."""
+    path.write_text("campaign_id\n" + "".join(f"{one}\n" for one in ids), encoding="utf-8")
+    return path
+
+
+def snapshot_folders(dest: Path) -> list[Path]:
+    """What readers see, oldest first."""
+    return sorted(dest.glob("snapshot=*"))
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """The manifest of a snapshot."""
+    return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+
+
+def rows_of(
+    folder: Path, table: str = "campaigns", *, without: Iterable[str] = ("fetched_at",)
+) -> list[dict[str, Any]]:
+    """The rows of a table, without the columns that differ between two runs."""
+    found = pq.read_table(folder / f"{table}.parquet")
+    return list(found.drop_columns([name for name in without if name in found.schema.names]).to_pylist())

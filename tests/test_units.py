@@ -1,0 +1,66 @@
+"""`exporter.units`: quantities as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.units import (
+    Allowance,
+    Limit,
+    format_duration,
+    parse_allowance,
+    parse_duration,
+    parse_percent,
+    parse_rate,
+    parse_size,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("15m", 900), ("4h", 14400), ("7d", 604800), ("1h30m", 5400), ("500ms", 0.5), ("45", 45)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "size"), [("16MiB", 2**24), ("1GB", 10**9), ("512", 512), ("1.5k", 1536)])
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("60/1m", Limit(60, 60)), ("1800/1h", Limit(1800, 3600)), ("10/s", Limit(10, 1)), ("5/500ms", Limit(5, 0.5))],
+)
+def test_rates(text: str, limit: Limit) -> None:
+    assert parse_rate(text) == limit
+    assert parse_rate(str(limit)) == limit
+
+
+def test_allowances() -> None:
+    assert parse_allowance("5") == Allowance(5, None)
+    assert parse_allowance("5%").exceeded_by(6, 100)
+    assert not parse_allowance("5%").exceeded_by(5, 100)
+    assert not parse_allowance("0").exceeded_by(0, 10)
+    assert parse_allowance("0").exceeded_by(1, 10)
+
+
+@pytest.mark.parametrize("parse", [parse_duration, parse_size, parse_rate, parse_allowance, parse_percent])
+@given(text=st.text(max_size=12))
+def test_what_is_not_understood_is_refused_with_an_example(parse: object, text: str) -> None:
+    assert callable(parse)
+    try:
+        parse(text)
+    except ValueError as error:
+        assert any(sign.isdigit() for sign in str(error))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0.4 s"), (41, "41 s"), (185, "3 min 5 s"), (4980, "1 h 23 min"), (187200, "2 d 4 h"), (-1, "0.0 s")],
+)
+def test_durations_for_people(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
