@@ -117,9 +117,9 @@ class JobCommand(click.Command):
         faults: list[str] = list(ctx.meta.get(_FAULTS, []))
         if not faults:
             return rest
-        if "settings" in ctx.meta:
+        if "stream_id" in ctx.params:
             try:
-                ctx.meta["settings"](ctx.params)
+                take_settings(dict(ctx.params))
             except InputError as error:
                 faults.extend(error.faults)
         raise click.UsageError("\n       ".join(faults), ctx)

@@ -219,7 +219,7 @@ class Pool:
                 await self._attempt(item, feed, sink)
             finally:
                 feed.done(item)
-                self._answered.set()
+            self._answered.set()
 
     async def _attempt(self, item: Item, feed: Feed, sink: Sink) -> None:
         item.first_at = item.first_at or to_milliseconds(self._clock.now())

@@ -1,0 +1,408 @@
+"""The program from the outside: real processes, real sockets, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from exporter.simulator.behaviour import CLIENT_SECRET, Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.units import Limit
+from tests.support.running import full, manifest_of, program, rows_of, run, snapshot_folders, write_ids
+from tests.support.serving import environment, serving
+
+FAST = ("--rate", "off")
+
+
+class Desk:
+    """A service with campaigns, and a user's folder."""
+
+    def __init__(self, tmp_path: Path, behaviour: Behaviour, url: str) -> None:
+        self.tmp_path = tmp_path
+        self.service = behaviour
+        self.ids = list(behaviour.campaigns)
+        self.env = environment(url, tmp_path)
+        self.out = tmp_path / "exports"
+        self.ids_file = write_ids(tmp_path / "ids.csv", self.ids)
+
+    def run(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return run(*arguments, env=self.env, **more)
+
+    def snapshot(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.run("snapshot", str(self.ids_file), "--out", str(self.out), *FAST, *arguments, **more)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    behaviour = Behaviour(sample_campaigns(30, voice_share=0.3))
+    with serving(behaviour) as url:
+        yield Desk(tmp_path, behaviour, url)
+
+
+def test_a_snapshot_from_ids_to_files(desk: Desk) -> None:
+    desk.ids_file = write_ids(desk.ids_file, [*reversed(desk.ids), "cd-nowhere", desk.ids[0], "../../etc"])
+    done = desk.snapshot("--metrics-file", str(desk.tmp_path / "m.prom"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    (folder,) = snapshot_folders(desk.out)
+    manifest = manifest_of(folder)
+    assert manifest["ids"]["given"] == 33
+    assert manifest["ids"]["repeats"] == 1
+    assert manifest["counts"] == {"ok": 30, "carried_over": 0, "not_found": 2, "invalid": 0, "failed": 0, "gone": 0}
+    assert manifest["requests"]["total"] == len(desk.service.arrivals) == 32
+    assert (manifest["mode"], manifest["base_snapshot"], manifest["snapshot_id"]) == ("full", None, folder.name[9:])
+    assert [row["campaign_id"] for row in rows_of(folder)] == list(reversed(desk.ids))
+    failures = rows_of(folder, "failures", without=())
+    assert [(row["campaign_id"], row["outcome"], row["http_status"]) for row in failures] == [
+        ("cd-nowhere", "not_found", 404), ("../../etc", "not_found", 404),
+    ]  # fmt: skip
+    assert "%2F" in [a.path for a in desk.service.arrivals if a.campaign_id == "../../etc"][0]
+    metrics = (desk.tmp_path / "m.prom").read_text()
+    assert 'campaign_export_campaigns{outcome="ok"} 30.0' in metrics
+    assert "campaign_export_last_run_exit_code 0.0" in metrics
+    assert desk.run("verify", str(desk.out)).returncode == 0
+
+
+def test_without_ids_all_that_the_list_finds_is_taken(desk: Desk) -> None:
+    done = desk.run("snapshot", "--out", str(desk.out), "--type", "all", "--page-size", "7", *FAST)
+    assert done.returncode == 0, done.stderr
+    (folder,) = snapshot_folders(desk.out)
+    rows = rows_of(folder)
+    assert sorted(row["campaign_id"] for row in rows) == sorted(desk.ids)
+    assert {row["campaign_type"] for row in rows} == {"sms", "voice"}
+    assert any(row["connection"] for row in rows)
+    assert manifest_of(folder)["ids"]["source"] == "list:all"
+
+
+def test_failed_ids_exit_with_1_and_the_same_command_tries_only_those(desk: Desk) -> None:
+    desk.service.faults[desk.ids[3]] = ["500"] * 2 + ["always"]
+    first = desk.snapshot("--attempts", "2", "--max-failures", "50%")
+    assert first.returncode == 1, first.stderr
+    assert desk.ids[3] in first.stderr
+    before = len(desk.service.arrivals)
+    again = desk.snapshot("--attempts", "2", "--max-failures", "50%")
+    assert again.returncode == 0, again.stderr
+    assert [a.campaign_id for a in desk.service.arrivals[before:]] == [desk.ids[3]]
+    older, newer = snapshot_folders(desk.out)
+    assert (len(rows_of(older)), len(rows_of(newer))) == (29, 30)
+    assert rows_of(older, "failures")[0]["attempts"] == 2
+
+
+def test_too_many_failures_publish_nothing(desk: Desk) -> None:
+    for one in desk.ids[:5]:
+        desk.service.bodies[one] = b'{"status":"success","data":{"_id":"another"}}'
+    done = desk.snapshot()
+    assert done.returncode == 1
+    assert "--max-failures" in done.stderr
+    assert snapshot_folders(desk.out) == []
+    assert desk.snapshot("--max-failures", "5").returncode == 1
+    (folder,) = snapshot_folders(desk.out)
+    assert manifest_of(folder)["counts"]["invalid"] == 5
+    assert rows_of(folder, "failures")[0]["body_start"].startswith('{"status"')
+
+
+def test_too_many_missing_publish_nothing_and_missing_can_be_failures(desk: Desk) -> None:
+    desk.ids_file = write_ids(desk.ids_file, [desk.ids[0], "x", "y"])
+    done = desk.snapshot()
+    assert (done.returncode, "--max-missing" in done.stderr) == (1, True)
+    assert snapshot_folders(desk.out) == []
+    assert desk.snapshot("--max-missing", "90%").returncode == 0
+    assert desk.snapshot("--max-missing", "90%", "--fail-on-missing", "--max-failures", "90%").returncode == 1
+
+
+def test_wrong_credentials_stop_at_once_and_say_what_to_check(desk: Desk) -> None:
+    desk.env["KORE_CLIENT_SECRET"] = "wrong"  # noqa: S105
+    done = desk.snapshot()
+    assert done.returncode == 3
+    for word in ("KORE_CLIENT_SECRET", "KORE_CLIENT_ID", "KORE_STREAM_ID", "KORE_HOST", "Campaign Management"):
+        assert word in done.stderr
+    assert len(desk.service.arrivals) == 1
+    assert snapshot_folders(desk.out) == []
+
+
+def test_a_ready_token_that_was_used_is_told_apart(desk: Desk) -> None:
+    del desk.env["KORE_CLIENT_SECRET"], desk.env["KORE_CLIENT_ID"]
+    desk.env["KORE_JWT"] = "ready-made"
+    desk.service.ready_token = "ready-made"  # noqa: S105
+    assert desk.snapshot().returncode == 0
+    desk.service.ready_token = None
+    import time
+
+    import jwt
+
+    from exporter.simulator.behaviour import CLIENT_ID
+
+    claims = {"sub": "x", "appId": CLIENT_ID, "jti": "1", "exp": time.time() + 60}
+    desk.env["KORE_JWT"] = jwt.encode(claims, CLIENT_SECRET)
+    done = desk.snapshot("--fresh", "--workers", "1")
+    assert done.returncode == 3
+    assert "good once" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "fault", ["503", "reset", "truncated", "html", "empty", "429", "429-retry-after", "rate-text-200", "rate-text-400"]
+)
+def test_a_passing_fault_costs_no_campaign(desk: Desk, fault: str) -> None:
+    for one in desk.ids[::7]:
+        desk.service.faults[one] = [fault, "always"]
+    done = desk.snapshot()
+    assert done.returncode == 0, done.stderr
+    manifest = manifest_of(snapshot_folders(desk.out)[0])
+    assert manifest["counts"]["ok"] == 30
+    assert manifest["requests"]["retries"] >= 5
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [
+    ("wrong-id", "invalid"), ("no-data", "invalid"), ("redirect-away", "invalid"), ("bomb", "invalid"),
+    ("400", "invalid"), ("not-found-200", "not_found"), ("not-found-400", "not_found"),
+])  # fmt: skip
+def test_an_answer_without_the_campaign_is_kept_among_the_failures(desk: Desk, fault: str, outcome: str) -> None:
+    desk.service.faults[desk.ids[5]] = [fault] * 3
+    done = desk.snapshot("--max-failures", "1", "--max-body", "1MiB")
+    assert done.returncode == (0 if outcome == "not_found" else 1), done.stderr
+    (row,) = rows_of(snapshot_folders(desk.out)[0], "failures")
+    assert (row["campaign_id"], row["outcome"]) == (desk.ids[5], outcome)
+    assert desk.service.asked_for()[desk.ids[5]] == 1
+
+
+def test_an_outage_ends_with_4_and_the_same_command_resumes(desk: Desk) -> None:
+    desk.service.always = "503"
+    done = desk.snapshot("--patience", "2s")
+    assert done.returncode == 4
+    assert "--patience" in done.stderr
+    assert len(desk.service.arrivals) < 30
+    desk.service.always = None
+    assert desk.snapshot().returncode == 0
+
+
+def test_a_time_limit_ends_with_4_and_the_same_command_resumes(desk: Desk) -> None:
+    done = desk.run("snapshot", str(desk.ids_file), "--out", str(desk.out), "--rate", "10/1m", "--max-duration", "1s")
+    assert done.returncode == 4, done.stderr
+    assert snapshot_folders(desk.out) == []
+    plan = desk.run("plan", str(desk.ids_file), "--out", str(desk.out))
+    assert "already fetched   10" in plan.stdout
+    again = desk.snapshot()
+    assert again.returncode == 0
+    assert "10 already there" in again.stderr
+    assert max(desk.service.asked_for().values()) == 1
+
+
+def test_a_second_run_on_one_destination_exits_with_5(desk: Desk) -> None:
+    desk.service.chances["slow"] = 1.0
+    first = subprocess.Popen(
+        program("snapshot", str(desk.ids_file), "--out", str(desk.out), *FAST),
+        env=full(desk.env),
+        stderr=subprocess.PIPE,
+    )
+    try:
+        while not desk.service.arrivals:
+            assert first.poll() is None
+        for more in ((), ("--work-dir", str(desk.tmp_path / "elsewhere"))):
+            second = desk.snapshot(*more)
+            assert second.returncode == 5
+            assert str(first.pid) in second.stderr
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_all_faults_of_a_command_line_are_told_at_once(tmp_path: Path) -> None:
+    done = run("snapshot", "--out", "x", "--workers", "0", "--rate", "fast", "--timeout", "soon", env={})
+    assert done.returncode == 2
+    for word in ("--workers", "--rate", "--timeout", "KORE_HOST", "KORE_STREAM_ID", "No credentials"):
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_ids_write_nothing_and_send_nothing(desk: Desk) -> None:
+    desk.ids_file.write_text("campaign_id\nok\nbad\x07\n")
+    done = desk.snapshot()
+    assert done.returncode == 2
+    assert "line 3" in done.stderr
+    assert not desk.out.exists()
+    assert desk.service.arrivals == []
+
+
+def test_no_secret_is_anywhere(desk: Desk) -> None:
+    done = desk.snapshot("-vv", "--log-format", "json")
+    assert done.returncode == 0
+    places = [done.stdout, done.stderr, *(p.read_bytes().decode("latin-1") for p in desk.out.rglob("*") if p.is_file())]
+    places += [p.read_bytes().decode("latin-1") for p in (desk.tmp_path / "state").rglob("*") if p.is_file()]
+    assert all(CLIENT_SECRET not in place and "eyJ" not in place for place in places)
+
+
+def test_json_logs_are_an_object_a_line(desk: Desk) -> None:
+    done = desk.snapshot("--log-format", "json", "-v")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {"time", "level", "event"} <= set.intersection(*(set(line) for line in lines))
+    assert [line["event"] for line in lines if line["event"] in ("run_started", "published", "summary")] == [
+        "run_started", "published", "summary",
+    ]  # fmt: skip
+
+
+def test_a_configuration_file_holds_settings_and_options(desk: Desk) -> None:
+    config = desk.tmp_path / "c.toml"
+    config.write_text(
+        f'out = "{desk.out}"\nrate = "off"\nworkers = 3\nformat = "csv"\nhost = "{desk.env.pop("KORE_HOST")}"\n'
+    )
+    done = desk.run("snapshot", str(desk.ids_file), "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert (snapshot_folders(desk.out)[0] / "campaigns.csv").exists()
+    config.write_text("wokers = 3\n")
+    wrong = desk.run("snapshot", str(desk.ids_file), "--config", str(config), "--out", "x")
+    assert (wrong.returncode, "did you mean workers" in wrong.stderr) == (2, True)
+
+
+def test_the_limit_is_kept_by_runs_one_after_the_other(desk: Desk) -> None:
+    desk.service.limit = Limit(20, 3.0)
+    rate = ("--rate", "20/3s")
+    pulled = [desk.run("pull", *desk.ids[:15], *rate), desk.run("pull", *desk.ids[15:], *rate)]
+    assert [done.returncode for done in pulled] == [0, 0]
+    assert desk.service.refused() == 0
+    assert desk.service.most_in_a_window(3.0) <= 20
+
+
+def test_pull_gives_csv_in_a_pipe_and_json_lines_when_asked(desk: Desk) -> None:
+    done = desk.run("pull", desk.ids[1], desk.ids[0], "cd-nowhere", "--columns", "campaign_id,name", *FAST)
+    assert done.returncode == 1
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        "campaign_id",
+        f'"{desk.ids[1]}"',
+        f'"{desk.ids[0]}"',
+    ]
+    assert "cd-nowhere: not found" in done.stderr
+    lines = desk.run("pull", str(desk.ids_file), "--format", "jsonl", "--table", "calling_windows", *FAST)
+    assert {json.loads(line)["campaign_id"] for line in lines.stdout.splitlines()} == set(desk.ids)
+
+
+def test_pull_writes_a_file_in_the_format_of_its_ending(desk: Desk) -> None:
+    file = desk.tmp_path / "some.parquet"
+    assert desk.run("pull", *desk.ids[:3], "-o", str(file), *FAST).returncode == 0
+    assert pq.read_table(file).num_rows == 3
+
+
+def test_pull_suggests_the_nearest_column(desk: Desk) -> None:
+    done = desk.run("pull", desk.ids[0], "--columns", "stauts")
+    assert (done.returncode, "did you mean status?" in done.stderr) == (2, True)
+    assert desk.service.arrivals == []
+
+
+def test_discover_writes_ids_that_snapshot_reads(desk: Desk) -> None:
+    file = desk.tmp_path / "found.csv"
+    done = desk.run("discover", "--type", "all", "-o", str(file), *FAST)
+    assert done.returncode == 0, done.stderr
+    header, *rows = file.read_text().splitlines()
+    assert header == "campaign_id,campaign_type,name,status,updated_at"
+    assert len(rows) == 30
+    only = desk.run("discover", "--type", "all", "--status", "ready", *FAST)
+    assert 0 < len(only.stdout.splitlines()) - 1 < 30
+    assert desk.run("plan", str(file), "--out", str(desk.out)).returncode == 0
+
+
+def test_snapshots_diff_verify_and_rebuild(desk: Desk) -> None:
+    desk.snapshot()
+    changed = desk.service.campaigns[desk.ids[4]]
+    changed.data["status"] = "Rerun"
+    changed.data["dialingStrategy"]["callingHours"]["days"] = [{"day": "MO", "start": "9:00 AM", "end": "8:00 PM"}]
+    del desk.service.campaigns[desk.ids[5]]
+    desk.snapshot()
+    listed = json.loads(desk.run("snapshots", str(desk.out), "--format", "json").stdout)
+    assert [(row["campaigns"], row["not_found"]) for row in listed] == [(30, 0), (29, 1)]
+    diff = desk.run("diff", str(desk.out), "--format", "json", "--exit-code")
+    assert diff.returncode == 1
+    found = json.loads(diff.stdout)
+    assert [row["campaign_id"] for row in found["removed"]] == [desk.ids[5]]
+    assert ("status", "Rerun") in {(row["column"], row["new"]) for row in found["changed"]}
+    assert "calling hours MO" in desk.run("diff", str(desk.out)).stdout
+    before = len(desk.service.arrivals)
+    assert desk.run("rebuild", str(desk.out)).returncode == 0
+    assert len(desk.service.arrivals) == before
+    _, newer, rebuilt = snapshot_folders(desk.out)
+    assert rows_of(rebuilt, without=()) == rows_of(newer, without=())
+    assert (manifest_of(rebuilt)["mode"], manifest_of(rebuilt)["base_snapshot"]) == ("rebuild", newer.name[9:])
+    assert desk.run("verify", str(desk.out), "--all").returncode == 0
+    assert desk.run("diff", str(desk.out), "--exit-code").returncode == 0
+    path = rebuilt / "campaigns.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    damaged = desk.run("verify", str(desk.out))
+    assert (damaged.returncode, "campaigns.parquet" in damaged.stdout) == (1, True)
+
+
+def test_two_runs_within_a_second_get_two_ids(desk: Desk) -> None:
+    desk.ids_file = write_ids(desk.ids_file, desk.ids[:1])
+    for _ in range(3):
+        assert desk.snapshot().returncode == 0
+    assert len({folder.name for folder in snapshot_folders(desk.out)}) == 3
+
+
+def test_old_snapshots_are_removed_after_a_publish(desk: Desk) -> None:
+    for _ in range(3):
+        assert desk.snapshot("--keep", "2").returncode == 0
+    assert len(snapshot_folders(desk.out)) == 2
+
+
+def test_the_demo_needs_no_account(tmp_path: Path) -> None:
+    done = run("demo", "--out", str(tmp_path / "demo"), "--campaigns", "20", env={"HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    (folder,) = snapshot_folders(tmp_path / "demo")
+    assert len(rows_of(folder)) == 20
+    assert "refused 0" in done.stderr
+
+
+def test_work_files_are_for_their_user_only(desk: Desk) -> None:
+    desk.snapshot()
+    desk.run("pull", desk.ids[0])
+    private = [*desk.out.glob(".work"), *desk.out.glob(".work/*"), *(desk.tmp_path / "state").rglob("*.sqlite")]
+    assert len(private) >= 4
+    for path in private:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_full_journal_disk_is_told_and_resumed(desk: Desk) -> None:
+    """A trigger stands in for a disk that is full at the twelfth answer."""
+    desk.run("snapshot", str(desk.ids_file), "--out", str(desk.out), "--rate", "1/1m", "--max-duration", "200ms")
+    (journal,) = desk.out.glob(".work/journal-*.sqlite")
+    with sqlite3.connect(journal) as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON answers WHEN (SELECT count(*) FROM answers) > 10 "
+            "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    done = desk.snapshot()
+    assert done.returncode == 4, done.stderr
+    assert "Free some room" in done.stderr
+    with sqlite3.connect(journal) as db:
+        db.execute("DROP TRIGGER full")
+    assert desk.snapshot().returncode == 0
+
+
+def test_the_help_of_every_command_ends_with_an_example_and_its_exit_codes() -> None:
+    from jobs.cli import COMMANDS
+
+    for command in COMMANDS:
+        done = run(command, "--help", env={})
+        assert done.returncode == 0, command
+        assert f"campaign-export {command}" in done.stdout
+        assert "Exit codes" in done.stdout
+        for common in ("--verbose", "--quiet", "--log-format", "--help"):
+            assert common in done.stdout
+
+
+def test_a_pipe_that_closes_early_is_no_error(desk: Desk) -> None:
+    shell = f"{' '.join(program('schema', '--format', 'markdown'))} | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], env=full(desk.env), capture_output=True, check=False)  # noqa: S607
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_help_imports_neither_pandas_nor_pyarrow() -> None:
+    code = "import sys; from jobs.cli import run; run(['snapshot', '--help']); sys.exit('pandas' in sys.modules or 'pyarrow' in sys.modules or 'aiohttp' in sys.modules)"
+    done = subprocess.run([program()[0], "-c", code], env=full({}), capture_output=True, check=False, cwd=os.getcwd())
+    assert done.returncode == 0, done.stderr
