@@ -85,8 +85,12 @@ class Console:
         if self._as_json:
             self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
         else:
-            describe = _SENTENCES.get(type(event))
-            self.say(describe(event) if describe else _name(event))
+            self.say(describe(event))
+
+    def emit_for(self, account: str, event: events.Event) -> None:
+        """Tell an event of one of several accounts."""
+        if _LEVELS.get(type(event), 0) <= self._verbosity:
+            self.say(f"{account}: {describe(event)}", **{"event": _name(event), "account": account, **_fields(event)})
 
     def say(self, text: str, **fields: Any) -> None:
         """A line of information. `fields` stand beside the text in JSON logs."""
@@ -152,6 +156,12 @@ class Console:
         except (BrokenPipeError, ValueError):
             # Nobody listens to stderr any more; the work itself goes on.
             self._verbosity = -2
+
+
+def describe(event: events.Event) -> str:
+    """An event in a sentence."""
+    sentence = _SENTENCES.get(type(event))
+    return sentence(event) if sentence is not None else _name(event)
 
 
 def _name(event: events.Event) -> str:

@@ -69,7 +69,9 @@ def command(
     except ModuleNotFoundError as error:
         raise InputError(f"report needs {error.name}: pip install 'campaign-exporter[report]'.") from None
     destination = open_destination(dest, environ=dict(os.environ))
-    page, facts = render_report(destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours)
+    page, facts = render_report(
+        destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours
+    )
     try:
         replace_file(Path(output), page.encode())
     except OSError as error:

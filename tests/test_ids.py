@@ -17,7 +17,7 @@ from exporter.ids import CampaignIds, ids_of, read_ids
 
 def read(data: str | bytes, **options: str) -> CampaignIds:
     raw = data if isinstance(data, bytes) else data.encode()
-    return read_ids(io.BytesIO(raw), name="ids.csv", **options)  # type: ignore[arg-type]
+    return read_ids(io.BytesIO(raw), name="ids.csv", **options)
 
 
 def ids(data: str | bytes, **options: str) -> list[str]:

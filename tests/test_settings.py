@@ -127,7 +127,7 @@ def test_a_host_is_read_in_every_form(text: str, origin: str) -> None:
     ],
 )
 def test_a_host_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         read_host(text)
 
 

@@ -94,7 +94,7 @@ class ListPass:
             one = await self._pass(campaign_type, ways[0], last)
             if one.stuck:
                 # Page after page the same: this way of paging is not understood here.
-                while one.stuck and len(ways) > 1:
+                while one.stuck and ways[1:]:
                     ways.pop(0)
                     one = await self._pass(campaign_type, ways[0], one)
             everything.update(one.found)

@@ -227,4 +227,3 @@ def _overlapping(rows: list[Row]) -> set[str]:
             found.add(campaign_id)
         last[campaign_id] = max(last.get(campaign_id, 0), begin + end)
     return found
-

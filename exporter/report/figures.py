@@ -54,7 +54,9 @@ def week_picture(grid: Grid, quiet: Sequence[QuietHours], title: str) -> str:
         for day, hours in enumerate(grid):
             for hour, value in enumerate(hours):
                 share = value / most
-                axes.add_patch(Rectangle((hour, day), 0.96, 0.94, facecolor=_SHADES(share), edgecolor="#8884", linewidth=0.4))
+                axes.add_patch(
+                    Rectangle((hour, day), 0.96, 0.94, facecolor=_SHADES(share), edgecolor="#8884", linewidth=0.4)
+                )
                 if value:
                     ink = "#ffffff" if share > 0.55 else INK
                     axes.text(hour + 0.48, day + 0.49, _short(value), ha="center", va="center", fontsize=7.5, color=ink)
@@ -133,7 +135,7 @@ def pace(requests: Sequence[tuple[datetime, int]], title: str) -> str:
         figure = Figure(figsize=(9.2, 2.4), layout="constrained")
         axes = figure.subplots()
         moments, numbers = [moment for moment, _ in requests], [number for _, number in requests]
-        axes.bar(moments, numbers, width=50 / 86400, color=ACCENT, align="edge")  # type: ignore[arg-type]
+        axes.bar(moments, numbers, width=50 / 86400, color=ACCENT, align="edge")
         locator = AutoDateLocator(maxticks=8)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))

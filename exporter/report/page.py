@@ -21,7 +21,9 @@ MOST_ROWS = 500
 """Rows of a table; how many more there are is told."""
 
 
-def render_report(destination: Destination, snapshot: str, *, time_zone: str, quiet: Sequence[QuietHours]) -> tuple[str, Facts]:
+def render_report(
+    destination: Destination, snapshot: str, *, time_zone: str, quiet: Sequence[QuietHours]
+) -> tuple[str, Facts]:
     """The page's HTML, and what it tells. Raises `DestinationError`."""
     facts = gather(destination, snapshot, time_zone=time_zone, quiet=quiet)
     environment = Environment(
@@ -78,4 +80,6 @@ def _every_minute(requests: list[tuple[Any, int]]) -> list[tuple[Any, int]]:
 
 
 def _grid_table(grid: Grid) -> list[tuple[str, list[str]]]:
-    return [(day, [f"{value:.0f}" if value else "" for value in hours]) for day, hours in zip(WEEKDAYS, grid, strict=True)]
+    return [
+        (day, [f"{value:.0f}" if value else "" for value in hours]) for day, hours in zip(WEEKDAYS, grid, strict=True)
+    ]

@@ -85,9 +85,9 @@ class TestWithoutFileLocks:
 
     def test_a_file_stands_in_and_it_is_told(self, tmp_path: Path) -> None:
         events: list[Event] = []
-        with lock(tmp_path, events.append):
-            with pytest.raises(DestinationBusy, match=str(os.getpid())), lock(tmp_path):
-                pass
+        busy = pytest.raises(DestinationBusy, match=str(os.getpid()))
+        with lock(tmp_path, events.append), busy, lock(tmp_path):
+            pass
         assert isinstance(events[0], Warned)
         with lock(tmp_path):
             pass

@@ -137,7 +137,7 @@ def test_other_readers_read_a_destination_of_several_snapshots_as_it_is(tmp_path
     publish(tmp_path, "20261124T020000Z")
     everything = f"{tmp_path}/*/campaigns.parquet"
     found = duckdb.sql(
-        f"SELECT snapshot, count(*), min(fetched_at), any_value(contact_lists), typeof(any_value(priority)) "  # noqa: S608
+        f"SELECT snapshot, count(*), min(fetched_at), any_value(contact_lists), typeof(any_value(priority)) "
         f"FROM read_parquet('{everything}', hive_partitioning = true) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     assert [row[:2] for row in found] == [("20261123T020000Z", 40), ("20261124T020000Z", 40)]
@@ -284,7 +284,16 @@ def test_snapshot_ids_are_utc_seconds() -> None:
 def test_files_are_synced_before_they_are_revealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     fsync, rename = os.fsync, Path.rename
-    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd))[1])
-    monkeypatch.setattr(Path, "rename", lambda self, to: (calls.append("rename"), rename(self, to))[1])
+
+    def noted_fsync(descriptor: int) -> None:
+        calls.append("fsync")
+        fsync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        calls.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
     publish(tmp_path)
     assert calls == ["fsync"] * 6 + ["rename", "fsync"]

@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+ARG PYTHON=docker.io/library/python:3.12-slim
+
+FROM ${PYTHON} AS build
+WORKDIR /src
+RUN python -m venv /opt/campaign-export
+# The dependencies first: they change less often than the program, and their layer is kept.
+COPY requirements.lock ./
+RUN /opt/campaign-export/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+COPY jobs jobs
+RUN /opt/campaign-export/bin/pip install --no-cache-dir --no-deps . \
+ && /opt/campaign-export/bin/pip uninstall -y pip \
+ && find /opt/campaign-export -name tests -type d -path '*site-packages/*' -prune -exec rm -rf {} +
+
+FROM ${PYTHON}
+LABEL org.opencontainers.image.title="campaign-export" \
+      org.opencontainers.image.description="Every campaign of a Kore.ai account, out of its API and into files people trust." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://example.com/campaign-exporter"
+COPY --from=build /opt/campaign-export /opt/campaign-export
+# State (the ledger of places) lives on the volume too, so that the root file system can be read-only.
+ENV PATH=/opt/campaign-export/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/data \
+    XDG_STATE_HOME=/data/.state
+RUN mkdir /data && chown 10001:10001 /data
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+HEALTHCHECK NONE
+ENTRYPOINT ["campaign-export"]
+CMD ["--help"]

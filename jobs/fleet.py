@@ -1,0 +1,137 @@
+"""`campaign-export fleet`: snapshots of many accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exporter.errors import ExportError, InputError
+from jobs.exit_codes import MEANINGS, exit_code
+from jobs.options import job, option
+
+if TYPE_CHECKING:
+    from exporter.events import Event
+    from exporter.pipeline.fleet import AccountResult
+    from exporter.pipeline.stop import Stop
+    from jobs.console import Console
+
+LOST_WORKERS = 5
+"""How many lost workers an account survives; it is resumed from its journal each time."""
+
+
+@job(
+    "fleet",
+    example="campaign-export fleet fleet.toml --out exports --parallel 20",
+    codes={**MEANINGS, 0: "every account is published", 1: "the worst of the accounts' exit codes, as below"},
+)
+@click.argument("fleet", metavar="FLEET.toml")
+@option("--out", "dest", metavar="DEST", help="A folder or URL; each account gets account=<id> in it.")
+@option("--parallel", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Accounts at a time.")
+@option(
+    "--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True,
+    help="In this process, or on the workers of a Dask cluster.",
+)  # fmt: skip
+@option("--scheduler", metavar="tcp://HOST:PORT", help="Of the Dask cluster.")
+@option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="How the results are shown.",
+)  # fmt: skip
+def command(
+    console: Console, fleet: str, dest: str | None, parallel: int, engine: str, scheduler: str | None, form: str
+) -> int:
+    """Run a snapshot for each of many accounts.
+
+    FLEET.toml names them: each with its host, stream_id, account_id, client_id, where its secret comes from
+    (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`.
+    """
+    from jobs.fleet_file import read_fleet
+
+    if (engine == "dask") != (scheduler is not None):
+        raise InputError("--engine dask and --scheduler go together: give both, or none.")
+    entries = read_fleet(fleet, dest)
+    if scheduler is not None:
+        rows = _on_dask(console, entries, scheduler)
+    else:
+        rows = [result_row(result) for result in _here(console, entries, parallel)]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print(rows)
+    return max(int(row["exit_code"]) for row in rows)
+
+
+def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> list[AccountResult]:
+    from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
+    from jobs.fleet_file import prepare
+    from jobs.running import run_until_stopped
+
+    by_name = {entry["name"]: entry for entry in entries}
+
+    async def run_one(name: str, stop: Stop) -> AccountResult:
+        try:
+            account = prepare(by_name[name], dict(os.environ))
+        except ExportError as error:
+            return AccountResult(name, error=error)
+        if account.fetch.max_duration is not None:
+            from exporter.errors import TimeIsUp
+
+            told = TimeIsUp("--max-duration has passed. The same command resumes.")
+            asyncio.get_running_loop().call_later(account.fetch.max_duration, stop.ask, told)
+        return await run_account(account, emit=labelled(console, name), stop=stop)
+
+    async def main(stop: Stop) -> list[AccountResult]:
+        return await run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop)
+
+    return run_until_stopped(main)
+
+
+def labelled(console: Console, name: str) -> Callable[[Event], None]:
+    """Tells what concerns an account as a whole, with its name; not each campaign."""
+    from exporter import events
+
+    def emit(event: Event) -> None:
+        if not isinstance(event, events.Settled | events.RetryPlanned):
+            console.emit_for(name, event)
+
+    return emit
+
+
+def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
+    try:
+        from jobs.fleet_dask import run_on_dask
+    except ModuleNotFoundError as error:
+        raise InputError(f"--engine dask needs {error.name}: pip install 'campaign-exporter[fleet]'.") from None
+    return run_on_dask(console, entries, scheduler, allowed_failures=LOST_WORKERS)
+
+
+def result_row(result: AccountResult) -> dict[str, Any]:
+    """A result as plain values, with the exit code that its account alone would have had."""
+    error = result.error
+    code = exit_code(error) if error is not None else 1 if result.failed else 0
+    return {"account": result.name, "exit_code": code, **{k: v for k, v in result.as_dict().items() if k != "name"}}
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from jobs.terminal import print_table
+
+    cells = [
+        [
+            row["account"],
+            str(row["exit_code"]),
+            f"{row['ok']:,}",
+            f"{row['failed']:,}",
+            f"{row['not_found']:,}",
+            f"{row['requests']:,}",
+            row["snapshot_id"] or "–",
+            (row["error"] or "").splitlines()[0] if row["error"] else "",
+        ]
+        for row in rows
+    ]
+    styles = [None if row["exit_code"] == 0 else "yellow" if row["exit_code"] == 1 else "red" for row in rows]
+    columns = ["account", "exit", "campaigns", "failed", "not found", "requests", "snapshot", "error"]
+    print_table(None, columns, cells, right=("exit", "campaigns", "failed", "not found", "requests"), styles=styles)
