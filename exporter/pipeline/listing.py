@@ -88,31 +88,30 @@ class ListPass:
 
     async def _read_type(self, campaign_type: CampaignType) -> dict[str, Mapping[str, Any]]:
         everything: dict[str, Mapping[str, Any]] = {}
-        last: _Pass | None = None
+        last = one = _Pass()
         ways = list(WAYS)
         for _ in range(MOST_PASSES):
-            one = await self._pass(campaign_type, ways[0], last)
-            if one.stuck:
+            one = await self._pass(campaign_type, ways[0], last, everything)
+            while one.stuck and ways[1:]:
                 # Page after page the same: this way of paging is not understood here.
-                while one.stuck and ways[1:]:
-                    ways.pop(0)
-                    one = await self._pass(campaign_type, ways[0], one)
+                ways.pop(0)
+                one = await self._pass(campaign_type, ways[0], one, everything)
+            twice_the_same = bool(everything) and one.found.keys() == last.found.keys() and not one.repeats
             everything.update(one.found)
             if one.consistent:
                 self._tell_nameless(campaign_type, one)
                 return one.found
-            same = last is not None and one.found.keys() == last.found.keys()
-            if same and not one.repeats:
+            if twice_the_same:
+                everything = dict(one.found)
                 break
             if len(ways) > 1 and one.totals and len(one.found) < one.totals[-1]:
                 ways.append(ways.pop(0))
             last = one
-        total = one.totals[-1] if one.totals else None
         self._tell_nameless(campaign_type, one)
         self._engine.emit(
             Warned(
                 f"the list of {campaign_type} campaigns changed while it was read, or does not agree with itself: "
-                f"{len(everything)} campaigns were found, totalResults said {total}"
+                f"{len(everything)} campaigns were found, totalResults said {one.totals[-1] if one.totals else None}"
             )
         )
         return everything
@@ -121,12 +120,14 @@ class ListPass:
         if one.without_id:
             self._engine.emit(Warned(f"{one.without_id} items of the {campaign_type} list have no ID and are left out"))
 
-    async def _pass(self, campaign_type: CampaignType, way: str, last: _Pass | None) -> _Pass:
+    async def _pass(
+        self, campaign_type: CampaignType, way: str, last: _Pass, before: Mapping[str, Mapping[str, Any]]
+    ) -> _Pass:
         result = _Pass()
         began = self._engine.clock.now()
         size = self._engine.options.page_size
         if way == "at once":
-            known = max([size, *(last.totals if last else ()), len(last.found) if last else 0])
+            known = max(size, *last.totals, len(last.found)) if last.totals else max(size, len(last.found))
             size = known + size
         page, empty = 1, 0
         while True:
@@ -136,7 +137,7 @@ class ListPass:
             self._engine.emit(ListPageRead(campaign_type, page, len(read.items), read.total))
             if read.total is not None:
                 result.totals.append(read.total)
-            new = self._take(read, result, began)
+            new = self._take(read, result, began, before)
             if read.items and not new and page > 1:
                 result.stuck = True
                 return result
@@ -151,7 +152,7 @@ class ListPass:
             if not more and read.has_more is not True and (read.total is not None or len(read.items) < size):
                 return result
 
-    def _take(self, read: ListPage, result: _Pass, began: float) -> bool:
+    def _take(self, read: ListPage, result: _Pass, began: float, before: Mapping[str, Mapping[str, Any]]) -> bool:
         """Add a page to the pass; whether anything in it is new."""
         new = False
         for item in read.items:
@@ -165,10 +166,8 @@ class ListPass:
             else:
                 result.found[one] = item
                 new = True
-                created = item.get("createdAt")
-                moment = read_instant(created) if isinstance(created, str) else None
-                if moment is not None and moment / 1000 > began - YOUNG and len(result.found) > len(read.items):
-                    result.young = True
+                if one not in before and len(result.found) > len(read.items):
+                    result.young = result.young or _is_young(item, began)
         return new
 
     async def _ask(self, campaign_type: CampaignType, limit: int, skip: int, page: int) -> ListPage:
@@ -208,3 +207,9 @@ class ListPass:
                 attempts, delay = 0, 0.0
             engine.emit(RetryPlanned(f"the {campaign_type} list", attempts, delay, verdict.error))
             await engine.clock.sleep(delay)
+
+
+def _is_young(item: Mapping[str, Any], began: float) -> bool:
+    created = item.get("createdAt")
+    moment = read_instant(created) if isinstance(created, str) else None
+    return moment is not None and moment / 1000 > began - YOUNG

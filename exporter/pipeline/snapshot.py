@@ -195,11 +195,12 @@ class SnapshotRun:
         if not belongs_to(manifest, self._settings.identity) or manifest.started_at != manifests.iso(state.started_at):
             return None
         self.state = state
-        self._close_books(manifest)
         asked = ids.sha256 if ids is not None else None
         if self._options.fresh or (asked is not None and asked != manifest.ids.sha256):
+            self._close_books(manifest)
             return None  # this is another command than the one that was killed
         removed = self._retain()
+        self._close_books(manifest)
         where = self._destination.where(manifest.snapshot_id)
         self._emit(Published(manifest.snapshot_id, where))
         return SnapshotResult(manifest, where, manifest.counts.ok, tuple(removed))
@@ -334,7 +335,7 @@ class SnapshotRun:
             self.emit(Settled(outcome.campaign_id, "ok", attempts))
 
     async def publish(self, ids: CampaignIds) -> SnapshotResult:
-        """Write the files aside, prove them, reveal them, close the books, remove old snapshots."""
+        """Write the files aside, prove them, reveal them, remove old snapshots, close the books."""
         counts = await asyncio.to_thread(self._count, ids)
         self._refuse(counts)
         self.emit(Writing(counts.ok))
@@ -344,9 +345,10 @@ class SnapshotRun:
             raise StorageFailed(
                 f"{self._destination.shown}: {one_line_error(error)}. The same command resumes."
             ) from None
-        self._close_books(manifest)
         self._emit(Published(self.state.snapshot_id, where))
+        # The books are closed last: a run that is killed before that is only finished by the next one.
         removed = await asyncio.to_thread(self._retain)
+        self._close_books(manifest)
         return SnapshotResult(manifest, where, self._reused, tuple(removed))
 
     def _count(self, ids: CampaignIds) -> Counts:

@@ -1,0 +1,197 @@
+"""The real program, really killed, at every step at which a crash matters."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.steps import STEPS
+from exporter.storage import manifest as manifests
+from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
+from tests.support.serving import environment, serving
+
+CAMPAIGNS = 24
+WORKERS = 4
+
+DRIVER = """
+import os, sys
+from exporter import steps
+from jobs.cli import main
+
+step, times, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+left = times
+
+def hook(reached):
+    global left
+    if reached == step:
+        left -= 1
+        if left == 0:
+            if deed == "full":
+                raise OSError(28, "No space left on device")
+            os.kill(os.getpid(), int(deed))
+
+steps.hook = hook
+main(sys.argv[4:])
+"""
+
+
+class Desk:
+    """A destination with two older snapshots, and a service that counts what it is asked for."""
+
+    def __init__(self, tmp_path: Path, service: Behaviour, url: str) -> None:
+        self.service = service
+        self.env = full(environment(url, tmp_path))
+        self.out = tmp_path / "exports"
+        self.ids = write_ids(tmp_path / "ids.csv", [*service.campaigns, "cd-nowhere"])
+
+    def command(self) -> list[str]:
+        return [
+            "snapshot", str(self.ids), "--out", str(self.out), "--rate", "off", "--workers", str(WORKERS),
+            "--keep", "2", "--format", "both",
+        ]  # fmt: skip
+
+    def run(self, step: str = "", times: int = 1, deed: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, "-c", DRIVER, step, str(times), deed, *self.command()]
+        return subprocess.run(
+            arguments, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, **more
+        )
+
+    def contents(self) -> dict[str, str]:
+        """A hash of every file that readers see."""
+        return {
+            str(path.relative_to(self.out)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for folder in snapshot_folders(self.out)
+            for path in folder.iterdir()
+        }
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two published snapshots, made once."""
+    folder = tmp_path_factory.mktemp("older")
+    service = Behaviour(sample_campaigns(CAMPAIGNS, voice_share=0.3))
+    with serving(service) as url:
+        desk = Desk(folder, service, url)
+        for _ in range(2):
+            assert desk.run().returncode == 0
+    return desk.out
+
+
+@pytest.fixture
+def desk(tmp_path: Path, older: Path) -> Iterator[Desk]:
+    service = Behaviour(sample_campaigns(CAMPAIGNS, voice_share=0.3))
+    with serving(service, latency=(0.004, 0.008)) as url:
+        desk = Desk(tmp_path, service, url)
+        shutil.copytree(older, desk.out)
+        for path in desk.out.glob("snapshot=*/manifest.json"):
+            # The service has another port now, and other accounts' snapshots would not be ours to remove.
+            manifest = manifests.load(path.read_bytes())
+            api = msgspec.structs.replace(manifest.api, host=url)
+            path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, api=api)))
+        yield desk
+
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_the_same_command_completes_the_run(
+    desk: Desk, older: Path, step: str, number: signal.Signals
+) -> None:
+    before = desk.contents()
+    times = 9 if step.startswith("request") else 3 if step.startswith("journal") else 1
+    killed = desk.run(step, times, str(int(number)))
+    assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
+    revealed = step in ("publish.after_reveal", "retention.hidden")
+    if killed.returncode != 0 and not revealed:
+        assert desk.contents() == before, "readers saw something change"
+    sent = len(desk.service.arrivals)
+
+    again = desk.run()
+
+    assert again.returncode == 0, again.stderr
+    assert rows_of(snapshot_folders(desk.out)[-1]) == rows_of(snapshot_folders(older)[-1]), "not as undisturbed"
+    left = {name: digest for name, digest in desk.contents().items() if name in before}
+    assert left.items() <= before.items(), "an earlier snapshot was touched"
+    assert len(snapshot_folders(desk.out)) == 2
+    assert not [*desk.out.glob(".staging-*"), *desk.out.glob(".removing-*")]
+    if killed.returncode == 0:
+        return  # the signal came too late to matter
+    assert set(desk.service.asked_for()) == {*desk.service.campaigns, "cd-nowhere"}
+    twice = [one for one, asked in desk.service.asked_for().items() if asked > 1]
+    assert len(twice) <= 2 * WORKERS, "more was asked again than was under way"
+    if not step.startswith(("request", "journal")):
+        assert len(desk.service.arrivals) == sent, "what was journaled was fetched again"
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step.startswith(("write", "publish.before"))])
+def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: Desk, step: str) -> None:
+    before = desk.contents()
+    failed = desk.run(step, 1, "full")
+    assert failed.returncode == 4, failed.stderr
+    assert "No space left" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert desk.contents() == before
+    assert not list(desk.out.glob(".staging-*"))
+    sent = len(desk.service.arrivals)
+    assert desk.run().returncode == 0
+    assert len(desk.service.arrivals) == sent
+
+
+@pytest.mark.parametrize("most", [30_000, 60_000, 100_000, 140_000])
+def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> None:
+    """The kernel refuses every write beyond a size, as a quota does."""
+    before = desk.contents()
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    failed = desk.run(preexec_fn=limit)
+    if failed.returncode != 0:
+        assert failed.returncode in (2, 4), failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert desk.contents() == before
+    again = desk.run()
+    assert again.returncode == 0, again.stderr
+    assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
+
+
+def test_a_second_signal_ends_the_run_at_once(desk: Desk) -> None:
+    for one in desk.service.campaigns:
+        desk.service.faults[one] = ["slow"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, "", "1", "", *desk.command()], env=desk.env, cwd=ROOT, stderr=subprocess.PIPE
+    )
+    while not desk.service.arrivals:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while b"stopping" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == -signal.SIGINT
+    process.stderr.close()
+
+
+def test_requests_under_way_get_the_grace_and_are_kept(desk: Desk) -> None:
+    """Stopped while answers are on their way: they are journaled, and not asked for again."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, "request.answered", "5", str(int(signal.SIGTERM)), *desk.command()],
+        env=desk.env, cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.wait(30) == 143
+    assert desk.run().returncode == 0
+    assert max(desk.service.asked_for().values()) == 1
