@@ -131,7 +131,7 @@ async def test_a_base_without_list_items_serves_too(tmp_path: Path) -> None:
 
 async def test_ids_that_the_list_does_not_show_are_fetched_singly(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
-        hidden = list(site.service.campaigns)[0]
+        hidden = next(iter(site.service.campaigns))
         site.service.campaigns[hidden].campaign_type = "hidden"  # type: ignore[assignment]
         ids = ids_of([*site.service.campaigns, "cd-nowhere"], source="test")
         await site.run(ids=ids, incremental=True)
