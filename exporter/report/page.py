@@ -43,8 +43,24 @@ def render_report(
         weekdays=WEEKDAYS,
         window_changes=facts.changes.changed.slice(0, MOST_ROWS).to_pylist() if facts.changes else [],
         grid_table=_grid_table,
+        breaches=_by_campaign(facts),
     )
     return page, facts
+
+
+def _by_campaign(facts: Facts) -> list[dict[str, Any]]:
+    """One row for each campaign that reaches into quiet hours, the worst first."""
+    rows: dict[str, dict[str, Any]] = {}
+    for breach in facts.breaches:
+        row = rows.setdefault(
+            breach.campaign_id,
+            {"campaign_id": breach.campaign_id, "name": facts.names.get(breach.campaign_id, ""), "windows": {}, "quiet": {},
+             "minutes": 0},
+        )  # fmt: skip
+        row["windows"][breach.window] = None
+        row["quiet"][breach.quiet] = None
+        row["minutes"] += breach.minutes
+    return sorted(rows.values(), key=lambda row: (-row["minutes"], row["campaign_id"]))
 
 
 def _pictures(facts: Facts) -> dict[str, Markup]:

@@ -77,7 +77,7 @@ class StoreDestination(Destination):
         try:
             self.fs.delete_file(self.path(snapshot, MANIFEST))
             steps.reached("retention.hidden")
-            self._delete_rest(snapshot)
+            self.delete_rest(snapshot)
         except (OSError, pa.ArrowException) as error:
             raise storage_failed(self.where(snapshot), error) from None
 
@@ -93,9 +93,10 @@ class StoreDestination(Destination):
                 continue
             if snapshot == own or all(entry.mtime is not None and entry.mtime < limit for entry in entries):
                 with suppress(OSError):  # the next run tries again
-                    self._delete_rest(snapshot)
+                    self.delete_rest(snapshot)
 
-    def _delete_rest(self, snapshot: str) -> None:
+    def delete_rest(self, snapshot: str) -> None:
+        """Delete what lies in a folder that is no snapshot (any more). Raises `OSError`."""
         for name in self.files(snapshot):
             self.fs.delete_file(self.path(snapshot, name))
         with suppress(OSError):  # an empty folder is a thing of its own on some stores only
@@ -141,8 +142,7 @@ class _StoreStaging(Staging):
         return where
 
     def discard(self) -> None:
-        for name in self._destination.files(self.snapshot):
-            self._destination.fs.delete_file(self._destination.path(self.snapshot, name))
+        self._destination.delete_rest(self.snapshot)
 
 
 def _open(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:

@@ -1,0 +1,139 @@
+"""Snapshots on a real S3 server: moto's, in a process of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.fs as pafs
+import pytest
+
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.storage.destination import NameTaken, open_destination
+from exporter.storage.object_store import _without_secrets
+from tests.crash.test_kill import DRIVER
+from tests.support.running import ROOT, full, run, write_ids
+from tests.support.serving import environment, serving
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+class Store:
+    """A bucket, and a service to export from."""
+
+    def __init__(self, tmp_path: Path, endpoint: str, service: Behaviour, url: str) -> None:
+        self.bucket = f"bucket-{tmp_path.name.lower().replace('_', '-')[-40:]}"
+        self.url = f"s3://{self.bucket}/campaigns"
+        self.service = service
+        self.env = {**environment(url, tmp_path), **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
+        self.ids = write_ids(tmp_path / "ids.csv", service.campaigns)
+        self.fs = pafs.S3FileSystem(
+            endpoint_override=endpoint.removeprefix("http://"), scheme="http", region="us-east-1",
+            access_key="test", secret_key="test", allow_bucket_creation=True,
+        )  # fmt: skip
+        self.fs.create_dir(self.bucket)
+
+    def command(self, *more: str) -> list[str]:
+        return ["snapshot", str(self.ids), "--out", self.url, "--rate", "off", *more]
+
+    def files(self) -> list[str]:
+        selector = pafs.FileSelector(f"{self.bucket}/campaigns", recursive=True, allow_not_found=True)
+        return sorted(entry.path for entry in self.fs.get_file_info(selector) if entry.type == pafs.FileType.File)
+
+
+@pytest.fixture
+def store(tmp_path: Path, s3: str) -> Iterator[Store]:
+    service = Behaviour(sample_campaigns(20))
+    with serving(service) as url:
+        yield Store(tmp_path, s3, service, url)
+
+
+def test_everything_works_on_a_store_as_it_does_on_a_disk(store: Store) -> None:
+    for _ in range(2):
+        done = run(*store.command("--format", "both"), env=store.env)
+        assert done.returncode == 0, done.stderr
+    names = {path.rsplit("/", 1)[1] for path in store.files()}
+    assert names == {"campaigns.parquet", "campaigns.csv", "calling_windows.parquet", "calling_windows.csv",
+                     "failures.parquet", "failures.csv", "responses.parquet", "manifest.json"}  # fmt: skip
+    for arguments in (
+        ["verify", store.url, "--all"], ["diff", store.url, "--exit-code"], ["snapshots", store.url],
+        ["rebuild", store.url], ["verify", store.url],
+    ):  # fmt: skip
+        done = run(*arguments, env=store.env)
+        assert done.returncode == 0, done.stderr + done.stdout
+    changed = next(iter(store.service.campaigns.values()))
+    incremental = [*store.command("--incremental", "--keep", "1", "--type", "sms")]
+    assert run(*incremental, env=store.env).returncode == 0
+    asked = len(store.service.arrivals)
+    from datetime import UTC, datetime
+
+    changed.touch(datetime.now(UTC), status="Paused")
+    assert run(*incremental, env=store.env).returncode == 0
+    assert len(store.service.arrivals) - asked == 1 + 1
+    assert len([path for path in store.files() if path.endswith("manifest.json")]) == 1
+
+
+@pytest.mark.parametrize("step", ["write.responses", "publish.before_manifest", "publish.before_reveal"])
+def test_killed_in_mid_upload_nothing_reads_as_a_snapshot_and_the_next_run_cleans_up(store: Store, step: str) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", DRIVER, step, "1", "9", *store.command()], env=full(store.env), cwd=ROOT,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -9
+    assert not [path for path in store.files() if path.endswith("manifest.json")]
+    asked = len(store.service.arrivals)
+    done = run(*store.command(), env=store.env)
+    assert done.returncode == 0, done.stderr
+    assert len(store.service.arrivals) == asked
+    assert len(store.files()) == 5
+
+
+def test_a_bucket_that_is_not_there_is_told(store: Store) -> None:
+    done = run("snapshot", str(store.ids), "--out", "s3://no-such-bucket/x", env=store.env)
+    assert done.returncode == 2
+    assert "--out s3://no-such-bucket/x cannot be written" in done.stderr
+    assert store.service.arrivals == []
+
+
+def test_two_writers_never_share_a_folder(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    destination = open_destination(store.url, environ={**store.env})
+    first = destination.stage("20261123T020000Z")
+    with pytest.raises(NameTaken):
+        destination.stage("20261123T020000Z")
+    first.discard()
+    assert store.files() == []
+
+
+def test_no_secret_of_a_url_is_shown() -> None:
+    assert _without_secrets("s3://AKIA:hush@bucket/x?region=eu&secret_key=hush") == "s3://bucket/x?region=eu"
+    assert _without_secrets("abfs://container@account.dfs.core.windows.net/x?account_key=hush") == (
+        "abfs://container@account.dfs.core.windows.net/x"
+    )
