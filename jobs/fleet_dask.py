@@ -34,7 +34,7 @@ def run_on_dask(
             for entry in entries
         }
         results: dict[str, dict[str, Any]] = {}
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             name = futures[future]["name"]
             results[name] = _result(name, future)
             for line in results[name].pop("log", []):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from exporter.clock import SystemClock
@@ -50,7 +50,7 @@ class AccountResult:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values; the error as its text."""
-        plain = {name: value for name, value in asdict(self).items() if name != "error"}
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "error"}
         return {**plain, "error": str(self.error) if self.error is not None else None}
 
 

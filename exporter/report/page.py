@@ -54,9 +54,14 @@ def _by_campaign(facts: Facts) -> list[dict[str, Any]]:
     for breach in facts.breaches:
         row = rows.setdefault(
             breach.campaign_id,
-            {"campaign_id": breach.campaign_id, "name": facts.names.get(breach.campaign_id, ""), "windows": {}, "quiet": {},
-             "minutes": 0},
-        )  # fmt: skip
+            {
+                "campaign_id": breach.campaign_id,
+                "name": facts.names.get(breach.campaign_id, ""),
+                "windows": {},
+                "quiet": {},
+                "minutes": 0,
+            },
+        )
         row["windows"][breach.window] = None
         row["quiet"][breach.quiet] = None
         row["minutes"] += breach.minutes

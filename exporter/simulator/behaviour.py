@@ -97,6 +97,7 @@ class Behaviour:
         algorithms: Sequence[str] = ("HS256", "HS512"),
         enforce_jti: bool = True,
         ready_token: str | None = None,
+        account_id: str = ACCOUNT_ID,
         seed: int = 1,
     ) -> None:
         self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
@@ -109,6 +110,7 @@ class Behaviour:
         self.algorithms = tuple(algorithms)
         self.enforce_jti = enforce_jti
         self.ready_token = ready_token
+        self.account_id = account_id
         self.faults: dict[str, list[str]] = {}
         self.chances: dict[str, float] = {}
         self.always: str | None = None
@@ -180,7 +182,7 @@ class Behaviour:
         bad = _error(401, "Invalid SDK credentials", code=4002)
         if f"/{STREAM_ID}/" not in arrival.path or headers.get("iid") != STREAM_ID:
             return bad
-        if headers.get("accountId") != ACCOUNT_ID or query.get("accountId") != ACCOUNT_ID:
+        if headers.get("accountId") != self.account_id or query.get("accountId") != self.account_id:
             return bad
         token = headers.get("auth", "")
         if self.ready_token is not None:
