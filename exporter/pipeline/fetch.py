@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -116,14 +116,18 @@ class Caller:
     async def _once(
         self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str
     ) -> Exchange:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - we are in a coroutine
         async with self.gate.admit() as turn:
-            async with self._under_way():
-                self.sent += 1
-                try:
-                    answer = await self._transport.send(build(self._tokens.token()))
-                except Unanswered as error:
-                    turn.failing(str(error), item=item)
-                    return Exchange(Verdict("retry", str(error)), None)
+            self.sending.add(task)
+            self.sent += 1
+            try:
+                answer = await self._transport.send(build(self._tokens.token()))
+            except Unanswered as error:
+                turn.failing(str(error), item=item)
+                return Exchange(Verdict("retry", str(error)), None)
+            finally:
+                self.sending.discard(task)
             verdict = judge(answer)
             if verdict.kind == "rate_limited":
                 turn.rate_limited(verdict.retry_after, verdict.error)
@@ -132,16 +136,6 @@ class Caller:
             else:
                 turn.ok()
             return Exchange(verdict, answer)
-
-    @asynccontextmanager
-    async def _under_way(self) -> AsyncIterator[None]:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - we are in a coroutine
-        self.sending.add(task)
-        try:
-            yield
-        finally:
-            self.sending.discard(task)
 
 
 class Pool:
