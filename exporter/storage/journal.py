@@ -30,9 +30,10 @@ from exporter.events import Emit, Warned
 from exporter.ids import CampaignIds
 from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
 
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 512
 BLOCK_BYTES = 32 * 2**20
-"""A block of answers on its way to the files has at most so many rows and about so many bytes of bodies."""
+"""A block of answers on its way to the files has at most so many rows and about so many bytes of bodies. So few rows
+that their parsed answers stay in the processor's cache: larger blocks take half as long again."""
 
 PAGE = 1000
 """IDs that are read from the journal at once."""

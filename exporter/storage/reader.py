@@ -22,8 +22,8 @@ from exporter.tables.flatten import flatten
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 8192
-"""Rows that are read at once."""
+BLOCK = 512
+"""Rows that are read at once: few enough that their parsed answers stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -53,11 +54,17 @@ class SnapshotWriter:
             raise
 
     def __enter__(self) -> Self:
+        # A block of parsed answers is tens of thousands of objects without a cycle among them: looking through them
+        # again and again costs the collector half of the time, and finds nothing.
+        self._collects = gc.isenabled()
+        gc.disable()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._collects:
+            gc.enable()
         if kind is not None:
             self.abandon()
 
@@ -129,7 +136,6 @@ class _ParquetFile:
             self._file,
             self._schema,
             compression="zstd",
-            compression_level=3,
             use_dictionary=[name for name in _leaf_names(self._schema) if name.split(".")[0] not in _PLAIN],
             write_statistics=True,
         )

@@ -30,8 +30,11 @@ from exporter.tables.weekdays import WEEKDAYS
 LIST = "list:"
 """How the path of a value in the list item begins."""
 
-_VOICE_KEYS = ("dialingMode", "connection")
-_VOICE_DIALING_KEYS = ("dialingOrder", "maxAttemptsPerRecord", "maxRingTime")
+_PATHS = {column.name: column.path for column in CAMPAIGNS}
+_VOICE_PATHS = tuple(
+    _PATHS[name] for name in ("dialing_mode", "connection", "dialing_order", "max_attempts_per_record", "max_ring_time")
+)
+_SMS_PATHS = (_PATHS["format"],)
 _SMS_KEYS = ("format", "direction", "message")
 
 _EMPTY: dict[str, Any] = {}
@@ -99,6 +102,7 @@ class _Node:
             yield from child.all()
 
 
+@cache
 def _walked(path: str) -> tuple[str, ...]:
     """The keys of a path down to where its column's reader takes over."""
     return tuple(path.split("[]")[0].split("."))
@@ -110,7 +114,18 @@ def _dotted(keys: tuple[str, ...]) -> str:
 
 def _source(column: Column) -> tuple[str, ...]:
     """The paths of the answer that a column is found at; columns with the same ones share their values."""
-    return tuple(_dotted(_walked(path)) for path in column.paths if not path.startswith(LIST))
+    return _source_of(column.path)
+
+
+@cache
+def _source_of(path: str) -> tuple[str, ...]:
+    paths = path.split(" | ") if path else []
+    return tuple(_dotted(_walked(one)) for one in paths if not one.startswith(LIST))
+
+
+@cache
+def _sources() -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(_source(column) for column in CAMPAIGNS if column.path))
 
 
 def _list_key(column: Column) -> str | None:
@@ -150,6 +165,7 @@ class _Block:
         self._items: list[dict[str, Any]] = [self._item(i, r.list_item) for i, r in enumerate(responses)]
         self._has_items = any(self._items)
         self.data = [self._data(index, response.body) for index, response in enumerate(responses)]
+        self._nothing: list[Any] = []
         self.values = self._find()
         self._settle_ids()
 
@@ -189,29 +205,43 @@ class _Block:
         return _EMPTY
 
     def _find(self) -> dict[tuple[str, ...], list[Any]]:
-        root = _tree()
-        objects = {"": self.data}
+        self._nothing = [None] * len(self.data)
+        values: dict[tuple[str, ...], list[Any]] = dict.fromkeys(_sources(), self._nothing)
         odd: set[int] = set()
-        for node in root.all():
-            below = objects[node.path]
-            usual = node.usual
-            odd.update([i for i, value in enumerate(below) if not value.keys() <= usual])
-            for key, child in node.children.items():
-                parts = [value.get(key, _EMPTY) for value in below]
-                if set(map(type, parts)) != {dict}:
-                    odd.update(i for i, part in enumerate(parts) if not isinstance(part, dict) and part is not None)
-                    parts = [part if isinstance(part, dict) else _EMPTY for part in parts]
-                objects[child.path] = parts
-        values: dict[tuple[str, ...], list[Any]] = {}
-        for node in root.all():
-            below = objects[node.path]
-            for key, users in node.leaves.items():
-                for source, rank in users:
-                    if rank == 0:
-                        values[source] = [value.get(key) for value in below]
+        self._search(_tree(), self.data, values, odd)
+        if odd:
+            # Columns share their values where they are the same; a row of its own needs lists of its own.
+            values = {source: list(found) for source, found in values.items()}
         for row in sorted(odd):
             self._find_one(row, values)
         return values
+
+    def _search(
+        self,
+        node: _Node,
+        objects: list[dict[str, Any]],
+        values: dict[tuple[str, ...], list[Any]],
+        odd: set[int],
+    ) -> None:
+        """Search one object of all answers; what the whole block does not have is not looked for in each."""
+        present = set[str]().union(*objects)
+        if not present <= node.usual:
+            usual = node.usual
+            odd.update([row for row, value in enumerate(objects) if not value.keys() <= usual])
+        for key, users in node.leaves.items():
+            if key in present:
+                found = [value.get(key) for value in objects]
+                for source, rank in users:
+                    if rank == 0:
+                        values[source] = found
+        for key, child in node.children.items():
+            if key not in present:
+                continue
+            parts = [value.get(key, _EMPTY) for value in objects]
+            if set(map(type, parts)) != {dict}:
+                odd.update(i for i, part in enumerate(parts) if not isinstance(part, dict) and part is not None)
+                parts = [part if isinstance(part, dict) else _EMPTY for part in parts]
+            self._search(child, parts, values, odd)
 
     def _find_one(self, row: int, values: dict[tuple[str, ...], list[Any]]) -> None:
         """Walk one answer leaf by leaf."""
@@ -269,7 +299,7 @@ class _Block:
         from_list: set[int] = set()
         if key is not None and self._has_items:
             values, from_list = self._filled_from_list(values, key)
-        if values.count(None) == len(values):
+        if values is self._nothing or values.count(None) == len(values):
             return pa.nulls(len(values), column.type)
         assert column.reader is not None  # noqa: S101 - the caller's choice
         try:
@@ -309,10 +339,25 @@ class _Block:
 
     def types(self) -> list[str | None]:
         """sms or voice: the type asked of the list call is sure; else the keys that only one of them has."""
-        return [
-            response.list_type or _inferred_type(data, item)
-            for response, data, item in zip(self.responses, self.data, self._items, strict=True)
-        ]
+        voice = [self.values[_source_of(path)] for path in _VOICE_PATHS]
+        sms = [self.values[_source_of(path)] for path in _SMS_PATHS]
+        found: list[str | None] = []
+        for row, response in enumerate(self.responses):
+            if response.list_type is not None:
+                found.append(response.list_type)
+                continue
+            item = self._items[row]
+            if (
+                any([not is_nothing(column[row]) for column in voice])
+                or item.get("connection")
+                or item.get("dialingMode")
+            ):
+                found.append("voice")
+            elif any([not is_nothing(column[row]) for column in sms]) or any([item.get(key) for key in _SMS_KEYS]):
+                found.append("sms")
+            else:
+                found.append("sms" if self.data[row].get("message") else None)
+        return found
 
     def messages(self) -> dict[str, pa.Array]:
         """`message_text` and `message_encoding`."""
@@ -357,25 +402,6 @@ class _Block:
 @cache
 def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
-
-
-def _inferred_type(data: dict[str, Any], item: dict[str, Any]) -> str | None:
-    """Page by page no answer names its type; these keys stand in the samples of one type only."""
-    dialing = data.get("dialingStrategy")
-    for key in _VOICE_KEYS:
-        if not is_nothing(data.get(key)) or not is_nothing(item.get(key)):
-            return "voice"
-    if isinstance(dialing, dict):
-        for key in _VOICE_DIALING_KEYS:
-            if not is_nothing(dialing.get(key)):
-                return "voice"
-    for key in (*_VOICE_DIALING_KEYS,):
-        if not is_nothing(data.get(key)):
-            return "voice"
-    for key in _SMS_KEYS:
-        if not is_nothing(data.get(key)) or not is_nothing(item.get(key)):
-            return "sms"
-    return None
 
 
 def leaves_of(path: str, value: Any) -> Iterator[tuple[str, Any]]:
