@@ -1,5 +1,6 @@
-"""Work that needs no service: flattening and writing, the journal, IDs, starting, comparing. Each in a process of its own,
-its peak memory measured: `local.py NAME NUMBER` prints seconds and MB.
+"""Work that needs no service: flattening and writing, the journal, IDs, starting, comparing.
+
+Each in a process of its own, its peak memory measured: `local.py NAME FOLDER` prints seconds and MB.
 """
 
 from __future__ import annotations
@@ -86,8 +87,10 @@ def pandas_normalize(folder: Path) -> float:
         days = campaigns[["_id", "dialingStrategy.callingHours.days"]].explode("dialingStrategy.callingHours.days")
         windows = pd.json_normalize(days["dialingStrategy.callingHours.days"].tolist())
         windows["campaign_id"] = days["_id"].to_numpy()
-        mixed = campaigns.columns[campaigns.dtypes == object].drop("dialingStrategy.callingHours.days")
-        lists = [name for name in mixed if campaigns[name].map(type).eq(list).any()]
+        mixed = campaigns.columns[[kind.kind == "O" for kind in campaigns.dtypes]].drop(
+            "dialingStrategy.callingHours.days"
+        )
+        lists = [name for name in mixed if any(isinstance(value, list) for value in campaigns[name])]
         campaigns[mixed.drop(lists)] = campaigns[mixed.drop(lists)].astype("string")
         campaigns.drop(columns=["dialingStrategy.callingHours.days"]).to_parquet(
             Path(out) / "c.parquet", compression="zstd"

@@ -88,6 +88,14 @@ async def with_workers(number: int, one: Callable[[], Awaitable[bool]]) -> None:
     await asyncio.gather(*(work() for _ in range(WORKERS)))
 
 
+async def ask_again(server: Server) -> bool:
+    """One request; a refused one waits a second, as people write it."""
+    good = await server.ask()
+    if not good:
+        await asyncio.sleep(1.0)
+    return good
+
+
 async def ours(server: Server, told: Limit, number: int) -> None:
     gate = Gate((told,), clock=SystemClock(), emit=ignore, random=Random(1))
 
@@ -109,7 +117,7 @@ async def leaky_bucket(server: Server, told: Limit, number: int) -> None:
     async def one() -> bool:
         async with limiter:
             pass
-        return await server.ask() or bool(await asyncio.sleep(1.0))
+        return await ask_again(server)
 
     await with_workers(number, one)
 
@@ -119,7 +127,7 @@ async def pyrate(server: Server, told: Limit, number: int) -> None:
 
     async def one() -> bool:
         await limiter.try_acquire_async("x")
-        return await server.ask() or bool(await asyncio.sleep(1.0))
+        return await ask_again(server)
 
     await with_workers(number, one)
 
@@ -151,7 +159,7 @@ async def sliding_log(server: Server, told: Limit, number: int) -> None:
                     log.append(now)
                     break
                 await asyncio.sleep(log[0] + told.seconds - now)
-        return await server.ask() or bool(await asyncio.sleep(1.0))
+        return await ask_again(server)
 
     await with_workers(number, one)
 

@@ -29,8 +29,14 @@ class Fleet:
         self.out = tmp_path / "exports"
         self.file = tmp_path / "fleet.toml"
         self.env = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "HUSH": CLIENT_SECRET}
-        text = [f'out = "{self.out}"', "[defaults]", 'rate = "off"', f'stream_id = "{STREAM_ID}"', f'client_id = "{CLIENT_ID}"',
-                'client_secret_env = "HUSH"']  # fmt: skip
+        text = [
+            f'out = "{self.out}"',
+            "[defaults]",
+            'rate = "off"',
+            f'stream_id = "{STREAM_ID}"',
+            f'client_id = "{CLIENT_ID}"',
+            'client_secret_env = "HUSH"',
+        ]
         for number in range(accounts):
             account_id = f"66f0a1b2c3d4e5f6a7b8c9d{number:x}"
             service = Behaviour(sample_campaigns(campaigns, seed=number + 1), account_id=account_id)
@@ -119,7 +125,10 @@ def test_accounts_of_a_lost_dask_worker_are_run_again_and_resumed(
     )
     with cluster:
         process = subprocess.Popen(
-            program("fleet", str(fleet.file), "--engine", "dask", "--scheduler", cluster.scheduler_address, "--format", "json"),
+            program(
+                "fleet", str(fleet.file), "--format", "json", "--engine", "dask",
+                "--scheduler", cluster.scheduler_address,
+            ),
             env=full(fleet.env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
         while len(fleet.services["north-0"].arrivals) < 20:

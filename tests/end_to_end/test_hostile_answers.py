@@ -1,0 +1,102 @@
+"""A service that lies: each answer ends in a classified outcome within its bounds, and memory stays bounded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from tests.support.running import ROOT, full, program, rows_of, run, snapshot_folders, write_ids
+from tests.support.serving import environment, serving
+
+CAMPAIGNS = sample_campaigns(8)
+VICTIM = CAMPAIGNS[3].campaign_id
+
+
+def success(data: str) -> bytes:
+    return b'{"status":"success","data":' + data.replace("@id", VICTIM).encode() + b"}"
+
+
+BODIES: dict[str, tuple[bytes, str]] = {
+    "deep nesting": (success('{"_id":"@id","x":' + "[" * 100_000 + "]" * 100_000 + "}"), "failed"),
+    "nesting that is still JSON": (success('{"_id":"@id","x":' + "[" * 200 + "1" + "]" * 200 + "}"), "ok"),
+    "duplicate keys": (success('{"_id":"other","_id":"@id","name":"a","name":"b"}'), "ok"),
+    "not a number": (success('{"_id":"@id","priority":NaN}'), "failed"),
+    "infinity by exponent": (success('{"_id":"@id","priority":1e999}'), "ok"),
+    "a lone surrogate": (success('{"_id":"@id","name":"\\ud83d"}'), "ok"),
+    "zero bytes": (success('{"_id":"@id","name":"a\\u0000b"}'), "ok"),
+    "wrong charset": (success('{"_id":"@id","name":"é"}').decode().encode("latin-1"), "failed"),
+    "byte order mark": (b"\xef\xbb\xbf" + success('{"_id":"@id"}'), "ok"),
+    "huge number": (success('{"_id":"@id","totalMessagesSent":' + "9" * 4000 + "}"), "ok"),
+    "a string of a megabyte": (success('{"_id":"@id","name":"' + "x" * 1_000_000 + '"}'), "ok"),
+    "a hundred thousand keys": (success('{"_id":"@id",' + ",".join(f'"k{n}":{n}' for n in range(100_000)) + "}"), "ok"),
+    "forty megabytes": (success('{"_id":"@id","name":"' + "x" * 40_000_000 + '"}'), "invalid"),
+    "terminal codes": (success('{"_id":"@id","name":"\\u001b]0;owned\\u0007\\u001b[2J"}'), "ok"),
+    "wrong types": (success('{"_id":"@id","dialingStrategy":[1],"schedule":"x","contactLists":{"a":1}}'), "ok"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_odd_body_ends_in_its_outcome_and_the_others_are_untouched(tmp_path: Path, name: str) -> None:
+    body, outcome = BODIES[name]
+    service = Behaviour(CAMPAIGNS)
+    service.bodies[VICTIM] = body
+    with serving(service) as url:
+        ids = write_ids(tmp_path / "ids.csv", service.campaigns)
+        done = run(
+            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--attempts", "1",
+            "--max-failures", "1", "--format", "both", env=environment(url, tmp_path),
+        )  # fmt: skip
+    assert done.returncode == (0 if outcome == "ok" else 1), done.stderr
+    assert "Traceback" not in done.stderr
+    (folder,) = snapshot_folders(tmp_path / "out")
+    found = {row["campaign_id"]: "ok" for row in rows_of(folder)}
+    found |= {row["campaign_id"]: row["outcome"] for row in rows_of(folder, "failures")}
+    assert found.pop(VICTIM) == outcome
+    assert set(found.values()) == {"ok"}
+    assert "\x1b" not in done.stderr
+    assert run("verify", str(tmp_path / "out"), env=environment(url, tmp_path)).returncode == 0
+    pulled = run("diff", str(tmp_path / "out"), env=environment(url, tmp_path))
+    assert "\x1b" not in pulled.stdout
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("silent", "failed"), ("drip", "failed"), ("endless", "invalid")])
+def test_an_answer_that_never_ends_is_given_up_in_time(tmp_path: Path, fault: str, outcome: str) -> None:
+    service = Behaviour(CAMPAIGNS)
+    service.faults[VICTIM] = [fault] * 9
+    with serving(service) as url:
+        ids = write_ids(tmp_path / "ids.csv", service.campaigns)
+        done = run(
+            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--attempts", "1", "--timeout", "1s",
+            "--max-failures", "1", env=environment(url, tmp_path),
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    (row,) = rows_of(snapshot_folders(tmp_path / "out")[0], "failures")
+    assert (row["campaign_id"], row["outcome"]) == (VICTIM, outcome)
+
+
+def test_a_bomb_for_every_campaign_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """256 MiB of zeros each, sent as 256 kB."""
+    service = Behaviour(CAMPAIGNS)
+    service.chances["bomb"] = 1.0
+    with serving(service) as url:
+        ids = write_ids(tmp_path / "ids.csv", service.campaigns)
+        process = subprocess.Popen(
+            program("snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--max-failures", "100%"),
+            env=full(environment(url, tmp_path)), cwd=ROOT, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.stderr is not None
+        process.stderr.close()
+    assert process.returncode == 1
+    assert usage.ru_maxrss < 600 * 1024
+    assert len(gzip.compress(bytes(2**20))) < 2**12
+    manifest = json.loads((snapshot_folders(tmp_path / "out")[0] / "manifest.json").read_text())
+    assert manifest["counts"]["invalid"] == len(CAMPAIGNS)
