@@ -46,7 +46,7 @@ from exporter.storage.journal import Journal, JournalWriter
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
 from exporter.storage.names import next_id, snapshot_id
-from exporter.storage.reader import belongs_to, read_manifest
+from exporter.storage.reader import belongs_to, latest_of, read_manifest
 from exporter.storage.retention import apply_retention
 from exporter.storage.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
@@ -384,6 +384,25 @@ class SnapshotRun:
             raise NotPublished(
                 f"not published: {counts.not_found:,} of {counts.unique:,} campaigns do not exist, more than "
                 f"--max-missing {self._options.max_missing} allows. Are the IDs of this app, and is KORE_STREAM_ID "
+                f"({self._settings.stream_id}) the right one?"
+            )
+
+        self._refuse_an_emptied_table(counts)
+
+    def _refuse_an_emptied_table(self, counts: Counts) -> None:
+        """Where the list call decides what is wanted, much less than before is more likely the wrong app."""
+        if self.state.base is None and counts.unique:
+            return
+        base = self.state.base
+        latest = latest_of(self._destination, self._settings.identity) if base is None else None
+        before = latest.manifest if latest is not None else read_manifest(self._destination, base) if base else None
+        if before is None or not before.counts.ok:
+            return
+        lost = counts.gone if base is not None else before.counts.ok
+        if self._options.max_missing.exceeded_by(lost, before.counts.ok):
+            raise NotPublished(
+                f"not published: {lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone, more "
+                f"than --max-missing {self._options.max_missing} allows. Is KORE_STREAM_ID "
                 f"({self._settings.stream_id}) the right one?"
             )
 

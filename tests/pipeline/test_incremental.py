@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.clock import SystemClock
+from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids import CampaignIds, ids_of
 from exporter.pipeline.snapshot import SnapshotResult, take_snapshot
@@ -21,6 +22,7 @@ from exporter.settings import Settings, read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns, stamp
 from exporter.simulator.server import serve
+from exporter.units import Allowance
 from tests.support.running import rows_of
 from tests.support.serving import environment
 
@@ -146,6 +148,17 @@ async def test_a_full_run_is_made_when_the_last_one_is_too_old(tmp_path: Path) -
         assert (await site.run(incremental=True, full_every=3600.0)).manifest.mode == "incremental"
         assert (await site.run(incremental=True, full_every=0.001)).manifest.mode == "full"
         assert len(site.gets()) == 40
+
+
+@pytest.mark.parametrize("incremental", [True, False])
+async def test_a_list_that_is_suddenly_empty_is_not_published(tmp_path: Path, incremental: bool) -> None:
+    async with nights(tmp_path) as site:
+        await site.run(incremental=incremental)
+        site.service.campaigns.clear()
+        with pytest.raises(NotPublished, match="--max-missing"):
+            await site.run(incremental=incremental)
+        result = await site.run(incremental=incremental, max_missing=Allowance(None, 1.0))
+        assert result.counts.ok == 0
 
 
 async def test_a_thousand_campaigns_with_ten_changes_cost_a_page_each_fifty_and_the_ten(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""`exporter.export`, `read_snapshot` and `snapshots`: the engine for programs and notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import exporter
+from exporter.errors import CredentialsRefused, TimeIsUp
+from exporter.events import Event, Published, Settled
+from exporter.pipeline.stop import Stop
+from exporter.run_options import FetchOptions, SnapshotOptions
+from exporter.settings import read_settings
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.server import serve
+from exporter.units import Limit
+from tests.support.serving import environment
+
+UNLIMITED = FetchOptions(rates=())
+
+
+async def test_it_can_be_awaited_and_calls_back_for_each_event(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(12))
+    events: list[Event] = []
+    async with serve(service) as url:
+        result = await exporter.export(
+            service.campaigns,
+            tmp_path / "out",
+            settings=read_settings(environment(url, tmp_path)),
+            fetch=UNLIMITED,
+            options=SnapshotOptions(format="both"),
+            on_event=events.append,
+        )
+    assert result.counts.ok == 12
+    assert sum(isinstance(event, Settled) for event in events) == 12
+    assert isinstance(events[-1], Published)
+    assert exporter.read_snapshot(str(tmp_path / "out"))["campaign_id"].tolist() == list(service.campaigns)
+    assert [info.snapshot_id for info in exporter.snapshots(str(tmp_path / "out"))] == [result.manifest.snapshot_id]
+
+
+async def test_a_cancelled_run_loses_nothing_and_the_same_call_resumes(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(40))
+    ids = tmp_path / "ids.csv"
+    ids.write_text("campaign_id\n" + "\n".join(service.campaigns))
+    async with serve(service, latency=(0.01, 0.02)) as url:
+        settings = read_settings(environment(url, tmp_path))
+        options = FetchOptions(rates=(Limit(20, 60.0),), workers=4)
+        task = asyncio.create_task(exporter.export(ids, tmp_path / "out", settings=settings, fetch=options))
+        while len(service.arrivals) < 20:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        result = await exporter.export(str(ids), tmp_path / "out", settings=settings, fetch=UNLIMITED)
+    assert result.reused == 20
+    assert max(service.asked_for().values()) == 1
+
+
+async def test_it_can_be_asked_to_stop(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(40))
+    stop = Stop()
+    async with serve(service, latency=(0.05, 0.05)) as url:
+        settings = read_settings(environment(url, tmp_path))
+        asyncio.get_running_loop().call_later(0.1, stop.ask, TimeIsUp("enough"))
+        with pytest.raises(TimeIsUp, match="enough"):
+            await exporter.export(
+                service.campaigns,
+                tmp_path / "out",
+                settings=settings,
+                fetch=FetchOptions(rates=(), workers=2),
+                stop=stop,
+            )
+    assert len(service.arrivals) < 12
+
+
+async def test_what_goes_wrong_is_an_exception_of_the_tree(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(4), key="another secret than the one that is used, and long enough")
+    async with serve(service) as url:
+        with pytest.raises(CredentialsRefused):
+            await exporter.export(
+                None, tmp_path / "out", settings=read_settings(environment(url, tmp_path)), fetch=UNLIMITED
+            )
