@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from exporter.errors import SettingsError
 from exporter.model import ApiVersion, Identity
@@ -332,6 +331,9 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     proxy = named.get(f"{url.scheme}_proxy") or named.get("all_proxy")
     if not proxy or is_loopback(url.hostname or ""):
         return None
+    # Imported here: it brings half of the standard library, and `--help` needs none of it.
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
     if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
         return None
     return proxy if "://" in proxy else "http://" + proxy

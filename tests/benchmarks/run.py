@@ -1,4 +1,4 @@
-"""One command, one table: `python tests/benchmarks/run.py [--real-minutes]`.
+"""One command, one table: `python tests/benchmarks/run.py [--growth] [--real-minutes]`.
 
 Every figure is a median of several runs, and every ratio is against a rival in the same run. Needs the extra `bench`.
 """
@@ -25,7 +25,7 @@ from tests.benchmarks import local, pacing
 from tests.benchmarks.engine import light_server
 from tests.support.running import ROOT, full
 
-RUNS = 5
+RUNS = 3
 HERE = ROOT / "tests" / "benchmarks"
 ONE_CORE = ["taskset", "-c", "0"] if hasattr(os, "sched_setaffinity") else []
 
