@@ -11,6 +11,10 @@ PIPE_WIDTH = 120
 """Characters of a line where there is no terminal to ask."""
 
 
+LEAST_WIDTH = 9
+"""Characters that a column keeps, however narrow the terminal is: enough for a status or a date."""
+
+
 def print_table(
     title: str | None,
     columns: Sequence[str],
@@ -31,9 +35,11 @@ def print_table(
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in columns:
+    for index, name in enumerate(columns):
+        longest = max((len(row[index]) for row in rows), default=0)
         table.add_column(
             name,
+            min_width=min(longest, LEAST_WIDTH),
             justify="right" if name in right else "left",
             no_wrap=not wrap,
             overflow="fold" if wrap else "ellipsis",

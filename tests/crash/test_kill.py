@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import shutil
 import signal
@@ -167,6 +168,38 @@ def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> 
     again = desk.run()
     assert again.returncode == 0, again.stderr
     assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("size", ["150k", "300k", "400k"])
+def test_a_small_disk_that_fills_up_is_told_and_resumed(desk: Desk, tmp_path: Path, size: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount a disk")
+    desk.out = disk / "exports"
+    try:
+        failed = desk.run()
+        assert failed.returncode in (2, 4), failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert snapshot_folders(desk.out) == []
+        before = len(desk.service.arrivals)
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        again = desk.run()
+        assert again.returncode == 0, again.stderr
+        assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
+        assert len(desk.service.arrivals) - before <= CAMPAIGNS + 1
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: Desk, tmp_path: Path) -> None:
+    desk.out = Path("/proc/nowhere")
+    failed = desk.run()
+    assert failed.returncode == 2, failed.stderr
+    assert "--out /proc/nowhere cannot be written" in failed.stderr
+    assert desk.service.arrivals == []
 
 
 def test_a_second_signal_ends_the_run_at_once(desk: Desk) -> None:

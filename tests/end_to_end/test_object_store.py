@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -137,3 +140,68 @@ def test_no_secret_of_a_url_is_shown() -> None:
     assert _without_secrets("abfs://container@account.dfs.core.windows.net/x?account_key=hush") == (
         "abfs://container@account.dfs.core.windows.net/x"
     )
+
+
+class FailingStore(BaseHTTPRequestHandler):
+    """A store that answers every fourth request with 500, and hands the others on."""
+
+    upstream = ""
+    seen = 0
+    failed = 0
+    protocol_version = "HTTP/1.1"
+
+    def body(self) -> bytes:
+        """What was sent, in one piece or in chunks."""
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def handle_any(self) -> None:
+        kind = type(self)
+        body = self.body()
+        kind.seen += 1
+        if kind.seen % 4 == 0:
+            kind.failed += 1
+            status, answer, headers = 500, b"<Error><Code>InternalError</Code></Error>", {}
+        else:
+            connection = HTTPConnection(kind.upstream)
+            hop = ("transfer-encoding", "content-length", "connection", "expect")
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in hop}
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            status, answer, headers = response.status, response.read(), dict(response.headers)
+            connection.close()
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                self.send_header(name, value)
+        length = headers.get("Content-Length", len(answer)) if self.command == "HEAD" else len(answer)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_store_that_fails_now_and_then_is_asked_again(store: Store) -> None:
+    FailingStore.upstream = store.env["AWS_ENDPOINT_URL"].removeprefix("http://")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FailingStore)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        env = {**store.env, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+        done = run(*store.command(), env=env)
+        assert done.returncode == 0, done.stderr
+        assert FailingStore.failed >= 3
+        assert run("verify", store.url, env=store.env).returncode == 0
+    finally:
+        server.shutdown()
+        server.server_close()
