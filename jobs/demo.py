@@ -41,7 +41,7 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
     from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from exporter.units import parse_rate
     from jobs.running import run_until_stopped
     from jobs.simulate import write_ids

@@ -55,7 +55,7 @@ def command(
     With OLD alone it is compared with the latest. Times of fetching are no difference.
     """
     from exporter.storage.changes import changes_between
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from exporter.storage.reader import find
     from exporter.tables.columns import CAMPAIGNS
     from jobs.options import check_columns

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import ExportError, InputError
-from jobs.exit_codes import MEANINGS, exit_code
+from jobs.exit_codes import MEANINGS
+from jobs.fleet_rows import result_row
 from jobs.options import job, option
 
 if TYPE_CHECKING:
@@ -107,13 +108,6 @@ def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) ->
     except ModuleNotFoundError as error:
         raise InputError(f"--engine dask needs {error.name}: pip install 'campaign-exporter[fleet]'.") from None
     return run_on_dask(console, entries, scheduler, allowed_failures=LOST_WORKERS)
-
-
-def result_row(result: AccountResult) -> dict[str, Any]:
-    """A result as plain values, with the exit code that its account alone would have had."""
-    error = result.error
-    code = exit_code(error) if error is not None else 1 if result.failed else 0
-    return {"account": result.name, "exit_code": code, **{k: v for k, v in result.as_dict().items() if k != "name"}}
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -45,7 +45,7 @@ def run_on_dask(
 def _result(name: str, future: Any) -> dict[str, Any]:
     from exporter.errors import StoppedEarly
     from exporter.pipeline.fleet import AccountResult
-    from jobs.fleet import result_row
+    from jobs.fleet_rows import result_row
 
     error = future.exception()
     if error is None:
@@ -61,8 +61,8 @@ def run_entry(entry: dict[str, Any]) -> dict[str, Any]:
     from exporter.pipeline.fleet import AccountResult, run_account
     from exporter.pipeline.stop import Stop
     from jobs.console import describe
-    from jobs.fleet import result_row
     from jobs.fleet_file import prepare
+    from jobs.fleet_rows import result_row
 
     log = [f"runs on {get_worker().address}"]
 

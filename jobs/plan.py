@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.snapshot import needs_list
-    from exporter.storage.destination import open_destination
     from exporter.storage.journal import fetched_before
+    from exporter.storage.locate import open_destination
     from exporter.storage.reader import latest_of
 
     settings, found, (place, wanted) = every_fault(

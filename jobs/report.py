@@ -58,7 +58,7 @@ def command(
 
     It opens from a mail or a file share, with no network.
     """
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from exporter.storage.reader import find
     from jobs.metrics import replace_file
 

@@ -83,7 +83,7 @@ def run_snapshot(
     from exporter.clock import SystemClock
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.plan import shared
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from jobs.running import run_until_stopped
     from jobs.summary import summary_of
 

@@ -30,7 +30,7 @@ COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode
 )
 def command(console: Console, dest: str, form: str) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from exporter.storage.reader import list_snapshots
 
     rows: list[dict[str, Any]] = [

@@ -27,7 +27,7 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool) -
 
     Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
     """
-    from exporter.storage.destination import open_destination
+    from exporter.storage.locate import open_destination
     from exporter.storage.reader import find
     from exporter.storage.verify import damages
     from jobs.terminal import print_line

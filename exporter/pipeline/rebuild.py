@@ -15,7 +15,8 @@ from exporter.events import Emit, Published, Writing
 from exporter.model import Failure
 from exporter.run_options import Place
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import Destination, one_line_error, open_destination
+from exporter.storage.destination import Destination, one_line_error
+from exporter.storage.locate import open_destination
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
 from exporter.storage.names import next_id, snapshot_id

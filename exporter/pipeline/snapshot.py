@@ -41,8 +41,9 @@ from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import Destination, NameTaken, Staging, one_line_error, open_destination
+from exporter.storage.destination import Destination, NameTaken, Staging, one_line_error
 from exporter.storage.journal import Journal, JournalWriter
+from exporter.storage.locate import open_destination
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
 from exporter.storage.names import next_id, snapshot_id

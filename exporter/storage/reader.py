@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
 from exporter.model import Identity, Response
-from exporter.storage.destination import Destination, one_line_error, open_destination
+from exporter.storage.destination import Destination, one_line_error
+from exporter.storage.locate import open_destination
 from exporter.storage.manifest import Manifest, NotAManifest, load
 from exporter.storage.names import MANIFEST, PREFIX, file_name, is_snapshot_id
 from exporter.tables.arrow import schema_of

@@ -24,8 +24,8 @@ from exporter.ids import read_ids
 from exporter.model import Identity, Response
 from exporter.simulator.samples import sample_campaigns
 from exporter.storage.changes import compare
-from exporter.storage.destination import open_destination
 from exporter.storage.journal import Journal, JournalWriter
+from exporter.storage.locate import open_destination
 from exporter.storage.writer import SnapshotWriter, response_rows
 
 IDENTITY = Identity("https://h", "st", "acc", "v2")

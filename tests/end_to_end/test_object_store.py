@@ -17,7 +17,8 @@ import pytest
 
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.storage.destination import NameTaken, open_destination
+from exporter.storage.destination import NameTaken
+from exporter.storage.locate import open_destination
 from exporter.storage.object_store import _without_secrets
 from tests.crash.test_kill import DRIVER
 from tests.support.running import ROOT, full, run, write_ids

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.report.page import render_report
 from exporter.report.quiet_hours import parse_quiet_hours
-from exporter.storage.destination import open_destination
+from exporter.storage.locate import open_destination
 from tests.storage.test_snapshot_files import RESPONSES, publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

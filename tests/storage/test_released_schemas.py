@@ -11,7 +11,7 @@ import pytest
 import exporter
 from exporter.report.page import render_report
 from exporter.storage.changes import changes_between
-from exporter.storage.destination import open_destination
+from exporter.storage.locate import open_destination
 from exporter.storage.verify import damages
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import Identity
-from exporter.storage.destination import open_destination
+from exporter.storage.locate import open_destination
 from exporter.storage.names import began_at
 from exporter.storage.retention import apply_retention, to_remove
 from tests.storage.test_snapshot_files import publish

@@ -19,7 +19,8 @@ from exporter.errors import DestinationError, StorageFailed
 from exporter.model import Failure, Response
 from exporter.simulator.samples import sample_campaigns
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import LocalDestination, open_destination
+from exporter.storage.local_folder import LocalDestination
+from exporter.storage.locate import open_destination
 from exporter.storage.manifest import Manifest, NotAManifest
 from exporter.storage.names import is_snapshot_id, next_id, snapshot_id
 from exporter.storage.reader import find, list_snapshots, read_table

@@ -1,0 +1,23 @@
+"""Which kind of destination a path or URL names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from exporter.errors import DestinationError
+from exporter.storage.destination import Destination
+from exporter.storage.local_folder import LocalDestination
+
+
+def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
+    """The destination that a path or URL names. Raises `DestinationError`."""
+    if "://" in dest:
+        if dest.startswith("file://"):
+            return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)
+        from exporter.storage.object_store import StoreDestination
+
+        return StoreDestination(dest, environ=environ or {})
+    if not dest.strip():
+        raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
+    return LocalDestination(Path(dest), shown=dest)
