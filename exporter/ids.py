@@ -36,6 +36,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """The same in the dialect of Arrow's regular expressions."""
 _HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
+_PIECE = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -72,6 +73,8 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
     del data, body
     if len(values) == 0:
         raise IdsError(f"{told}: no IDs in it.")
+    # What reading has used is given back first: finding repeats takes as much again.
+    pa.default_memory_pool().release_unused()
     unique = values.unique()
     return CampaignIds(unique, len(values), len(values) - len(unique), sha256, told)
 
@@ -175,7 +178,7 @@ def _listed(cells: list[str]) -> str:
 def _fast(body: bytes, layout: _Layout) -> pa.ChunkedArray | None:
     """The trimmed IDs with repeats, or None when there is anything that needs the slow reading."""
     quoted = b'"' in body
-    if len(body.translate(None, _CONTROL_BYTES)) != len(body) or (quoted and layout.skip_lines > 1):
+    if (quoted and layout.skip_lines > 1) or _has_control_bytes(body):
         return None
     names = [str(number) for number in range(layout.columns)]
     try:
@@ -212,6 +215,13 @@ def _fast(body: bytes, layout: _Layout) -> pa.ChunkedArray | None:
     if may_hide_controls and pc.any(pc.match_substring_regex(values, _CONTROL_RE2)).as_py():
         return None
     return values
+
+
+def _has_control_bytes(body: bytes) -> bool:
+    """A piece at a time, so that no second copy of the file is made."""
+    view = memoryview(body)
+    pieces = (bytes(view[start : start + _PIECE]) for start in range(0, len(body), _PIECE))
+    return any(len(piece.translate(None, _CONTROL_BYTES)) != len(piece) for piece in pieces)
 
 
 def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
