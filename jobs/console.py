@@ -17,7 +17,7 @@ from exporter.units import Limit, format_duration
 from jobs.progress import Bar, Lines, Tally
 
 if TYPE_CHECKING:
-    from exporter.pipeline.snapshot import SnapshotResult
+    from exporter.pipeline.publish import SnapshotResult
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

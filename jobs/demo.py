@@ -11,7 +11,7 @@ from exporter.settings import Settings, read_settings
 from jobs.options import job, option, state_dir
 
 if TYPE_CHECKING:
-    from exporter.pipeline.snapshot import SnapshotResult
+    from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.stop import Stop
     from jobs.console import Console
 
@@ -35,13 +35,13 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
     from exporter.clock import SystemClock
     from exporter.errors import DestinationError
     from exporter.ids import read_ids
-    from exporter.pipeline.rebuild import read_failures
     from exporter.pipeline.snapshot import take_snapshot
     from exporter.run_options import FetchOptions, Place, SnapshotOptions
     from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
     from exporter.storage.locate import open_destination
+    from exporter.storage.reader import read_failures
     from exporter.units import parse_rate
     from jobs.running import run_until_stopped
     from jobs.simulate import write_ids

@@ -24,7 +24,7 @@ from jobs.options import (
 
 if TYPE_CHECKING:
     from exporter.ids import CampaignIds
-    from exporter.pipeline.snapshot import SnapshotResult
+    from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.stop import Stop
     from exporter.run_options import FetchOptions, Place, SnapshotOptions
     from exporter.settings import Settings
@@ -109,7 +109,7 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        from exporter.pipeline.rebuild import read_failures
+        from exporter.storage.reader import read_failures
 
         failures = read_failures(open_destination(place.dest, environ=place.environ), result.manifest.snapshot_id)
         console.summarize(summary_of(result, failures), result)

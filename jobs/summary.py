@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.model import Failure
-from exporter.pipeline.snapshot import SnapshotResult
+from exporter.pipeline.publish import SnapshotResult
 from exporter.units import format_duration
 
 EXAMPLES = 3

@@ -10,7 +10,8 @@ import platformdirs
 from exporter.clock import SystemClock
 from exporter.events import Event, ignore
 from exporter.ids import CampaignIds, ids_of, read_ids
-from exporter.pipeline.snapshot import SnapshotResult, take_snapshot
+from exporter.pipeline.publish import SnapshotResult
+from exporter.pipeline.snapshot import take_snapshot
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings

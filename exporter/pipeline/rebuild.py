@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-
-import pyarrow as pa
 
 from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import StorageFailed
 from exporter.events import Emit, Published, Writing
-from exporter.model import Failure
 from exporter.run_options import Place
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import Destination, one_line_error
+from exporter.storage.destination import one_line_error
 from exporter.storage.locate import open_destination
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
 from exporter.storage.names import next_id, snapshot_id
-from exporter.storage.reader import find, read_manifest, read_responses, read_table
+from exporter.storage.reader import find, read_failures, read_manifest, read_responses
 from exporter.storage.writer import Format, SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
@@ -67,6 +63,7 @@ def rebuild_snapshot(
                 warnings=[],
             )
             where = staging.publish(manifests.dump(manifest))
+            staging.settle()
         except BaseException as error:
             with suppress(OSError):
                 staging.discard()
@@ -75,13 +72,3 @@ def rebuild_snapshot(
             raise
         emit(Published(new, where))
         return manifest
-
-
-def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
-    """The failures of a snapshot. Raises `DestinationError`."""
-    for batch in read_table(destination, base, "failures").to_batches():
-        columns = [
-            (batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)).to_pylist()
-            for name in Failure._fields
-        ]
-        yield from (Failure(*row) for row in zip(*columns, strict=True))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import pyarrow.fs as pafs
 
+from exporter import steps
 from exporter.errors import DestinationError
 from exporter.model import Receipt
 from exporter.storage.journal import storage_failed
@@ -86,7 +87,13 @@ class Staging(ABC):
 
     @abstractmethod
     def publish(self, manifest: bytes) -> str:
-        """Reveal it, the manifest last; returns where it is. Raises `StorageFailed`."""
+        """Reveal it, the manifest last; returns where it is. Raises `StorageFailed`, and then it is not revealed."""
+
+    def settle(self) -> None:
+        """Make sure that a power cut cannot take the revealing back. Raises `StorageFailed`; it is revealed all the
+        same.
+        """
+        steps.reached("publish.after_reveal")
 
     @abstractmethod
     def discard(self) -> None:

@@ -98,11 +98,16 @@ class _LocalStaging(Staging):
             steps.reached("publish.before_reveal")
             # A folder with something in it is never replaced by a rename, so nothing published is overwritten.
             self._folder.rename(final)
-            steps.reached("publish.after_reveal")
-            sync_folder(self._destination.folder)
         except OSError as error:
             raise storage_failed(final, error) from None
         return self._destination.where(self.snapshot)
+
+    def settle(self) -> None:
+        try:
+            super().settle()
+            sync_folder(self._destination.folder)
+        except OSError as error:
+            raise storage_failed(self._destination.folder, error) from None
 
     def discard(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -136,6 +136,11 @@ def iso(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def milliseconds(text: str) -> int:
+    """The moment that `iso` wrote, in milliseconds since 1970. Raises `ValueError`."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 def dump(manifest: Manifest) -> bytes:
     """The file's bytes, sealed."""
     bare = msgspec.structs.replace(manifest, manifest_sha256="")

@@ -136,7 +136,6 @@ class _StoreStaging(Staging):
             steps.reached("publish.before_reveal")
             with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
                 file.write(manifest)
-            steps.reached("publish.after_reveal")
         except (OSError, pa.ArrowException) as error:
             raise storage_failed(where, error) from None
         return where

@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
-from exporter.model import Identity, Response
+from exporter.model import Failure, Identity, Response
 from exporter.storage.destination import Destination, one_line_error
 from exporter.storage.locate import open_destination
 from exporter.storage.manifest import Manifest, NotAManifest, load
@@ -158,6 +158,16 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Res
                 yield [Response(*row) for row in zip(*columns, strict=True)]
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
+    """The failures of a snapshot. Raises `DestinationError`."""
+    for batch in read_table(destination, base, "failures").to_batches():
+        columns = [
+            (batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)).to_pylist()
+            for name in Failure._fields
+        ]
+        yield from (Failure(*row) for row in zip(*columns, strict=True))
 
 
 def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:

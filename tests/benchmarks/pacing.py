@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import tempfile
 import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -24,6 +26,7 @@ import pyrate_limiter
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.pacing.gate import Gate
+from exporter.pacing.ledger import Ledger
 from exporter.units import Limit
 
 WORKERS = 64
@@ -96,8 +99,8 @@ async def ask_again(server: Server) -> bool:
     return good
 
 
-async def ours(server: Server, told: Limit, number: int) -> None:
-    gate = Gate((told,), clock=SystemClock(), emit=ignore, random=Random(1))
+async def ours(server: Server, told: Limit, number: int, ledger: Ledger | None = None) -> None:
+    gate = Gate((told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
 
     async def one() -> bool:
         async with gate.admit() as turn:
@@ -227,11 +230,43 @@ async def half_the_limit(number: int) -> list[str]:
             f"{time.monotonic() - began:.1f}", "", ""]  # fmt: skip
 
 
+async def two_sharing(number: int) -> list[str]:
+    """Two runs at the same time that share a ledger, as two processes do."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Limit(60, 3.0), "sliding", (0.01, 0.09))
+        ledgers = [Ledger.open(Path(folder) / "l.sqlite", clock=SystemClock(), emit=ignore) for _ in range(2)]
+        began = time.monotonic()
+        await asyncio.gather(*(ours(server, server.limit, number // 2, ledger) for ledger in ledgers))
+        return _row("two sharing a ledger", server, began, number)
+
+
+async def restarted(number: int) -> list[str]:
+    """A run that ends in mid-window and is begun again at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Limit(60, 3.0), "sliding", (0.01, 0.09))
+        began = time.monotonic()
+        for part in (45, number - 45):
+            ledger = Ledger.open(Path(folder) / "l.sqlite", clock=SystemClock(), emit=ignore)
+            await ours(server, server.limit, part, ledger)
+            ledger.close()
+        return _row("restarted in mid-window", server, began, number)
+
+
+def _row(case: str, server: Server, began: float, number: int) -> list[str]:
+    seconds = time.monotonic() - began
+    ideal = ((number - 1) // server.limit.places) * server.limit.seconds
+    rule = least_by_the_rule(server.durations, server.limit)
+    return [case, "campaign-export", str(server.refused), str(server.most()), f"{seconds:.1f}", f"{ideal / seconds:.1%}",
+            f"{min(1.0, rule / seconds):.1%}"]  # fmt: skip
+
+
 async def table(limit: Limit, number: int, pacers: tuple[str, ...] = tuple(PACERS)) -> list[list[str]]:
     """All cases with all pacers, side by side."""
     jobs = [partial(run_case, case, pacer, limit=limit, number=number) for case in CASES for pacer in pacers]
-    rows = await asyncio.gather(*(job() for job in jobs))
-    return [*rows, await half_the_limit(number)] if limit.seconds < 10 else list(rows)
+    rows = list(await asyncio.gather(*(job() for job in jobs)))
+    if limit.seconds < 10:
+        rows += [await one(number) for one in (two_sharing, restarted, half_the_limit)]
+    return rows
 
 
 HEADER = ["case", "pacer", "429s", "most in a window", "seconds", "of the ideal", "of what the rule allows"]

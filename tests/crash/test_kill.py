@@ -27,7 +27,7 @@ CAMPAIGNS = 24
 WORKERS = 4
 
 DRIVER = """
-import os, sys
+import os, shutil, sys
 from exporter import steps
 from jobs.cli import main
 
@@ -39,9 +39,12 @@ def hook(reached):
     if reached == step:
         left -= 1
         if left == 0:
-            if deed == "full":
+            if deed == "vanish":
+                shutil.rmtree(os.environ["VANISHES"])
+            elif deed == "full":
                 raise OSError(28, "No space left on device")
-            os.kill(os.getpid(), int(deed))
+            else:
+                os.kill(os.getpid(), int(deed))
 
 steps.hook = hook
 main(sys.argv[4:])
@@ -152,6 +155,15 @@ def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: D
     assert len(desk.service.arrivals) == sent
 
 
+@pytest.mark.parametrize("step", ["publish.after_reveal", "retention.hidden"])
+def test_a_disk_that_is_full_after_the_revealing_is_a_warning_about_a_published_snapshot(desk: Desk, step: str) -> None:
+    before = set(snapshot_folders(desk.out))
+    done = desk.run(step, 1, "full")
+    assert done.returncode == 0, done.stderr
+    assert "warning: " in done.stderr and "No space left" in done.stderr
+    assert len(set(snapshot_folders(desk.out)) - before) == 1
+
+
 @pytest.mark.parametrize("most", [30_000, 60_000, 100_000, 140_000])
 def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> None:
     """The kernel refuses every write beyond a size, as a quota does."""
@@ -181,9 +193,9 @@ def test_a_small_disk_that_fills_up_is_told_and_resumed(desk: Desk, tmp_path: Pa
     desk.out = disk / "exports"
     try:
         failed = desk.run()
-        assert failed.returncode in (2, 4), failed.stderr
+        assert failed.returncode in (0, 2, 4), failed.stderr
         assert "Traceback" not in failed.stderr
-        assert snapshot_folders(desk.out) == []
+        assert len(snapshot_folders(desk.out)) == (1 if failed.returncode == 0 else 0)
         before = len(desk.service.arrivals)
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
         again = desk.run()
@@ -200,6 +212,18 @@ def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: 
     assert failed.returncode == 2, failed.stderr
     assert "--out /proc/nowhere cannot be written" in failed.stderr
     assert desk.service.arrivals == []
+
+
+@pytest.mark.parametrize("step", ["journal.after_commit", "write.campaigns", "publish.before_manifest"])
+def test_a_volume_that_vanishes_is_told_and_the_run_can_be_made_again(desk: Desk, step: str) -> None:
+    desk.env["VANISHES"] = str(desk.out)
+    failed = desk.run(step, 1, "vanish")
+    assert failed.returncode == 4, failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not desk.out.exists() or snapshot_folders(desk.out) == []
+    again = desk.run()
+    assert again.returncode == 0, again.stderr
+    assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
 
 
 def test_a_second_signal_ends_the_run_at_once(desk: Desk) -> None:

@@ -15,7 +15,8 @@ from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids import CampaignIds, ids_of
-from exporter.pipeline.snapshot import SnapshotResult, take_snapshot
+from exporter.pipeline.publish import SnapshotResult
+from exporter.pipeline.snapshot import take_snapshot
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings, read_settings

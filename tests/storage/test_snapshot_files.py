@@ -65,6 +65,7 @@ def publish(
         manifests.Requests(), manifests.Seconds(), manifests.files_of(receipts), [],
     )  # fmt: skip
     staging.publish(manifests.dump(manifest))
+    staging.settle()
     return manifest
 
 

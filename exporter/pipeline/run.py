@@ -1,0 +1,121 @@
+"""One run of the main job: what it works with, what it remembers, what it costs.
+
+`begin` takes it up, `snapshot` walks it through the rooms, `publish` ends it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.errors import StorageFailed
+from exporter.events import Emit, Event, Warned
+from exporter.pipeline import run_state
+from exporter.pipeline.engine import Engine
+from exporter.pipeline.run_state import Costs, RunState
+from exporter.pipeline.stop import Stop
+from exporter.run_options import Place, SnapshotOptions
+from exporter.settings import Settings
+from exporter.storage.destination import Destination
+from exporter.storage.journal import Journal
+from exporter.storage.locate import open_destination
+from exporter.storage.lock import RunLock
+from exporter.storage.names import next_id
+
+
+@dataclass(slots=True)
+class Run:
+    """A run from the lock to the published snapshot. `reused`: answers that were there before it asked for any."""
+
+    settings: Settings
+    options: SnapshotOptions
+    clock: Clock
+    tell: Emit
+    stop: Stop
+    destination: Destination
+    journal: Journal
+    state: RunState = field(default_factory=lambda: RunState("", 0))
+    resumed: bool = False
+    reused: int = 0
+    list_requests: int = 0
+    retries: int = 0
+
+    @classmethod
+    def open(
+        cls,
+        held: ExitStack,
+        *,
+        settings: Settings,
+        place: Place,
+        options: SnapshotOptions,
+        clock: Clock,
+        emit: Emit,
+        stop: Stop,
+    ) -> Run:
+        """Lock the destination and open the journal; `held` lets go of them at the end.
+
+        Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
+        """
+        destination = open_destination(place.dest, environ=place.environ)
+        destination.check_writable()
+        usual = destination.default_work_dir(Path(place.state_dir))
+        work_dir = Path(place.work_dir) if place.work_dir else usual
+        held.enter_context(RunLock(work_dir, clock=clock, emit=emit))
+        if destination.is_local and usual.resolve() != work_dir.resolve():
+            # Two runs with different work folders are still two runs on one destination.
+            held.enter_context(RunLock(usual, clock=clock, emit=emit))
+        journal = Journal.open(work_dir, settings.identity, clock=clock, emit=emit)
+        held.callback(journal.close)
+        return cls(settings, options, clock, emit, stop, destination, journal)
+
+    def emit(self, event: Event) -> None:
+        """Hand an event on; what is warned of goes into the manifest too."""
+        if isinstance(event, Warned) and event.message not in self.state.warnings:
+            self.state.warnings = (*self.state.warnings, event.message)
+        self.tell(event)
+
+    def remember(self) -> None:
+        """Write down what the run must know when it is taken up again. Raises `StorageFailed`."""
+        run_state.save(self.journal, self.state)
+
+    def free_id(self, wanted: str) -> str:
+        """`wanted`, or the next snapshot ID that nobody has."""
+        taken = set(self.destination.folder_ids())
+        while wanted in taken:
+            wanted = next_id(wanted)
+        return wanted
+
+    def costs_of(self, engine: Engine) -> _Costs:
+        """`async with`: what was sent and waited for is added to the run's costs, however it ends."""
+        return _Costs(self, engine)
+
+
+class _Costs:
+    """Measures one attempt."""
+
+    def __init__(self, run: Run, engine: Engine) -> None:
+        self._run = run
+        self._engine = engine
+        self._began = engine.clock.monotonic()
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *_: object) -> None:
+        run, stats = self._run, self._engine.gate.stats
+        run.state.costs = run.state.costs.plus(
+            Costs(
+                total=stats.total,
+                list=run.list_requests,
+                retries=run.retries,
+                rate_limited=stats.rate_limited,
+                most_in_a_window=stats.most_in_a_window,
+                seconds=self._engine.clock.monotonic() - self._began,
+                waiting_for_rate=stats.waiting_for_rate,
+                paused=stats.paused,
+            )
+        )
+        with suppress(StorageFailed):  # the costs of a run that cannot write any more are not worth an error
+            run.remember()
