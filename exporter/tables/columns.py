@@ -14,6 +14,7 @@ A source is the vendor's page (in the public repository Koredotcom/docs-v2, fold
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import pyarrow as pa
@@ -34,6 +35,20 @@ BOOL = pa.bool_()
 TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
 
 
+LIST = "list:"
+"""How the path of a value in the list item begins."""
+
+Paths = tuple[str, ...]
+"""Where in an answer a column's value stands, down to where its reader takes over, in order of precedence."""
+
+
+@cache
+def answer_paths(path: str) -> Paths:
+    """The paths of the answer in a column's path; columns with the same ones share their values."""
+    paths = path.split(" | ") if path else []
+    return tuple(one.split("[]")[0] for one in paths if not one.startswith(LIST))
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. `reader` is None where a column is made of several values, in `flatten`."""
@@ -50,6 +65,16 @@ class Column:
     def paths(self) -> tuple[str, ...]:
         """The paths in order of precedence; none for what is made here."""
         return tuple(self.path.split(" | ")) if self.path else ()
+
+    @property
+    def answer_paths(self) -> Paths:
+        """Those of the answer, down to where its reader takes over."""
+        return answer_paths(self.path)
+
+    @property
+    def list_key(self) -> str | None:
+        """The key of the list item that fills it where the answer does not."""
+        return next((path.removeprefix(LIST) for path in self.paths if path.startswith(LIST)), None)
 
 
 _SMS = "get-sms-campaign-by-id-v2"

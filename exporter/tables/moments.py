@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -28,7 +29,7 @@ _ISO = re.compile(
 _BELOW_MILLISECOND = re.compile(r"[.,][0-9]{3}[0-9]*[1-9]")
 
 
-def read_instants(texts: list[str | None]) -> pa.Array:
+def read_instants(texts: Sequence[str | None]) -> pa.Array:
     """A block of ISO 8601 instants, at once. Raises ValueError or TypeError when one of them is odd."""
     instants = pa.array(texts, pa.string()).cast(TIME)
     bounds = pc.min_max(instants.cast(pa.int64())).as_py()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,14 @@ class Reader:
     `bulk(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises
     ValueError, TypeError or OverflowError as soon as one is not, and the block is then read value by value.
     `one(value)` reads one value that is neither None nor an empty list or object, or raises `Unreadable`. What
-    both can read they read alike. `left_over(value)` names what of a value that `one` has read is not in the
+    both can read they read alike. `usual`: the JSON types that `bulk` takes, in the words of msgspec; null is one of
+    them. `left_over(value)` names what of a value that `one` has read is not in the
     column: (path below the value's own, value).
     """
 
     one: Callable[[Any], Any]
-    bulk: Callable[[list[Any], pa.DataType], pa.Array]
+    bulk: Callable[[Sequence[Any], pa.DataType], pa.Array]
+    usual: Any = str | None
     left_over: Callable[[Any], Iterable[tuple[str, Any]]] = _nothing_left
 
 
@@ -46,7 +48,7 @@ def is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, list | dict) and not value)
 
 
-def _only(values: list[Any], *kinds: type) -> None:
+def _only(values: Sequence[Any], *kinds: type) -> None:
     if not {NoneType, *kinds}.issuperset(map(type, values)):
         raise TypeError
 
@@ -60,7 +62,7 @@ def _text(value: Any) -> str:
     raise Unreadable("not text")
 
 
-def _as_it_is(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _as_it_is(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
@@ -76,7 +78,7 @@ def _text_or_flag(value: Any) -> str:
     return _text(value)
 
 
-def _texts_or_flags(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _texts_or_flags(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array([{True: "true", False: "false"}[v] if type(v) is bool else v for v in values], kind)
 
 
@@ -84,14 +86,14 @@ def _text_not_empty(value: Any) -> str | None:
     return _text(value) or None
 
 
-def _texts_not_empty(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _texts_not_empty(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     texts = pa.array(values, kind)
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, kind), texts)
 
 
 TEXT = Reader(_text, _as_it_is)
 TEXT_OR_INTEGER = Reader(_text_or_integer, _as_it_is)
-TEXT_OR_FLAG = Reader(_text_or_flag, _texts_or_flags)
+TEXT_OR_FLAG = Reader(_text_or_flag, _texts_or_flags, str | bool | None)
 TEXT_NOT_EMPTY = Reader(_text_not_empty, _texts_not_empty)
 
 
@@ -116,10 +118,10 @@ def whole_number(bits: int) -> Reader:
             raise Unreadable(f"does not fit into {bits} bits")
         return number
 
-    return Reader(one, _whole_numbers)
+    return Reader(one, _whole_numbers, int | str | None)
 
 
-def _whole_numbers(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if {NoneType, str}.issuperset(map(type, values)):
         return pa.array(values, STRING).cast(kind)
     _only(values, int)  # Arrow would cut 5.5 down to 5
@@ -135,7 +137,7 @@ def _flag(value: Any) -> bool:
     raise Unreadable("neither true nor false")
 
 
-FLAG = Reader(_flag, _as_it_is)
+FLAG = Reader(_flag, _as_it_is, bool | None)
 
 
 # Moments
@@ -148,7 +150,7 @@ def _instant(value: Any) -> int:
     return instant
 
 
-def _instants(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _instants(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return read_instants(values)
 
 
@@ -163,12 +165,12 @@ def _date_time(value: Any) -> str:
     return moment
 
 
-def _not_in_bulk(values: list[Any], kind: pa.DataType) -> pa.Array:
-    raise TypeError
+def _date_times(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else _date_time(value) for value in values], kind)
 
 
-INSTANT = Reader(_instant, _instants, _finer_than_column)
-DATE_TIME = Reader(_date_time, _not_in_bulk)
+INSTANT = Reader(_instant, _instants, left_over=_finer_than_column)
+DATE_TIME = Reader(_date_time, _date_times)
 
 
 # Lists
@@ -196,7 +198,7 @@ def _names(value: Any) -> list[str] | None:
     return names or None
 
 
-def _names_in_bulk(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _names_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     _only(values, list)
     names = pa.array([value or None for value in values], kind)
     if names.flatten().null_count:
@@ -211,7 +213,7 @@ def _beside_names(value: Any) -> Iterable[tuple[str, Any]]:
             yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key != taken)
 
 
-NAMES = Reader(_names, _names_in_bulk, _beside_names)
+NAMES = Reader(_names, _names_in_bulk, list[str] | None, _beside_names)
 
 
 def _dnc(key: str) -> Callable[[Any], list[str] | None]:
@@ -226,8 +228,8 @@ def _dnc(key: str) -> Callable[[Any], list[str] | None]:
     return one
 
 
-def _dnc_in_bulk(key: str) -> Callable[[list[Any], pa.DataType], pa.Array]:
-    def bulk(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
+    def bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         _only(values, dict)
         objects = [value or {} for value in values]
         if not _DNC_KEYS.issuperset(set[str]().union(*objects)):
@@ -245,8 +247,9 @@ def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 _DNC_KEYS = frozenset({"id", "name"})
-DNC_IDS = Reader(_dnc("id"), _dnc_in_bulk("id"))
-DNC_NAMES = Reader(_dnc("name"), _dnc_in_bulk("name"), _beside_dnc)
+_DNC = dict[str, str | None] | None
+DNC_IDS = Reader(_dnc("id"), _dnc_in_bulk("id"), _DNC)
+DNC_NAMES = Reader(_dnc("name"), _dnc_in_bulk("name"), _DNC, _beside_dnc)
 
 
 def _which_days(value: Any) -> list[str] | None:
@@ -259,4 +262,8 @@ def _which_days(value: Any) -> list[str] | None:
     return [WEEKDAYS[day] for day in sorted(found)] or None
 
 
-WHICH_DAYS = Reader(_which_days, _not_in_bulk)
+def _which_days_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else _which_days(value) for value in values], kind)
+
+
+WHICH_DAYS = Reader(_which_days, _which_days_in_bulk, list[str] | None)

@@ -1,0 +1,96 @@
+"""The shape that answers usually have, as records that msgspec checks while it parses.
+
+Made from the table of columns: the first path of each column, the JSON types that its reader reads in bulk. An answer
+with any other key, or with a value of another type, is refused here as a whole and walked leaf by leaf (see `walk`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS
+
+DAYS = f"{CALLING_HOURS}.days"
+"""Read as raw text: most campaigns share a few weeks, and a text that was seen need not be parsed again."""
+
+_astuple = msgspec.structs.astuple
+
+
+class NotUsual(ValueError):
+    """An answer is not of the usual shape."""
+
+
+@dataclass
+class _Object:
+    """An object of the answer: for each key the type of its value, or the object that stands there."""
+
+    types: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, _Object] = field(default_factory=dict)
+    record: type[msgspec.Struct] = msgspec.Struct
+    empty: msgspec.Struct | None = None
+
+    def define(self, name: str) -> type[msgspec.Struct]:
+        """Define the record, and first those of its parts."""
+        for key, part in self.parts.items():
+            self.types[key] = part.define(f"{name}_{key}") | None
+        fields = [(f"f{number}", kind, None) for number, kind in enumerate(self.types.values())]
+        names = {f"f{number}": key for number, key in enumerate(self.types)}
+        self.record = msgspec.defstruct(name, fields, rename=names, forbid_unknown_fields=True, gc=False)
+        self.empty = self.record()
+        return self.record
+
+
+def _shape() -> _Object:
+    root = _Object()
+    for column in CAMPAIGNS:
+        if not column.answer_paths:
+            continue
+        *parents, key = column.answer_paths[0].split(".")
+        at = root
+        for parent in parents:
+            at = at.parts.setdefault(parent, _Object())
+        if column.reader is not None:
+            at.types[key] = column.reader.usual
+        else:
+            at.types.setdefault(key, msgspec.Raw if column.answer_paths == (DAYS,) else str | None)
+    return root
+
+
+_SHAPE = _shape()
+_DATA = _SHAPE.define("Data")
+_ANSWER = msgspec.defstruct("Answer", [("data", _DATA | None, None)])
+_decode = msgspec.json.Decoder(_ANSWER).decode
+
+NO_DATA = _DATA()
+"""The record of an answer without data."""
+
+
+def read_usual(body: str) -> msgspec.Struct:
+    """The record of an answer's data. Raises `NotUsual`."""
+    try:
+        return _decode(body).data or NO_DATA  # type: ignore[attr-defined]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise NotUsual from error
+
+
+def values_of(records: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """For each path the values of all records; a path that no record has is left out."""
+    found: dict[str, Sequence[Any]] = {}
+    _spread(_SHAPE, "", records, found)
+    return found
+
+
+def _spread(at: _Object, path: str, records: Sequence[Any], found: dict[str, Sequence[Any]]) -> None:
+    for key, values in zip(at.types, zip(*map(_astuple, records), strict=True), strict=True):
+        if values.count(None) == len(values):
+            continue
+        part = at.parts.get(key)
+        if part is None:
+            found[path + key] = values
+        else:
+            empty = part.empty
+            _spread(part, f"{path}{key}.", [empty if value is None else value for value in values], found)
