@@ -102,6 +102,9 @@ class HttpTransport:
             raise Unanswered(f"connection broke: {_told(error)}", reached=once.sent) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        length = response.content_length
+        if length is not None and length <= self._max_body and "Content-Encoding" not in response.headers:
+            return await response.read(), False
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_any():

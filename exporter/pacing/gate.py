@@ -113,11 +113,15 @@ class Gate:
 
     # Letting in
 
+    def walk_in(self, turn: Turn) -> bool:
+        """Whether there is nothing to wait for: no limit, and open doors."""
+        if self._shortest is not None or self._pause is not None or self._dead is not None:
+            return False
+        self._admitted(turn, self._clock.monotonic())
+        return True
+
     async def enter(self, turn: Turn) -> None:
         """Wait for the doors, then for a place."""
-        if self._shortest is None and self._pause is None and self._dead is None:
-            self._admitted(turn, self._clock.monotonic())
-            return
         async with self._line:
             while True:
                 if self._dead is not None:
@@ -322,7 +326,8 @@ class Turn:
         self.began = 0.0
 
     async def __aenter__(self) -> Self:
-        await self._gate.enter(self)
+        if not self._gate.walk_in(self):
+            await self._gate.enter(self)
         return self
 
     async def __aexit__(

@@ -41,6 +41,11 @@ PAGE = 1000
 BACKLOG = 2000
 """Answers that may wait for their commit before the workers wait for the disk."""
 
+CROWD = 24
+LINGER = 0.01
+"""Where so many answers came during one commit, the next waits so many seconds for more: a commit costs as much as
+dozens of answers. Under a limit of 60 a minute that never happens."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
@@ -300,6 +305,7 @@ class JournalWriter:
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
         self._error: StorageFailed | None = None
         self._backlog = 0
+        self._last_batch = 0
         self._room = asyncio.Event()
         self._room.set()
         self.failed: asyncio.Future[StorageFailed] = self._loop.create_future()
@@ -346,6 +352,8 @@ class JournalWriter:
         first = self._queue.get()
         if first is None:
             return None
+        if self._last_batch >= CROWD:
+            time.sleep(LINGER)
         batch = [first]
         while len(batch) < BACKLOG:
             try:
@@ -356,6 +364,7 @@ class JournalWriter:
                 self._queue.put(None)
                 break
             batch.append(entry)
+        self._last_batch = len(batch)
         return batch
 
     def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:
