@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -37,6 +38,8 @@ _CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """The same in the dialect of Arrow's regular expressions."""
 _HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
 _PIECE = 1 << 20
+_ODD, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+"""A multiplier and a shift that spread every bit of a text over its hash."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -47,7 +50,7 @@ class CampaignIds:
     `given` counts repeats too: `given == len(ids) + repeats`. `sha256` is that of the file's bytes.
     """
 
-    ids: pa.Array = field(repr=False)
+    ids: pa.Array | pa.ChunkedArray = field(repr=False)
     given: int
     repeats: int
     sha256: str
@@ -73,10 +76,43 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
     del data, body
     if len(values) == 0:
         raise IdsError(f"{told}: no IDs in it.")
+    if _all_different(values):
+        return CampaignIds(values, len(values), 0, sha256, told)
     # What reading has used is given back first: finding repeats takes as much again.
     pa.default_memory_pool().release_unused()
     unique = values.unique()
     return CampaignIds(unique, len(values), len(values) - len(unique), sha256, told)
+
+
+def _all_different(values: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether no ID stands twice, for IDs of one length, as real ones are; False says nothing.
+
+    Texts that are the same have the same hash, so a million different hashes settle it, in a fifth of the time that a
+    table of the texts takes.
+    """
+    if values.type != pa.large_string():
+        return False
+    lengths = pc.min_max(pc.binary_length(values))
+    length = lengths["max"].as_py()
+    if lengths["min"].as_py() != length or length == 0:
+        return False
+    words = -(-length // 8)
+    hashes = []
+    for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
+        if not len(chunk):
+            continue
+        _, offsets, data = chunk.buffers()
+        begin = np.frombuffer(offsets, np.int64, 1, chunk.offset * 8)[0]
+        texts = np.frombuffer(data, np.uint8, len(chunk) * length, begin).reshape(len(chunk), length)
+        padded = np.zeros((len(chunk), words * 8), np.uint8)
+        padded[:, :length] = texts
+        mixed = np.zeros(len(chunk), np.uint64)
+        for word in padded.view(np.uint64).T:
+            mixed = (mixed ^ word) * _ODD
+            mixed ^= mixed >> _HALF
+        hashes.append(mixed)
+    everyone = np.sort(np.concatenate(hashes))
+    return not (everyone[1:] == everyone[:-1]).any()
 
 
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:

@@ -132,3 +132,10 @@ def test_whatever_the_bytes_are_they_give_ids_or_an_error_that_teaches(data: byt
         assert str(error).startswith("ids.csv: ")
     else:
         assert found.given == len(found.ids) + found.repeats > 0
+
+
+@given(st.integers(1, 20).flatmap(lambda n: st.lists(st.text("abcé", min_size=n, max_size=n), min_size=1)))
+def test_repeats_among_ids_of_one_length_are_found(values: list[str]) -> None:
+    found = read("campaign_id\n" + "\n".join(values) + "\n")
+    assert found.ids.to_pylist() == list(dict.fromkeys(values))
+    assert (found.given, found.repeats) == (len(values), len(values) - len(set(values)))
