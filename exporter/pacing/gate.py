@@ -255,7 +255,9 @@ class Gate:
         self._learn(now)
         longest = self._shortest.seconds if self._shortest else UNLIMITED.seconds
         self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), max(longest, FIRST_BACKOFF))
-        wait = self._backoff if retry_after is None else max(retry_after, 0.0)
+        # A service whose probe is refused, too, has named too short a wait: backing off goes on.
+        least = self._backoff if retry_after is None or pause is not None else 0.0
+        wait = max(retry_after or 0.0, least)
         self._close(_Pause("rate_limit", pause.began if pause else now, now + wait), now, detail)
 
     def failing(self, turn: Turn, detail: str, item: str) -> None:

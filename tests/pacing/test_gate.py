@@ -147,6 +147,21 @@ def test_without_retry_after_the_pause_doubles_from_a_second_and_one_probe_goes_
     run_virtually(main())
 
 
+def test_a_service_that_says_go_on_at_once_and_refuses_is_asked_less_and_less() -> None:
+    async def main() -> list[float]:
+        rig = Rig()
+
+        async def refuse() -> None:
+            async with rig.gate.admit() as turn:
+                turn.rate_limited(0.0, "HTTP 429")
+
+        for _ in range(5):
+            await refuse()
+        return [event.seconds for event in rig.told_of(Paused) if isinstance(event, Paused)]
+
+    assert run_virtually(main()) == [0.0, 2.0, 4.0, 8.0, 16.0]
+
+
 def test_refusals_again_and_again_lower_the_pace_and_it_is_told() -> None:
     async def main() -> None:
         rig = Rig((Limit(60, 3.0),), Limit(30, 3.0))
