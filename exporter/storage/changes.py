@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.storage.destination import Destination
-from exporter.storage.reader import read_table
+from exporter.storage.reader import Columns, open_columns
 from exporter.storage.writer import csv_column
 
 NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
 """Where an answer came from and when is no difference of the campaign."""
+
+_BETWEEN = "\x1f"
 
 _CELLS = pa.schema(
     [("campaign_id", pa.string()), ("name", pa.string()), ("column", pa.string()), ("old", pa.string()),
@@ -48,56 +50,47 @@ def changes_between(
 
     Raises `DestinationError`.
     """
-    return compare(
-        read_table(destination, old, "campaigns"),
-        read_table(destination, new, "campaigns"),
-        old=old,
-        new=new,
-        columns=columns,
-        ignore=ignore,
-    )
+    with open_columns(destination, old, "campaigns") as before, open_columns(destination, new, "campaigns") as after:
+        return compare(before, after, old=old, new=new, columns=columns, ignore=ignore)
 
 
 def compare(
-    before: pa.Table,
-    after: pa.Table,
+    before: Columns,
+    after: Columns,
     *,
     old: str = "old",
     new: str = "new",
     columns: Collection[str] = (),
     ignore: Collection[str] = (),
 ) -> Changes:
-    """As `changes_between`, of two campaigns tables."""
-    old_ids = before.column("campaign_id").combine_chunks()
-    new_ids = after.column("campaign_id").combine_chunks()
-    at = pc.index_in(new_ids, value_set=old_ids)
+    """As `changes_between`, of two campaigns tables. A column is looked at and let go of before the next."""
+    old_ids, new_ids = before.column("campaign_id"), after.column("campaign_id")
+    at = pc.index_in(new_ids.combine_chunks(), value_set=old_ids)
     known = pc.is_valid(at)
-    added = _named(after.filter(pc.invert(known)))
-    removed = _named(before.filter(pc.invert(pc.is_in(old_ids, value_set=new_ids))))
-    older, newer = before.take(at.filter(known)), after.filter(known)
-    rows = pa.array(range(newer.num_rows), pa.int32())
+    at = at.filter(known)
+    missing = pc.invert(pc.is_in(old_ids.combine_chunks(), value_set=new_ids))
+    added, removed = _named(after, pc.invert(known)), _named(before, missing)
+    ids, names = new_ids.filter(known), after.column("name").filter(known)
+    rows = pa.array(range(len(ids)), pa.int64())
     found: list[pa.Table] = []
     order: list[pa.Array] = []
-    for number, name in enumerate(before.schema.names):
-        if (
-            name in NOT_COMPARED
-            or name in ignore
-            or (columns and name not in columns)
-            or name not in newer.schema.names
-        ):
+    compared = [name for name in before.schema.names if name in after.schema.names and name not in NOT_COMPARED]
+    for number, name in enumerate(compared):
+        if name in ignore or (columns and name not in columns):
             continue
-        differs = _differs(older.column(name), newer.column(name))
+        older, newer = before.column(name).take(at), after.column(name).filter(known)
+        differs = _differs(older, newer)
         if not pc.any(differs).as_py():
             continue
+        position = rows.filter(differs)
         cells = [
-            newer.column("campaign_id").filter(differs),
-            newer.column("name").filter(differs),
-            pa.array([name] * pc.sum(differs).as_py(), pa.string()),
-            _as_text(older.column(name).filter(differs)),
-            _as_text(newer.column(name).filter(differs)),
+            ids.filter(differs),
+            names.filter(differs),
+            pa.array([name] * len(position), pa.string()),
+            _as_text(older.filter(differs)),
+            _as_text(newer.filter(differs)),
         ]
         found.append(pa.Table.from_arrays(cells, schema=_CELLS))
-        position = pc.cast(rows.filter(differs.combine_chunks()), pa.int64())
         order.append(pc.add(pc.multiply(position, 1000), number))
     changed = pa.concat_tables(found) if found else _CELLS.empty_table()
     if found:
@@ -105,15 +98,27 @@ def compare(
     return Changes(old, new, added, removed, changed)
 
 
-def _named(campaigns: pa.Table) -> pa.Table:
-    return campaigns.select(["campaign_id", "name"])
+def _named(campaigns: Columns, rows: pa.Array) -> pa.Table:
+    names = ["campaign_id", "name"]
+    return pa.Table.from_arrays([campaigns.column(name).filter(rows) for name in names], names=names)
 
 
-def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray:
+def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_list(before.type):
-        before, after = pc.binary_join(before, "\x1f"), pc.binary_join(after, "\x1f")
+        # A sign that stands in no text makes one text of a list; where it does stand in one, JSON does.
+        one_text = csv_column if _holds(before, _BETWEEN) or _holds(after, _BETWEEN) else _joined
+        before, after = one_text(before), one_text(after)
     one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
-    return pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
+    differs = pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
+    return differs.combine_chunks() if isinstance(differs, pa.ChunkedArray) else differs
+
+
+def _holds(lists: pa.ChunkedArray, sign: str) -> bool:
+    return bool(pc.any(pc.match_substring(pc.list_flatten(lists), sign)).as_py())
+
+
+def _joined(lists: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join(lists, _BETWEEN)
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

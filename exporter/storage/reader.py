@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -132,9 +133,7 @@ def read_table(destination: Destination, snapshot: str, table: TableName) -> pa.
     manifest = read_manifest(destination, snapshot)
     name = file_name(table, "parquet")
     try:
-        if table in ("campaigns", "calling_windows") and (
-            name not in manifest.files or manifest.schema_version != SCHEMA_VERSION
-        ):
+        if table in ("campaigns", "calling_windows") and not _stands_as_today(manifest, table):
             return _flattened(destination, snapshot, table)
         if name not in manifest.files:
             return _read_failures_csv(destination, snapshot)
@@ -142,6 +141,57 @@ def read_table(destination: Destination, snapshot: str, table: TableName) -> pa.
             return pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+class Columns(Protocol):
+    """A table whose columns are read when they are asked for; a `pyarrow.Table` is one, too."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types."""
+        ...
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _FileColumns:
+    file: pq.ParquetFile
+    told: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.file.schema_arrow
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        try:
+            return self.file.read([name]).column(0)
+        except (OSError, pa.ArrowException) as error:
+            raise DestinationError(f"{self.told}: {one_line_error(error)}.") from None
+
+
+@contextmanager
+def open_columns(destination: Destination, snapshot: str, table: TableName) -> Iterator[Columns]:
+    """As `read_table`, a column at a time, so that a large snapshot need not fit into memory."""
+    if not _stands_as_today(read_manifest(destination, snapshot), table):
+        yield read_table(destination, snapshot, table)
+        return
+    name = file_name(table, "parquet")
+    told = f"{destination.where(snapshot)}/{name}"
+    try:
+        file = destination.fs.open_input_file(destination.path(snapshot, name))
+        opened = pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{told}: {one_line_error(error)}.") from None
+    with file:
+        yield _FileColumns(opened, told)
+
+
+def _stands_as_today(manifest: Manifest, table: TableName) -> bool:
+    """Whether a table is there as a Parquet file with today's columns."""
+    return file_name(table, "parquet") in manifest.files and manifest.schema_version == SCHEMA_VERSION
 
 
 def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Response]]:

@@ -43,3 +43,8 @@ def test_columns_can_be_chosen_and_ignored() -> None:
     before, after = table(("a", {})), table(("a", {"status": "Active", "priority": "1"}))
     assert compare(before, after, columns=["status"]).changed.column("column").to_pylist() == ["status"]
     assert compare(before, after, ignore=["status"]).changed.column("column").to_pylist() == ["priority"]
+
+
+def test_lists_are_told_apart_whatever_stands_in_their_texts() -> None:
+    before, after = table(("a", {"contactLists": ["x\x1fy"]})), table(("a", {"contactLists": ["x", "y"]}))
+    assert compare(before, after).changed.column("column").to_pylist() == ["contact_lists"]
