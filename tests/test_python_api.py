@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import exporter
@@ -16,6 +18,7 @@ from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.storage.manifest import milliseconds
 from exporter.units import Limit
 from tests.support.serving import environment
 
@@ -84,3 +87,21 @@ async def test_what_goes_wrong_is_an_exception_of_the_tree(tmp_path: Path) -> No
             await exporter.export(
                 None, tmp_path / "out", settings=read_settings(environment(url, tmp_path)), fetch=UNLIMITED
             )
+
+
+async def test_the_manifest_tells_the_limits_and_the_pauses_of_the_run(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(6))
+    service.faults[list(service.campaigns)[2]] = ["429-date"]
+    before = time.time()
+    async with serve(service) as url:
+        result = await exporter.export(
+            service.campaigns,
+            tmp_path / "out",
+            settings=read_settings(environment(url, tmp_path)),
+            fetch=FetchOptions(rates=(Limit(50, 60.0), Limit(900, 3600.0)), rate_share=0.8),
+        )
+    pacing = result.manifest.pacing
+    assert not isinstance(pacing, msgspec.UnsetType)
+    assert pacing.limits == ["40/1m", "720/1h"]
+    assert [pause.why for pause in pacing.pauses] == ["rate_limit"]
+    assert before - 1 <= milliseconds(pacing.pauses[0].at) / 1000 <= time.time()

@@ -190,6 +190,9 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt
         seconds=manifests.Seconds(round(costs.seconds, 3), round(costs.waiting_for_rate, 3), round(costs.paused, 3)),
         files=manifests.files_of(receipts),
         warnings=list(state.warnings),
+        pacing=manifests.Pacing(
+            list(state.limits), [manifests.Pause(manifests.iso(one.at), one.seconds, one.why) for one in state.pauses]
+        ),
     )
 
 
@@ -197,6 +200,7 @@ def _close_books(run: Run, manifest: Manifest) -> None:
     if manifest.counts.failed or manifest.counts.invalid:
         run.state.published_at = to_milliseconds(run.clock.now())
         run.state.costs = Costs()
+        run.state.pauses = ()
         run.remember()
     else:
         run.journal.clear()

@@ -9,13 +9,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter.clock import Clock
+from exporter.clock import Clock, to_milliseconds
 from exporter.errors import StorageFailed
-from exporter.events import Emit, Event, Warned
+from exporter.events import Emit, Event, Resumed, Warned
 from exporter.pipeline import run_state
 from exporter.pipeline.engine import Engine
-from exporter.pipeline.run_state import Costs, RunState
+from exporter.pipeline.run_state import MOST_PAUSES, Costs, Pause, RunState
 from exporter.pipeline.stop import Stop
+from exporter.plan import shared
 from exporter.run_options import Place, SnapshotOptions
 from exporter.settings import Settings
 from exporter.storage.destination import Destination
@@ -71,9 +72,12 @@ class Run:
         return cls(settings, options, clock, emit, stop, destination, journal)
 
     def emit(self, event: Event) -> None:
-        """Hand an event on; what is warned of goes into the manifest too."""
+        """Hand an event on; warnings and pauses go into the manifest too."""
         if isinstance(event, Warned) and event.message not in self.state.warnings:
             self.state.warnings = (*self.state.warnings, event.message)
+        if isinstance(event, Resumed) and len(self.state.pauses) < MOST_PAUSES:
+            began = to_milliseconds(self.clock.now() - event.paused)
+            self.state.pauses = (*self.state.pauses, Pause(began, round(event.paused, 3), event.why))
         self.tell(event)
 
     def remember(self) -> None:
@@ -99,6 +103,7 @@ class _Costs:
         self._run = run
         self._engine = engine
         self._began = engine.clock.monotonic()
+        run.state.limits = tuple(map(str, shared(engine.options.rates, engine.options.rate_share)))
 
     async def __aenter__(self) -> None:
         return None

@@ -49,6 +49,18 @@ class Costs(msgspec.Struct, omit_defaults=True):
         )
 
 
+MOST_PAUSES = 500
+"""Pauses that are remembered; a run with more has told its story by then."""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """When all workers waited: milliseconds since 1970, seconds, and why."""
+
+    at: int
+    seconds: float
+    why: str
+
+
 class RunState(msgspec.Struct, omit_defaults=True):
     """One run, from its first attempt to its publishing. Times in milliseconds since 1970, UTC."""
 
@@ -59,6 +71,8 @@ class RunState(msgspec.Struct, omit_defaults=True):
     listed_at: int | None = None
     listed_types: tuple[str, ...] = ()
     costs: Costs = msgspec.field(default_factory=Costs)
+    limits: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
     warnings: tuple[str, ...] = ()
     published_at: int | None = None
 

@@ -53,12 +53,16 @@ def wrapped(start: int, stop: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A calling window that reaches into quiet hours: the first stretch, in the campaign's own time zone."""
+    """A calling window that reaches into quiet hours, in the campaign's own time zone.
+
+    `minutes` of it lie in them; `spans` are the window's minutes of the week.
+    """
 
     campaign_id: str
     window: str
     quiet: str
     minutes: int
+    spans: tuple[tuple[int, int], ...]
 
 
 def breaches(windows: Iterable[tuple[str, int, int, int]], quiet: Sequence[QuietHours]) -> list[Breach]:
@@ -75,7 +79,7 @@ def breaches(windows: Iterable[tuple[str, int, int, int]], quiet: Sequence[Quiet
             )
             if minutes:
                 shown = f"{WEEKDAYS[number - 1]} {clock(start)}-{clock(end)}"
-                found.append(Breach(campaign_id, shown, hours.text, minutes))
+                found.append(Breach(campaign_id, shown, hours.text, minutes, tuple(spans)))
     return found
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from exporter.storage.destination import Destination
 from exporter.storage.reader import Columns, open_columns
 from exporter.storage.writer import csv_column
+from exporter.tables.weekdays import WEEKDAYS
 
 NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
 """Where an answer came from and when is no difference of the campaign."""
@@ -41,6 +42,11 @@ class Changes:
     def any(self) -> bool:
         """Whether there is a difference."""
         return bool(self.added.num_rows or self.removed.num_rows or self.changed.num_rows)
+
+    @property
+    def campaigns(self) -> int:
+        """How many campaigns changed."""
+        return int(pc.count_distinct(self.changed.column("campaign_id")).as_py())
 
 
 def changes_between(
@@ -96,6 +102,15 @@ def compare(
     if found:
         changed = changed.take(pc.sort_indices(pa.concat_arrays(order)))
     return Changes(old, new, added, removed, changed)
+
+
+def spoken(column: str, old: str | None, new: str | None) -> tuple[str, str, str]:
+    """A change as people say it: (`calling hours`, `MO 09:00-18:00`, `09:00-20:00`); nothing is `none`."""
+    before, after = "none" if old is None else old, "none" if new is None else new
+    day = column.removeprefix("calling_hours_").upper()
+    if column.startswith("calling_hours_") and day in WEEKDAYS:
+        return "calling hours", f"{day} {before}", after
+    return column, before, after
 
 
 def _named(campaigns: Columns, rows: pa.Array) -> pa.Table:

@@ -64,6 +64,21 @@ class Seconds(msgspec.Struct, frozen=True):
     paused: float = 0.0
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """A time when every worker waited: from when (ISO 8601, UTC), for how long, and why."""
+
+    at: str
+    seconds: float
+    why: str
+
+
+class Pacing(msgspec.Struct, frozen=True):
+    """What the requests of a run had to keep to: its limits (`60/1m`), and the pauses there were."""
+
+    limits: list[str]
+    pauses: list[Pause]
+
+
 class File(msgspec.Struct, frozen=True):
     """The receipt of a file."""
 
@@ -89,6 +104,8 @@ class Manifest(msgspec.Struct, frozen=True):
     seconds: Seconds
     files: dict[str, File]
     warnings: list[str]
+    pacing: Pacing | msgspec.UnsetType = msgspec.UNSET
+    """Unset where nothing was fetched, and in what versions before it wrote: their seals stay whole."""
     manifest_sha256: str = ""
 
     def as_counts(self) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -124,8 +124,10 @@ def belongs_to(manifest: Manifest, identity: Identity) -> bool:
     )
 
 
-def read_table(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
-    """A table of a snapshot with today's columns. Raises `DestinationError`.
+def read_table(
+    destination: Destination, snapshot: str, table: TableName, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """A table of a snapshot with today's columns, or only some of them. Raises `DestinationError`.
 
     One that an older version of the program wrote, or that is there only as CSV, is made anew from the stored
     responses.
@@ -134,11 +136,13 @@ def read_table(destination: Destination, snapshot: str, table: TableName) -> pa.
     name = file_name(table, "parquet")
     try:
         if table in ("campaigns", "calling_windows") and not _stands_as_today(manifest, table):
-            return _flattened(destination, snapshot, table)
-        if name not in manifest.files:
-            return _read_failures_csv(destination, snapshot)
-        with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
-            return pq.read_table(file)
+            found = _flattened(destination, snapshot, table)
+        elif name not in manifest.files:
+            found = _read_failures_csv(destination, snapshot)
+        else:
+            with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
+                return pq.read_table(file, columns=None if columns is None else list(columns))
+        return found if columns is None else found.select(list(columns))
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from exporter.report.page import render_report
+from exporter.model import Response
+from exporter.report.facts import Facts
+from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
+from exporter.storage import manifest as manifests
 from exporter.storage.locate import open_destination
-from tests.storage.test_snapshot_files import RESPONSES, publish
+from tests.storage.test_snapshot_files import NOW, RESPONSES, publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-@pytest.fixture
-def dest(tmp_path: Path) -> Path:
+def two_snapshots(tmp_path: Path) -> Path:
     publish(tmp_path, responses=RESPONSES[:30])
     hostile = RESPONSES[3]._replace(body=RESPONSES[3].body.replace('"name": "', '"name": "' + HOSTILE))
     strange = RESPONSES[4]._replace(body=RESPONSES[4].body.replace('"start"', '"begin"').replace("Europe/", "Mars/"))
@@ -28,10 +34,24 @@ def dest(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def page_of(dest: Path, *quiet: str) -> str:
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    return two_snapshots(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def quiet_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Made once: drawing takes a second."""
+    return page_of(two_snapshots(tmp_path_factory.mktemp("report")), "21:00-08:00")
+
+
+def render(dest: Path, *quiet: str) -> tuple[str, Facts]:
     hours = [parse_quiet_hours(text) for text in quiet]
-    page, _ = render_report(open_destination(str(dest)), "20261124T020000Z", time_zone="Asia/Kolkata", quiet=hours)
-    return page
+    return render_report(open_destination(str(dest)), "20261124T020000Z", time_zone="Asia/Kolkata", quiet=hours)
+
+
+def page_of(dest: Path, *quiet: str) -> str:
+    return render(dest, *quiet)[0]
 
 
 class Checker(HTMLParser):
@@ -58,9 +78,9 @@ class Checker(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_refers_to_nothing_outside(dest: Path) -> None:
+def test_the_page_is_well_formed_and_refers_to_nothing_outside(quiet_page: str) -> None:
     checker = Checker()
-    checker.feed(page_of(dest, "21:00-08:00"))
+    checker.feed(quiet_page)
     assert checker.open == []
     assert checker.refers == []
     assert checker.unlabelled == 0
@@ -68,29 +88,161 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(dest: Path) -> No
     assert "script" not in checker.tags
 
 
-def test_what_a_campaign_is_called_stays_text(dest: Path) -> None:
-    page = page_of(dest, "21:00-08:00")
-    assert HOSTILE not in page
-    assert "&lt;script&gt;alert(1)" in page
+def test_what_a_campaign_is_called_stays_text(quiet_page: str) -> None:
+    assert HOSTILE not in quiet_page
+    assert "&lt;script&gt;alert(1)" in quiet_page
 
 
-def test_oddities_changes_and_quiet_hours_are_told(dest: Path) -> None:
-    page = page_of(dest, "21:00-08:00")
-    assert "no calling window that could be read" in page
-    assert "10 added" in page
-    assert re.search(r"calling windows of \d+ campaigns reach into quiet hours", page)
-    assert "Calling windows in Asia/Kolkata" in page
+def test_oddities_changes_and_quiet_hours_are_told(quiet_page: str) -> None:
+    assert "no calling window that could be read" in quiet_page
+    assert "10 added" in quiet_page
+    assert re.search(r"calling windows of \d+ campaigns reach into quiet hours", quiet_page)
+    assert "Calling windows in Asia/Kolkata" in quiet_page
 
 
 def test_the_same_snapshot_gives_the_same_page(dest: Path) -> None:
     assert page_of(dest) == page_of(dest)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's chromium)")
-def test_a_browser_opens_it_without_an_error_or_a_request(dest: Path, tmp_path: Path) -> None:
+def test_every_campaign_that_reaches_into_quiet_hours_is_listed_and_the_page_stays_below_2_mb(tmp_path: Path) -> None:
+    """5,000 campaigns with names as long as the service allows, each sending at night, on two snapshots."""
+    seed = json.loads(RESPONSES[0].body)
+    seed["data"]["dialingStrategy"]["callingHours"] = {
+        "frequency": "WEEKLY", "timezone": "America/Argentina/Buenos_Aires",
+        "days": [{"day": day, "start": "7:30 AM", "end": "10:00 PM"} for day in ("MO", "TU", "WE", "TH", "FR")],
+    }  # fmt: skip
+    ids = [f"cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b{number:04}" for number in range(5000)]
+
+    def responses(status: str) -> list[Response]:
+        seed["data"] |= {"name": "W" * 48, "status": status}
+        body = json.dumps(seed)
+        return [RESPONSES[0]._replace(campaign_id=one, body=body, list_item=None) for one in ids]
+
+    publish(tmp_path, responses=responses("Active"))
+    publish(tmp_path, "20261124T020000Z", responses=responses("Ready"))
+    page = page_of(tmp_path, "21:00-08:00")
+    assert all(f'<td class="id">{one}</td>' in page for one in ids)
+    assert "450" in page  # minutes a week: 5 mornings of 30, 5 evenings of 60
+    assert len(page.encode()) < 2_000_000
+
+
+def test_minutes_in_quiet_hours_that_overlap_count_once(dest: Path) -> None:
+    once, twice = (render(dest, *hours)[0] for hours in (["SU:00:00-24:00"], ["SU:00:00-24:00", "SU:08:00-20:00"]))
+    minutes = re.compile(r'<td class="n">([\d,]+)</td></tr>')
+    table = re.compile(r'aria-label="Campaigns that reach into quiet hours".*?</table>', re.DOTALL)
+    found = [minutes.findall(part[0]) if (part := table.search(page)) else [] for page in (once, twice)]
+    assert found[0]
+    assert found[0] == found[1]
+
+
+def test_campaigns_that_cannot_be_checked_are_told(quiet_page: str) -> None:
+    assert "1 campaigns have no calling window that could be read, and so could not be checked" in quiet_page
+
+
+def test_a_changed_window_is_said_as_people_say_it(tmp_path: Path) -> None:
+    before = RESPONSES[0]._replace(body=RESPONSES[0].body.replace('"Ready"', '"Active"'))
+    days = json.loads(before.body)
+    days["data"]["dialingStrategy"]["callingHours"]["days"] = [{"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}]
+    old = before._replace(body=json.dumps(days))
+    days["data"]["dialingStrategy"]["callingHours"]["days"][0]["end"] = "8:00 PM"
+    publish(tmp_path, responses=[old])
+    publish(tmp_path, "20261124T020000Z", responses=[old._replace(body=json.dumps(days))])
+    assert '<b>calling hours</b> <span class="was">MO 09:00-18:00</span>09:00-20:00' in page_of(tmp_path)
+
+
+def test_no_value_of_a_campaign_breaks_a_picture(tmp_path: Path) -> None:
+    hostile = [r"${\\foo}$", "_hidden", "漢字", "a\nb\x1b[31m", "<b>&amp;", "x" * 500]
+    responses = []
+    for number, text in enumerate(hostile):
+        odd = json.loads(RESPONSES[number].body)
+        odd["data"]["status"] = odd["data"]["dialingStrategy"]["callingHours"]["timezone"] = text
+        responses.append(RESPONSES[number]._replace(body=json.dumps(odd)))
+    publish(tmp_path, "20261124T020000Z", responses=responses)
+    page = page_of(tmp_path, "21:00-08:00")
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert "${" in page
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_there_is_a_page_of_nothing_and_of_one(tmp_path: Path, number: int) -> None:
+    publish(tmp_path, "20261124T020000Z", responses=RESPONSES[:number])
+    page = page_of(tmp_path, "21:00-08:00")
+    assert "This is the first snapshot" in page
+    assert ("There is no campaign in this snapshot" in page) == (number == 0)
+
+
+def test_a_damaged_snapshot_before_does_not_hide_this_one(dest: Path) -> None:
+    path = dest / "snapshot=20261123T020000Z" / "campaigns.parquet"
+    path.write_bytes(b"PAR1 broken")
+    page = page_of(dest)
+    assert "cannot be read" in page
+    assert f"{path}: " in page
+
+
+def test_the_run_is_shown_against_its_limit_with_its_pauses(dest: Path) -> None:
+    path = dest / "snapshot=20261124T020000Z" / "manifest.json"
+    told = manifests.load(path.read_bytes())
+    pauses = [
+        manifests.Pause(manifests.iso(NOW), 41.0, "rate_limit"),
+        manifests.Pause(manifests.iso(NOW), 7.0, "outage"),
+    ]
+    path.write_bytes(manifests.dump(msgspec.structs.replace(told, pacing=manifests.Pacing(["60/1m"], pauses))))
+    later = pq.read_table(path.parent / "campaigns.parquet")
+    times = pa.array([NOW + 1000 * number for number in range(later.num_rows)], pa.timestamp("ms", "UTC"))
+    pq.write_table(
+        later.set_column(later.schema.get_field_index("fetched_at"), "fetched_at", times),
+        path.parent / "campaigns.parquet",
+    )
+    page, facts = render(dest)
+    assert "Answers a second" in page
+    assert "the limit, 60/1m" in page
+    assert re.search(r"41 s</td><td>the rate limit was hit.*7.0 s</td><td>the service was failing", page, re.DOTALL)
+    assert sum(number for _, number in facts.course.answers) == later.num_rows + 2  # and two failures
+    assert limit_of(facts) == 60
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_texts_and_colours_have_the_contrast_that_wcag_asks_for(quiet_page: str, theme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", quiet_page, re.DOTALL)
+    color: dict[str, str] = dict(re.findall(r"--(\w+): (#\w{6})", blocks[theme]))
+    texts = [(ink, paper) for ink in ("ink", "soft", "accent", "warn", "good") for paper in ("paper", "panel")]
+    texts += [(f"t{level}", f"{shade}{level}") for level in range(1, 7) for shade in "hw"]
+    for one, other in texts:
+        assert contrast(color[one], color[other]) >= 4.5, (one, other)
+    for number in range(8):
+        assert contrast(color[f"s{number}"], color["paper"]) >= 3, number
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_come_from_the_page_and_none_is_left_undefined(quiet_page: str) -> None:
+    assert "#0102" not in quiet_page
+    defined = set(re.findall(r"--(\w+): #", quiet_page))
+    assert set(re.findall(r"var\(--(\w+)\)", quiet_page)) <= defined
+
+
+def test_every_region_that_scrolls_can_be_reached_by_keyboard_and_has_a_name(quiet_page: str) -> None:
+    scrolling = re.findall(r'<(?:div class="scroll|figure class="wide)[^>]*>', quiet_page)
+    assert len(scrolling) > 5
+    assert all('tabindex="0"' in tag and "aria-label=" in tag for tag in scrolling)
+
+
+def looked_at(file: Path, tmp_path: Path) -> tuple[str, list[str], set[str]]:
+    """What Chromium makes of a page: its DOM, what is in the console, what it asks the network for."""
     assert CHROMIUM is not None
-    file = tmp_path / "report.html"
-    file.write_text(page_of(dest, "21:00-08:00", "SU:00:00-24:00"), encoding="utf-8")
     log = tmp_path / "net.json"
     done = subprocess.run(
         [
@@ -101,7 +253,25 @@ def test_a_browser_opens_it_without_an_error_or_a_request(dest: Path, tmp_path: 
         ],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert "Calling windows" in done.stdout
-    assert "CONSOLE" not in done.stderr
     requested = set(re.findall(r'"url":"([^"]+)"', log.read_text(encoding="utf-8", errors="replace")))
-    assert not [url for url in requested if url.startswith(("http://", "https://")) and "google" not in url]
+    asked = {url for url in requested if url.startswith(("http://", "https://")) and "google" not in url}
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], asked
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+def test_a_browser_opens_it_without_an_error_or_a_request(dest: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page_of(dest, "21:00-08:00", "SU:00:00-24:00"), encoding="utf-8")
+    dom, console, asked = looked_at(file, tmp_path)
+    assert "Calling windows" in dom
+    assert dom.count("<svg") >= 6
+    assert (console, asked) == ([], set())
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+def test_the_browser_would_tell_of_an_error_and_of_a_request(tmp_path: Path) -> None:
+    file = tmp_path / "bad.html"
+    file.write_text("<img src=http://127.0.0.1:9/x.png><script>console.error('no')</script>", encoding="utf-8")
+    _, console, asked = looked_at(file, tmp_path)
+    assert console
+    assert asked == {"http://127.0.0.1:9/x.png"}
