@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from exporter import events
 from exporter.errors import ExportError
 from exporter.units import Limit, format_duration
-from jobs.progress import Bar, Lines, Tally
+from jobs.progress import Bar, Lines, Tally, clock_time
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
@@ -54,7 +54,7 @@ class Console:
         if self._verbosity < 0:
             return
         self._tally = Tally(limits)
-        if self.is_terminal:
+        if self.is_terminal and os.environ.get("TERM") != "dumb":
             self._bar = Bar(self._tally)
         else:
             self._lines = Lines(self._tally, self._say_progress)
@@ -67,16 +67,15 @@ class Console:
 
     def _say_progress(self, tally: Tally) -> None:
         self.say(
-            tally.line(), event="progress", done=tally.done, total=tally.total, failed=tally.failed,
-            not_found=tally.missing, per_minute=round(tally.per_minute(), 1), seconds_left=tally.seconds_left(),
+            tally.line(utc=not self.is_terminal), event="progress", done=tally.done, total=tally.total,
+            failed=tally.failed, not_found=tally.missing, per_minute=round(tally.per_minute(), 1),
+            seconds_left=tally.seconds_left(),
         )  # fmt: skip
 
     def emit(self, event: events.Event) -> None:
         """Tell one event, if it is told at this verbosity."""
         if self._tally is not None:
             self._tally.note(event)
-            if self._bar is not None:
-                self._bar.update()
         if isinstance(event, events.RunStarted) and not event.snapshot_id:
             return
         level = _LEVELS.get(type(event), 0)
@@ -85,12 +84,15 @@ class Console:
         if self._as_json:
             self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
         else:
-            self.say(describe(event))
+            self.say(describe(event, utc=not self.is_terminal))
 
     def emit_for(self, account: str, event: events.Event) -> None:
         """Tell an event of one of several accounts."""
         if _LEVELS.get(type(event), 0) <= self._verbosity:
-            self.say(f"{account}: {describe(event)}", **{"event": _name(event), "account": account, **_fields(event)})
+            self.say(
+                f"{account}: {describe(event, utc=not self.is_terminal)}",
+                **{"event": _name(event), "account": account, **_fields(event)},
+            )
 
     def say(self, text: str, **fields: Any) -> None:
         """A line of information. `fields` stand beside the text in JSON logs."""
@@ -158,8 +160,10 @@ class Console:
             self._verbosity = -2
 
 
-def describe(event: events.Event) -> str:
-    """An event in a sentence."""
+def describe(event: events.Event, *, utc: bool = False) -> str:
+    """An event in a sentence; times of day are local, or in UTC as the stamps of log lines."""
+    if isinstance(event, events.Paused):
+        return _paused(event, utc=utc)
     sentence = _SENTENCES.get(type(event))
     return sentence(event) if sentence is not None else _name(event)
 
@@ -181,26 +185,20 @@ _LEVELS: dict[type[events.Event], int] = {
 """Verbosity from which an event is told; 0, where none is named."""
 
 
-def clock_time(moment: float) -> str:
-    """Local wall time `02:14:07`."""
-    return time.strftime("%H:%M:%S", time.localtime(moment))
-
-
 def _started(event: events.RunStarted) -> str:
     there = f", {event.already_fetched:,} already there" if event.already_fetched else ""
     return f"{event.wanted:,} campaigns wanted{there}, {event.to_fetch:,} to fetch ({event.mode})"
 
 
-def _paused(event: events.Paused) -> str:
+def _paused(event: events.Paused, *, utc: bool) -> str:
     why = "rate limit" if event.why == "rate_limit" else "the service is failing"
-    return f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until)}" + (
+    return f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until, utc=utc)}" + (
         f" ({event.detail})" if event.detail else ""
     )
 
 
 _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.RunStarted: _started,
-    events.Paused: _paused,
     events.Probing: lambda _: "one request goes first",
     events.Resumed: lambda e: f"going on after {format_duration(e.paused)}",
     events.PaceLowered: lambda e: (

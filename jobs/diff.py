@@ -12,13 +12,12 @@ from exporter.errors import DestinationError, InputError
 from jobs.options import COLUMNS, job, option
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from exporter.storage.changes import Changes
     from jobs.console import Console
+    from jobs.terminal import Lines
 
 MOST_ROWS = 200
-"""Campaigns of each kind that a table shows; csv and json have them all."""
+"""Campaigns of each kind that are shown to people; csv and json have them all."""
 
 
 @job(
@@ -76,7 +75,7 @@ def command(
     elif form == "csv":
         _print_csv(changes)
     else:
-        _print_tables(changes)
+        _print_grouped(changes)
     return 1 if exit_code and changes.any else 0
 
 
@@ -116,40 +115,37 @@ def _print_csv(changes: Changes) -> None:
             print_bytes(csv_text(pa.Table.from_arrays(columns, names=names)))
 
 
-def _print_tables(changes: Changes) -> None:
-    from jobs.terminal import print_line, print_table
+def _print_grouped(changes: Changes) -> None:
+    """What was added, removed and changed, a campaign a line and its changes below it."""
+    from itertools import groupby, islice
+    from operator import itemgetter
 
-    number = len(set(changes.changed.column("campaign_id").to_pylist()))
-    print_line(
+    from exporter.storage.changes import spoken
+    from exporter.tables.columns import CAMPAIGNS
+    from jobs.terminal import Lines
+
+    lines = Lines()
+    lines.line(
         f"{changes.old} → {changes.new}: {changes.added.num_rows:,} added, {changes.removed.num_rows:,} removed, "
-        f"{number:,} changed"
+        f"{changes.campaigns:,} changed"
     )
-    for title, rows, style in (("added", changes.added, "green"), ("removed", changes.removed, "red")):
+    for title, rows, sign, style in (("added", changes.added, "+", "green"), ("removed", changes.removed, "-", "red")):
         if rows.num_rows:
-            cells = [[row["campaign_id"], row["name"] or ""] for row in rows.slice(0, MOST_ROWS).to_pylist()]
-            print_table(title, ["campaign", "name"], cells, styles=[style] * len(cells))
-            _print_rest(rows, title)
+            lines.heading(title)
+            for row in rows.slice(0, MOST_ROWS).to_pylist():
+                lines.campaign(sign, row["campaign_id"], row["name"] or "", style)
+            _print_rest(lines, rows.num_rows - MOST_ROWS, title)
     if changes.changed.num_rows:
-        cells = []
-        last = None
-        for row in changes.changed.slice(0, MOST_ROWS).to_pylist():
-            first = row["campaign_id"] != last
-            last = row["campaign_id"]
-            column, old, new = spoken(row["column"], row["old"], row["new"])
-            cells.append([last if first else "", (row["name"] or "") if first else "", column, f"{old} → {new}"])
-        print_table("changed", ["campaign", "name", "column", "change"], cells, wrap=True)
-        _print_rest(changes.changed, "changed cells")
+        lines.heading("changed")
+        # A row is a changed value: take as many rows as so many campaigns could need, not all.
+        rows = changes.changed.slice(0, MOST_ROWS * len(CAMPAIGNS)).to_pylist()
+        for (campaign_id, name), cells in islice(groupby(rows, key=itemgetter("campaign_id", "name")), MOST_ROWS):
+            lines.campaign("~", campaign_id, name or "", "yellow")
+            for cell in cells:
+                lines.change(*spoken(cell["column"], cell["old"], cell["new"]))
+        _print_rest(lines, changes.campaigns - MOST_ROWS, "changed")
 
 
-def _print_rest(rows: pa.Table, what: str) -> None:
-    from jobs.terminal import print_line
-
-    if rows.num_rows > MOST_ROWS:
-        print_line(f"… and {rows.num_rows - MOST_ROWS:,} more {what}; --format csv shows all")
-
-
-def spoken(column: str, old: str | None, new: str | None) -> tuple[str, str, str]:
-    """A change as people say it: `MO`, `09:00-18:00`, `09:00-20:00`; nothing is `–`."""
-    day = column.removeprefix("calling_hours_")
-    name = f"calling hours {day.upper()}" if column.startswith("calling_hours_") and len(day) == 2 else column
-    return name, "–" if old is None else old, "–" if new is None else new
+def _print_rest(lines: Lines, number: int, what: str) -> None:
+    if number > 0:
+        lines.line(f"… and {number:,} more {what}; --format csv shows all", "dim")

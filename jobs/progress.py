@@ -12,8 +12,7 @@ from exporter.plan import seconds_for
 from exporter.units import Limit, format_duration
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task
-    from rich.text import Text
+    from rich.table import Table
 
 LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -21,11 +20,22 @@ LINE_EVERY = 30.0
 REDRAWS = 4.0
 """Redraws of the bar a second, however fast campaigns come."""
 
+NARROWEST_BAR, WIDEST_BAR = 8, 30
+"""Characters of the bar; without room for the narrowest there is none, and the line tells all."""
+
 
 class Tally:
     """What has happened so far. Times are monotonic seconds, but `paused_until`, which is wall time."""
 
-    def __init__(self, limits: Sequence[Limit]) -> None:
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._monotonic = monotonic
         self.limits = limits
         self.total = 0
         self.resumed = 0
@@ -45,7 +55,7 @@ class Tally:
             self.missing += event.outcome == "not_found"
         elif isinstance(event, events.RunStarted):
             self.total, self.resumed = event.to_fetch, event.already_fetched
-            self.began = time.monotonic()
+            self.began = self._monotonic()
         elif isinstance(event, events.Paused):
             self.paused_why = "rate limit" if event.why == "rate_limit" else "service failing"
             self.paused_until = event.until
@@ -59,14 +69,14 @@ class Tally:
 
     def per_minute(self) -> float:
         """Campaigns a minute so far."""
-        elapsed = time.monotonic() - self.began if self.began is not None else 0.0
+        elapsed = self._monotonic() - self.began if self.began is not None else 0.0
         return self.done / elapsed * 60 if elapsed > 0 else 0.0
 
     def seconds_left(self) -> float | None:
         """What the rest will take: no less than the limit allows, no less than the pace so far says."""
         if self.began is None or self.done >= self.total:
             return None
-        elapsed = time.monotonic() - self.began
+        elapsed = self._monotonic() - self.began
         by_pace = (self.total - self.done) * elapsed / self.done if self.done else 0.0
         by_limit = max(0.0, seconds_for(self.total, self.limits) - elapsed)
         burst = max((limit.places for limit in self.limits), default=0)
@@ -74,15 +84,14 @@ class Tally:
         left = by_limit if self.done <= burst else max(by_limit, min(by_pace, by_limit * 1.5 or by_pace))
         return left or by_pace or None
 
-    def pause(self) -> str:
+    def pause(self, *, utc: bool = False) -> str:
         """`rate limit: 41 s, goes on at 02:14:07`, or nothing."""
         if not self.paused_why:
             return ""
-        left = max(0.0, self.paused_until - time.time())
-        at = time.strftime("%H:%M:%S", time.localtime(self.paused_until))
-        return f"{self.paused_why}: {left:.0f} s, goes on at {at}"
+        left = max(0.0, self.paused_until - self._now())
+        return f"{self.paused_why}: {left:.0f} s, goes on at {clock_time(self.paused_until, utc=utc)}"
 
-    def line(self) -> str:
+    def line(self, *, utc: bool = False) -> str:
         """All of it in one line."""
         parts = [f"{self.done:,} of {self.total:,} campaigns", f"{self.per_minute():,.0f} a minute"]
         left = self.seconds_left()
@@ -94,7 +103,14 @@ class Tally:
             parts.append(f"{self.failed:,} failed")
         if self.missing:
             parts.append(f"{self.missing:,} not found")
-        return ", ".join(parts) + (f"; {self.pause()}" if self.paused_why else "")
+        return ", ".join(parts) + (f"; {self.pause(utc=utc)}" if self.paused_why else "")
+
+
+def clock_time(moment: float, *, utc: bool = False) -> str:
+    """Local wall time `02:14:07`; in UTC it ends in `Z`, as the stamps of log lines do."""
+    if utc:
+        return time.strftime("%H:%M:%SZ", time.gmtime(moment))
+    return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
 class Lines:
@@ -118,41 +134,40 @@ class Lines:
 
 
 class Bar:
-    """The bar on a terminal. rich draws it from the tally, a few times a second."""
+    """The bar on a terminal, one line whatever its width. rich draws it from the tally, a few times a second."""
 
     def __init__(self, tally: Tally) -> None:
         from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, Progress, ProgressColumn
-        from rich.text import Text
-
-        class Status(ProgressColumn):
-            def render(self, task: Task) -> Text:
-                return _status(tally)
-
-        class Count(ProgressColumn):
-            def render(self, task: Task) -> Text:
-                return Text(f"{tally.done:,}/{tally.total:,}")
+        from rich.live import Live
 
         self._tally = tally
         self.console = RichConsole(stderr=True, highlight=False)
-        self._progress: Progress = Progress(
-            BarColumn(bar_width=None if self.console.width < 80 else 30),
-            Count(),
-            Status(),
+        self._live = Live(
             console=self.console,
+            get_renderable=self._render,
             refresh_per_second=REDRAWS,
             transient=True,
+            redirect_stdout=False,
         )
-        self._task = self._progress.add_task("", total=None)
-        self._drawn = 0.0
-        self._progress.start()
+        self._live.start()
+        # Whatever ends the program, a second Ctrl-C or kill -9, the terminal keeps its cursor.
+        self.console.show_cursor(True)
 
-    def update(self) -> None:
-        """Take over the tally; drawing is rich's, at its own pace."""
-        now = time.monotonic()
-        if now - self._drawn > 1 / REDRAWS or self._tally.done >= self._tally.total:
-            self._drawn = now
-            self._progress.update(self._task, total=self._tally.total or None, completed=self._tally.done)
+    def _render(self) -> Table:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        width = self.console.width
+        parts = fitting(self._tally, width)
+        line = Text("  ", no_wrap=True, overflow="crop").join(Text(text, style) for text, style in parts)
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        room = min(width - line.cell_len - 2, WIDEST_BAR)
+        if room < NARROWEST_BAR or self._tally.began is None:
+            grid.add_row(line)
+        else:
+            grid.add_row(ProgressBar(total=max(self._tally.total, 1), completed=self._tally.done, width=room), line)
+        return grid
 
     def print(self, text: str) -> None:
         """A line above the bar."""
@@ -160,24 +175,38 @@ class Bar:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        self._live.stop()
 
 
-def _status(tally: Tally) -> Text:
-    from rich.text import Text
-
-    if tally.writing:
-        return Text("writing files")
+def fitting(tally: Tally, width: int) -> list[tuple[str, str]]:
+    """What the line beside the bar says, as (text, style): the more telling parts first where not all have room."""
     if tally.began is None:
-        return Text("starting")
-    text = Text(f"{tally.per_minute():,.0f}/min")
+        return [("starting", "")]
+    if tally.writing:
+        return [("writing files", "")]
     left = tally.seconds_left()
-    if left is not None:
-        text.append(f"  {format_duration(left)} left")
-    if tally.failed:
-        text.append(f"  {tally.failed:,} failed", "red")
-    if tally.missing:
-        text.append(f"  {tally.missing:,} not found", "yellow")
-    if tally.paused_why:
-        text.append(f"  {tally.pause()}", "yellow")
-    return text
+    # In the order in which they are shown; the number says who gives way first.
+    parts = [
+        (f"{tally.done:,}/{tally.total:,}", "", 0),
+        (f"{tally.per_minute():,.0f}/min", "", 4),
+        (f"{format_duration(left)} left" if left is not None else "", "", 3),
+        (f"{tally.resumed:,} resumed" if tally.resumed else "", "dim", 6),
+        (f"{tally.failed:,} failed" if tally.failed else "", "red", 2),
+        (f"{tally.missing:,} not found" if tally.missing else "", "yellow", 5),
+        (tally.pause(), "yellow", 1),
+    ]
+    parts = [part for part in parts if part[0]]
+    while _length(parts) >= width and len(parts) > 1:
+        last = max(parts, key=lambda part: part[2])
+        if last[2] == 1:
+            # Better a pause without its end than none.
+            short = last[0].partition(",")[0]
+            if short != last[0]:
+                parts[parts.index(last)] = (short, last[1], 1)
+                continue
+        parts.remove(last)
+    return [(text, style) for text, style, _ in parts]
+
+
+def _length(parts: list[tuple[str, str, int]]) -> int:
+    return sum(len(text) + 2 for text, _, _ in parts)

@@ -36,6 +36,12 @@ SHOWN = {
 }
 """The columns of the table on a terminal, where none are named."""
 
+LEFT_OUT = {
+    "campaigns": ("campaign_type", "priority", "updated_at", "calling_hours_timezone"),
+    "calling_windows": ("crosses_midnight", "timezone"),
+}
+"""Of these the table leaves out, in this order, what does not fit, so that whole IDs do."""
+
 PROGRESS_FROM = 10
 """IDs from which progress is shown."""
 
@@ -160,7 +166,8 @@ def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ..
     if columns is not None:
         rows = rows.select(list(columns))
     if form == "table" and output is None:
-        print_table(None, rows.schema.names, text_rows(rows))
+        usual = next((table for table, names in SHOWN.items() if rows.schema.names == list(names)), None)
+        print_table(None, rows.schema.names, text_rows(rows), optional=LEFT_OUT[usual] if usual else ())
         return
     data = render(rows, "csv" if form == "table" else form)
     if output is None:
@@ -177,7 +184,11 @@ def text_rows(rows: pa.Table) -> list[list[str]]:
     from exporter.storage.writer import csv_column
 
     columns = [csv_column(column).to_pylist() for column in rows.columns]
-    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
+    words = {None: "", True: "true", False: "false"}
+    return [
+        [words[cell] if cell is None or isinstance(cell, bool) else str(cell) for cell in row]
+        for row in zip(*columns, strict=True)
+    ]
 
 
 def render(rows: pa.Table, form: str) -> bytes:

@@ -52,12 +52,18 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join(parts).rstrip()
 
 
+def _first(path: str | None) -> str:
+    """Where a value comes from, on a terminal: the usual place, and how many others are known."""
+    first, *others = path.split(" | ") if path else ["–"]
+    return f"{first} (or {len(others)} more)" if len(others) > 1 else " or ".join([first, *others])
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from jobs.terminal import print_table
 
     for table in dict.fromkeys(row["table"] for row in rows):
         cells = [
-            [str(row["column"]) + ("!" if row["required"] else ""), str(row["type"]), str(row["path"] or "–"),
+            [str(row["column"]) + ("!" if row["required"] else ""), str(row["type"]), _first(row["path"]),
              str(row["description"])]
             for row in rows if row["table"] == table
         ]  # fmt: skip

@@ -58,8 +58,16 @@ def command(console: Console, dest: str, form: str) -> int:
 
         cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in (*row.values(),)] for row in rows]
         for row, cell in zip(rows, cells, strict=True):
+            cell[1] = cell[1][:16].replace("T", " ")
             cell[-1] = size_text(row["size"])
-        print_table(None, COLUMNS, cells, right=("campaigns", "failures", "not_found", "size"))
+        print_table(
+            None,
+            COLUMNS,
+            cells,
+            right=("campaigns", "failures", "not_found", "size"),
+            whole=("snapshot", "campaigns", "failures"),
+            optional=("started_at", "mode", "not_found", "size"),
+        )
     return 0
 
 

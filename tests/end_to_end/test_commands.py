@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -320,7 +321,11 @@ def test_snapshots_diff_verify_and_rebuild(desk: Desk) -> None:
     found = json.loads(diff.stdout)
     assert [row["campaign_id"] for row in found["removed"]] == [desk.ids[5]]
     assert ("status", "Rerun") in {(row["column"], row["new"]) for row in found["changed"]}
-    assert "calling hours MO" in desk.run("diff", str(desk.out)).stdout
+    said = desk.run("diff", str(desk.out)).stdout
+    assert re.search(rf"^- {desk.ids[5]}  .+$", said, re.MULTILINE)
+    assert re.search(r"^    calling hours +MO \d\d:\d\d-\d\d:\d\d → 09:00-20:00$", said, re.MULTILINE), said
+    assert re.search(r"^    calling hours +TU .* → none$", said, re.MULTILINE)
+    assert "\x1b" not in said
     before = len(desk.service.arrivals)
     assert desk.run("rebuild", str(desk.out)).returncode == 0
     assert len(desk.service.arrivals) == before

@@ -1,0 +1,78 @@
+"""`jobs.progress`: how far a run is, in one line of any width."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter import events
+from exporter.units import Limit
+from jobs.progress import Tally, clock_time, fitting
+
+
+class Clock:
+    """Time as a test sets it."""
+
+    now = 1_780_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tally(*more: events.Event, done: int = 140, clock: Clock | None = None) -> Tally:
+    """A run that has gone on for two minutes and 20 seconds."""
+    clock = clock or Clock()
+    began = clock.now
+    found = Tally([Limit(60, 60.0)], now=clock, monotonic=clock)
+    found.note(events.RunStarted("20261125T020000Z", "full", 5000, 1200, 3800, "/work"))
+    for number in range(done):
+        found.note(events.Settled(f"cd-{number}", "ok", 1))
+    for event in more:
+        found.note(event)
+    clock.now = began + 140
+    return found
+
+
+PAUSED = events.Paused("rate_limit", 41.0, Clock.now + 140 + 41, "HTTP 429")
+FAILED = events.Settled("cd-x", "failed", 5, "HTTP 500")
+MISSING = events.Settled("cd-y", "not_found", 1, "HTTP 404")
+
+
+def shown(one: Tally, width: int) -> str:
+    return "  ".join(text for text, _ in fitting(one, width))
+
+
+def test_all_is_told_where_there_is_room() -> None:
+    line = shown(tally(FAILED, MISSING), 200)
+    for part in ("142/3,800", "/min", " left", "1,200 resumed", "1 failed", "1 not found"):
+        assert part in line
+
+
+def test_a_pause_is_counted_down_with_the_time_at_which_it_goes_on() -> None:
+    clock = Clock()
+    found = tally(PAUSED, clock=clock)
+    assert shown(found, 200).endswith(f"rate limit: 41 s, goes on at {clock_time(PAUSED.until)}")
+    clock.now += 30
+    assert "rate limit: 11 s" in shown(found, 200)
+    found.note(events.Resumed("rate_limit", 41.0))
+    assert "rate limit" not in shown(found, 200)
+
+
+@pytest.mark.parametrize("width", range(24, 160, 4))
+def test_the_line_fits_every_terminal_and_the_count_and_the_pause_are_never_dropped(width: int) -> None:
+    line = shown(tally(FAILED, MISSING, PAUSED), width)
+    assert len(line) < width or width < 30
+    assert "142/3,800" in line
+    assert "rate limit: 41 s" in line or width < 30
+
+
+def test_what_is_left_is_what_the_limit_allows() -> None:
+    left = tally(done=140).seconds_left()
+    assert left is not None
+    # 3,800 in windows of 60 take 63 minutes, of which two and a bit have passed.
+    assert left == pytest.approx(63 * 60 - 140, abs=60)
+    assert "60/min" in shown(tally(), 200)
+
+
+def test_times_of_day_are_in_utc_where_log_lines_are() -> None:
+    assert clock_time(0, utc=True) == "00:00:00Z"
+    assert tally(PAUSED).line(utc=True).endswith(clock_time(PAUSED.until, utc=True))
