@@ -84,7 +84,10 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
     console.summarize(summary_of(result, failures), result)
     console.say(
         f"The service saw at most {behaviour.most_in_a_window(limit.seconds)} requests in any {limit.seconds:g} s "
-        f"and refused {behaviour.refused()}. Other things to try: campaign-export snapshots {dest}"
+        f"and refused {behaviour.refused()}."
+    )
+    console.say(
+        f"Other things to try:\n  campaign-export snapshots {dest}\n  campaign-export report {dest} -o report.html"
     )
     return 0
 

@@ -165,11 +165,11 @@ def job(
     meanings = codes if isinstance(codes, Mapping) else {code: MEANINGS[code] for code in codes}
 
     def decorate(function: Callable[..., int]) -> JobCommand:
+        own = list(getattr(function, "__click_params__", []))
         decorated: Any = click.pass_obj(function)
         for decorator in reversed(COMMON):
             decorated = decorator(decorated)
         # Options given by `function`'s own decorators stand before the common ones.
-        own = list(getattr(function, "__click_params__", []))
         common = [p for p in decorated.__click_params__ if p not in own]
         decorated.__click_params__ = common + own
         return click.command(name, cls=JobCommand, example=example, codes=meanings)(decorated)

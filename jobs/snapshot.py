@@ -89,7 +89,11 @@ def run_snapshot(
 
     needs_list(ids, wanted)
     if ids is not None and ids.repeats:
-        console.say(f"{ids.repeats:,} repeated IDs are fetched once", event="repeats", repeats=ids.repeats)
+        console.say(
+            f"{ids.repeats:,} repeated {'IDs are' if ids.repeats > 1 else 'ID is'} fetched once",
+            event="repeats",
+            repeats=ids.repeats,
+        )
 
     async def main(stop: Stop) -> SnapshotResult:
         return await take_snapshot(

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,9 +31,12 @@ COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode
 )
 def command(console: Console, dest: str, form: str) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
+    from exporter.errors import DestinationError
     from exporter.storage.locate import open_destination
     from exporter.storage.reader import list_snapshots
 
+    if "://" not in dest and not Path(dest).is_dir():
+        raise DestinationError(f"{dest}: there is no such folder.")
     rows: list[dict[str, Any]] = [
         {
             "snapshot": info.snapshot_id,

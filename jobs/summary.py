@@ -27,7 +27,8 @@ def summary_of(result: SnapshotResult, failures: Iterable[Failure]) -> str:
     if counts.gone:
         lines.append(f"  {counts.gone:,} of the snapshot before are gone")
     if manifest.ids.repeats:
-        lines.append(f"  {manifest.ids.repeats:,} repeated IDs were fetched once")
+        repeated = "ID was" if manifest.ids.repeats == 1 else "IDs were"
+        lines.append(f"  {manifest.ids.repeats:,} repeated {repeated} fetched once")
     requests, seconds = manifest.requests, manifest.seconds
     spent = f"  {requests.total:,} requests in {format_duration(seconds.total)}"
     waits = []
