@@ -100,6 +100,15 @@ class Gate:
         """Whether the service as a whole is failing now."""
         return self._outage.began is not None
 
+    @property
+    def outage_began(self) -> float | None:
+        """Since when (monotonic) the service as a whole is failing; None: it is not."""
+        return self._outage.began
+
+    def acquit(self, began: float) -> None:
+        """What began then was no outage: the failures since are those of their IDs."""
+        self._outage.acquit(began)
+
     def blameless(self, at: float) -> bool:
         """Whether a failure at that (monotonic) time fell into an outage."""
         return self._outage.covers(at)

@@ -42,6 +42,10 @@ class Outage:
             self._past.append((self.began, now))
             self.began = None
 
+    def acquit(self, began: float) -> None:
+        """What began then was no outage but bad IDs in a row: their failures are their own."""
+        self._past = [past for past in self._past if past[0] != began]
+
     def outlasted(self, now: float) -> bool:
         """Whether the outage has lasted longer than the patience."""
         return self.began is not None and now - self.began >= self._patience

@@ -160,6 +160,7 @@ class Pool:
         self._workers = workers
         self._grace = grace
         self._known_good = known_good
+        self._certain: float | None = None
         self.retries = 0
         self._answered = asyncio.Event()
         self._judging = asyncio.Lock()
@@ -236,7 +237,24 @@ class Pool:
             self._note(item, verdict, answer)
             item.attempts += 1
             item.failed_at.append(self._clock.monotonic())
+            await self._look_at_outage(item)
             await self._retry_or_give_up(item, feed, sink)
+
+    async def _look_at_outage(self, item: Item) -> None:
+        """Probe what looks like an outage with a campaign that is known to be there.
+
+        IDs that always fail look like one, where nothing else is left to ask for: without this they would be its
+        only probes, and it would never end.
+        """
+        async with self._judging:
+            began = self._gate.outage_began
+            if began is None or self._known_good is None or self._known_good == item.campaign_id:
+                return
+            exchange = await self._caller.campaign(self._known_good)
+            if exchange.verdict.kind == "retry":
+                self._certain = began
+            elif self._certain != began and exchange.verdict.kind in ("good", "not_found", "invalid"):
+                self._gate.acquit(began)
 
     async def _retry_or_give_up(self, item: Item, feed: Feed, sink: Sink) -> None:
         if self._retry.delay_after(item.attempts) is None:
