@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import doctest
+import inspect
 import time
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.storage.manifest import milliseconds
 from exporter.units import Limit
-from tests.support.serving import environment
+from tests.support.serving import environment, serving
 
 UNLIMITED = FetchOptions(rates=())
 
@@ -42,6 +44,34 @@ async def test_it_can_be_awaited_and_calls_back_for_each_event(tmp_path: Path) -
     assert isinstance(events[-1], Published)
     assert exporter.read_snapshot(str(tmp_path / "out"))["campaign_id"].tolist() == list(service.campaigns)
     assert [info.snapshot_id for info in exporter.snapshots(str(tmp_path / "out"))] == [result.manifest.snapshot_id]
+
+
+def test_the_examples_of_the_docstrings_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a service of three campaigns, as somebody would type them one after the other."""
+    monkeypatch.chdir(tmp_path)
+    with serving(Behaviour(sample_campaigns(3))) as url:
+        for name, value in environment(url, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        runner = doctest.DocTestRunner()
+        for function in (exporter.export, exporter.snapshots, exporter.read_snapshot):
+            text = (inspect.getdoc(function) or "").replace("# doctest: +SKIP", "")
+            examples = doctest.DocTestParser().get_doctest(text, {}, function.__name__, None, None)
+            assert examples.examples
+            assert runner.run(examples).failed == 0
+
+
+async def test_events_come_in_the_event_loop_that_awaits(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(3))
+    loops: list[asyncio.AbstractEventLoop] = []
+    async with serve(service) as url:
+        await exporter.export(
+            service.campaigns,
+            tmp_path / "out",
+            settings=read_settings(environment(url, tmp_path)),
+            fetch=UNLIMITED,
+            on_event=lambda event: loops.append(asyncio.get_running_loop()),
+        )
+    assert set(loops) == {asyncio.get_running_loop()}
 
 
 async def test_a_cancelled_run_loses_nothing_and_the_same_call_resumes(tmp_path: Path) -> None:

@@ -35,12 +35,14 @@ async def export(
     either way the same call resumes. With `fetch=None` the places taken are shared with other runs on this machine.
     Raises an `ExportError` (see `exporter.errors`).
 
-    >>> import asyncio, exporter
+    In a notebook, where an event loop runs already, write `await exporter.export(...)` in place of `asyncio.run`.
+
+    >>> import asyncio, os, exporter
     >>> from exporter.settings import read_settings
-    >>> settings = read_settings({...})  # doctest: +SKIP
-    >>> result = asyncio.run(exporter.export(["cd-1", "cd-2"], "exports", settings=settings))  # doctest: +SKIP
+    >>> settings = read_settings(os.environ)  # doctest: +SKIP
+    >>> result = asyncio.run(exporter.export(None, "exports", settings=settings))  # doctest: +SKIP
     >>> result.counts.ok  # doctest: +SKIP
-    2
+    3
     """
     state_dir = platformdirs.user_state_dir("campaign-export", appauthor=False)
     if fetch is None:

@@ -44,7 +44,8 @@ def snapshots(dest: str) -> list[SnapshotInfo]:
 
     >>> from exporter import snapshots
     >>> for snapshot in snapshots("exports"):  # doctest: +SKIP
-    ...     print(snapshot.snapshot_id, snapshot.manifest.counts.ok)
+    ...     print(snapshot.manifest.mode, snapshot.manifest.counts.ok)
+    full 3
     """
     return list_snapshots(open_destination(dest))
 
@@ -58,7 +59,8 @@ def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campa
 
     >>> from exporter import read_snapshot
     >>> campaigns = read_snapshot("exports")  # doctest: +SKIP
-    >>> campaigns.groupby("status").size()  # doctest: +SKIP
+    >>> campaigns.groupby("campaign_type").size().to_dict()  # doctest: +SKIP
+    {'sms': 3}
     """
     import pandas as pd
 
