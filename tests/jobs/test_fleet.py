@@ -121,7 +121,12 @@ def test_accounts_of_a_lost_dask_worker_are_run_again_and_resumed(
     for name, value in fleet.env.items():
         monkeypatch.setenv(name, value)  # the workers', where secrets are resolved
     cluster = distributed.LocalCluster(
-        n_workers=2, processes=True, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=2,
+        processes=True,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
     )
     with cluster:
         process = subprocess.Popen(
