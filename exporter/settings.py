@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -314,6 +311,8 @@ def is_loopback(name: str) -> bool:
     """Whether `name` can only be this machine."""
     if name.lower() == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -341,6 +340,8 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
 
 def read_config(path: str) -> dict[str, Any]:
     """The names and values of a TOML configuration file. Raises `SettingsError`."""
+    import tomllib
+
     try:
         with Path(path).open("rb") as file:
             return tomllib.load(file)
@@ -364,6 +365,8 @@ def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterabl
             variable = secrets[name.removeprefix("kore_")]
             yield f"--config: {name} is a secret and belongs into {variable} or the file that {variable}_FILE names."
         elif name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name.replace("-", "_"), known, 1, 0.5)
             yield f"--config: there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ".")
         elif isinstance(value, dict) or (

@@ -11,6 +11,7 @@ import click
 
 from exporter import __version__
 from jobs.exit_codes import BUG
+from jobs.lean import spare_pandas
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -77,6 +78,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that `jobs.exit_codes` gives."""
+    spare_pandas()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from typing import TYPE_CHECKING
 
 from exporter.errors import InputError
-from exporter.storage.manifest import Manifest
 from exporter.storage.names import began_at
+
+if TYPE_CHECKING:
+    from exporter.storage.manifest import Manifest
 
 
 def check_metrics_file(path: str | None) -> None:
@@ -23,6 +24,8 @@ def write_metrics(path: str, *, exit_code: int, duration: float, manifest: Manif
 
     Raises `OSError`.
     """
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
     registry = CollectorRegistry()
 
     def gauge(name: str, help_text: str, value: float, **labels: str) -> None:

@@ -6,7 +6,6 @@ and returns its exit code. All options that are given wrongly are told at once, 
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +71,8 @@ def check_columns(told: str, names: Sequence[str] | None, known: Sequence[str]) 
     faults: list[str] = []
     for name in names or ():
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else "`campaign-export schema` shows them all."
             faults.append(f"{told}: there is no column {name!r}; {hint}")
