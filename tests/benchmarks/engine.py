@@ -1,17 +1,20 @@
-"""The engine against the bare client: the same GETs, the same concurrency, everything on that a user has on."""
+"""The engine against the bare client: the same GETs, the same concurrency, everything on that a user has on.
+
+A process of its own for each measurement: `engine.py ours|bare URL NUMBER WORKERS` prints seconds and MB.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import aiohttp
 
@@ -22,29 +25,42 @@ from exporter.pipeline.snapshot import take_snapshot
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
-from jobs.running import _runner
-from tests.support.running import ROOT, full
+from jobs.console import Console
+from tests.benchmarks.measuring import HERE, on_cores
+from tests.support.running import full
 from tests.support.serving import environment
 
 
 @contextmanager
-def light_server(latency: float = 0.0) -> Iterator[str]:
+def light_server(latency: float = 0.0, *, places: int = 0, seconds: float = 60.0) -> Iterator[str]:
     """The light server in a process of its own, on the second core where the machine lets us pin."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/benchmarks/light_server.py"), str(latency)],
-        stdout=subprocess.PIPE, env=full({}), text=True,
-    )  # fmt: skip
+    with on_cores(1):
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "light_server.py"), str(latency), str(places), str(seconds)],
+            stdout=subprocess.PIPE, env=full({}), text=True,
+        )  # fmt: skip
     assert process.stdout is not None
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(process.pid, {1})
-        os.sched_setaffinity(0, {0})
     try:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     finally:
         process.kill()
         process.wait()
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        process.stdout.close()
+
+
+def stats(url: str) -> dict[str, float]:
+    """What the light server saw so far."""
+    with urlopen(url + "/stats") as answer:
+        return dict(json.load(answer))
+
+
+def _runner() -> asyncio.Runner:
+    """With the loop that the program itself takes."""
+    with suppress(ImportError):
+        import uvloop
+
+        return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    return asyncio.Runner()
 
 
 def bare(url: str, ids: list[str], workers: int) -> float:
@@ -71,10 +87,13 @@ def bare(url: str, ids: list[str], workers: int) -> float:
 def ours(url: str, ids: list[str], workers: int) -> float:
     """Seconds of `snapshot` from the first request to the last journal entry."""
     moments: dict[str, float] = {}
+    console = Console.of(verbose=0, quiet=False, log_format="text")
+    console.track(())
 
-    def note(event: Event) -> None:
+    def emit(event: Event) -> None:
         if isinstance(event, RunStarted | Writing):
             moments[type(event).__name__] = time.perf_counter()
+        console.emit(event)
 
     with tempfile.TemporaryDirectory() as folder:
 
@@ -86,17 +105,17 @@ def ours(url: str, ids: list[str], workers: int) -> float:
                 fetch=FetchOptions(workers=workers, rates=()),
                 options=SnapshotOptions(),
                 clock=SystemClock(),
-                emit=note,
+                emit=emit,
                 stop=Stop(),
             )
 
         with _runner() as runner:
             runner.run(main())
+    console.close()
     return moments["Writing"] - moments["RunStarted"]
 
 
 if __name__ == "__main__":
-    # A process of its own for each measurement: `engine.py ours|bare URL NUMBER WORKERS`.
     which, address, number, tasks = sys.argv[1:5]
     wanted = [f"cd-{index:08x}" for index in range(int(number))]
-    print((ours if which == "ours" else bare)(address, wanted, int(tasks)))
+    print((ours if which == "ours" else bare)(address, wanted, int(tasks)), 0)

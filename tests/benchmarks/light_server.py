@@ -1,16 +1,24 @@
-"""A server light enough not to be the bottleneck: one prepared answer, the asked ID put in. Prints its port."""
+"""A server light enough not to be the bottleneck: one prepared answer, the asked ID put in.
+
+`light_server.py [LATENCY [N SECONDS]]` prints its port. With a limit, requests above N in any SECONDS are refused with
+429 and nothing else. `GET /stats` tells what it saw, and the seconds of CPU that it took.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+import time
+from bisect import bisect_right
+from collections import deque
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 from exporter.simulator.samples import sample_campaigns
 
 MARK = b"cd-the-id-goes-here"
+REFUSED = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def template() -> tuple[bytes, bytes]:
@@ -22,33 +30,74 @@ def template() -> tuple[bytes, bytes]:
     return before, after
 
 
+class Service:
+    """What all connections share."""
+
+    def __init__(self, latency: float, places: int, window: float) -> None:
+        self.latency, self.places, self.window = latency, places, window
+        self.before, self.after = template()
+        self.requests = self.refused = 0
+        self.arrivals: list[float] = []
+        self._granted: deque[float] = deque()
+
+    def answer(self, path: bytes) -> bytes:
+        """The whole response."""
+        if path == b"/stats":
+            return _ok(self._stats())
+        self.requests += 1
+        if self.places and not self._grant():
+            return REFUSED
+        return _ok(self.before + unquote_to_bytes(path.rsplit(b"/", 1)[1]) + self.after)
+
+    def _grant(self) -> bool:
+        now = time.monotonic()
+        self.arrivals.append(now)
+        while self._granted and self._granted[0] <= now - self.window:
+            self._granted.popleft()
+        if len(self._granted) >= self.places:
+            self.refused += 1
+            return False
+        self._granted.append(now)
+        return True
+
+    def _stats(self) -> bytes:
+        moments = self.arrivals
+        most = max((i + 1 - bisect_right(moments, at - self.window) for i, at in enumerate(moments)), default=0)
+        return json.dumps(
+            {"requests": self.requests, "refused": self.refused, "most": most, "cpu": time.process_time()}
+        ).encode()
+
+
+def _ok(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 class Protocol(asyncio.Protocol):
     """HTTP/1.1, just enough."""
 
-    before, after = template()
-    latency = 0.0
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
+        self._loop = loop
+        self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             request, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
-            path = request.split(b" ", 2)[1].partition(b"?")[0]
-            campaign_id = unquote_to_bytes(path.rsplit(b"/", 1)[1])
-            body = self.before + campaign_id + self.after
-            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-            if self.latency:
-                asyncio.get_running_loop().call_later(self.latency, self._transport.write, head + body)
+            answer = self._service.answer(request.split(b" ", 2)[1].partition(b"?")[0])
+            if self._service.latency:
+                self._loop.call_later(self._service.latency, self._transport.write, answer)
             else:
-                self._transport.write(head + body)
+                self._transport.write(answer)
 
 
-async def main() -> None:
-    Protocol.latency = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
-    server = await asyncio.get_running_loop().create_server(Protocol, "127.0.0.1", 0, backlog=1024)
+async def main(latency: float = 0.0, places: float = 0, window: float = 60.0) -> None:
+    loop = asyncio.get_running_loop()
+    service = Service(latency, int(places), window)
+    server = await loop.create_server(lambda: Protocol(service, loop), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -59,4 +108,4 @@ if __name__ == "__main__":
 
         uvloop.install()
     with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+        asyncio.run(main(*(float(word) for word in sys.argv[1:])))

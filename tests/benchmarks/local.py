@@ -1,4 +1,4 @@
-"""Work that needs no service: flattening and writing, the journal, IDs, starting, comparing.
+"""Work that needs no service: flattening and writing, the journal, IDs, comparing.
 
 Each in a process of its own, its peak memory measured: `local.py NAME FOLDER` prints seconds and MB.
 """
@@ -8,26 +8,36 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ids import read_ids
 from exporter.model import Identity, Response
+from exporter.pipeline.rebuild import rebuild_snapshot
+from exporter.run_options import Place
 from exporter.simulator.samples import sample_campaigns
-from exporter.storage.changes import compare
+from exporter.storage import manifest as manifests
+from exporter.storage.changes import changes_between
 from exporter.storage.journal import Journal, JournalWriter
 from exporter.storage.locate import open_destination
-from exporter.storage.writer import SnapshotWriter, response_rows
+from exporter.storage.writer import SnapshotWriter
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import SCHEMA_VERSION
+from jobs.lean import spare_pandas
 
+FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
 BLOCK = 512
 
@@ -44,35 +54,56 @@ def responses(number: int) -> Iterator[Response]:
         yield Response(one, 1_780_000_000_000 + index, 200, body)
 
 
-def prepare(folder: Path, number: int) -> None:
-    """`responses.parquet` and `ids.csv` for the others to read."""
-    schema = response_rows([]).schema
-    with pq.ParquetWriter(folder / "responses.parquet", schema, compression="zstd") as writer:
-        block: list[Response] = []
-        for response in responses(number):
-            block.append(response)
-            if len(block) == BLOCK:
-                writer.write_batch(response_rows(block))
-                block = []
-        writer.write_batch(response_rows(block))
-
-
-def flatten_and_write(folder: Path) -> float:
-    """From responses.parquet to all tables, as `rebuild` does."""
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        staging = open_destination(out).stage("20261123T020000Z")
-        began = time.perf_counter()
-        with SnapshotWriter(staging, form="parquet") as writer:
-            for batch in pq.ParquetFile(folder / "responses.parquet").iter_batches(BLOCK):
-                columns = [
-                    batch.column(name).cast(pa.int64()).to_pylist()
-                    if name == "fetched_at"
-                    else batch.column(name).to_pylist()
-                    for name in Response._fields
+def store(dest: Path, snapshot: str, answers: Iterable[Response]) -> None:
+    """A snapshot of which nothing but the answers is there: what `rebuild` needs."""
+    dest.mkdir(parents=True, exist_ok=True)
+    staging = open_destination(str(dest)).stage(snapshot)
+    receipts = []
+    for table in ("responses", "failures"):
+        name, schema, rows = f"{table}.parquet", schema_of(table), 0
+        file = staging.create(name)
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for block in batched(answers if table == "responses" else (), BLOCK):
+                columns = [pa.array(values, pa.int64() if field == "fetched_at" else schema.field(field).type)
+                           for field, values in zip(Response._fields, zip(*block, strict=True), strict=True)]  # fmt: skip
+                cast = [
+                    column.cast(schema.field(field).type)
+                    for field, column in zip(Response._fields, columns, strict=True)
                 ]
-                writer.add([Response(*row) for row in zip(*columns, strict=True)])
-            writer.close()
-        return time.perf_counter() - began
+                writer.write_batch(
+                    pa.RecordBatch.from_arrays(cast, names=list(Response._fields)).select(schema.names).cast(schema)
+                )
+                rows += len(block)
+        receipts.append(file.finish(name, rows))
+    number = receipts[0].rows
+    staging.publish(
+        manifests.dump(
+            manifests.Manifest(
+                snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
+                manifests.Api("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
+                manifests.OutcomeCounts(number, 0, 0, 0, 0, 0), manifests.Requests(), manifests.Seconds(),
+                manifests.files_of(receipts), [],
+            )
+        )
+    )  # fmt: skip
+    staging.settle()
+
+
+def batched(items: Iterable[Response], number: int) -> Iterator[list[Response]]:
+    """In blocks of `number`."""
+    left = iter(items)
+    while block := list(islice(left, number)):
+        yield block
+
+
+def rebuild(folder: Path, snapshot: str = FIRST) -> float:
+    """From responses.parquet to all tables, published: `campaign-export rebuild`."""
+    began = time.perf_counter()
+    rebuild_snapshot(
+        Place(str(folder / "dest"), str(folder / "state")), snapshot, form="parquet", excel_safe=False,
+        clock=SystemClock(), emit=ignore,
+    )  # fmt: skip
+    return time.perf_counter() - began
 
 
 def pandas_normalize(folder: Path) -> float:
@@ -81,7 +112,9 @@ def pandas_normalize(folder: Path) -> float:
 
     with tempfile.TemporaryDirectory(dir=folder) as out:
         began = time.perf_counter()
-        frame = pd.read_parquet(folder / "responses.parquet", columns=["campaign_id", "fetched_at", "body"])
+        frame = pd.read_parquet(
+            folder / f"dest/snapshot={FIRST}/responses.parquet", columns=["campaign_id", "fetched_at", "body"]
+        )
         data = [json.loads(body)["data"] for body in frame["body"]]
         campaigns = pd.json_normalize(data)
         days = campaigns[["_id", "dialingStrategy.callingHours.days"]].explode("dialingStrategy.callingHours.days")
@@ -100,13 +133,13 @@ def pandas_normalize(folder: Path) -> float:
         return time.perf_counter() - began
 
 
-def journal(folder: Path) -> float:
-    """Answers a second, durably."""
+def journal(folder: Path, number: int) -> float:
+    """So many answers, each of them durable before it counts."""
 
     async def main() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as work:
             journal_ = Journal.open(Path(work), IDENTITY, clock=SystemClock(), emit=ignore)
-            everything = list(responses(40_000))
+            everything = list(responses(number))
             began = time.perf_counter()
             writer = JournalWriter(journal_, clock=SystemClock(), settled=lambda *_: None)
             for one in everything:
@@ -117,13 +150,11 @@ def journal(folder: Path) -> float:
     return asyncio.run(main())
 
 
-def write_ids(folder: Path, number: int) -> Path:
-    path = folder / "ids.csv"
-    if not path.exists():
-        with path.open("w", encoding="utf-8") as file:
-            file.write("campaign_id\n")
-            file.writelines(f"cd-{index:08x}-90ad-5c37-8e12-6d0f3a7b9c55\n" for index in range(number))
-    return path
+def write_ids(folder: Path, number: int) -> None:
+    """`ids.csv` for `ids` and `ids_bare`."""
+    with (folder / "ids.csv").open("w", encoding="utf-8") as file:
+        file.write("campaign_id\n")
+        file.writelines(f"cd-{index:08x}-90ad-5c37-8e12-6d0f3a7b9c55\n" for index in range(number))
 
 
 def ids(folder: Path) -> float:
@@ -142,36 +173,40 @@ def ids_bare(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def diff_tables(folder: Path, number: int) -> None:
-    """Two campaigns tables, 1% different."""
-    from exporter.tables.flatten import flatten
-
+def changed(number: int) -> Iterator[Response]:
+    """The same answers; one in a hundred has another priority."""
     random = Random(1)
-    for name in ("old", "new"):
-        batches = []
-        block: list[Response] = []
-        for response in responses(number):
-            if name == "new" and random.random() < 0.01:
-                response = response._replace(body=response.body.replace('"priority": "', '"priority": "1'))
-            block.append(response)
-            if len(block) == BLOCK:
-                batches.append(flatten(block).campaigns)
-                block = []
-        batches.append(flatten(block).campaigns)
-        pq.write_table(pa.Table.from_batches(batches), folder / f"{name}.parquet")
+    for response in responses(number):
+        if random.random() < 0.01:
+            response = response._replace(body=response.body.replace('"priority": "', '"priority": "1'))
+        yield response
+
+
+def two_snapshots(folder: Path, number: int) -> None:
+    """For `diff`: two published snapshots of so many campaigns, the last ones there."""
+    for snapshot, answers in ((FIRST, responses(number)), (SECOND, changed(number))):
+        store(folder / "two" / "dest", snapshot, answers)
+    for snapshot in (FIRST, SECOND):
+        rebuild(folder / "two", snapshot)
 
 
 def diff(folder: Path) -> float:
+    """`campaign-export diff` of the last two, without the printing."""
     began = time.perf_counter()
-    compare(pq.read_table(folder / "old.parquet"), pq.read_table(folder / "new.parquet"))
-    return time.perf_counter() - began
+    destination = open_destination(str(folder / "two" / "dest"))
+    changes = changes_between(destination, *destination.snapshot_ids()[-2:])
+    spent = time.perf_counter() - began
+    assert changes.changed.num_rows > 0
+    return spent
 
 
 def diff_pandas(folder: Path) -> float:
+    """A merge, which tells not yet which cells differ."""
     import pandas as pd
 
     began = time.perf_counter()
-    old, new = pd.read_parquet(folder / "old.parquet"), pd.read_parquet(folder / "new.parquet")
+    places = sorted((folder / "two" / "dest").glob("snapshot=*"))[-2:]
+    old, new = (pd.read_parquet(place / "campaigns.parquet") for place in places)
     old.merge(new, on="campaign_id", how="outer", indicator=True, suffixes=("_old", "_new"))
     return time.perf_counter() - began
 
@@ -191,7 +226,7 @@ def growth(folder: Path) -> float:
 
 def fill(folder: Path, number: int) -> None:
     """Fill the journal for `growth`."""
-    (folder / "work").mkdir(exist_ok=True)
+    (folder / "work").mkdir(parents=True, exist_ok=True)
     journal_ = Journal.open(folder / "work", IDENTITY, clock=SystemClock(), emit=ignore)
     journal_.want(f"cd-{index:08x}" for index in range(number))
     block = []
@@ -204,17 +239,32 @@ def fill(folder: Path, number: int) -> None:
     journal_.close()
 
 
+def store_answers(folder: Path, number: int) -> None:
+    """A snapshot for `rebuild` and `pandas_normalize`."""
+    store(folder / "dest", FIRST, responses(number))
+
+
 def peak_megabytes() -> float:
-    """Of this process since it began; `ru_maxrss` would hold the parent's, too."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    """Of this process since it began."""
+    status = Path("/proc/self/status")
+    if status.exists():  # `ru_maxrss` would hold the parent's, too
+        return int(status.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-MEASURED: dict[str, Callable[[Path], float]] = {
-    one.__name__: one
-    for one in (flatten_and_write, pandas_normalize, journal, ids, ids_bare, diff, diff_pandas, growth)
+PREPARE: dict[str, Callable[[Path, int], None]] = {
+    one.__name__: one for one in (store_answers, write_ids, two_snapshots, fill)
+}
+MEASURED: dict[str, Callable[..., float]] = {
+    one.__name__: one for one in (rebuild, pandas_normalize, journal, ids, ids_bare, diff, diff_pandas, growth)
 }
 
 if __name__ == "__main__":
-    seconds = MEASURED[sys.argv[1]](Path(sys.argv[2]))
-    print(seconds, peak_megabytes())
+    name, folder, *numbers = sys.argv[1:]
+    if "pandas" not in name:
+        spare_pandas()
+    if name in PREPARE:
+        PREPARE[name](Path(folder), int(numbers[0]))
+        print(0, 0)
+    else:
+        print(MEASURED[name](Path(folder), *map(int, numbers)), peak_megabytes())

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import subprocess
 import tempfile
 import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import aiolimiter
 import aiometer
@@ -28,8 +27,39 @@ from exporter.events import ignore
 from exporter.pacing.gate import Gate
 from exporter.pacing.ledger import Ledger
 from exporter.units import Limit
+from tests.benchmarks.engine import light_server, stats
+from tests.support.running import ROOT, full, program, write_ids
+from tests.support.serving import environment
 
-WORKERS = 64
+FAST, SLOW = (0.01, 0.09), (0.02, 0.38)
+"""50±40 ms and 200±180 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the pacers are put before. `start`: seconds from the border of a fixed window."""
+
+    window: str = "sliding"
+    latency: tuple[float, float] = FAST
+    late: float = 0.0
+    start: float | None = None
+    true_share: float = 1.0
+    workers: int = 64
+    at_once: int = 1
+    restart_after: int = 0
+
+
+CASES: dict[str, Case] = {
+    "sliding, 50±40 ms": Case(),
+    "sliding, 200±180 ms": Case(latency=SLOW),
+    "fixed, 50±40 ms": Case("fixed"),
+    "fixed, 200±180 ms": Case("fixed", SLOW),
+    "sliding, first burst 150 ms late": Case(late=0.15),
+    "fixed, border in the first burst": Case("fixed", late=0.15, start=-0.1),
+    "two runs at once": Case(at_once=2),
+    "restarted in mid-window": Case(restart_after=45),
+    "true limit is half, 16 workers": Case(true_share=0.5, workers=16),
+}
 
 
 @dataclass
@@ -39,19 +69,19 @@ class Server:
     limit: Limit
     window: str
     latency: tuple[float, float]
-    late: float = 0.0
+    late: float
+    burst: int
     random: Random = field(default_factory=lambda: Random(5))
     granted: deque[float] = field(default_factory=deque)
     arrivals: list[float] = field(default_factory=list)
     refused: int = 0
-    answered: int = 0
     durations: list[float] = field(default_factory=list)
 
     async def ask(self) -> bool:
         """One request: whether it was granted."""
         latency = self.random.uniform(*self.latency)
         # A new connection for each of the first burst: its request comes late.
-        way = latency * self.random.random() + (self.late if len(self.arrivals) < WORKERS else 0.0)
+        way = latency * self.random.random() + (self.late if len(self.arrivals) < self.burst else 0.0)
         await asyncio.sleep(way)
         now = time.monotonic()
         self.arrivals.append(now)
@@ -65,7 +95,6 @@ class Server:
             self.refused += 1
         await asyncio.sleep(max(0.0, latency - way))
         self.durations.append(max(latency, way))
-        self.answered += good
         return good
 
     def most(self) -> int:
@@ -74,80 +103,88 @@ class Server:
         return max(i + 1 - bisect_right(moments, at - self.limit.seconds) for i, at in enumerate(moments))
 
 
-Ask = Callable[[], Awaitable[bool]]
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one run of a pacer is to do."""
+
+    server: Server
+    told: Limit
+    number: int
+    workers: int
+    ledger: Path
+
+    async def by_workers(self, one: Callable[[], Awaitable[bool]]) -> None:
+        """Until `number` requests were granted."""
+        left = self.number
+
+        async def work() -> None:
+            nonlocal left
+            while left > 0:
+                left -= 1
+                if not await one():
+                    left += 1
+
+        await asyncio.gather(*(work() for _ in range(self.workers)))
+
+    async def ask_again(self) -> bool:
+        """One request; a refused one waits a second, as people write it."""
+        good = await self.server.ask()
+        if not good:
+            await asyncio.sleep(1.0)
+        return good
 
 
-async def with_workers(number: int, one: Callable[[], Awaitable[bool]]) -> None:
-    """Until `number` requests were granted."""
-    left = number
-
-    async def work() -> None:
-        nonlocal left
-        while left > 0:
-            left -= 1
-            if not await one():
-                left += 1
-
-    await asyncio.gather(*(work() for _ in range(WORKERS)))
-
-
-async def ask_again(server: Server) -> bool:
-    """One request; a refused one waits a second, as people write it."""
-    good = await server.ask()
-    if not good:
-        await asyncio.sleep(1.0)
-    return good
-
-
-async def ours(server: Server, told: Limit, number: int, ledger: Ledger | None = None) -> None:
-    gate = Gate((told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
+async def ours(work: Work) -> None:
+    ledger = Ledger.open(work.ledger, clock=SystemClock(), emit=ignore)
+    gate = Gate((work.told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
 
     async def one() -> bool:
         async with gate.admit() as turn:
-            good = await server.ask()
+            good = await work.server.ask()
             if good:
                 turn.ok()
             else:
                 turn.rate_limited(None, "429")
             return good
 
-    await with_workers(number, one)
+    await work.by_workers(one)
+    ledger.close()
 
 
-async def leaky_bucket(server: Server, told: Limit, number: int) -> None:
-    limiter = aiolimiter.AsyncLimiter(told.places, told.seconds)
+async def leaky_bucket(work: Work) -> None:
+    limiter = aiolimiter.AsyncLimiter(work.told.places, work.told.seconds)
 
     async def one() -> bool:
         async with limiter:
             pass
-        return await ask_again(server)
+        return await work.ask_again()
 
-    await with_workers(number, one)
+    await work.by_workers(one)
 
 
-async def pyrate(server: Server, told: Limit, number: int) -> None:
-    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(told.places, int(told.seconds * 1000)))
+async def pyrate(work: Work) -> None:
+    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(work.told.places, int(work.told.seconds * 1000)))
 
     async def one() -> bool:
         await limiter.try_acquire_async("x")
-        return await ask_again(server)
+        return await work.ask_again()
 
-    await with_workers(number, one)
+    await work.by_workers(one)
 
 
-async def metered(server: Server, told: Limit, number: int) -> None:
-    left = number
+async def metered(work: Work) -> None:
+    left = work.number
     while left > 0:
-        jobs = [server.ask] * left
+        jobs = [work.server.ask] * left
         left = 0
         async with aiometer.amap(
-            lambda job: job(), jobs, max_at_once=WORKERS, max_per_second=told.places / told.seconds
+            lambda job: job(), jobs, max_at_once=work.workers, max_per_second=work.told.places / work.told.seconds
         ) as results:
             async for good in results:
                 left += not good
 
 
-async def sliding_log(server: Server, told: Limit, number: int) -> None:
+async def sliding_log(work: Work) -> None:
     """Stamped when it is sent: what most people write."""
     log: deque[float] = deque()
     lock = asyncio.Lock()
@@ -156,50 +193,72 @@ async def sliding_log(server: Server, told: Limit, number: int) -> None:
         async with lock:
             while True:
                 now = time.monotonic()
-                while log and log[0] <= now - told.seconds:
+                while log and log[0] <= now - work.told.seconds:
                     log.popleft()
-                if len(log) < told.places:
+                if len(log) < work.told.places:
                     log.append(now)
                     break
-                await asyncio.sleep(log[0] + told.seconds - now)
-        return await ask_again(server)
+                await asyncio.sleep(log[0] + work.told.seconds - now)
+        return await work.ask_again()
 
-    await with_workers(number, one)
+    await work.by_workers(one)
 
 
-PACERS: dict[str, Callable[[Server, Limit, int], Awaitable[None]]] = {
-    "campaign-export": ours,
+OURS = "campaign-export"
+PACERS: dict[str, Callable[[Work], Awaitable[None]]] = {
+    OURS: ours,
     "aiolimiter": leaky_bucket,
     "pyrate-limiter": pyrate,
     "aiometer": metered,
     "log stamped at send": sliding_log,
 }
 
-CASES: dict[str, dict[str, Any]] = {
-    "sliding, 50±40 ms": {"window": "sliding", "latency": (0.01, 0.09)},
-    "sliding, 200±180 ms": {"window": "sliding", "latency": (0.02, 0.38)},
-    "fixed, 50±40 ms": {"window": "fixed", "latency": (0.01, 0.09)},
-    "fixed, 200±180 ms": {"window": "fixed", "latency": (0.02, 0.38)},
-    "sliding, first burst 150 ms late": {"window": "sliding", "latency": (0.01, 0.09), "late": 0.15},
-    "fixed, border in the first burst": {"window": "fixed", "latency": (0.01, 0.09), "late": 0.15, "start": -0.1},
-}
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one pacer did in one case. `rule`: of what our rule allows; None for rivals, who have another."""
+
+    case: str
+    pacer: str
+    requests: int
+    refused: int
+    most: int
+    seconds: float
+    ideal: float
+    rule: float | None = None
+
+    def cells(self) -> list[str]:
+        """As they are printed."""
+        share = f"{self.refused} ({self.refused / self.requests:.1%})" if self.refused else "0"
+        return [self.case, self.pacer, share, str(self.most), f"{self.seconds:.1f}", f"{self.ideal / self.seconds:.1%}",
+                "" if self.rule is None else f"{self.rule:.1%}"]  # fmt: skip
 
 
-async def run_case(case: str, pacer: str, *, limit: Limit, number: int) -> list[str]:
+HEADER = ["case", "pacer", "429s", "most in a window", "seconds", "of the ideal", "of what the rule allows"]
+
+
+async def run_case(name: str, pacer: str, *, told: Limit, number: int, folder: Path) -> Result:
     """One row of the table."""
-    options = dict(CASES[case])
-    start = options.pop("start", None)
-    if start is not None:
-        await asyncio.sleep((start - time.monotonic()) % limit.seconds)
-    server = Server(limit, **options)
+    case = CASES[name]
+    true = Limit(max(1, round(told.places * case.true_share)), told.seconds)
+    if case.start is not None:
+        await asyncio.sleep((case.start - time.monotonic()) % told.seconds)
+    server = Server(true, case.window, case.latency, case.late, burst=case.workers)
+    ledger = folder / f"{list(CASES).index(name)}-{list(PACERS).index(pacer)}.sqlite"
     began = time.monotonic()
-    await PACERS[pacer](server, limit, number)
+    for part in (case.restart_after, number - case.restart_after) if case.restart_after else (number,):
+        work = Work(server, told, part // case.at_once, case.workers, ledger)
+        await asyncio.gather(*(PACERS[pacer](work) for _ in range(case.at_once)))
     seconds = time.monotonic() - began
-    # The least that the limit allows at all: the first N at once, N more each window.
-    ideal = ((number - 1) // limit.places) * limit.seconds
-    rule = least_by_the_rule(server.durations, limit)
-    return [case, pacer, str(server.refused), str(server.most()), f"{seconds:.1f}", f"{ideal / seconds:.1%}",
-            f"{min(1.0, rule / seconds):.1%}" if pacer == "campaign-export" else ""]  # fmt: skip
+    rule = min(1.0, least_by_the_rule(server.durations, true) / seconds) if pacer == OURS and true == told else None
+    return Result(
+        name, pacer, len(server.arrivals), server.refused, server.most(), seconds, ideal_of(number, true), rule
+    )
+
+
+def ideal_of(number: int, limit: Limit) -> float:
+    """The least that the limit allows at all: the first N at once, N more each window."""
+    return ((number - 1) // limit.places) * limit.seconds
 
 
 def least_by_the_rule(durations: list[float], limit: Limit) -> float:
@@ -213,60 +272,45 @@ def least_by_the_rule(durations: list[float], limit: Limit) -> float:
     return last
 
 
-async def half_the_limit(number: int) -> list[str]:
-    """A server whose true limit is half of what we were told."""
-    global WORKERS
-    server = Server(Limit(30, 3.0), "sliding", (0.01, 0.09))
-    began = time.monotonic()
-    workers, WORKERS = WORKERS, 16
-    try:
-        task = asyncio.ensure_future(ours(server, Limit(60, 3.0), number))
-        await asyncio.sleep(0)
-    finally:
-        WORKERS = workers
-    await task
-    share = server.refused / len(server.arrivals)
-    return ["true limit is half, 16 workers", "campaign-export", f"{server.refused} ({share:.1%})", str(server.most()),
-            f"{time.monotonic() - began:.1f}", "", ""]  # fmt: skip
-
-
-async def two_sharing(number: int) -> list[str]:
-    """Two runs at the same time that share a ledger, as two processes do."""
+async def side_by_side(told: Limit, number: int, cases: list[str], pacers: list[str]) -> list[Result]:
+    """All cases with all pacers at the same time: they mostly wait."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Limit(60, 3.0), "sliding", (0.01, 0.09))
-        ledgers = [Ledger.open(Path(folder) / "l.sqlite", clock=SystemClock(), emit=ignore) for _ in range(2)]
-        began = time.monotonic()
-        await asyncio.gather(*(ours(server, server.limit, number // 2, ledger) for ledger in ledgers))
-        return _row("two sharing a ledger", server, began, number)
+        return list(
+            await asyncio.gather(
+                *(run_case(c, p, told=told, number=number, folder=Path(folder)) for c in cases for p in pacers)
+            )
+        )
 
 
-async def restarted(number: int) -> list[str]:
-    """A run that ends in mid-window and is begun again at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Limit(60, 3.0), "sliding", (0.01, 0.09))
-        began = time.monotonic()
-        for part in (45, number - 45):
-            ledger = Ledger.open(Path(folder) / "l.sqlite", clock=SystemClock(), emit=ignore)
-            await ours(server, server.limit, part, ledger)
-            ledger.close()
-        return _row("restarted in mid-window", server, began, number)
-
-
-def _row(case: str, server: Server, began: float, number: int) -> list[str]:
-    seconds = time.monotonic() - began
-    ideal = ((number - 1) // server.limit.places) * server.limit.seconds
-    rule = least_by_the_rule(server.durations, server.limit)
-    return [case, "campaign-export", str(server.refused), str(server.most()), f"{seconds:.1f}", f"{ideal / seconds:.1%}",
-            f"{min(1.0, rule / seconds):.1%}"]  # fmt: skip
-
-
-async def table(limit: Limit, number: int, pacers: tuple[str, ...] = tuple(PACERS)) -> list[list[str]]:
-    """All cases with all pacers, side by side."""
-    jobs = [partial(run_case, case, pacer, limit=limit, number=number) for case in CASES for pacer in pacers]
-    rows = list(await asyncio.gather(*(job() for job in jobs)))
-    if limit.seconds < 10:
-        rows += [await one(number) for one in (two_sharing, restarted, half_the_limit)]
-    return rows
-
-
-HEADER = ["case", "pacer", "429s", "most in a window", "seconds", "of the ideal", "of what the rule allows"]
+def as_processes(number: int, limit: Limit) -> list[Result]:
+    """Real processes that share the ledger: two at once, and one right after the other."""
+    rate = ["--rate", f"{limit.places}/{limit.seconds:g}s"]
+    found = []
+    for name in ("two processes at once", "a process right after another"):
+        with (
+            light_server(0.05, places=limit.places, seconds=limit.seconds) as url,
+            tempfile.TemporaryDirectory() as home,
+        ):
+            folder, env = Path(home), full(environment(url, home))
+            ids = [f"cd-{index:08x}" for index in range(number)]
+            first = number // 2 if name.startswith("two") else min(45, number // 2)
+            commands = [
+                program(
+                    "snapshot", str(write_ids(folder / f"{part}.csv", some)), "--out", str(folder / str(part)), *rate
+                )
+                for part, some in enumerate((ids[:first], ids[first:]))
+            ]
+            began = time.monotonic()
+            running = []
+            for command in commands:
+                running.append(subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL))
+                if not name.startswith("two"):
+                    running[-1].wait()
+            codes = [one.wait() for one in running]
+            seconds = time.monotonic() - began
+            if any(codes):
+                raise RuntimeError(f"{name}: exit codes {codes}")
+            seen = stats(url)
+            found.append(Result(name, OURS, int(seen["requests"]), int(seen["refused"]), int(seen["most"]), seconds,
+                                ideal_of(number, limit)))  # fmt: skip
+    return found
