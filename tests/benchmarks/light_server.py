@@ -89,9 +89,13 @@ class Protocol(asyncio.Protocol):
             request, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
             answer = self._service.answer(request.split(b" ", 2)[1].partition(b"?")[0])
             if self._service.latency:
-                self._loop.call_later(self._service.latency, self._transport.write, answer)
+                self._loop.call_later(self._service.latency, self._write, answer)
             else:
-                self._transport.write(answer)
+                self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 async def main(latency: float = 0.0, places: float = 0, window: float = 60.0) -> None:

@@ -70,14 +70,15 @@ HEADER = ["what", "rival", "ours", "rival's", "ratio", "goal", "holds"]
 Take = Callable[[], Figure]
 
 
-def alternately(rounds: int, *takes: Take) -> list[list[Figure]]:
-    """What each gave in each round: A B A B, with a round before that does not count when there are several."""
+def alternately(rounds: int, *takes: Take, warm: bool = True) -> list[list[Figure]]:
+    """What each gave in each round: A B A B. `warm`: a round before that does not count, when there are several."""
+    if warm and rounds > 1:
+        for take in takes:
+            take()
     found: list[list[Figure]] = [[] for _ in takes]
-    for number in range(rounds if rounds == 1 else rounds + 1):
-        for index, take in enumerate(takes):
-            figure = take()
-            if number or rounds == 1:
-                found[index].append(figure)
+    for _ in range(rounds):
+        for figures, take in zip(found, takes, strict=True):
+            figures.append(take())
     return found
 
 

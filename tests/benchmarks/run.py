@@ -17,10 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 
@@ -165,7 +164,7 @@ def flatten(home: Path, sizes: Sizes) -> Iterator[Row]:
     takes = script("local.py", "rebuild", home), script("local.py", "pandas_normalize", home)
     for cores, fast, small in (("one core", 4.0, 0.25), ("both cores", 7.0, None)):
         with on_cores(*((0,) if small else range(os.cpu_count() or 1))):
-            ours, pandas = alternately(sizes.long_rounds, *takes)
+            ours, pandas = alternately(sizes.long_rounds, *takes, warm=False)
         ratio, memory = 1 / times(ours, pandas), megabytes(ours) / megabytes(pandas)
         yield Row(f"flatten and write, {sizes.answers:,} answers, {cores}", "pandas.json_normalize",
                   f"{sizes.answers / seconds(ours):,.0f}/s, {megabytes(ours):.0f} MB",
@@ -183,7 +182,7 @@ def growth(home: Path, sizes: Sizes) -> Iterator[Row]:
         place.mkdir()
         told(PYTHON, str(HERE / "local.py"), "fill", str(place), str(number))
         rounds = 1 if number == sizes.growth[-1] else sizes.long_rounds
-        (found[number],) = alternately(rounds, script("local.py", "growth", place))
+        (found[number],) = alternately(rounds, script("local.py", "growth", place), warm=False)
         shutil.rmtree(place)
     before, last = sizes.growth[-2:]
     exponent = max(
@@ -262,7 +261,7 @@ def real_minutes(home: Path, sizes: Sizes) -> Iterator[Row]:
 
 
 def real_limit(home: Path, sizes: Sizes) -> Iterator[Row]:
-    """Everybody's default settings under the real limit, without Retry-After. Side by side: they mostly wait."""
+    """Everybody's default settings under the real limit, without Retry-After; one after the other."""
     names = [whole.OURS, *_installed()]
     number = sizes.under_limit
     ids_file = write_ids(home / "ids.csv", (f"cd-{index:08x}" for index in range(number)))
@@ -282,8 +281,7 @@ def real_limit(home: Path, sizes: Sizes) -> Iterator[Row]:
             spent, seen = time.perf_counter() - began, stats(url)
         return spent, code, whole.campaigns_in(name, out), int(seen["refused"]), int(seen["most"])
 
-    with ThreadPoolExecutor(len(names)) as threads:
-        found = dict(zip(names, threads.map(contest, names), strict=True))
+    found = {name: contest(name) for name in names}
     said = {name: f"{got} of {number} in {spent:.1f} s, {refused} × 429, exit {code}"
             for name, (spent, code, got, refused, _) in found.items()}  # fmt: skip
     spent, code, got, refused, _ = found[whole.OURS]
@@ -329,8 +327,16 @@ def machine() -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in packages)
+        + ", ".join(found for name in packages if (found := named(name)))
     )
+
+
+def named(package: str) -> str | None:
+    """A package with its version; None: it is not there."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return None
 
 
 def main() -> None:
