@@ -65,6 +65,12 @@ class Row:
         return [self.what, self.rival, self.ours, self.rivals, self.ratio, self.goal, held]
 
 
+NOTES: list[str] = []
+"""What is printed below the table."""
+
+DETAILS: list[list[list[str]]] = []
+"""Further tables, printed after it."""
+
 HEADER = ["what", "rival", "ours", "rival's", "ratio", "goal", "holds"]
 
 Take = Callable[[], Figure]

@@ -29,10 +29,11 @@ def test_every_pacer_is_put_before_the_server() -> None:
     for rival in ("aiolimiter", "aiometer", "pyrate_limiter"):
         pytest.importorskip(rival, reason="a rival of the extra `bench` is not installed", exc_type=ImportError)
     from exporter.units import Limit
-    from tests.benchmarks import pacing
+    from tests.benchmarks.pacers import PACERS
+    from tests.benchmarks.pacing import side_by_side
 
-    found = asyncio.run(pacing.side_by_side(Limit(20, 0.3), 40, ["sliding, 50±40 ms"], list(pacing.PACERS)))
-    assert [one.pacer for one in found] == list(pacing.PACERS)
+    found = asyncio.run(side_by_side(Limit(20, 0.3), 40, ["sliding, 50±40 ms"], list(PACERS)))
+    assert [one.pacer for one in found] == list(PACERS)
     assert all(one.requests - one.refused == 40 for one in found)
     assert found[0].refused == 0
 

@@ -1,0 +1,174 @@
+"""A strict server, and the pacers that are put before it: ours and what people use."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import aiolimiter
+import aiometer
+import pyrate_limiter
+
+from exporter.clock import SystemClock
+from exporter.events import ignore
+from exporter.pacing.gate import Gate
+from exporter.pacing.ledger import Ledger
+from exporter.units import Limit
+
+
+@dataclass
+class Server:
+    """Enforces `limit` in a sliding or fixed window; refused requests do not count."""
+
+    limit: Limit
+    window: str
+    latency: tuple[float, float]
+    late: float
+    burst: int
+    random: Random = field(default_factory=lambda: Random(5))
+    granted: deque[float] = field(default_factory=deque)
+    arrivals: list[float] = field(default_factory=list)
+    refused: int = 0
+    durations: list[float] = field(default_factory=list)
+
+    async def ask(self) -> bool:
+        """One request: whether it was granted."""
+        latency = self.random.uniform(*self.latency)
+        # A new connection for each of the first burst: its request comes late.
+        way = latency * self.random.random() + (self.late if len(self.arrivals) < self.burst else 0.0)
+        await asyncio.sleep(way)
+        now = time.monotonic()
+        self.arrivals.append(now)
+        start = now - self.limit.seconds if self.window == "sliding" else now - now % self.limit.seconds
+        while self.granted and self.granted[0] <= start:
+            self.granted.popleft()
+        good = len(self.granted) < self.limit.places
+        if good:
+            self.granted.append(now)
+        else:
+            self.refused += 1
+        await asyncio.sleep(max(0.0, latency - way))
+        self.durations.append(max(latency, way))
+        return good
+
+    def most(self) -> int:
+        """The most arrivals in any window."""
+        moments = sorted(self.arrivals)
+        return max(i + 1 - bisect_right(moments, at - self.limit.seconds) for i, at in enumerate(moments))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one run of a pacer is to do."""
+
+    server: Server
+    told: Limit
+    number: int
+    workers: int
+    ledger: Path
+
+    async def by_workers(self, one: Callable[[], Awaitable[bool]]) -> None:
+        """Until `number` requests were granted."""
+        left = self.number
+
+        async def work() -> None:
+            nonlocal left
+            while left > 0:
+                left -= 1
+                if not await one():
+                    left += 1
+
+        await asyncio.gather(*(work() for _ in range(self.workers)))
+
+    async def ask_again(self) -> bool:
+        """One request; a refused one waits a second, as people write it."""
+        good = await self.server.ask()
+        if not good:
+            await asyncio.sleep(1.0)
+        return good
+
+
+async def ours(work: Work) -> None:
+    ledger = Ledger.open(work.ledger, clock=SystemClock(), emit=ignore)
+    gate = Gate((work.told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
+
+    async def one() -> bool:
+        async with gate.admit() as turn:
+            good = await work.server.ask()
+            if good:
+                turn.ok()
+            else:
+                turn.rate_limited(None, "429")
+            return good
+
+    await work.by_workers(one)
+    ledger.close()
+
+
+async def leaky_bucket(work: Work) -> None:
+    limiter = aiolimiter.AsyncLimiter(work.told.places, work.told.seconds)
+
+    async def one() -> bool:
+        async with limiter:
+            pass
+        return await work.ask_again()
+
+    await work.by_workers(one)
+
+
+async def pyrate(work: Work) -> None:
+    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(work.told.places, int(work.told.seconds * 1000)))
+
+    async def one() -> bool:
+        await limiter.try_acquire_async("x")
+        return await work.ask_again()
+
+    await work.by_workers(one)
+
+
+async def metered(work: Work) -> None:
+    left = work.number
+    while left > 0:
+        jobs = [work.server.ask] * left
+        left = 0
+        async with aiometer.amap(
+            lambda job: job(), jobs, max_at_once=work.workers, max_per_second=work.told.places / work.told.seconds
+        ) as results:
+            async for good in results:
+                left += not good
+
+
+async def sliding_log(work: Work) -> None:
+    """Stamped when it is sent: what most people write."""
+    log: deque[float] = deque()
+    lock = asyncio.Lock()
+
+    async def one() -> bool:
+        async with lock:
+            while True:
+                now = time.monotonic()
+                while log and log[0] <= now - work.told.seconds:
+                    log.popleft()
+                if len(log) < work.told.places:
+                    log.append(now)
+                    break
+                await asyncio.sleep(log[0] + work.told.seconds - now)
+        return await work.ask_again()
+
+    await work.by_workers(one)
+
+
+OURS = "campaign-export"
+PACERS: dict[str, Callable[[Work], Awaitable[None]]] = {
+    OURS: ours,
+    "aiolimiter": leaky_bucket,
+    "pyrate-limiter": pyrate,
+    "aiometer": metered,
+    "log stamped at send": sliding_log,
+}
