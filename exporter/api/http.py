@@ -54,7 +54,9 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        context = ssl.create_default_context(cafile=self._ca_file)
+        # True: the context that aiohttp has made when it was imported, the system's certificates in it. Reading them
+        # again takes a twentieth of a small run.
+        context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=context, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
