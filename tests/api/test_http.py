@@ -97,7 +97,8 @@ async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> N
 
 @pytest.mark.parametrize("fault", ["bomb", "endless"])
 async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
-    async with desk(fault, timeout=5.0) as (_, transport, url):
+    # Packing the bomb takes the server most of a second, and many on a busy machine: the time limit is not the claim.
+    async with desk(fault, timeout=60.0) as (_, transport, url):
         answer = await get(transport, url)
         assert answer.oversized
         assert len(answer.body) <= 4096
