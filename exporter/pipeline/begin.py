@@ -61,6 +61,10 @@ def begin(run: Run) -> None:
         # Answers older than the list pass that judges them could be taken for newer than they are.
         run.journal.clear()
         before, listed_at = None, None
+    if listed_at is not None and not run.journal.list_is_sound():
+        listed_at = None
+        if before is not None:
+            before.listed_at = None
     run.resumed = before is not None and before.published_at is None
     if before is not None and run.resumed:
         run.state = before

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -62,6 +63,9 @@ CREATE TABLE IF NOT EXISTS listed (
 
 Outcome = Response | Failure
 
+_LIST_SUM = "list checksum"
+"""The key of a sum over what the list pass found: answers have one each."""
+
 
 class Journal:
     """What is wanted and what is there. Use `JournalWriter` to add outcomes while requests run."""
@@ -80,13 +84,13 @@ class Journal:
         try:
             try:
                 return cls(path, connect(path, check=True))
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 aside = path.with_name(f"{path.name}.damaged-{int(clock.now())}")
-                path.rename(aside)
-                for suffix in ("-wal", "-shm"):
-                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+                for suffix in ("-wal", "-shm", ""):
+                    with suppress(FileNotFoundError):
+                        path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
                 emit(Warned(f"the journal {path} was damaged ({error}); it is set aside as {aside.name}, and the run "
                             "starts over"))  # fmt: skip
                 return cls(path, connect(path, check=True))
@@ -212,6 +216,17 @@ class Journal:
             self._db.executemany(
                 "INSERT OR IGNORE INTO listed (campaign_id, list_type, item) VALUES (?, ?, ?)", campaigns
             )
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LIST_SUM, str(self._list_checksum())))
+
+    def list_is_sound(self) -> bool:
+        """Whether what the list pass found is still what was put in."""
+        return self.get_meta(_LIST_SUM) == str(self._list_checksum())
+
+    def _list_checksum(self) -> int:
+        found = 0
+        for one in self.listed():
+            found = zlib.crc32("\n".join(one).encode(), found)
+        return found
 
     def listed(self) -> Iterator[ListedCampaign]:
         """What the list pass found, in its order."""
@@ -235,7 +250,7 @@ class Journal:
             "ORDER BY w.position"
         ):
             response = Response(*row[:7])
-            if _checksum(response.body) != row[7]:
+            if _checksum(response) != row[7]:
                 self._refetch(response.campaign_id)
             block.append(response)
             size += len(response.body) + len(response.list_item or "")
@@ -414,8 +429,12 @@ def journal_path(work_dir: Path, identity: Identity) -> Path:
 
 def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
     """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
+    if check and path.is_file() and path.stat().st_size == 0:
+        raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
     path.touch(mode=0o600, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
+    # A byte that rotted must not end the reading: the checksum tells of it where it matters.
+    db.text_factory = _text
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -425,16 +444,33 @@ def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
             if found != "ok":
                 raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")
             db.executescript(_SCHEMA)
+            if _tables(db) != _expected_tables():
+                raise sqlite3.DatabaseError("its tables are not those of a journal")
     except BaseException:
         db.close()
         raise
     return db
 
 
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _tables(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@cache
+def _expected_tables() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(_SCHEMA)
+        return _tables(db)
+
+
 def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
     """Insert outcomes; the caller holds the transaction."""
     answers = [
-        (o.campaign_id, o.fetched_at, now, o.http_status, o.body, _checksum(o.body), attempts, o.carried_from)
+        (o.campaign_id, o.fetched_at, now, o.http_status, o.body, _checksum(o), attempts, o.carried_from)
         for o, attempts, now in outcomes
         if isinstance(o, Response)
     ]
@@ -446,8 +482,10 @@ def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int
         db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", failures)
 
 
-def _checksum(body: str) -> int:
-    return zlib.crc32(body.encode())
+def _checksum(answer: Response) -> int:
+    """Of all that the journal keeps of an answer."""
+    rest = f"{answer.campaign_id}\n{answer.fetched_at}\n{answer.http_status}\n{answer.carried_from}"
+    return zlib.crc32(answer.body.encode(), zlib.crc32(rest.encode()))
 
 
 def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
