@@ -290,7 +290,10 @@ def _judge_redirect(answer: Answer, origin: str) -> Verdict:
 def _is_success(document: Any) -> bool:
     if not isinstance(document, dict) or document.get("errors") or document.get("success") is False:
         return False
-    status = document.get("status", "success")
+    if "status" not in document:
+        # An error body can be a bare message (`{"message": "…"}`): a success answer has its data.
+        return isinstance(document.get("data"), dict)
+    status = document["status"]
     return isinstance(status, str) and status.strip().lower() == "success"
 
 
