@@ -35,6 +35,12 @@ from exporter.pipeline.stop import Stop
 
 MOST_REDIRECTS = 3
 
+FIRST_ALONE = 1.0
+"""Seconds for which the very first request goes alone: with wrong credentials, one is enough to know."""
+
+FIRST_FEW = 4
+"""Workers that begin when it takes longer than that; the rest follow the first answer, whosever it is."""
+
 
 class Sink(Protocol):
     """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
@@ -177,7 +183,7 @@ class Pool:
         try:
             await self._wait(tasks, stopping)
         except ExportError as error:
-            await self._wind_down(feed, tasks, str(error))
+            await self._wind_down(feed, tasks, str(error).partition("\n")[0].rstrip("."))
             raise
         finally:
             for task in (*tasks, stopping):
@@ -206,15 +212,20 @@ class Pool:
         await asyncio.wait(sending, timeout=self._grace)
 
     async def _work(self, feed: Feed, sink: Sink, number: int) -> None:
-        # One request goes first: with wrong credentials, one is enough to know.
         if number > 0:
-            await self._answered.wait()
+            await self._first_answer(number)
         while (item := await feed.next()) is not None:
             try:
                 await self._attempt(item, feed, sink)
             finally:
                 feed.done(item)
             self._answered.set()
+
+    async def _first_answer(self, number: int) -> None:
+        """Let one request go first, then a few more: a first ID that is slow must not hold up all others."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ALONE if number < FIRST_FEW else None):
+                await self._answered.wait()
 
     async def _attempt(self, item: Item, feed: Feed, sink: Sink) -> None:
         item.first_at = item.first_at or to_milliseconds(self._clock.now())
