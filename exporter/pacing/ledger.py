@@ -25,6 +25,9 @@ from exporter.units import Limit
 POLL = 0.05
 """Seconds after which a place is asked for again, where that depends on other processes."""
 
+ROUNDING = 1e-3
+"""Seconds by which places are looked at that are free already, so that rounding never hides one that is not."""
+
 LATE = 2.0
 """Seconds that a process may be late to take its turn before others go first."""
 
@@ -88,7 +91,10 @@ class Ledger:
             shared, wait = self._take_shared(limits, now)
         except sqlite3.DatabaseError as error:
             self._recover(error)
-            return own, 0.0
+            if not self._rebuilt:
+                return own, 0.0
+            self._own.cancel(own)  # the new file is taken as full first
+            return None, POLL
         if shared is None:
             self._own.cancel(own)
             return None, wait
@@ -130,8 +136,7 @@ class Ledger:
         assert self._db is not None  # noqa: S101 - the caller looked
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            longest = max(limit.seconds for limit in limits)
-            self._db.execute("DELETE FROM places WHERE released + ? <= ?", (longest, now))
+            self._db.execute("DELETE FROM places WHERE released + ? <= ?", (self._kept_for(limits), now))
             self._release_the_dead(now)
             wait = self._wait(limits, now)
             if wait == 0 and self._another_goes_first(limits, now):
@@ -160,13 +165,34 @@ class Ledger:
             raise
         return place, wait
 
+    def _kept_for(self, limits: Sequence[Limit]) -> float:
+        """Seconds for which places are kept: the longest window that any program has asked this file for.
+
+        A `pull` that knows only of a minute must not drop what a run with a limit by the hour needs.
+        """
+        assert self._db is not None  # noqa: S101
+        longest = max(limit.seconds for limit in limits)
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'longest'").fetchone()
+        known = float(row[0]) if row is not None else 0.0
+        if longest > known:
+            self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('longest', ?)", (str(longest),))
+        return max(longest, known)
+
     def _wait(self, limits: Sequence[Limit], now: float) -> float:
         assert self._db is not None  # noqa: S101
-        ((under_way, count),) = self._db.execute("SELECT count(*) - count(released), count(released) FROM places")
+        since = now - max(limit.seconds for limit in limits)
+        ((under_way, count),) = self._db.execute(
+            "SELECT (SELECT count(*) FROM places WHERE released IS NULL), "
+            "(SELECT count(*) FROM places WHERE released >= ?)",
+            (since - ROUNDING,),
+        )
         if under_way + count < min(limit.places for limit in limits):
             return 0.0
         released = [
-            at for (at,) in self._db.execute("SELECT released FROM places WHERE released IS NOT NULL ORDER BY released")
+            at
+            for (at,) in self._db.execute(
+                "SELECT released FROM places WHERE released >= ? ORDER BY released", (since - ROUNDING,)
+            )
         ]
         return wait_for(limits, now, under_way, released)
 

@@ -120,6 +120,38 @@ def test_a_damaged_file_is_set_aside_told_and_one_window_is_waited(desk: Desk, d
     assert ledger.take(TWO)[0] is not None
 
 
+def test_a_program_with_short_windows_does_not_drop_places_that_a_long_window_needs(desk: Desk) -> None:
+    hourly = (Limit(2, 60.0), Limit(3, 3600.0))
+    night = desk.open()
+    for _ in range(2):
+        place, _ = night.take(hourly)
+        assert place is not None
+        night.give_back(place)
+    night.close()
+    desk.clock.time += 100.0
+    pull = desk.open()
+    place, _ = pull.take(TWO)
+    assert place is not None
+    pull.give_back(place)
+    pull.close()
+    desk.clock.time += 100.0
+    assert refused_for(desk.open().take(hourly)) == pytest.approx(3400.0)
+
+
+def test_damage_that_is_found_in_mid_run_grants_nothing_before_one_window(desk: Desk) -> None:
+    ledger = desk.open()
+    content = bytearray(desk.path.read_bytes())
+    with sqlite3.connect(desk.path) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    desk.path.write_bytes(b"x" * max(len(content), 8192))
+    waits = 0.0
+    while (taken := ledger.take(TWO))[0] is None:
+        waits += taken[1]
+        desk.clock.time += taken[1]
+    assert waits >= 60.0
+    assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
+
+
 def test_where_no_file_can_be_made_places_are_kept_in_memory_and_told_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     events: list[Event] = []
