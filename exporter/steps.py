@@ -8,19 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 STEPS = (
+    "list.kept",
+    "carry.block",
     "request.answered",
     "journal.before_commit",
     "journal.after_commit",
-    "write.campaigns",
-    "write.calling_windows",
-    "write.responses",
-    "write.failures",
+    "write.campaigns.parquet",
+    "write.campaigns.csv",
+    "write.calling_windows.parquet",
+    "write.calling_windows.csv",
+    "write.responses.parquet",
+    "write.failures.parquet",
+    "write.failures.csv",
     "publish.before_manifest",
     "publish.before_reveal",
     "publish.after_reveal",
     "retention.hidden",
+    "books.before_closing",
 )
-"""In the order of a run."""
+"""In the order of a run. A step `write.FILE` is reached many times: whenever a piece of the file has been written."""
 
 hook: Callable[[str], None] | None = None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
+from exporter import steps
 from exporter._version import __version__
 from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError, Interrupted, NotPublished, NotReconciled, StorageFailed
@@ -86,6 +87,7 @@ def close(
     _or_warn(run, settle, "it may not survive a power cut")
     removed: list[str] = []
     _or_warn(run, lambda: removed.extend(_retain(run)), "old snapshots were not removed")
+    steps.reached("books.before_closing")
     _or_warn(run, lambda: _close_books(run, manifest), "the journal could not be closed; the next run does that")
     return SnapshotResult(manifest, where, reused, tuple(removed))
 

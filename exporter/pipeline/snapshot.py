@@ -111,6 +111,7 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
     run.state.listed_at = to_milliseconds(run.clock.now())
     run.state.listed_types = types
     run.remember()
+    steps.reached("list.kept")
 
 
 def listed_ids(run: Run) -> CampaignIds:
@@ -131,6 +132,7 @@ def carry_over(run: Run) -> None:
     now = to_milliseconds(run.clock.now())
     for block in carried(run.destination, run.state.base, wanted=pending.__contains__, item_of=items.get):
         run.journal.add([(response, 1, now) for response in block])
+        steps.reached("carry.block")
 
 
 async def fetch_missing(run: Run, engine: Engine) -> None:

@@ -37,6 +37,7 @@ class HashingFile(io.RawIOBase):
         super().__init__()
         self._sink = sink
         self._told = told
+        self._step = "write." + told.rpartition("/")[2]
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -53,6 +54,7 @@ class HashingFile(io.RawIOBase):
             raise storage_failed(self._told, error) from None
         self._hash.update(view)
         self._size += len(view)
+        steps.reached(self._step)
         return len(view)
 
     def finish(self, name: str, rows: int) -> Receipt:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from exporter import steps
 from exporter.json_text import dumps
 from exporter.model import Failure, Receipt, Response
 from exporter.storage.destination import HashingFile, Staging
@@ -89,9 +88,8 @@ class SnapshotWriter:
     def close(self) -> list[Receipt]:
         """Finish all files. Raises `StorageFailed`."""
         receipts: list[Receipt] = []
-        for table, files in self._files.items():
+        for files in self._files.values():
             receipts.extend(file.finish() for file in files)
-            steps.reached(f"write.{table}")
         return receipts
 
     def abandon(self) -> None:

@@ -58,12 +58,13 @@ class Desk:
         self.service = service
         self.env = full(environment(url, tmp_path))
         self.out = tmp_path / "exports"
+        self.more: list[str] = []
         self.ids = write_ids(tmp_path / "ids.csv", [*service.campaigns, "cd-nowhere"])
 
     def command(self) -> list[str]:
         return [
             "snapshot", str(self.ids), "--out", str(self.out), "--rate", "off", "--workers", str(WORKERS),
-            "--keep", "2", "--format", "both",
+            "--keep", "2", "--format", "both", *self.more,
         ]  # fmt: skip
 
     def run(self, step: str = "", times: int = 1, deed: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
@@ -109,17 +110,77 @@ def desk(tmp_path: Path, older: Path) -> Iterator[Desk]:
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
+INCREMENTAL = ("list.kept", "carry.block")
+"""Steps that a full run does not come to."""
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("step", STEPS)
+WRITES = tuple(step for step in STEPS if step.startswith("write."))
+
+ASKED_IN_WRITING = ("write.campaigns.parquet", "write.failures.csv")
+"""A signal that asks meets the same code in every file: one of each kind is enough."""
+
+MATRIX = [
+    pytest.param(step, number, id=f"{step}-{number.name}")
+    for step in STEPS
+    for number in SIGNALS
+    if step not in INCREMENTAL and (number == signal.SIGKILL or step not in WRITES or step in ASKED_IN_WRITING)
+]
+
+
+def which_time(step: str) -> int:
+    """At which of the times that a run reaches `step` it is killed: in the middle of what the step is part of."""
+    if step == "request.answered":
+        return 9
+    if step.startswith("journal"):
+        return 3
+    # The header line of a CSV file is written by then, of a Parquet file the first columns.
+    return 4 if step.endswith(".parquet") else 1
+
+
+def is_cut_off(file: Path) -> bool:
+    """Whether a file was left in mid-writing."""
+    content = file.read_bytes()
+    return not content.endswith(b"PAR1") or len(content) <= 4 if file.suffix == ".parquet" else content.count(b"\n") < 2
+
+
+@pytest.mark.parametrize("number", SIGNALS[:2], ids=lambda number: number.name)
+@pytest.mark.parametrize("step", [*INCREMENTAL, "request.answered"])
+def test_an_incremental_run_killed_at_any_step_is_completed_by_the_same_command(
+    desk: Desk, tmp_path: Path, step: str, number: signal.Signals
+) -> None:
+    changed = list(desk.service.campaigns)[3:5]
+    for one in changed:
+        desk.service.campaigns[one].data["updatedAt"] = "2026-11-24T09:00:00.000Z"
+        desk.service.campaigns[one].data["name"] = "edited"
+    desk.more = ["--incremental", "--type", "all"]
+    before = desk.contents()
+    killed = desk.run(step, 1, str(int(number)))
+    assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
+    if killed.returncode != 0:
+        assert desk.contents() == before, "readers saw something change"
+        again = desk.run()
+        assert again.returncode == 0, again.stderr
+    asked = desk.service.asked_for()
+    assert set(asked) == {*changed, "cd-nowhere"}, "only what changed is asked for"
+    assert sum(arrival.body is not None for arrival in desk.service.arrivals) == 2, "the list is read once for a type"
+    assert max(asked.values()) <= 2
+    latest = snapshot_folders(desk.out)[-1]
+    desk.out, desk.more = tmp_path / "undisturbed", ["--list", "always", "--type", "all"]
+    assert desk.run().returncode == 0
+    aside = ("fetched_at", "carried_from")
+    assert rows_of(latest, without=aside) == rows_of(snapshot_folders(desk.out)[-1], without=aside)
+
+
+@pytest.mark.parametrize(("step", "number"), MATRIX)
 def test_killed_at_any_step_the_same_command_completes_the_run(
     desk: Desk, older: Path, step: str, number: signal.Signals
 ) -> None:
     before = desk.contents()
-    times = 9 if step.startswith("request") else 3 if step.startswith("journal") else 1
-    killed = desk.run(step, times, str(int(number)))
+    killed = desk.run(step, which_time(step), str(int(number)))
     assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
-    revealed = step in ("publish.after_reveal", "retention.hidden")
+    if step in WRITES and number == signal.SIGKILL:
+        (staging,) = desk.out.glob(".staging-*")
+        assert is_cut_off(staging / step.removeprefix("write.")), "not killed in the middle of the file"
+    revealed = step in ("publish.after_reveal", "retention.hidden", "books.before_closing")
     if killed.returncode != 0 and not revealed:
         assert desk.contents() == before, "readers saw something change"
     sent = len(desk.service.arrivals)
@@ -141,10 +202,10 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
         assert len(desk.service.arrivals) == sent, "what was journaled was fetched again"
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step.startswith(("write", "publish.before"))])
+@pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.before_reveal"])
 def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: Desk, step: str) -> None:
     before = desk.contents()
-    failed = desk.run(step, 1, "full")
+    failed = desk.run(step, which_time(step), "full")
     assert failed.returncode == 4, failed.stderr
     assert "No space left" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -214,7 +275,7 @@ def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: 
     assert desk.service.arrivals == []
 
 
-@pytest.mark.parametrize("step", ["journal.after_commit", "write.campaigns", "publish.before_manifest"])
+@pytest.mark.parametrize("step", ["journal.after_commit", "write.campaigns.csv", "publish.before_manifest"])
 def test_a_volume_that_vanishes_is_told_and_the_run_can_be_made_again(desk: Desk, step: str) -> None:
     desk.env["VANISHES"] = str(desk.out)
     failed = desk.run(step, 1, "vanish")

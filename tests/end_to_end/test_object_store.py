@@ -103,7 +103,7 @@ def test_everything_works_on_a_store_as_it_does_on_a_disk(store: Store) -> None:
     assert len([path for path in store.files() if path.endswith("manifest.json")]) == 1
 
 
-@pytest.mark.parametrize("step", ["write.responses", "publish.before_manifest", "publish.before_reveal"])
+@pytest.mark.parametrize("step", ["write.responses.parquet", "publish.before_manifest", "publish.before_reveal"])
 def test_killed_in_mid_upload_nothing_reads_as_a_snapshot_and_the_next_run_cleans_up(store: Store, step: str) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", DRIVER, step, "1", "9", *store.command()], env=full(store.env), cwd=ROOT,

@@ -57,7 +57,9 @@ class Rig:
 
     async def fetch(self, number: int) -> None:
         caller = Caller(
-            api=CampaignApi(host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"),
+            api=CampaignApi(
+                host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
+            ),
             tokens=TokenSource(ReadyToken(Secret("ready")), clock=self.clock),
             transport=cast(HttpTransport, self.service),
             gate=Gate((), clock=self.clock, emit=self.events.append, random=Random(1)),
