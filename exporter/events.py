@@ -136,3 +136,14 @@ class Published(Event):
 
     snapshot_id: str
     where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent(Event):
+    """What a run has cost so far, all its attempts together, however this one ended. Times in seconds."""
+
+    requests: int
+    retries: int
+    rate_limited: int
+    waiting_for_rate: float
+    paused: float

@@ -60,15 +60,15 @@ class Console:
             self._lines = Lines(self._tally, self._say_progress)
 
     def track_all(self, total: int, limits: Sequence[Limit]) -> None:
-        """As `track`, for work whose size is known from the start; only on a terminal."""
-        if self.is_terminal:
-            self.track(limits)
-            self.emit(events.RunStarted("", "pull", total, 0, total, ""))
+        """As `track`, for work whose size is known from the start."""
+        self.track(limits)
+        self.emit(events.RunStarted("", "pull", total, 0, total, ""))
 
     def _say_progress(self, tally: Tally) -> None:
         self.say(
             tally.line(utc=not self.is_terminal), event="progress", done=tally.done, total=tally.total,
-            failed=tally.failed, not_found=tally.missing, per_minute=round(tally.per_minute(), 1),
+            failed=tally.failed, not_found=tally.missing, listed=tally.listed,
+            per_minute=round(tally.per_minute(), 1),
             seconds_left=tally.seconds_left(),
         )  # fmt: skip
 
@@ -181,6 +181,7 @@ _LEVELS: dict[type[events.Event], int] = {
     events.RetryPlanned: 1,
     events.ListPageRead: 1,
     events.Probing: 1,
+    events.Spent: 1,
 }
 """Verbosity from which an event is told; 0, where none is named."""
 
@@ -216,5 +217,6 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
     events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
     events.Writing: lambda e: f"writing {e.rows:,} campaigns",
+    events.Spent: lambda e: f"{e.requests:,} requests so far, {e.rate_limited:,} of them refused for the rate limit",
     events.Published: lambda e: f"published {e.where}",
 }

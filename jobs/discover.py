@@ -34,6 +34,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     from exporter.clock import SystemClock
     from exporter.pipeline.engine import open_engine
     from exporter.pipeline.listing import ListPass
+    from exporter.plan import shared
     from exporter.storage.writer import csv_text
     from jobs.metrics import replace_file
     from jobs.running import run_until_stopped
@@ -49,7 +50,12 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
         async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
             return await ListPass(engine, stop).read_until_stopped(types)
 
-    rows = rows_of(run_until_stopped(main, max_duration=fetch.max_duration), statuses)
+    console.track(shared(fetch.rates, fetch.rate_share))
+    try:
+        found = run_until_stopped(main, max_duration=fetch.max_duration)
+    finally:
+        console.close()
+    rows = rows_of(found, statuses)
     data = (",".join(COLUMNS) + "\n").encode() + csv_text(rows)
     if output is None:
         print_bytes(data)

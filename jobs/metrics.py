@@ -10,7 +10,10 @@ from exporter.errors import InputError
 from exporter.storage.names import began_at
 
 if TYPE_CHECKING:
+    from exporter.events import Spent
     from exporter.storage.manifest import Manifest
+
+PREFIX = "campaign_export_"
 
 
 def check_metrics_file(path: str | None) -> None:
@@ -19,63 +22,72 @@ def check_metrics_file(path: str | None) -> None:
         raise InputError(f"--metrics-file: the folder of {path} cannot be written.")
 
 
-def write_metrics(path: str, *, exit_code: int, duration: float, manifest: Manifest | None, now: float) -> None:
-    """Replace `path` at once. Without a manifest (nothing published) the last success stays as the file told it.
+OF_THE_LAST_SNAPSHOT = ("campaigns", "snapshot_timestamp_seconds", "snapshot_bytes", "snapshot_rows")
+
+
+def write_metrics(
+    path: str, *, exit_code: int, duration: float, spent: Spent | None, manifest: Manifest | None, now: float
+) -> None:
+    """Replace `path` at once. What a run without success or without a snapshot cannot tell stays as the file told it.
 
     Raises `OSError`.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
 
     def gauge(name: str, help_text: str, value: float, **labels: str) -> None:
-        known = _gauges.get(name)
+        known = gauges.get(name)
         if known is None:
-            known = _gauges[name] = Gauge(f"campaign_export_{name}", help_text, list(labels), registry=registry)
+            known = gauges[name] = Gauge(PREFIX + name, help_text, list(labels), registry=registry)
         (known.labels(**labels) if labels else known).set(value)
 
-    _gauges: dict[str, Gauge] = {}
     gauge("last_run_timestamp_seconds", "When the last run ended, since 1970.", now)
     gauge("last_run_duration_seconds", "How long the last run took.", duration)
     gauge("last_run_exit_code", "Exit code of the last run.", exit_code)
-    success = now if exit_code == 0 else _last_success(path)
-    if success is not None:
-        gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, since 1970.", success)
+    cost = spent or Spent(0, 0, 0, 0.0, 0.0)
+    gauge("requests", "Requests sent by the last run, all attempts together.", cost.requests)
+    gauge("requests_rate_limited", "Requests refused for the rate limit.", cost.rate_limited)
+    gauge("requests_retries", "Requests that were tried again.", cost.retries)
+    gauge("waiting_for_rate_seconds", "Time spent waiting for a place under the limit.", cost.waiting_for_rate)
+    gauge("paused_seconds", "Time for which the service made all workers pause.", cost.paused)
+    kept: set[str] = set()
+    if exit_code == 0:
+        gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, since 1970.", now)
+    else:
+        kept.add("last_success_timestamp_seconds")
     if manifest is not None:
         counts = manifest.counts
         for outcome in ("ok", "carried_over", "not_found", "invalid", "failed", "gone"):
-            gauge("campaigns", "Campaigns by outcome; carried_over is a part of ok.", getattr(counts, outcome),
-                  outcome=outcome)  # fmt: skip
-        gauge("requests", "Requests sent by the last run, all attempts together.", manifest.requests.total)
-        gauge("requests_rate_limited", "Requests refused for the rate limit.", manifest.requests.rate_limited)
-        gauge("requests_retries", "Requests that were tried again.", manifest.requests.retries)
-        gauge(
-            "waiting_for_rate_seconds",
-            "Time spent waiting for a place under the limit.",
-            manifest.seconds.waiting_for_rate,
-        )
-        gauge("paused_seconds", "Time for which the service made all workers pause.", manifest.seconds.paused)
+            gauge("campaigns", "Campaigns of the last snapshot by outcome; carried_over is a part of ok.",
+                  getattr(counts, outcome), outcome=outcome)  # fmt: skip
         gauge("snapshot_timestamp_seconds", "When the run of the last snapshot began, since 1970.",
               began_at(manifest.snapshot_id).timestamp())  # fmt: skip
         gauge("snapshot_bytes", "Size of the last snapshot's files.", manifest.size)
         for name, file in manifest.files.items():
             gauge("snapshot_rows", "Rows of the last snapshot's files.", file.rows, file=name)
-    replace_file(Path(path), generate_latest(registry))
+    else:
+        kept.update(OF_THE_LAST_SNAPSHOT)
+    replace_file(Path(path), generate_latest(registry) + _told_before(path, {PREFIX + name for name in kept}))
 
 
-def _last_success(path: str) -> float | None:
+def _told_before(path: str, names: set[str]) -> bytes:
+    """The lines about `names` that the file holds now; none, where it is no file of metrics."""
+    from prometheus_client.parser import text_string_to_metric_families
+
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    for line in lines:
-        name, _, value = line.partition(" ")
-        if name == "campaign_export_last_success_timestamp_seconds":
-            try:
-                return float(value)
-            except ValueError:
-                return None
-    return None
+        text = Path(path).read_text(encoding="utf-8")
+        list(text_string_to_metric_families(text))
+    except (OSError, ValueError):
+        return b""
+    lines = [line for line in text.splitlines() if _name_in(line) in names]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _name_in(line: str) -> str:
+    words = line.split(" ")
+    return words[2] if line.startswith("# ") and len(words) > 2 else words[0].partition("{")[0]
 
 
 def replace_file(path: Path, data: bytes) -> None:

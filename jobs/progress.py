@@ -42,6 +42,7 @@ class Tally:
         self.done = 0
         self.failed = 0
         self.missing = 0
+        self.pages = self.listed = 0
         self.began: float | None = None
         self.paused_why = ""
         self.paused_until = 0.0
@@ -64,6 +65,9 @@ class Tally:
         elif isinstance(event, events.PaceLowered | events.PaceRaised):
             lowered = Limit(event.to_places, event.seconds)
             self.limits = [lowered if limit.seconds == event.seconds else limit for limit in self.limits]
+        elif isinstance(event, events.ListPageRead):
+            self.pages += 1
+            self.listed += event.found
         elif isinstance(event, events.Writing):
             self.writing = True
 
@@ -91,8 +95,16 @@ class Tally:
         left = max(0.0, self.paused_until - self._now())
         return f"{self.paused_why}: {left:.0f} s, goes on at {clock_time(self.paused_until, utc=utc)}"
 
+    def stage(self) -> str:
+        """What is done before the first campaign is asked for, and after the last."""
+        if self.writing:
+            return "writing files"
+        return f"list call: {self.listed:,} campaigns in {self.pages:,} pages" if self.pages else "starting"
+
     def line(self, *, utc: bool = False) -> str:
         """All of it in one line."""
+        if self.writing or self.began is None:
+            return self.stage() + (f"; {self.pause(utc=utc)}" if self.paused_why else "")
         parts = [f"{self.done:,} of {self.total:,} campaigns", f"{self.per_minute():,.0f} a minute"]
         left = self.seconds_left()
         if left is not None:
@@ -125,8 +137,7 @@ class Lines:
 
     def _run(self) -> None:
         while not self._ended.wait(self._every):
-            if self._tally.began is not None and not self._tally.writing:
-                self._say(self._tally)
+            self._say(self._tally)
 
     def close(self) -> None:
         """No more lines."""
@@ -180,10 +191,8 @@ class Bar:
 
 def fitting(tally: Tally, width: int) -> list[tuple[str, str]]:
     """What the line beside the bar says, as (text, style): the more telling parts first where not all have room."""
-    if tally.began is None:
-        return [("starting", "")]
-    if tally.writing:
-        return [("writing files", "")]
+    if tally.began is None or tally.writing:
+        return [(tally.stage(), ""), *([(tally.pause(), "yellow")] if tally.paused_why else [])]
     left = tally.seconds_left()
     # In the order in which they are shown; the number says who gives way first.
     parts = [

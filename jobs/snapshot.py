@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import ExportError
+from exporter.events import Event, Spent
 from jobs.exit_codes import BUG, exit_code
 from jobs.options import (
     every_fault,
@@ -23,6 +24,7 @@ from jobs.options import (
 )
 
 if TYPE_CHECKING:
+    from exporter.events import Emit
     from exporter.ids import CampaignIds
     from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.stop import Stop
@@ -58,16 +60,23 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     fetch = take_fetch_options(options, settings)
     began = time.monotonic()
     result: SnapshotResult | None = None
+    spent: list[Spent] = []
     code = BUG
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Spent):
+            spent.append(event)
+        console.emit(event)
+
     try:
-        result = run_snapshot(console, found, settings, place, fetch, wanted)
+        result = run_snapshot(console, found, settings, place, fetch, wanted, emit=emit)
         code = code_of(result, fail_on_missing=wanted.fail_on_missing)
     except ExportError as error:
         code = exit_code(error)
         raise
     finally:
         if metrics_file is not None:
-            _write_metrics(console, metrics_file, code, time.monotonic() - began, result)
+            _write_metrics(console, metrics_file, code, time.monotonic() - began, spent, result)
     return code
 
 
@@ -78,8 +87,10 @@ def run_snapshot(
     place: Place,
     fetch: FetchOptions,
     wanted: SnapshotOptions,
+    *,
+    emit: Emit | None = None,
 ) -> SnapshotResult:
-    """Take the snapshot with signals, progress and a summary. Raises `ExportError`."""
+    """Take the snapshot with signals, progress and a summary; `emit`: as the console's. Raises `ExportError`."""
     from exporter.clock import SystemClock
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.plan import shared
@@ -103,7 +114,7 @@ def run_snapshot(
             fetch=fetch,
             options=wanted,
             clock=SystemClock(),
-            emit=console.emit,
+            emit=emit or console.emit,
             stop=stop,
         )
 
@@ -126,7 +137,9 @@ def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
     return 1 if counts.failed or counts.invalid or (fail_on_missing and counts.not_found) else 0
 
 
-def _write_metrics(console: Console, path: str, code: int, duration: float, result: SnapshotResult | None) -> None:
+def _write_metrics(
+    console: Console, path: str, code: int, duration: float, spent: list[Spent], result: SnapshotResult | None
+) -> None:
     from jobs.metrics import write_metrics
 
     try:
@@ -134,6 +147,7 @@ def _write_metrics(console: Console, path: str, code: int, duration: float, resu
             path,
             exit_code=code,
             duration=duration,
+            spent=spent[-1] if spent else None,
             manifest=result.manifest if result is not None else None,
             now=time.time(),
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import StorageFailed
-from exporter.events import Emit, Event, Resumed, Warned
+from exporter.events import Emit, Event, Resumed, Spent, Warned
 from exporter.pipeline import run_state
 from exporter.pipeline.engine import Engine
 from exporter.pipeline.run_state import MOST_PAUSES, Costs, Pause, RunState
@@ -122,5 +122,7 @@ class _Costs:
                 paused=stats.paused,
             )
         )
+        costs = run.state.costs
+        run.tell(Spent(costs.total, costs.retries, costs.rate_limited, costs.waiting_for_rate, costs.paused))
         with suppress(StorageFailed):  # the costs of a run that cannot write any more are not worth an error
             run.remember()

@@ -444,7 +444,7 @@ def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
             if found != "ok":
                 raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")
             db.executescript(_SCHEMA)
-            if _tables(db) != _expected_tables():
+            if _expected_tables() - _tables(db):
                 raise sqlite3.DatabaseError("its tables are not those of a journal")
     except BaseException:
         db.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -414,3 +416,24 @@ def test_help_imports_neither_pandas_nor_pyarrow() -> None:
     )
     done = subprocess.run([program()[0], "-c", code], env=full({}), capture_output=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_signal_before_any_work_ends_with_its_code(desk: Desk, tmp_path: Path) -> None:
+    pipe = tmp_path / "ids.fifo"
+    os.mkfifo(pipe)
+    process = subprocess.Popen(
+        program("snapshot", str(pipe), "--out", str(tmp_path / "out")), env=full(desk.env), cwd=ROOT
+    )
+    with pipe.open("w"):  # opens when the program does: it reads now
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_metrics_of_a_run_that_was_refused_tell_what_it_cost(desk: Desk, tmp_path: Path) -> None:
+    metrics = tmp_path / "a.prom"
+    desk.service.always = "401"
+    assert desk.snapshot("--metrics-file", str(metrics)).returncode == 3
+    lines = metrics.read_text(encoding="utf-8").splitlines()
+    assert "campaign_export_last_run_exit_code 3.0" in lines
+    assert "campaign_export_requests 1.0" in lines

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from exporter import events
 from exporter.units import Limit
-from jobs.progress import Tally, clock_time, fitting
+from jobs.progress import Lines, Tally, clock_time, fitting
 
 
 class Clock:
@@ -76,3 +78,44 @@ def test_what_is_left_is_what_the_limit_allows() -> None:
 def test_times_of_day_are_in_utc_where_log_lines_are() -> None:
     assert clock_time(0, utc=True) == "00:00:00Z"
     assert tally(PAUSED).line(utc=True).endswith(clock_time(PAUSED.until, utc=True))
+
+
+def tallied(*more: events.Event) -> Tally:
+    found = Tally([Limit(60, 60.0)])
+    for event in more:
+        found.note(event)
+    return found
+
+
+def test_the_list_pass_is_told_too() -> None:
+    pages = [events.ListPageRead("sms", page, 50, 200) for page in (1, 2)]
+    assert tallied(*pages).line() == "list call: 100 campaigns in 2 pages"
+
+
+def test_a_pause_is_told_whatever_is_under_way() -> None:
+    pause = events.Paused("rate_limit", 41.0, 4_000_000_000.0, "")
+    assert "starting; rate limit: " in tallied(pause).line()
+
+
+def test_campaigns_are_counted_against_what_is_to_be_fetched() -> None:
+    started = events.RunStarted("20261124T020000Z", "full", 100, 40, 60, "/work")
+    settled = [
+        events.Settled("cd-1", "ok", 1),
+        events.Settled("cd-2", "failed", 5, "HTTP 500"),
+        events.Settled("cd-3", "not_found", 1),
+    ]
+    line = tallied(started, *settled).line()
+    assert line.startswith("3 of 60 campaigns, ")
+    assert line.endswith("40 were there, 1 failed, 1 not found")
+
+
+def test_writing_is_told() -> None:
+    assert tallied(events.RunStarted("x", "full", 1, 0, 1, "/w"), events.Writing(1_000_000)).line() == "writing files"
+
+
+def test_a_line_comes_now_and_then_until_it_is_closed() -> None:
+    said = threading.Semaphore(0)
+    lines = Lines(tallied(), lambda _: said.release(), every=0.01)
+    for _ in range(3):
+        assert said.acquire(timeout=30)
+    lines.close()
