@@ -22,7 +22,7 @@ from exporter.events import Emit, Event, RunStarted, Settled, Warned
 from exporter.ids import CampaignIds
 from exporter.model import CampaignType, Failure, ListedCampaign, Response
 from exporter.pipeline.begin import begin, finish_interrupted_publishing
-from exporter.pipeline.carry import carried
+from exporter.pipeline.carry import carried, is_unchanged
 from exporter.pipeline.engine import Engine, open_engine
 from exporter.pipeline.listing import ListPass
 from exporter.pipeline.publish import SnapshotResult, publish
@@ -108,6 +108,9 @@ async def read_list(run: Run, engine: Engine) -> None:
 
 def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignType, ...]) -> None:
     run.journal.set_listed(campaigns)
+    # An earlier attempt may have fetched before this list was read. What changed in between would be taken for what
+    # the list saw, now and, carried over, in every night to come.
+    run.journal.forget_outdated(is_unchanged)
     run.state.listed_at = to_milliseconds(run.clock.now())
     run.state.listed_types = types
     run.remember()

@@ -218,6 +218,20 @@ class Journal:
             )
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LIST_SUM, str(self._list_checksum())))
 
+    def forget_outdated(self, unchanged: Callable[[Response, str], bool]) -> None:
+        """Drop the outcomes that the list pass, made after them, shows to be no longer true.
+
+        `unchanged`: whether an answer is still that of the campaign, by its item of the list. Raises `StorageFailed`.
+        """
+        rows = self._db.execute(
+            "SELECT a.campaign_id, a.fetched_at, a.status, a.body, l.item "
+            "FROM listed l JOIN answers a USING (campaign_id)"
+        )
+        outdated = [row[:1] for row in rows if not unchanged(Response(*row[:4]), row[4])]
+        with self._changing():
+            self._db.executemany("DELETE FROM answers WHERE campaign_id = ?", outdated)
+            self._db.execute("DELETE FROM failures WHERE campaign_id IN (SELECT campaign_id FROM listed)")
+
     def list_is_sound(self) -> bool:
         """Whether what the list pass found is still what was put in."""
         return self.get_meta(_LIST_SUM) == str(self._list_checksum())

@@ -143,6 +143,21 @@ async def test_ids_that_the_list_does_not_show_are_fetched_singly(tmp_path: Path
         assert (result.counts.ok, result.counts.not_found) == (40, 1)
 
 
+async def test_what_changed_between_an_interrupted_run_and_the_list_pass_is_fetched_again(tmp_path: Path) -> None:
+    """Else an old answer would stand beside a new item of the list, and be carried over for ever."""
+    async with nights(tmp_path) as site:
+        changed, made = list(site.service.campaigns)[3], list(site.service.campaigns)[7]
+        later = site.service.campaigns.pop(made)
+        with pytest.raises(NotPublished):
+            await site.run(ids=ids_of([*site.service.campaigns, made], source="test"), max_missing=Allowance(0, None))
+        site.service.campaigns[changed].touch(datetime.now(UTC), status="Paused")
+        site.service.campaigns[made] = later
+        result = await site.run(incremental=True)
+        assert site.gets() == sorted([changed, made])
+        full = await site.run("full", list_pass="always")
+        assert rows_of(folder(result), without=NOT_COMPARED) == rows_of(folder(full), without=NOT_COMPARED)
+
+
 async def test_a_full_run_is_made_when_the_last_one_is_too_old(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
         await site.run(incremental=True)
