@@ -93,7 +93,8 @@ class Tally:
         if not self.paused_why:
             return ""
         left = max(0.0, self.paused_until - self._now())
-        return f"{self.paused_why}: {left:.0f} s, goes on at {clock_time(self.paused_until, utc=utc)}"
+        at = clock_time(self.paused_until, utc=utc, now=self._now())
+        return f"{self.paused_why}: {left:.0f} s, goes on at {at}"
 
     def stage(self) -> str:
         """What is done before the first campaign is asked for, and after the last."""
@@ -118,11 +119,13 @@ class Tally:
         return ", ".join(parts) + (f"; {self.pause(utc=utc)}" if self.paused_why else "")
 
 
-def clock_time(moment: float, *, utc: bool = False) -> str:
-    """Local wall time `02:14:07`; in UTC it ends in `Z`, as the stamps of log lines do."""
-    if utc:
-        return time.strftime("%H:%M:%SZ", time.gmtime(moment))
-    return time.strftime("%H:%M:%S", time.localtime(moment))
+def clock_time(moment: float, *, utc: bool = False, now: float | None = None) -> str:
+    """Local wall time `02:14:07`, with its date when that is half a day away; in UTC it ends in `Z`, as the stamps of
+    log lines do.
+    """
+    away = abs(moment - (time.time() if now is None else now))
+    form = ("%H:%M:%S" if away < 12 * 3600 else "%Y-%m-%d %H:%M:%S") + ("Z" if utc else "")
+    return time.strftime(form, time.gmtime(moment) if utc else time.localtime(moment))
 
 
 class Lines:

@@ -27,6 +27,9 @@ from exporter.units import Limit, format_duration
 FIRST_BACKOFF = 1.0
 """Seconds of the first pause after a refusal without `Retry-After`; doubled up to the shortest window."""
 
+WORTH_TELLING = 1.0
+"""Seconds by which a pause must grow to be told again: what was under way at the wall brings it again and again."""
+
 UNLIMITED = Limit(1, 60.0)
 """Its window is the one in which `most_in_a_window` is counted where there is no limit."""
 
@@ -257,8 +260,9 @@ class Gate:
         if pause is not None and pause.probe is not turn:
             # Sent before the doors closed: the same wall, not a new one. A longer wait still counts.
             if retry_after is not None and now + retry_after > pause.until:
-                pause.until = now + retry_after
-                self._tell_pause(detail, now)
+                longer, pause.until = now + retry_after - pause.until, now + retry_after
+                if longer >= WORTH_TELLING:
+                    self._tell_pause(detail, now)
                 self._wake()
             return
         self._learn(now)

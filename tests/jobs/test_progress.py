@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 
 import pytest
 
@@ -52,7 +54,7 @@ def test_all_is_told_where_there_is_room() -> None:
 def test_a_pause_is_counted_down_with_the_time_at_which_it_goes_on() -> None:
     clock = Clock()
     found = tally(PAUSED, clock=clock)
-    assert shown(found, 200).endswith(f"rate limit: 41 s, goes on at {clock_time(PAUSED.until)}")
+    assert shown(found, 200).endswith(f"rate limit: 41 s, goes on at {clock_time(PAUSED.until, now=clock.now)}")
     clock.now += 30
     assert "rate limit: 11 s" in shown(found, 200)
     found.note(events.Resumed("rate_limit", 41.0))
@@ -76,8 +78,8 @@ def test_what_is_left_is_what_the_limit_allows() -> None:
 
 
 def test_times_of_day_are_in_utc_where_log_lines_are() -> None:
-    assert clock_time(0, utc=True) == "00:00:00Z"
-    assert tally(PAUSED).line(utc=True).endswith(clock_time(PAUSED.until, utc=True))
+    assert clock_time(0, utc=True, now=0) == "00:00:00Z"
+    assert tally(PAUSED).line(utc=True).endswith(clock_time(PAUSED.until, utc=True, now=Clock.now))
 
 
 def tallied(*more: events.Event) -> Tally:
@@ -95,6 +97,11 @@ def test_the_list_pass_is_told_too() -> None:
 def test_a_pause_is_told_whatever_is_under_way() -> None:
     pause = events.Paused("rate_limit", 41.0, 4_000_000_000.0, "")
     assert "starting; rate limit: " in tallied(pause).line()
+
+
+def test_a_pause_that_ends_on_another_day_is_told_with_its_date() -> None:
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", clock_time(time.time() + 60))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", clock_time(time.time() + 86_400))
 
 
 def test_campaigns_are_counted_against_what_is_to_be_fetched() -> None:

@@ -134,6 +134,22 @@ def test_one_refusal_pauses_every_worker_for_as_long_as_retry_after_says() -> No
     run_virtually(main())
 
 
+def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
+    async def main() -> None:
+        rig = Rig(latency=(0.01, 0.09))
+
+        async def refused(number: int) -> None:
+            async with rig.gate.admit() as turn:
+                await rig.clock.sleep(0.1 + number / 100)
+                turn.rate_limited(3600.0, "HTTP 429")
+
+        await asyncio.gather(*(refused(number) for number in range(16)))
+        assert len(rig.told_of(Paused)) == 1
+        assert rig.gate.stats.rate_limited == 16
+
+    run_virtually(main())
+
+
 def test_without_retry_after_the_pause_doubles_from_a_second_and_one_probe_goes_first() -> None:
     async def main() -> None:
         rig = Rig((Limit(60, 60.0),), Limit(5, 60.0), latency=(0.01, 0.01))
