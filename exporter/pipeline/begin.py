@@ -75,8 +75,22 @@ def begin(run: Run) -> None:
             run.state.listed_types = before.listed_types
     if run.destination.has_manifest(run.state.snapshot_id):
         run.state.snapshot_id = run.free_id(run.state.snapshot_id)
+    if before is not None:
+        _drop_damaged(run)
     _choose_mode(run, now)
     run.remember()
+
+
+def _drop_damaged(run: Run) -> None:
+    damaged = run.journal.drop_damaged()
+    if damaged:
+        shown = ", ".join(damaged[:3]) + (", …" if len(damaged) > 3 else "")
+        run.emit(
+            Warned(
+                f"{len(damaged):,} answers in the journal were damaged and are dropped: {shown}. Check the disk; "
+                "they are fetched again"
+            )
+        )
 
 
 def _choose_mode(run: Run, now: float) -> None:

@@ -282,12 +282,28 @@ class Journal:
         ):
             yield Failure(*row)
 
+    def drop_damaged(self) -> list[str]:
+        """Drop the answers that are not what was put in; their IDs. Raises `StorageFailed`."""
+        damaged = [
+            (row, one.campaign_id)
+            for row, checksum, *fields, carried_from in self._db.execute(
+                "SELECT rowid, checksum, campaign_id, fetched_at, status, body, carried_from FROM answers"
+            )
+            if _checksum(one := Response(*fields)._replace(carried_from=carried_from)) != checksum
+        ]
+        if damaged:
+            with self._changing():
+                self._db.executemany("DELETE FROM answers WHERE rowid = ?", ((row,) for row, _ in damaged))
+        return [campaign_id for _, campaign_id in damaged]
+
     def _refetch(self, campaign_id: str) -> None:
-        with suppress(sqlite3.Error, StorageFailed), self._changing():
-            self._db.execute("DELETE FROM answers WHERE campaign_id = ?", (campaign_id,))
+        number = 0
+        with suppress(sqlite3.Error, StorageFailed):
+            number = len(self.drop_damaged())
+        others = f" and for {number - 1:,} more" if number > 1 else ""
         raise StorageFailed(
-            f"the journal {self.path} holds a damaged answer for {campaign_id!r}. It is dropped: run the same command "
-            "again, and only that campaign is fetched. Check the disk."
+            f"the journal {self.path} holds a damaged answer for {campaign_id!r}{others}. That is dropped: run the "
+            "same command again, and only what is missing is fetched. Check the disk."
         )
 
     def _changing(self) -> _Transaction:

@@ -389,6 +389,20 @@ def test_a_full_journal_disk_is_told_and_resumed(desk: Desk) -> None:
     assert desk.snapshot().returncode == 0
 
 
+def test_answers_that_rot_in_the_journal_are_told_and_fetched_again_by_the_same_run(desk: Desk) -> None:
+    nowhere = write_ids(desk.tmp_path / "more.csv", [*desk.ids, "cd-nowhere"])
+    command = ("snapshot", str(nowhere), "--out", str(desk.out), *FAST)
+    assert desk.run(*command, "--max-missing", "0").returncode == 1
+    (journal,) = desk.out.glob(".work/journal-*.sqlite")
+    with sqlite3.connect(journal) as db:
+        db.execute("UPDATE answers SET body = 'rotten' WHERE rowid <= 3")
+    del desk.service.arrivals[:]
+    done = desk.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "3 answers in the journal were damaged" in done.stderr
+    assert len(desk.service.arrivals) == 3
+
+
 def test_the_help_of_every_command_ends_with_an_example_and_its_exit_codes() -> None:
     from jobs.cli import COMMANDS
 

@@ -119,6 +119,16 @@ def test_a_byte_that_rots_in_an_answer_is_found_and_only_that_answer_is_dropped(
     assert list(journal.pending()) == ["a"]
 
 
+def test_all_damaged_answers_are_dropped_together(journal: Journal) -> None:
+    journal.want(["a", "b", "c"])
+    journal.add([(answer(one), 1, NOW) for one in "abc"])
+    with sqlite3.connect(journal.path) as db:
+        db.execute("UPDATE answers SET body = 'rotten' WHERE campaign_id <> 'b'")
+    assert journal.drop_damaged() == ["a", "c"]
+    assert list(journal.pending()) == ["a", "c"]
+    assert journal.drop_damaged() == []
+
+
 @pytest.mark.parametrize("column", ["fetched_at", "status", "carried_from"])
 def test_all_that_is_kept_of_an_answer_is_under_its_checksum(journal: Journal, column: str) -> None:
     journal.want(["a"])
