@@ -123,7 +123,10 @@ def whole_number(bits: int) -> Reader:
 
 def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if {NoneType, str}.issuperset(map(type, values)):
-        return pa.array(values, STRING).cast(kind)
+        texts = pa.array(values, STRING)
+        if pc.any(pc.match_substring_regex(texts, "[xX]")).as_py():
+            raise ValueError  # Arrow would read 0x10 as 16
+        return texts.cast(kind)
     _only(values, int)  # Arrow would cut 5.5 down to 5
     return pa.array(values, kind)
 

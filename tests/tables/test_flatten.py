@@ -287,3 +287,17 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
 def test_nothing_raises_whatever_the_answer(value: Any) -> None:
     flatten([response_of(value), Response("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
     flatten([Response("cd-3", 0, 200, body_of({"dialingStrategy": {"callingHours": value}}))])
+
+
+@pytest.mark.parametrize("odd", ["0x10", "0X1f", " 7", "+7", "1_0", "\uff17", "1e1", "", 7.0, True])
+def test_a_number_is_read_alike_whatever_its_neighbours_are(odd: Any) -> None:
+    alone = flatten([response_of(changed(priority=odd))]).campaigns.to_pylist()[0]
+    beside = flatten([response_of(changed(priority=odd)), response_of(changed(priority=5.0, x=1))])
+    for name in ("priority", "extra", "parse_issues"):
+        assert alone[name] == beside.campaigns.to_pylist()[0][name]
+
+
+def test_a_hexadecimal_text_is_no_number() -> None:
+    row = row_of(changed(priority="0x10"))
+    assert (row["priority"], row["parse_issues"]) == (None, ["priority: not a whole number"])
+    assert json.loads(row["extra"]) == {"priority": "0x10"}
