@@ -80,7 +80,8 @@ def read_usual(body: str) -> msgspec.Struct:
 def values_of(records: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:
     """For each path the values of all records; a path that no record has is left out."""
     found: dict[str, Sequence[Any]] = {}
-    _spread(_SHAPE, "", records, found)
+    if records:
+        _spread(_SHAPE, "", records, found)
     return found
 
 

@@ -301,3 +301,9 @@ def test_a_hexadecimal_text_is_no_number() -> None:
     row = row_of(changed(priority="0x10"))
     assert (row["priority"], row["parse_issues"]) == (None, ["priority: not a whole number"])
     assert json.loads(row["extra"]) == {"priority": "0x10"}
+
+
+def test_no_answers_give_no_rows() -> None:
+    campaigns, windows = flatten([])
+    assert (campaigns.num_rows, windows.num_rows) == (0, 0)
+    assert (campaigns.schema, windows.schema) == (schema_of("campaigns"), schema_of("calling_windows"))
