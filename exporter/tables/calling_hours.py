@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from exporter.json_text import dumps
 from exporter.tables.readers import is_nothing
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 
@@ -161,7 +162,7 @@ class _Reading:
             return None, None
         if not isinstance(value, str):
             self.odd(f"{path}.{key}", value, "not a time of day")
-            return (None if isinstance(value, dict | list) else str(value)), None
+            return (None if isinstance(value, dict | list) else dumps(value)), None
         seconds = read_time(value, is_end=key == "end")
         if seconds is None:
             self.odd(f"{path}.{key}", value, "not a time of day")

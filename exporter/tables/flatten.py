@@ -312,4 +312,4 @@ _remembered_week = lru_cache(maxsize=4096)(_read_week)
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime"}  # a file of Debian's, which says nothing elsewhere

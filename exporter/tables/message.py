@@ -40,7 +40,7 @@ def decode_message(raw: str) -> Message:
 def _decode_base64(text: str) -> str | None:
     letters = text.rstrip("=")
     padded = letters + "=" * (-len(letters) % 4)
-    if not letters or text not in (letters, padded):
+    if not letters or not padded.startswith(text):
         return None
     try:
         raw = a2b_base64(padded, strict_mode=True)

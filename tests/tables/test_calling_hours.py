@@ -89,6 +89,11 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
     assert len(week.issues) == 2
 
 
+def test_a_raw_time_that_is_no_text_stands_as_json() -> None:
+    (window,) = read_week([{"day": "MO", "start": True, "end": 1700}], daily=False).windows
+    assert (window.raw_start, window.raw_end) == ("true", "1700")
+
+
 def test_unknown_keys_of_an_entry_are_left_over() -> None:
     week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", "date": "2026-01-01"}], daily=False)
     assert dict(week.left_over) == {".0.date": "2026-01-01"}
