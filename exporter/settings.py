@@ -361,18 +361,17 @@ def check_config(config: Mapping[str, Any], known: Collection[str]) -> None:
 def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterable[str]:
     secrets = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
     for name, value in config.items():
-        if name.removeprefix("kore_") in secrets:
-            variable = secrets[name.removeprefix("kore_")]
+        plain = name.lower().replace("-", "_").removeprefix("kore_")
+        if plain.removesuffix("_file") in secrets:
+            variable = secrets[plain.removesuffix("_file")]
             yield f"--config: {name} is a secret and belongs into {variable} or the file that {variable}_FILE names."
         elif name not in known:
             import difflib
 
-            near = difflib.get_close_matches(name.replace("-", "_"), known, 1, 0.5)
+            near = [plain] if plain in known else difflib.get_close_matches(plain, known, 1, 0.5)
             yield f"--config: there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ".")
-        elif isinstance(value, dict) or (
-            isinstance(value, list) and not all(isinstance(entry, str | int | float) for entry in value)
-        ):
-            yield f"--config: {name} must be one value or a list of texts."
+        elif not all(isinstance(entry, str | int | float) for entry in (value if isinstance(value, list) else [value])):
+            yield f"--config: {name} must be one value or a list of texts; a date or a table is neither."
 
 
 def _told(name: str) -> str:

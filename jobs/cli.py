@@ -72,8 +72,11 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Try it without an account:  campaign-export demo",
 )
+@click.option("-v", "--verbose", count=True, help="Tell more; here or after the command.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell only errors.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="How events are told on stderr.")
 @click.version_option(__version__, prog_name="campaign-export")
-def cli() -> None:
+def cli(**_told_to_the_command: object) -> None:
     """Get every campaign of a Kore.ai account out of its API and into files people trust."""
 
 

@@ -103,6 +103,13 @@ class Console:
         else:
             self._write(text)
 
+    def trouble(self, text: str, **fields: Any) -> None:
+        """What went wrong with one item, told in quiet, too. `fields` stand beside the text in JSON logs."""
+        if self._as_json:
+            self._write_json("error", fields.pop("event", "trouble"), {"message": text, **fields})
+        else:
+            self._write(text)
+
     def summarize(self, text: str, result: SnapshotResult) -> None:
         """The end of a run that published a snapshot."""
         if self._as_json:

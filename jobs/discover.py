@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import InputError
-from jobs.options import TYPE, fetch_options, job, option, settings_options, take_fetch_options, take_settings
+from jobs.options import (
+    TYPE,
+    every_fault,
+    fetch_options,
+    job,
+    option,
+    settings_options,
+    take_fetch_options,
+    take_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +29,18 @@ if TYPE_CHECKING:
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 
 
-@job("discover", example="campaign-export discover --type all -o ids.csv", codes=(0, 2, 3, 4, 130, 143))
+@job(
+    "discover",
+    example="campaign-export discover --type all -o ids.csv",
+    codes={
+        0: "listed",
+        2: "wrong usage or settings; nothing done",
+        3: "credentials refused",
+        4: "the service is down, or --max-duration has passed",
+        130: "stopped by SIGINT (Ctrl-C)",
+        143: "stopped by SIGTERM",
+    },
+)
 @option("-o", "--output", metavar="FILE", help="Write the CSV there, at once.  [default: standard output]")
 @TYPE
 @option("--status", "statuses", multiple=True, metavar="STATUS", help="Only campaigns of that status; repeatable.")
@@ -40,9 +60,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     from jobs.running import run_until_stopped
     from jobs.terminal import print_bytes
 
-    if output is not None and not Path(output).absolute().parent.is_dir():
-        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
-    settings = take_settings(options)
+    settings, _ = every_fault(lambda: take_settings(options), lambda: _check_output(output))
     fetch = take_fetch_options(options, settings)
     types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
 
@@ -68,6 +86,11 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
         f"{rows.num_rows:,} campaigns" + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
     )
     return 0
+
+
+def _check_output(output: str | None) -> None:
+    if output is not None and not Path(output).absolute().parent.is_dir():
+        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
 
 
 def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.Table:

@@ -139,10 +139,14 @@ class JobCommand(click.Command):
         """Run the command with a console of its own; an `ExportError` is told and becomes its exit code."""
         from jobs.console import Console
 
+        before = ctx.parent.params if ctx.parent is not None else {}
+        log_format = ctx.params.pop("log_format", "text")
+        if ctx.get_parameter_source("log_format") is not click.core.ParameterSource.COMMANDLINE:
+            log_format = before.get("log_format") or log_format
         console = Console.of(
-            verbose=ctx.params.pop("verbose", 0),
-            quiet=ctx.params.pop("quiet", False),
-            log_format=ctx.params.pop("log_format", "text"),
+            verbose=ctx.params.pop("verbose", 0) + before.get("verbose", 0),
+            quiet=ctx.params.pop("quiet", False) or before.get("quiet", False),
+            log_format=log_format,
         )
         ctx.params.pop("config", None)
         ctx.obj = console
@@ -183,16 +187,42 @@ def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) 
         return
     try:
         config = read_config(value)
-        check_config(config, known_option_names())
     except InputError as error:
         raise click.UsageError("\n       ".join(error.faults), ctx) from None
+    faults: list[str] = ctx.meta.setdefault(_FAULTS, [])
+    try:
+        check_config(config, known_option_names())
+    except InputError as error:
+        faults.extend(error.faults)
     names = option_names(ctx.command)
-    several = {p.name for p in ctx.command.params if isinstance(p, click.Option) and p.multiple}
-    ctx.default_map = {
-        names[name]: [entry] if names[name] in several and not isinstance(entry, list) else entry
-        for name, entry in config.items()
-        if name in names
-    }
+    options = {p.name: p for p in ctx.command.params if isinstance(p, click.Option)}
+    ctx.default_map = {}
+    for name, entry in config.items():
+        if name not in names or any(fault.startswith(f"--config: {name} ") for fault in faults):
+            continue
+        try:
+            ctx.default_map[names[name]] = _as_typed(entry, options[names[name]])
+        except ValueError as error:
+            faults.append(f"--config: {name} {error}")
+
+
+def _as_typed(entry: Any, option: click.Option) -> Any:
+    """A value of a configuration file as it would stand on the command line. Raises `ValueError`."""
+    entries = entry if isinstance(entry, list) else [entry]
+    if option.is_flag and not option.count:
+        if not isinstance(entry, bool):
+            raise ValueError("must be true or false.")
+        return entry
+    if any(isinstance(one, bool) for one in entries):
+        raise ValueError("must be a text or a number, not true or false.")
+    texts = [str(one) for one in entries]
+    if option.multiple:
+        return texts
+    if option.type is COLUMNS:
+        return ",".join(texts)
+    if entries is entry:
+        raise ValueError("must be one value, not a list.")
+    return texts[0]
 
 
 def option_names(command: click.Command) -> dict[str, str]:

@@ -108,7 +108,7 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
         console.close()
     _write(pulled.table(table), form, output, columns or (SHOWN[table] if form == "table" else None))
     for failure in pulled.failures:
-        console.say(
+        console.trouble(
             f"{failure.campaign_id}: {failure.outcome.replace('_', ' ')} ({failure.error})",
             event="settled",
             campaign_id=failure.campaign_id,
@@ -161,7 +161,7 @@ def _refuse(faults: list[str]) -> None:
 
 def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
     from jobs.metrics import replace_file
-    from jobs.terminal import print_bytes, print_table
+    from jobs.terminal import print_bytes, print_table, table_text
 
     if columns is not None:
         rows = rows.select(list(columns))
@@ -169,7 +169,7 @@ def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ..
         usual = next((table for table, names in SHOWN.items() if rows.schema.names == list(names)), None)
         print_table(None, rows.schema.names, text_rows(rows), optional=LEFT_OUT[usual] if usual else ())
         return
-    data = render(rows, "csv" if form == "table" else form)
+    data = table_text(rows.schema.names, text_rows(rows)).encode() if form == "table" else render(rows, form)
     if output is None:
         print_bytes(data)
         return

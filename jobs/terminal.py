@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from jobs.console import safe
+
+WHOLE = 100_000
+"""Characters of a line that nothing is cut for."""
 
 PIPE_WIDTH = 120
 """Characters of a line where there is no terminal to ask."""
@@ -35,8 +40,9 @@ def print_table(
     whole: Sequence[str] = (),
     optional: Sequence[str] = (),
     styles: Sequence[str | None] | None = None,
+    file: TextIO | None = None,
 ) -> None:
-    """Print to standard output; text that is too long ends in … unless `wrap`.
+    """Print to standard output, or whole into `file`; text that is too long ends in … unless `wrap`.
 
     `right`: columns of numbers. `whole`: columns that are never cut. `optional`: columns that are left out, in this
     order, where the terminal is too narrow for all. `styles`: one for each row, or None.
@@ -47,7 +53,8 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    width = WHOLE if file is not None else None if sys.stdout.isatty() else PIPE_WIDTH
+    console = Console(file=file, width=width, highlight=False)
     lengths = [max(cell_len(one_line(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
     shown, widths, more = _fit(columns, lengths, console.width - 2, whole=whole, optional=optional, wrap=wrap)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -96,6 +103,13 @@ def _fit(
             return shown, {shown[0]: max(1, left)}, more
         shown.pop()
         more = True
+
+
+def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as text for a file, as wide as it needs."""
+    text = io.StringIO()
+    print_table(None, columns, rows, file=text)
+    return text.getvalue()
 
 
 class Lines:

@@ -451,3 +451,20 @@ def test_the_metrics_of_a_run_that_was_refused_tell_what_it_cost(desk: Desk, tmp
     lines = metrics.read_text(encoding="utf-8").splitlines()
     assert "campaign_export_last_run_exit_code 3.0" in lines
     assert "campaign_export_requests 1.0" in lines
+
+
+def test_a_pull_that_finds_nothing_tells_so_even_in_quiet(desk: Desk) -> None:
+    done = desk.run("pull", "cd-nowhere", "-q", "--columns", "campaign_id", *FAST)
+    assert (done.returncode, done.stdout) == (1, "campaign_id\n")
+    assert "cd-nowhere: not found" in done.stderr
+
+
+def test_a_pulled_table_goes_into_a_file_as_a_table(desk: Desk) -> None:
+    file = desk.tmp_path / "table.txt"
+    done = desk.run("pull", desk.ids[0], "--format", "table", "-o", str(file),
+                    "--columns", "campaign_id,priority,is_imported,use_system_mappings", *FAST)  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    header, _, row = [line for line in file.read_text().splitlines() if line.strip()]
+    assert header.split() == ["campaign_id", "priority", "is_imported", "use_system_mappings"]
+    assert row.split()[0] == desk.ids[0]
+    assert {"true", "false"}.intersection(row.split())
