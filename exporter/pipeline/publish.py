@@ -58,13 +58,14 @@ def publish(run: Run, ids: CampaignIds) -> SnapshotResult:
 
     Raises `NotPublished`, `NotReconciled`, `StorageFailed`; nothing is revealed then.
     """
+    began = run.clock.monotonic()
     counts = _count(run, ids)
     _refuse(run, counts)
     run.emit(Writing(counts.ok))
     try:
         staging = _stage(run)
         try:
-            manifest = _manifest(run, ids, counts, _write_tables(run, staging))
+            manifest = _manifest(run, ids, counts, _write_tables(run, staging), began)
             staging.publish(manifests.dump(manifest))
         except BaseException:
             with suppress(OSError, StorageFailed):
@@ -170,8 +171,9 @@ def _write_tables(run: Run, staging: Staging) -> list[Receipt]:
         return writer.close()
 
 
-def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt]) -> Manifest:
+def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt], began: float) -> Manifest:
     state, costs, identity = run.state, run.state.costs, run.settings.identity
+    seconds = costs.seconds + run.clock.monotonic() - began
     written = {receipt.name: receipt.rows for receipt in receipts}
     if written["responses.parquet"] != counts.ok:
         raise NotReconciled(
@@ -189,7 +191,7 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt
         ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
         counts=manifests.outcome_counts(counts),
         requests=manifests.requests_of(costs.as_request_counts()),
-        seconds=manifests.Seconds(round(costs.seconds, 3), round(costs.waiting_for_rate, 3), round(costs.paused, 3)),
+        seconds=manifests.Seconds(round(seconds, 3), round(costs.waiting_for_rate, 3), round(costs.paused, 3)),
         files=manifests.files_of(receipts),
         warnings=list(state.warnings),
         pacing=manifests.Pacing(
