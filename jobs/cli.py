@@ -100,7 +100,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error, as_json="--log-format json" in " ".join(arguments).replace("=", " "))
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
@@ -111,6 +111,17 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
         return _tell_bug(error, verbose="-v" in arguments or "--verbose" in arguments)
     return code if isinstance(code, int) else 0
+
+
+def _tell_usage(error: click.ClickException, *, as_json: bool) -> None:
+    if not as_json:
+        error.show()
+        return
+    from exporter.errors import InputError
+    from jobs.console import Console
+
+    faults = [line.strip() for line in error.format_message().splitlines()]
+    Console.of(verbose=0, quiet=False, log_format="json").fail(InputError(faults), 2)
 
 
 def _tell_bug(error: Exception, *, verbose: bool) -> int:

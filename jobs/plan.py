@@ -58,9 +58,8 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     lines: list[tuple[str, str]] = []
     if found is not None:
         done = 0 if wanted.fresh else len(fetched_before(work_dir, settings.identity, found, wanted.resume_within))
-        lines.append(
-            ("campaigns wanted", f"{len(found.ids):,}" + (f" ({found.repeats:,} repeats)" if found.repeats else ""))
-        )
+        repeats = f" ({found.repeats:,} repeat{'s' if found.repeats > 1 else ''})" if found.repeats else ""
+        lines.append(("campaigns wanted", f"{len(found.ids):,}{repeats}"))
         lines.append(("already fetched", f"{done:,}"))
         requests = len(found.ids) - done
     else:
@@ -69,7 +68,9 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
         lines.append(("campaigns wanted", told))
     if lists:
         pages = list_requests(known or (len(found.ids) if found is not None else 0), fetch.page_size)
-        lines.append(("list call", f"about {pages:,} requests"))
+        if wanted.campaign_type == "all":
+            pages += 1  # the API has no type for all: two passes, and each can end in a page that is not full
+        lines.append(("list call", f"about {pages:,} request" + ("s" if pages != 1 else "")))
         requests += pages
     if wanted.incremental and base is not None:
         lines.append(

@@ -95,6 +95,15 @@ def test_common_options_stand_before_or_after_the_command(
     assert json.loads(capsys.readouterr().err)["exit_code"] == 2
 
 
+@pytest.mark.parametrize("asked", [["--log-format", "json"], ["--log-format=json"]])
+def test_wrong_usage_is_a_json_line_where_the_log_is_json(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--workers", "0", "--keep", "x", *asked) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["exit_code"] == 2
+    assert "--workers" in json.loads(line)["message"]
+    assert "--keep" in json.loads(line)["message"]
+
+
 def test_the_log_format_after_the_command_wins(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--log-format", "json", "snapshots", "nowhere", "--log-format", "text"]) == 2
     assert "there is no such folder" in capsys.readouterr().err.split("campaign-export: ")[1]
