@@ -23,7 +23,11 @@ _BYTES = {
     "m": 2**20,
     "g": 2**30,
 }
-_NUMBER = r"(\d+(?:\.\d+)?)"
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
+"""No more digits than a double holds: what is longer is a slip, and would overflow somewhere far from here."""
+
+_LONGEST = 36_600 * 86400.0
+"""Seconds, about a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,30 @@ def parse_duration(text: str) -> float:
     """Seconds: `500ms`, `30s`, `15m`, `4h`, `7d`, several together (`1h30m`), or a bare number of seconds."""
     value = text.strip().lower().replace(" ", "")
     if re.fullmatch(_NUMBER, value):
-        return float(value)
+        value += "s"
     parts = re.findall(_NUMBER + r"(ms|min|s|m|h|d)", value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError(f"{text!r} is no duration: write 30s, 15m, 4h or 7d")
-    return math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+    seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is more than a hundred years; write 30s, 15m, 4h or 7d")
+    return seconds
+
+
+def parse_bound(text: str) -> float:
+    """A duration that bounds something: above zero."""
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise ValueError(f"{text!r} leaves no time at all; write 30s or 2m")
+    return seconds
+
+
+def parse_days(text: str) -> float:
+    """A number of days above zero: `30`, `0.5`."""
+    days = float(text) if re.fullmatch(_NUMBER, text.strip()) else 0.0
+    if not 0 < days * 86400 <= _LONGEST:
+        raise ValueError(f"{text!r} is no number of days: write 30 or 0.5")
+    return days
 
 
 def parse_size(text: str) -> int:
@@ -83,7 +106,7 @@ def parse_percent(text: str) -> float:
 
 def parse_allowance(text: str) -> Allowance:
     """A number (`5`) or a share of all (`5%`)."""
-    found = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", text.strip())
+    found = re.fullmatch(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", text.strip())
     if not found or (found[2] and float(found[2]) > 100):
         raise ValueError(f"{text!r} is neither a number nor a percentage: write 5 or 5%")
     if found[1]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.errors import InputError
 from jobs.options import (
     TYPE,
+    check_output,
     every_fault,
     fetch_options,
     job,
@@ -60,7 +61,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     from jobs.running import run_until_stopped
     from jobs.terminal import print_bytes
 
-    settings, _ = every_fault(lambda: take_settings(options), lambda: _check_output(output))
+    settings, _ = every_fault(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)
     types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
 
@@ -86,11 +87,6 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
         f"{rows.num_rows:,} campaigns" + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
     )
     return 0
-
-
-def _check_output(output: str | None) -> None:
-    if output is not None and not Path(output).absolute().parent.is_dir():
-        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
 
 
 def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.Table:

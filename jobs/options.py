@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -16,7 +17,15 @@ import click
 from exporter.errors import ExportError, InputError
 from exporter.run_options import MINUTE, FetchOptions, Place, SnapshotOptions
 from exporter.settings import SETTINGS, Settings, check_config, read_config, read_settings
-from exporter.units import parse_allowance, parse_duration, parse_percent, parse_rate, parse_size
+from exporter.units import (
+    parse_allowance,
+    parse_bound,
+    parse_days,
+    parse_duration,
+    parse_percent,
+    parse_rate,
+    parse_size,
+)
 from jobs.exit_codes import MEANINGS, exit_code
 
 if TYPE_CHECKING:
@@ -50,6 +59,8 @@ def _rate(text: str) -> Limit | None:
 
 
 DURATION = Parsed("DURATION", parse_duration)
+BOUND = Parsed("DURATION", parse_bound)
+DAYS = Parsed("DAYS", parse_days)
 SIZE = Parsed("SIZE", parse_size)
 PERCENT = Parsed("PERCENT", parse_percent)
 ALLOWANCE = Parsed("N|N%", parse_allowance)
@@ -330,7 +341,7 @@ _RATE_OPTIONS: tuple[Decorator, ...] = (
         show_default=True,
         help="Tries for one ID, when it fails.",
     ),
-    option("--timeout", type=DURATION, default="30s", show_default=True, help="Bound of one try."),
+    option("--timeout", type=BOUND, default="30s", show_default=True, help="Bound of one try."),
     option(
         "--patience",
         type=DURATION,
@@ -456,7 +467,7 @@ _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--fail-on-missing", is_flag=True, help="An ID that does not exist is a failure."),
     option("--keep", type=click.IntRange(1), help="After publishing, keep so many snapshots."),
-    option("--keep-days", type=click.FloatRange(0, min_open=True), help="After publishing, keep so many days."),
+    option("--keep-days", type=DAYS, help="After publishing, keep so many days."),
 )
 
 
@@ -491,6 +502,17 @@ def every_fault(*readings: Callable[[], Any]) -> list[Any]:
     if faults:
         raise InputError(faults)
     return results
+
+
+def check_output(output: str | None) -> None:
+    """Refuse a file that can't be written, before anything is asked for. Raises `InputError`."""
+    if output is None:
+        return
+    path = Path(output).absolute()
+    if not output or path.is_dir():
+        raise InputError(f"-o: {output or 'an empty name'} names no file.")
+    if not path.parent.is_dir():
+        raise InputError(f"-o: there is no folder {path.parent}.")
 
 
 def take_ids(ids: str | None, column: str | None) -> CampaignIds | None:

@@ -12,6 +12,7 @@ from exporter.errors import IdsError, InputError
 from jobs.options import (
     COLUMNS,
     check_columns,
+    check_output,
     every_fault,
     fetch_options,
     job,
@@ -143,8 +144,7 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
 def choose_format(form: str | None, output: str | None) -> str:
     """The format asked for, else that of the file's ending, else by where the output goes. Raises `InputError`."""
     ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
-    if output is not None and not Path(output).absolute().parent.is_dir():
-        raise InputError(f"-o: there is no folder {Path(output).absolute().parent}.")
+    check_output(output)
     if form is not None:
         if form == "parquet" and output is None and sys.stdout.isatty():
             raise InputError("--format parquet is not for a terminal: add -o FILE, or send it into a pipe.")

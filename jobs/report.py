@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import click
 
 from exporter.errors import InputError
-from jobs.options import Parsed, job, option
+from jobs.options import Parsed, check_output, job, option
 
 if TYPE_CHECKING:
     from exporter.report.quiet_hours import QuietHours
@@ -62,6 +62,7 @@ def command(
     from exporter.storage.reader import find
     from jobs.metrics import replace_file
 
+    check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours: name them, such as --quiet-hours 21:00-08:00.")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from exporter.units import (
     Limit,
     format_duration,
     parse_allowance,
+    parse_bound,
+    parse_days,
     parse_duration,
     parse_percent,
     parse_rate,
@@ -24,6 +28,23 @@ from exporter.units import (
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_duration, "9" * 400), (parse_duration, "99999999999d"), (parse_duration, "1h30"), (parse_bound, "0"),
+        (parse_bound, "0ms"), (parse_days, "nan"), (parse_days, "inf"), (parse_days, "0"), (parse_days, "1e99"),
+        (parse_size, "9" * 400), (parse_allowance, "9" * 400), (parse_percent, "9" * 400),
+    ],
+)  # fmt: skip
+def test_what_has_no_end_or_leaves_no_time_is_refused(parse: Callable[[str], object], text: str) -> None:
+    with pytest.raises(ValueError, match="write"):
+        parse(text)
+
+
+def test_days_and_bounds() -> None:
+    assert (parse_days("0.5"), parse_bound("90s")) == (0.5, 90)
 
 
 @pytest.mark.parametrize(("text", "size"), [("16MiB", 2**24), ("1GB", 10**9), ("512", 512), ("1.5k", 1536)])

@@ -109,6 +109,15 @@ def test_the_log_format_after_the_command_wins(capsys: pytest.CaptureFixture[str
     assert "there is no such folder" in capsys.readouterr().err.split("campaign-export: ")[1]
 
 
+@pytest.mark.parametrize("command", [["pull", "a"], ["discover"], ["report", "exports"]])
+@pytest.mark.parametrize("output", ["", ".", "/", "nowhere/file"])
+def test_an_output_that_is_no_file_is_refused_before_anything_is_asked(
+    command: list[str], output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "-o", output]) == 2
+    assert "-o: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_codes(
     name: str, capsys: pytest.CaptureFixture[str]

@@ -20,7 +20,7 @@ def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     lines = capsys.readouterr().out.splitlines()
-    return dict(line.split("  ", 1) for line in lines)  # type: ignore[misc]
+    return dict(line.split("  ", 1) for line in lines)
 
 
 def test_it_tells_ids_repeats_requests_and_time_and_writes_nothing(
