@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.errors import InputError
+from exporter.events import Spent
 from exporter.storage.names import began_at
 
 if TYPE_CHECKING:
-    from exporter.events import Spent
     from exporter.storage.manifest import Manifest
 
 PREFIX = "campaign_export_"
