@@ -130,7 +130,7 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
             if argument == "-":
                 read = read_ids(sys.stdin.buffer, column=column, name="standard input")
                 found.extend(read.ids.to_pylist())
-            elif Path(argument).is_file() or argument.lower().endswith((".csv", ".tsv", ".txt")):
+            elif argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
                 found.extend(read_ids(argument, column=column).ids.to_pylist())
             else:
                 found.append(argument)
@@ -139,6 +139,13 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
     if faults:
         raise IdsError(faults)
     return ids_of(found, source="ID_OR_FILE")
+
+
+def _is_file(argument: str) -> bool:
+    try:
+        return Path(argument).is_file()
+    except (OSError, ValueError):  # an ID may be longer than any file's name, or hold what none can
+        return False
 
 
 def choose_format(form: str | None, output: str | None) -> str:

@@ -108,7 +108,7 @@ class CampaignApi:
     def get(self, campaign_id: str, token: str) -> Request:
         """Get one campaign (pages get-sms-campaign-by-id-v2, get-voice-campaign-by-id-v2).
 
-        Whatever stands in `campaign_id` stays within its path segment.
+        Whatever stands in `campaign_id` stays within its path segment, if it `is_askable`.
         """
         return Request("GET", self._campaign + quote_id(campaign_id) + self._query, self._with(token))
 
@@ -138,10 +138,15 @@ class CampaignApi:
 
 
 def quote_id(text: str) -> str:
-    """`text` as one URL path segment that no server can read as anything else."""
+    """`text` as one URL path segment that no server can read as anything else; see `is_askable` for the exception."""
     quoted = quote(text, safe="")
     # A segment of dots only would be resolved as a step up the path.
     return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
+
+
+def is_askable(campaign_id: str) -> bool:
+    """Whether a URL can carry the ID. `.` and `..` are steps in the path to many servers, escaped too (WHATWG URL)."""
+    return campaign_id not in {".", ".."}
 
 
 class _Asked(msgspec.Struct):

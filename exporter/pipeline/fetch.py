@@ -23,6 +23,7 @@ from exporter.api.protocol import (
     Request,
     Verdict,
     body_start,
+    is_askable,
     judge_campaign,
 )
 from exporter.clock import Clock, to_milliseconds
@@ -99,6 +100,8 @@ class Caller:
 
     async def campaign(self, campaign_id: str) -> Exchange:
         """Ask for one campaign; follows redirects that stay on our origin."""
+        if not is_askable(campaign_id):
+            return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
         redirect: str | None = None
         for _ in range(MOST_REDIRECTS + 1):
             exchange = await self._once(

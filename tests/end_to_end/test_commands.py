@@ -98,6 +98,17 @@ def test_failed_ids_exit_with_1_and_the_same_command_tries_only_those(desk: Desk
     assert rows_of(older, "failures")[0]["attempts"] == 2
 
 
+def test_ids_that_never_answer_well_are_failures_and_no_outage(desk: Desk) -> None:
+    """At the end of a run, and in the next one, only they are asked for: one that is known to be there tells."""
+    bad = desk.ids[-5:]
+    desk.service.faults |= {one: ["500"] * 99 for one in bad}
+    for _ in range(2):
+        done = desk.snapshot("--attempts", "2", "--max-failures", "50%")
+        assert done.returncode == 1, done.stderr
+        failures = rows_of(snapshot_folders(desk.out)[-1], "failures")
+        assert {row["campaign_id"]: row["outcome"] for row in failures} == dict.fromkeys(bad, "failed")
+
+
 def test_too_many_failures_publish_nothing(desk: Desk) -> None:
     for one in desk.ids[:5]:
         desk.service.bodies[one] = b'{"status":"success","data":{"_id":"another"}}'
@@ -283,6 +294,17 @@ def test_pull_gives_csv_in_a_pipe_and_json_lines_when_asked(desk: Desk) -> None:
     assert "cd-nowhere: not found" in done.stderr
     lines = desk.run("pull", str(desk.ids_file), "--format", "jsonl", "--table", "calling_windows", *FAST)
     assert {json.loads(line)["campaign_id"] for line in lines.stdout.splitlines()} == set(desk.ids)
+
+
+def test_pull_takes_an_id_that_no_file_could_be_named_and_does_not_ask_for_one_that_no_url_can_carry(
+    desk: Desk,
+) -> None:
+    """Many servers take even `%2E%2E` for a step up the path."""
+    done = desk.run("pull", "x" * 256, "..", ".", desk.ids[0], "--columns", "campaign_id", *FAST)
+    assert done.stdout.split() == ["campaign_id", f'"{desk.ids[0]}"'], done.stderr
+    assert done.stderr.count("not found (not asked for: in a URL it would be a step up the path)") == 2
+    assert done.stderr.count("not found (HTTP 404") == 1
+    assert set(desk.service.asked_for()) == {"x" * 256, desk.ids[0]}
 
 
 def test_pull_writes_a_file_in_the_format_of_its_ending(desk: Desk) -> None:
