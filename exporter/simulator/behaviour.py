@@ -6,6 +6,7 @@ The rules are those of the vendor's pages where they tell one, else one of those
 from __future__ import annotations
 
 import json
+import time
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 
 import jwt
 
-from exporter.model import CampaignType
+from exporter.model import ApiVersion, CampaignType
 from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
 
@@ -34,6 +35,9 @@ Fault = Literal[
     "no-data", "not-found-200", "not-found-400", "silent", "drip", "bomb", "endless", "close-after",
 ]  # fmt: skip
 FAULTS: tuple[str, ...] = get_args(Fault)
+
+LONGEST_TOKEN = 3600.0
+"""Seconds that a token may be good for, where each is good once."""
 
 LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
 RATE_TEXT = "You've exceeded the per-minute rate limit. Please try again after sometime."
@@ -167,14 +171,14 @@ class Behaviour:
             return refused
         fault = self._fault(arrival.campaign_id)
         if fault is not None:
-            return self._faulty(fault, arrival.campaign_id)
+            return self._faulty(fault, arrival)
         if listing:
             return self._list(arrival, method, body)
         if arrival.campaign_id is None:
             return _error(404, "Cannot find the path", code=404)
         if method != "GET":
             return _error(405, "Method Not Allowed", code=405)
-        return self._campaign(arrival.campaign_id)
+        return self._campaign(arrival)
 
     def _credentials(self, arrival: Arrival, query: Mapping[str, str], headers: Mapping[str, str]) -> Reply | None:
         if not self.check_credentials:
@@ -198,9 +202,17 @@ class Behaviour:
         if claims["appId"] != CLIENT_ID:
             return bad
         arrival.jti = str(claims.get("jti", ""))
-        if self.enforce_jti and arrival.jti in self._tokens:
+        return self._enforced(claims, arrival.jti) if self.enforce_jti else None
+
+    def _enforced(self, claims: Mapping[str, Any], jti: str) -> Reply | None:
+        """What an app that enforces the JTI asks for besides (page sdk-security)."""
+        if not jti or not isinstance(claims.get("exp"), int | float):
+            return _error(401, "Invalid SDK credentials", code=4002)
+        if claims["exp"] > time.time() + LONGEST_TOKEN:
+            return _error(401, "exp must be at most 1 hour from now", code=401)
+        if jti in self._tokens:
             return _error(401, "JTI was seen before, possibly a replay", code=401)
-        self._tokens.add(arrival.jti)
+        self._tokens.add(jti)
         return None
 
     def _rate(self, now: float) -> Reply | None:
@@ -229,8 +241,9 @@ class Behaviour:
                 return fault
         return None
 
-    def _faulty(self, fault: str, campaign_id: str | None) -> Reply:
-        good = self._campaign(campaign_id) if campaign_id in self.campaigns else _json(200, {"status": "success"})
+    def _faulty(self, fault: str, arrival: Arrival) -> Reply:
+        known = arrival.campaign_id in self.campaigns
+        good = self._campaign(arrival) if known else _json(200, {"status": "success"})
         replies: dict[str, Callable[[], Reply]] = {
             "500": lambda: _error(500, "Internal Server Error", code=500),
             "503": lambda: Reply(503, b"<html><body>503 Service Unavailable</body></html>", _HTML),
@@ -257,16 +270,16 @@ class Behaviour:
         reply = make() if make is not None else good
         return Reply(reply.status, reply.body, reply.headers, fault)
 
-    def _campaign(self, campaign_id: str | None) -> Reply:
+    def _campaign(self, arrival: Arrival) -> Reply:
+        campaign_id = arrival.campaign_id
         campaign = self.campaigns.get(campaign_id or "")
         if campaign_id in self.bodies:
             return Reply(200, self.bodies[campaign_id or ""], _JSON)
         if campaign is None:
             return _error(404, "Campaign not found", code=404)
         name = campaign.data["name"]
-        return _json(
-            200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": campaign.data}
-        )
+        data = campaign.answer(_version(arrival.path))
+        return _json(200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": data})
 
     def _list(self, arrival: Arrival, method: str, body: bytes) -> Reply:
         if method != "POST":
@@ -282,9 +295,9 @@ class Behaviour:
         habits = self.listing
         if habits.between_pages is not None and self._list_calls > 1:
             habits.between_pages(self._list_calls)
-        return _json(200, self._page(asked, asked["type"]))
+        return _json(200, self._page(asked, asked["type"], _version(arrival.path)))
 
-    def _page(self, asked: dict[str, Any], campaign_type: CampaignType) -> dict[str, Any]:
+    def _page(self, asked: dict[str, Any], campaign_type: CampaignType, version: ApiVersion) -> dict[str, Any]:
         habits = self.listing
         rows = [campaign for campaign in self.campaigns.values() if campaign.campaign_type == campaign_type]
         if habits.sorts and "createdAt" in (asked.get("sortBy") or {}):
@@ -303,13 +316,13 @@ class Behaviour:
             "sum": skip + (page - 1) * limit,
             "neither": 0,
         }[habits.uses]
-        results = [] if self._list_calls in habits.empty_pages else [c.item() for c in rows[start : start + limit]]
+        shown = [] if self._list_calls in habits.empty_pages else rows[start : start + limit]
         total = len(rows) if habits.total is None else habits.total
         return {
             "status": "success",
             "message": "Campaign  retrieved successfully",
             "data": {
-                "results": results,
+                "results": [campaign.item(version) for campaign in shown],
                 "skip": start,
                 "limit": limit,
                 "hasMore": start + limit < len(rows) if habits.has_more is None else habits.has_more,
@@ -330,6 +343,10 @@ def _json(status: int, document: dict[str, Any], headers: Mapping[str, str] | No
 def _error(status: int, message: str, *, code: int | None = None, headers: Mapping[str, str] | None = None) -> Reply:
     entry: dict[str, Any] = {"msg": message} if code is None else {"msg": message, "code": code}
     return _json(status, {"errors": [entry]}, headers)
+
+
+def _version(raw_path: str) -> ApiVersion:
+    return "v1" if raw_path.startswith(PREFIXES[0]) else "v2"
 
 
 def _read_path(raw_path: str) -> tuple[str | None, bool]:

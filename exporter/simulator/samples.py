@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote
 
-from exporter.model import CampaignType
+from exporter.model import ApiVersion, CampaignType
 
 _PLACES = ("Harbour", "Island", "Marina", "Ferry", "Clinic", "Station", "Library", "Garden", "Market", "Museum")
 _THINGS = ("Helpdesk", "Reminder", "Survey", "Renewals", "Gate Change", "Visit Note", "Welcome", "Follow-up")
@@ -25,6 +25,7 @@ LIST_ONLY = (
     "campaignExecutionType",
     "totalMessagesSent",
 )
+V2_ONLY = ("dncLists", "isImported", "isFiltersEnabled")
 NOT_LISTED = ("dialingStrategy", "lname", "enableMachineDetect", "isImported", "experienceFlow", "useSystemMappings")
 
 
@@ -41,11 +42,22 @@ class SampleCampaign:
         """Its ID."""
         return str(self.data["_id"])
 
-    def item(self) -> dict[str, Any]:
+    def answer(self, version: ApiVersion = "v2") -> dict[str, Any]:
+        """What get-one shows; v1 knows less (pages get-sms-campaign-by-id, get-voice-campaign-by-id)."""
+        if version == "v2":
+            return self.data
+        older = {key: value for key, value in self.data.items() if key not in V2_ONLY}
+        strategy = older["dialingStrategy"]
+        older["dialingStrategy"] = {key: value for key, value in strategy.items() if key != "useSystemMappings"}
+        return {"enableMachineDetect": False, **older} if self.campaign_type == "sms" else older
+
+    def item(self, version: ApiVersion = "v2") -> dict[str, Any]:
         """A summary; SMS items carry `id` and voice items `_id` (page get-all-campaigns-v2)."""
-        summary = {key: value for key, value in self.data.items() if key not in NOT_LISTED}
+        hidden = NOT_LISTED if version == "v2" else (*NOT_LISTED, *V2_ONLY)
+        summary = {key: value for key, value in self.data.items() if key not in hidden}
         if self.campaign_type == "sms":
             summary["id"] = summary.pop("_id")
+            summary.pop("isFiltersEnabled", None)
         return {**summary, **self.listed}
 
     def touch(self, moment: datetime, **changes: Any) -> None:
