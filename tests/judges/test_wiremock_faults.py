@@ -135,7 +135,7 @@ def test_what_fails_for_good_ends_among_the_failures_with_what_it_was(wiremock: 
     well = [f"cd-{number}" for number in range(20)]
     ids = write_ids(tmp_path / "ids.csv", [*well, *(f"cd-{fault}" for fault in lasting)])
     done = run(
-        "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--timeout", "1s", "--attempts", "2",
+        "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--timeout", "3s", "--attempts", "2",
         "--max-failures", "50%", env=environment(wiremock.url, tmp_path),
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -144,7 +144,7 @@ def test_what_fails_for_good_ends_among_the_failures_with_what_it_was(wiremock: 
     failures = rows_of(folder, "failures")
     told = {row["campaign_id"]: (row["outcome"], row["http_status"], row["error"]) for row in failures}
     broke = ("failed", None, "connection broke")
-    late = ("failed", None, "no complete answer within 1 s")
+    late = ("failed", None, "no complete answer within 3 s")
     expected = {
         "reset": broke, "nothing": broke, "broken-chunk": broke, "garbage": broke, "dribble": late, "late": late,
         "empty-body": ("failed", 200, "HTTP 200, but the body is empty"), "unavailable": ("failed", 503, "HTTP 503"),
