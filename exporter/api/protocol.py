@@ -7,13 +7,14 @@ campaign or of a broken limit) is read tolerantly here.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
 
@@ -39,7 +40,18 @@ _OTHER_OBJECT = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
+)
+_TOKEN_HIDDEN = "[token hidden]"
+_SEARCHED = 4000
+"""Characters of a text that become a line at most: the search for tokens takes the square of its length at worst."""
+
+_CHARSETS = re.compile(r"ascii|iso8859-\d+|cp\d+|utf-(?:8-sig|16|32)(?:-[lb]e)?|shift_jis|euc_\w+|gb\w+|big5|koi8-[rtu]")
+"""By Python's names. Some of its other codecs take the square of the body's length, or make halves of characters."""
+
+LONGEST_ID = 256
+"""Characters of an ID in the list call; real ones have about 40."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -190,7 +202,7 @@ def judge_campaign(answer: Answer, campaign_id: str, *, origin: str, now: float)
     if not isinstance(data, dict) or not data:
         return Verdict("invalid", "a success answer without a campaign in it")
     found = next((data[key] for key in ("_id", "id", "campId") if data.get(key) is not None), None)
-    if found is None:
+    if not isinstance(found, str | int) or isinstance(found, bool):
         return Verdict("invalid", "a success answer whose campaign has no ID")
     if str(found) != campaign_id:
         return Verdict("invalid", f"the answer is about another campaign: {one_line(str(found), 80)}")
@@ -224,11 +236,15 @@ def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Ver
 
 
 def item_id(item: Mapping[str, Any]) -> str | None:
-    """The ID of a list item: voice items carry `_id`, SMS items `id` (page get-all-campaigns-v2)."""
+    """The ID of a list item: voice items carry `_id`, SMS items `id` (page get-all-campaigns-v2).
+
+    None too for what an IDs file could not hold: control characters, more than `LONGEST_ID` characters.
+    """
     for key in ("_id", "id", "campId"):
         value = item.get(key)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
-            return str(value)
+            text = str(value)
+            return text if len(text) <= LONGEST_ID and text.strip() == text and not _CONTROL.search(text) else None
     return None
 
 
@@ -274,22 +290,33 @@ def _judge_failure(answer: Answer, document: Any, *, is_json: bool, now: float) 
 
 
 def _judge_redirect(answer: Answer, origin: str) -> Verdict:
-    target = urljoin(origin + "/", answer.location or "") if answer.location else ""
-    if not target:
+    if not answer.location:
         return Verdict("invalid", f"HTTP {answer.status} without a place to go to")
     try:
-        parts = urlsplit(target)
-        same = f"{parts.scheme}://{parts.netloc}".lower() == origin.lower()
+        parts = urlsplit(urljoin(origin + "/", answer.location))
+        same = _origin_of(parts) == _origin_of(urlsplit(origin))
     except ValueError:
-        same = False
+        return Verdict("invalid", f"HTTP {answer.status} to a place that is no URL")
     if same:
-        return Verdict("redirect", f"HTTP {answer.status}", text=target)
-    where = one_line(target.split("?")[0], 120)
+        # Put together anew from our own origin: no other reading of the text can lead elsewhere.
+        place = quote(parts.path, safe=_IN_PATH, errors="surrogateescape") or "/"
+        query = quote(parts.query, safe=_IN_PATH + "?", errors="surrogateescape")
+        return Verdict("redirect", f"HTTP {answer.status}", text=origin + place + ("?" + query if query else ""))
+    where = one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", 120)
     return Verdict(
         "invalid",
         f"HTTP {answer.status} redirects to another origin ({where}); not followed, since the credentials "
         "would go with it. Check KORE_HOST",
     )
+
+
+_IN_PATH = "/%:@!$&'()*+,;=~"
+"""What stays as it is in a path (RFC 3986), `%` too: what is encoded already is not encoded again."""
+
+
+def _origin_of(parts: SplitResult) -> tuple[str, str | None, int | None, str | None]:
+    """Scheme, host and port, and the user name that no origin has. Raises `ValueError`."""
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme), parts.username
 
 
 def _is_success(document: Any) -> bool:
@@ -359,11 +386,11 @@ def read_retry_after(value: str | None, now: float) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())
 
 
 def decode_body(answer: Answer) -> str | None:
@@ -373,9 +400,11 @@ def decode_body(answer: Answer) -> str | None:
     except UnicodeDecodeError:
         pass
     try:
-        return answer.body.decode(answer.charset) if answer.charset else None
+        name = codecs.lookup(answer.charset).name if answer.charset else ""
+        text = answer.body.decode(name) if _CHARSETS.fullmatch(name) else None
     except (LookupError, ValueError):
         return None
+    return text
 
 
 def body_start(answer: Answer) -> str:
@@ -395,10 +424,27 @@ def _what_instead(answer: Answer) -> str:
 
 def hide_tokens(text: str) -> str:
     """`text` with everything that looks like a signed token taken out: some servers echo what they got."""
-    return _TOKEN.sub("[token hidden]", text)
+    return _TOKEN.sub(_TOKEN_HIDDEN, text)
+
+
+def without_token(answer: Answer, token: str) -> Answer:
+    """The answer without the very token that its request carried, wherever a server has put it.
+
+    A ready-made token can look like anything, and even a good answer is kept for long.
+    """
+    body, location = answer.body, answer.location
+    for form in {token, token.replace("/", "\\/"), quote(token, safe="")}:
+        raw = form.encode()
+        if raw in body:
+            body = body.replace(raw, _TOKEN_HIDDEN.encode())
+        if location is not None:
+            location = location.replace(form, "-")
+    if body is answer.body and location == answer.location:
+        return answer
+    return msgspec.structs.replace(answer, body=body, location=location)
 
 
 def one_line(text: str, most: int) -> str:
     """`text` fit for a log line: one line, no control characters, no tokens, at most `most` characters."""
-    flat = _CONTROL.sub(" ", hide_tokens(text)).strip()
+    flat = _CONTROL.sub(" ", hide_tokens(text[:_SEARCHED])).strip()
     return flat if len(flat) <= most else flat[: most - 1] + "…"

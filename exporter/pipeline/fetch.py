@@ -25,6 +25,7 @@ from exporter.api.protocol import (
     body_start,
     is_askable,
     judge_campaign,
+    without_token,
 )
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import CredentialsRefused, ExportError
@@ -130,11 +131,13 @@ class Caller:
         async with self.gate.admit() as turn:
             self.sending.add(task)
             self.sent += 1
+            token = self._tokens.token()
             try:
-                answer = await self._transport.send(build(self._tokens.token()))
+                answer = without_token(await self._transport.send(build(token)), token)
             except Unanswered as error:
-                turn.failing(str(error), item=item)
-                return Exchange(Verdict("retry", str(error)), None)
+                told = str(error).replace(token, "[token hidden]")
+                turn.failing(told, item=item)
+                return Exchange(Verdict("retry", told), None)
             finally:
                 self.sending.discard(task)
             verdict = judge(answer)
