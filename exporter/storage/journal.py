@@ -40,7 +40,8 @@ PAGE = 1000
 """IDs that are read from the journal at once."""
 
 BACKLOG = 2000
-"""Answers that may wait for their commit before the workers wait for the disk."""
+BACKLOG_BYTES = 64 * 2**20
+"""Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
 
 CROWD = 24
 LINGER = 0.01
@@ -349,7 +350,7 @@ class JournalWriter:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
         self._error: StorageFailed | None = None
-        self._backlog = 0
+        self._backlog = self._backlog_bytes = 0
         self._last_batch = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -363,7 +364,8 @@ class JournalWriter:
             raise self._error
         self._queue.put((outcome, attempts, int(self._clock.now() * 1000)))
         self._backlog += 1
-        if self._backlog >= BACKLOG:
+        self._backlog_bytes += _size(outcome)
+        if self._is_full():
             self._room.clear()
             await self._room.wait()
             if self._error is not None:
@@ -414,16 +416,24 @@ class JournalWriter:
 
     def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:
         self._backlog -= len(batch)
-        if self._backlog < BACKLOG:
+        self._backlog_bytes -= sum(_size(outcome) for outcome, _, _ in batch)
+        if not self._is_full():
             self._room.set()
         for outcome, attempts, _ in batch:
             self._settled(outcome, attempts)
+
+    def _is_full(self) -> bool:
+        return self._backlog >= BACKLOG or self._backlog_bytes >= BACKLOG_BYTES
 
     def _fail(self, error: StorageFailed) -> None:
         self._error = error
         self._room.set()
         if not self.failed.done():
             self.failed.set_result(error)
+
+
+def _size(outcome: Outcome) -> int:
+    return len(outcome.body) if isinstance(outcome, Response) else 0
 
 
 class _Transaction:

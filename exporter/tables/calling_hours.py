@@ -22,6 +22,9 @@ DAY = 24 * 3600
 _LONGEST = 40
 """Characters; what is longer is no time of day, and is not worth a place in a cache."""
 
+MOST_ENTRIES = 10_000
+"""A list of more is no week that anybody wrote, and each entry would become a row."""
+
 _TIME = re.compile(
     r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE
 )
@@ -66,6 +69,8 @@ def read_week(days: Any, *, daily: bool) -> Week:
     `daily`: the frequency is DAILY, so that an entry without a day stands for each of the seven.
     """
     entries = days if isinstance(days, list) else [days]
+    if len(entries) > MOST_ENTRIES:
+        return NO_WEEK._replace(issues=(f"days: more than {MOST_ENTRIES:,} entries",), left_over=(("", days),))
     try:
         plain = tuple([(e["day"], e["start"], e["end"]) for e in entries if len(e) == 3])
         if len(plain) == len(entries):

@@ -11,7 +11,7 @@ The law: every leaf of an answer's `data` is in its row, as a column or in `extr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
@@ -25,7 +25,7 @@ from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, LIST, MESSAGE, Col
 from exporter.tables.message import decode_message
 from exporter.tables.readers import Unreadable, is_nothing
 from exporter.tables.shape import DAYS, NO_DATA, NotUsual, read_usual, values_of
-from exporter.tables.walk import find, keep_leaves
+from exporter.tables.walk import Extra, find
 from exporter.tables.weekdays import WEEKDAYS
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
@@ -65,7 +65,7 @@ def flatten(responses: Sequence[Response]) -> Flat:
     week_columns, windows = block.weeks(arrays["campaign_id"], arrays["calling_hours_timezone"])
     arrays |= week_columns
     block.note_time_zones()
-    arrays["extra"] = block.sparse({row: dumps(extra) for row, extra in block.extra.items()}, pa.string())
+    arrays["extra"] = block.sparse(block.extra_texts(), pa.string())
     arrays["parse_issues"] = block.sparse(block.issues, pa.list_(pa.string()))
     schema = schema_of("campaigns")
     return Flat(pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema), windows)
@@ -77,7 +77,7 @@ class _Block:
     def __init__(self, responses: Sequence[Response]) -> None:
         self.responses = responses
         self.issues: dict[int, list[str]] = {}
-        self.extra: dict[int, dict[str, Any]] = {}
+        self._extra: dict[int, Extra] = {}
         self._standing: dict[tuple[Paths, int], str] = {}
         self._odd_sms: set[int] = set()
         self._items = [self._item(row, r.list_item) for row, r in enumerate(responses)]
@@ -89,11 +89,14 @@ class _Block:
     def issue(self, row: int, text: str) -> None:
         self.issues.setdefault(row, []).append(text)
 
-    def keep(self, row: int, path: str, value: Any) -> None:
-        self.extra.setdefault(row, {})[path] = value
+    def extra(self, row: int) -> Extra:
+        return self._extra.setdefault(row, Extra())
 
-    def keep_leaves(self, row: int, path: str, value: Any) -> None:
-        keep_leaves(partial(self.keep, row), path, value)
+    def extra_texts(self) -> dict[int, str]:
+        for row, extra in self._extra.items():
+            for path in extra.whole:
+                self.issue(row, f"{path[:100]}: has too many values to name each; extra has it as a whole")
+        return {row: dumps(extra) for row, extra in self._extra.items() if extra}
 
     def sparse(self, cells: dict[int, Any], kind: pa.DataType) -> pa.Array:
         if not cells:
@@ -138,7 +141,7 @@ class _Block:
         data = self._data(row)
         if not is_nothing(data.get("message")):
             self._odd_sms.add(row)
-        found = find(data, partial(self.keep, row))
+        found = find(data, self.extra(row))
         for paths, cells in values.items():
             cells[row], self._standing[paths, row] = found.get(paths, (None, paths[0]))
         days, frequency = values[DAYS,][row], values[_FREQUENCY,][row]
@@ -155,7 +158,7 @@ class _Block:
             return data
         if not is_nothing(data):
             self.issue(row, "data: not an object")
-            self.keep_leaves(row, "data", data)
+            self.extra(row).keep_leaves("data", data)
         return _EMPTY
 
     def _item(self, row: int, text: str | None) -> dict[str, Any]:
@@ -174,7 +177,7 @@ class _Block:
         """The ID asked for is the column; an ID key that says something else is kept."""
         for row, (value, response) in enumerate(zip(self.values[_ID], self.responses, strict=True)):
             if value != response.campaign_id and value is not None and str(value) != response.campaign_id:
-                self.keep_leaves(row, self._standing.get((_ID, row), _ID[0]), value)
+                self.extra(row).keep_leaves(self._standing.get((_ID, row), _ID[0]), value)
 
     # Read
 
@@ -204,11 +207,11 @@ class _Block:
             cell = column.reader.one(value)
         except (Unreadable, RecursionError) as error:
             self.issue(row, f"{path}: {error}")
-            self.keep(row, path, value)
+            self.extra(row)[path] = value
             return None
         for below, rest in column.reader.left_over(value):
             if not is_nothing(rest):
-                self.keep_leaves(row, path + below, rest)
+                self.extra(row).keep_leaves(path + below, rest)
         return cell
 
     def _filled_from_list(self, values: Sequence[Any], key: str) -> tuple[Sequence[Any], frozenset[int]]:
@@ -281,7 +284,7 @@ class _Block:
             for text in week.issues:
                 self.issue(row, f"{CALLING_HOURS}.{text}")
             for below, value in week.left_over:
-                self.keep_leaves(row, DAYS + below, value)
+                self.extra(row).keep_leaves(DAYS + below, value)
 
     def note_time_zones(self) -> None:
         """Tell names that are no IANA zone; they are kept as given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -11,8 +11,37 @@ from exporter.tables.calling_hours import escape_key
 from exporter.tables.columns import CAMPAIGNS, Paths
 from exporter.tables.readers import is_nothing
 
-Keep = Callable[[str, Any], None]
-"""Called with the dotted path and the value of each leaf that no column takes."""
+MOST = 2**20
+"""Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes."""
+
+_LEAF = 24
+"""Characters as which each leaf counts besides its path: short paths take memory, too."""
+
+
+class Extra(dict[str, Any]):
+    """What no column takes of one answer: the dotted path and the value of each leaf.
+
+    From `MOST` on what has more leaves is kept under its own path, as a whole; `whole` names those paths.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole: list[str] = []
+        self._size = 0
+
+    def keep_leaves(self, path: str, value: Any) -> None:
+        """Keep every leaf at or below `path`."""
+        named: list[tuple[str, Any]] = []
+        size = self._size
+        for leaf, part in leaves_of(path, value):
+            size += len(leaf) + _LEAF
+            if size > MOST:
+                self.whole.append(path)
+                self[path] = value
+                return
+            named.append((leaf, part))
+        self._size = size
+        self.update(named)
 
 
 class Found(NamedTuple):
@@ -22,42 +51,43 @@ class Found(NamedTuple):
     path: str
 
 
-def find(data: dict[str, Any], keep: Keep) -> dict[Paths, Found]:
-    """What of an answer's data belongs to which columns; all else is kept."""
+def find(data: dict[str, Any], extra: Extra) -> dict[Paths, Found]:
+    """What of an answer's data belongs to which columns; all else goes into `extra`."""
     places: dict[Paths, list[tuple[int, str, Any]]] = {}
-    _walk(_tree(), "", data, places, keep)
+    _walk(_tree(), "", data, places, extra)
     found: dict[Paths, Found] = {}
     for paths, standing in places.items():
         (_, path, taken), *others = sorted(standing, key=lambda place: place[0])
         found[paths] = Found(taken, path)
         for _, other, value in others:
             if value != taken or type(value) is not type(taken):
-                keep_leaves(keep, other, value)
+                extra.keep_leaves(other, value)
     return found
-
-
-def keep_leaves(keep: Keep, path: str, value: Any) -> None:
-    """Keep every leaf at or below `path`."""
-    for leaf, part in leaves_of(path, value):
-        keep(leaf, part)
 
 
 def leaves_of(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """(dotted path, value) of every leaf at or below `path`; places in a list are numbers from 0.
 
-    Without recursion, since an answer can be nested deeper than Python's stack.
+    Without recursion, since an answer can be nested deeper than Python's stack; and each path is made when its leaf's
+    turn has come, so that whoever has enough can stop.
     """
-    waiting = [(path, value)]
+    waiting = [iter([(path, value)])]
     while waiting:
-        at, part = waiting.pop()
-        if is_nothing(part):
+        at, part = next(waiting[-1], (None, None))
+        if at is None:
+            waiting.pop()
+        elif is_nothing(part):
             continue
-        if isinstance(part, dict):
-            waiting.extend((f"{at}.{escape_key(key)}", below) for key, below in reversed(part.items()))
-        elif isinstance(part, list):
-            waiting.extend((f"{at}.{index}", below) for index, below in reversed(list(enumerate(part))))
+        elif isinstance(part, dict | list):
+            waiting.append(_below(at, part))
         else:
             yield at, part
+
+
+def _below(at: str, part: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        return ((f"{at}.{escape_key(key)}", below) for key, below in part.items())
+    return ((f"{at}.{index}", below) for index, below in enumerate(part))
 
 
 @dataclass
@@ -84,7 +114,7 @@ def _tree() -> _Object:
 
 
 def _walk(
-    at: _Object, path: str, value: dict[str, Any], places: dict[Paths, list[tuple[int, str, Any]]], keep: Keep
+    at: _Object, path: str, value: dict[str, Any], places: dict[Paths, list[tuple[int, str, Any]]], extra: Extra
 ) -> None:
     for key, part in value.items():
         if is_nothing(part):
@@ -94,6 +124,6 @@ def _walk(
             for paths, rank in at.users[key]:
                 places.setdefault(paths, []).append((rank, below, part))
         elif key in at.parts and isinstance(part, dict):
-            _walk(at.parts[key], below, part, places, keep)
+            _walk(at.parts[key], below, part, places, extra)
         else:
-            keep_leaves(keep, below, part)
+            extra.keep_leaves(below, part)
