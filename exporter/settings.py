@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,14 @@ SETTINGS: tuple[Setting, ...] = (
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _UNFIT = re.compile(r"[^\x21-\x7e]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
+"""A host name, or an IP address: two readers of a URL can't disagree about these."""
+
+
+_LONGEST_FILE = 64 * 2**20
+"""Bytes of a file with a secret or a configuration: who names /dev/zero shall not wait for its end."""
 
 
 class Secret:
@@ -132,7 +141,7 @@ def read_settings(
     app_id = reading.identifier("app_id") or stream_id
     api = reading.choice("api", ("v2", "v1"))
     credentials = reading.credentials()
-    proxy = proxy_for(host, environ) if host else None
+    proxy = reading.proxy(host)
     ca_file = reading.ca_file()
     if reading.faults or credentials is None:
         raise SettingsError(reading.faults)
@@ -224,6 +233,14 @@ class _Reading:
             self.faults.append(
                 f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
             )
+        elif "-----BEGIN" in secret or secret.startswith("ssh-"):
+            # PyJWT refuses it, too: whoever knows the public key could sign with it.
+            self.faults.append(
+                f"KORE_CLIENT_SECRET holds a key or certificate, no secret: for a private key use "
+                f"{_told('private_key_file')} with RS256 or RS512."
+            )
+        elif _SURROGATE.search(secret):
+            self.faults.append("KORE_CLIENT_SECRET is not UTF-8 text.")
         return secret or ""
 
     def _private_key(self, key_file: str, algorithm: str, has_secret: bool) -> str:
@@ -237,13 +254,14 @@ class _Reading:
             )
         text = self._file(key_file, _told("private_key_file"))
         if text:
+            from cryptography.exceptions import UnsupportedAlgorithm
             from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
             from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
             try:
                 if not isinstance(load_pem_private_key(text.encode(), password=None), RSAPrivateKey):
                     self.faults.append(f"{_told('private_key_file')}: {key_file} holds no RSA key.")
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, UnsupportedAlgorithm):
                 # The library's own text may quote the key: it is not shown.
                 self.faults.append(
                     f"{_told('private_key_file')}: {key_file} holds no PEM private key without a passphrase."
@@ -264,14 +282,21 @@ class _Reading:
 
     def _file(self, path: str, told: str) -> str:
         try:
-            text = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            text = _read(path).decode("utf-8").strip()
+        except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             self.faults.append(f"{told}: {path} cannot be read: {why}.")
             return ""
         if not text:
             self.faults.append(f"{told}: {path} is empty.")
         return text
+
+    def proxy(self, host: str) -> str | None:
+        try:
+            return proxy_for(host, self._environ) if host else None
+        except ValueError as error:
+            self.faults.append(str(error))
+            return None
 
     def ca_file(self) -> str | None:
         path = self._environ.get("SSL_CERT_FILE", "").strip()
@@ -281,7 +306,7 @@ class _Reading:
 
         try:
             ssl.create_default_context(cafile=path)
-        except (OSError, ssl.SSLError):
+        except (OSError, ValueError):
             self.faults.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
         return path
 
@@ -289,14 +314,14 @@ class _Reading:
 def read_host(text: str) -> str:
     """The origin that `text` names; without a scheme it is https. Raises `ValueError`."""
     text = text.strip()
-    url = urlsplit(text if "://" in text else "https://" + text)
-    try:
-        name, port = url.hostname, url.port
-    except ValueError:
-        name, port = None, None
-    if url.username is not None or url.password is not None:
+    if "@" in text:
         raise ValueError("no user name or password belongs into it.")
-    if url.scheme not in ("http", "https") or not name or _UNFIT.search(text):
+    try:
+        url = urlsplit(text if "://" in text else "https://" + text)
+        name, port = url.hostname or "", url.port
+    except ValueError:
+        name, port, url = "", None, urlsplit("")
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or _UNFIT.search(text) or port == 0:
         raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
@@ -322,12 +347,14 @@ def is_loopback(name: str) -> bool:
 def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     """The proxy for `host` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
 
-    Loopback is never asked for through a proxy.
+    Loopback is never asked for through a proxy. Raises `ValueError` for one that is no URL of an HTTP proxy; its text
+    does not show the URL, which may hold a password.
     """
     url = urlsplit(host)
     named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}
     named.update({key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value})
-    proxy = named.get(f"{url.scheme}_proxy") or named.get("all_proxy")
+    name = f"{url.scheme}_proxy" if named.get(f"{url.scheme}_proxy") else "all_proxy"
+    proxy = named.get(name)
     if not proxy or is_loopback(url.hostname or ""):
         return None
     # Imported here: it brings half of the standard library, and `--help` needs none of it.
@@ -335,7 +362,23 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
 
     if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
         return None
-    return proxy if "://" in proxy else "http://" + proxy
+    proxy = proxy if "://" in proxy else "http://" + proxy
+    if not _is_http_proxy(proxy):
+        raise ValueError(
+            f"{name.upper()} names no HTTP proxy: write http://proxy.example:3128, or http://user:password@…, with "
+            "the characters / : @ % of a password percent-encoded."
+        )
+    return proxy
+
+
+def _is_http_proxy(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return False
+    rest = url.path.strip("/") or url.query or url.fragment
+    return url.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and port != 0 and not rest
 
 
 def read_config(path: str) -> dict[str, Any]:
@@ -343,12 +386,13 @@ def read_config(path: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(_read(path).decode("utf-8"))
     except OSError as error:
         raise SettingsError(f"--config: {path} cannot be read: {error.strerror}.") from None
+    except RecursionError:
+        raise SettingsError(f"--config: {path} is nested too deeply.") from None
     except ValueError as error:
-        raise SettingsError(f"--config: {path} is not TOML: {error}.") from None
+        raise SettingsError(f"--config: {path} is not TOML: {str(error).splitlines()[0]}.") from None
 
 
 def check_config(config: Mapping[str, Any], known: Collection[str]) -> None:
@@ -370,8 +414,20 @@ def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterabl
 
             near = [plain] if plain in known else difflib.get_close_matches(plain, known, 1, 0.5)
             yield f"--config: there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ".")
-        elif not all(isinstance(entry, str | int | float) for entry in (value if isinstance(value, list) else [value])):
-            yield f"--config: {name} must be one value or a list of texts; a date or a table is neither."
+        else:
+            values = value if isinstance(value, list) else [value]
+            if not all(isinstance(entry, str | int | float) for entry in values):
+                yield f"--config: {name} must be one value or a list of texts; a date or a table is neither."
+            elif any(isinstance(entry, str) and _CONTROL.search(entry) for entry in values):
+                yield f"--config: {name} holds a control character."
+
+
+def _read(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        data = file.read(_LONGEST_FILE + 1)
+    if len(data) > _LONGEST_FILE:
+        raise OSError(errno.EFBIG, f"longer than {_LONGEST_FILE:,} bytes")
+    return data
 
 
 def _told(name: str) -> str:

@@ -29,6 +29,10 @@ class Unanswered(Exception):
         self.reached = reached
 
 
+class Untrusted(Unanswered):
+    """The service's certificate did not pass the check, so no request was sent."""
+
+
 class HttpTransport:
     """Connections to one service.
 
@@ -49,7 +53,7 @@ class HttpTransport:
         self._timeout = aiohttp.ClientTimeout(total=timeout, ceil_threshold=1e9)
         self._max_body = max_body
         self._connections = connections
-        self._proxy = proxy
+        self._proxy, self._proxy_headers = _split_proxy(proxy)
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
 
@@ -84,6 +88,7 @@ class HttpTransport:
                 data=request.body,
                 allow_redirects=False,
                 proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
                 middlewares=(once,),
             ) as response:
                 body, oversized = await self._read(response)
@@ -95,6 +100,11 @@ class HttpTransport:
                     charset=response.charset,
                     oversized=oversized,
                 )
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise Untrusted(_untrusted(error), reached=False) from None
+        except aiohttp.ClientHttpProxyError as error:
+            told = f"the proxy answered HTTP {error.status} ({_told(error)}); check HTTPS_PROXY"
+            raise Unanswered(told, reached=False) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unanswered(f"no connection: {_told(error)}", reached=False) from None
         except TimeoutError:
@@ -128,10 +138,33 @@ class _SentOnce:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         if self.sent:
-            raise aiohttp.ServerDisconnectedError("the kept-alive connection was dropped")
+            raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
         self.sent = True
         return await handler(request)
 
 
 def _told(error: BaseException) -> str:
-    return one_line(str(error) or type(error).__name__, 200)
+    """An error of aiohttp without the piece of the answer that it quotes: a server may send back what it got."""
+    text = str(getattr(error, "message", "") or error) or type(error).__name__
+    text = text.removeprefix("400, message:").strip().partition("\n")[0]
+    return one_line(text.partition(": b'")[0].partition(': b"')[0].rstrip(": "), 200)
+
+
+def _untrusted(error: aiohttp.ClientConnectorCertificateError) -> str:
+    reason = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
+    return (
+        f"the certificate of {error.host} is not trusted ({one_line(reason, 100)}), so nothing was sent to it. If it "
+        "comes from an authority of your own, or from a proxy that looks into TLS, name the PEM file of that authority "
+        "in SSL_CERT_FILE"
+    )
+
+
+def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
+    """The proxy without its password, and the header that signs in to it: aiohttp's own texts show URLs whole."""
+    if proxy is None:
+        return None, None
+    url = URL(proxy)
+    if url.user is None:
+        return url, None
+    signed = aiohttp.BasicAuth(url.user, url.password or "").encode()
+    return url.with_user(None), {"Proxy-Authorization": signed}

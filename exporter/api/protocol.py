@@ -40,14 +40,14 @@ _OTHER_OBJECT = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
-)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _TOKEN_HIDDEN = "[token hidden]"
 _SEARCHED = 4000
 """Characters of a text that become a line at most: the search for tokens takes the square of its length at worst."""
 
-_CHARSETS = re.compile(r"ascii|iso8859-\d+|cp\d+|utf-(?:8-sig|16|32)(?:-[lb]e)?|shift_jis|euc_\w+|gb\w+|big5|koi8-[rtu]")
+_CHARSETS = re.compile(
+    r"ascii|iso8859-\d+|cp\d+|utf-(?:8-sig|16|32)(?:-[lb]e)?|shift_jis|euc_\w+|gb\w+|big5|koi8-[rtu]"
+)
 """By Python's names. Some of its other codecs take the square of the body's length, or make halves of characters."""
 
 LONGEST_ID = 256

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from exporter.api.auth import TokenSource
-from exporter.api.http import HttpTransport, Unanswered
+from exporter.api.http import HttpTransport, Unanswered, Untrusted
 from exporter.api.protocol import (
     Answer,
     CampaignApi,
@@ -28,7 +28,7 @@ from exporter.api.protocol import (
     without_token,
 )
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import CredentialsRefused, ExportError
+from exporter.errors import CredentialsRefused, ExportError, SettingsError
 from exporter.events import Emit, RetryPlanned, Stopping
 from exporter.model import Failure, FailureOutcome, Response
 from exporter.pacing.gate import Gate
@@ -135,6 +135,9 @@ class Caller:
             try:
                 answer = without_token(await self._transport.send(build(token)), token)
             except Unanswered as error:
+                if isinstance(error, Untrusted) and self.gate.last_ok_at is None:
+                    # It was never trusted, and waiting does not change that.
+                    raise SettingsError(f"{error}.") from None
                 told = str(error).replace(token, "[token hidden]")
                 turn.failing(told, item=item)
                 return Exchange(Verdict("retry", told), None)

@@ -80,7 +80,9 @@ def ok(campaign_id: str, **data: object) -> bytes:
 
 
 @contextmanager
-def hostile(answers: Mapping[str, Reaction] | None = None, *, tls: SSLContext | None = None) -> Iterator[tuple[Hostile, str]]:
+def hostile(
+    answers: Mapping[str, Reaction] | None = None, *, tls: SSLContext | None = None
+) -> Iterator[tuple[Hostile, str]]:
     """The service in a thread, and its URL."""
     service = Hostile(dict(answers or {}))
     loop = asyncio.new_event_loop()
