@@ -64,10 +64,10 @@ def parse_duration(text: str) -> float:
         value += "s"
     parts = re.findall(_NUMBER + r"(ms|min|s|m|h|d)", value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise ValueError(f"{text!r} is no duration: write 30s, 15m, 4h or 7d")
+        raise ValueError(f"{_shown(text)} is no duration: write 30s, 15m, 4h or 7d")
     seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
     if seconds > _LONGEST:
-        raise ValueError(f"{text!r} is more than a hundred years; write 30s, 15m, 4h or 7d")
+        raise ValueError(f"{_shown(text)} is more than a hundred years; write 30s, 15m, 4h or 7d")
     return seconds
 
 
@@ -75,7 +75,7 @@ def parse_bound(text: str) -> float:
     """A duration that bounds something: above zero."""
     seconds = parse_duration(text)
     if seconds <= 0:
-        raise ValueError(f"{text!r} leaves no time at all; write 30s or 2m")
+        raise ValueError(f"{_shown(text)} leaves no time at all; write 30s or 2m")
     return seconds
 
 
@@ -83,7 +83,7 @@ def parse_days(text: str) -> float:
     """A number of days above zero: `30`, `0.5`."""
     days = float(text) if re.fullmatch(_NUMBER, text.strip()) else 0.0
     if not 0 < days * 86400 <= _LONGEST:
-        raise ValueError(f"{text!r} is no number of days: write 30 or 0.5")
+        raise ValueError(f"{_shown(text)} is no number of days: write 30 or 0.5")
     return days
 
 
@@ -91,7 +91,7 @@ def parse_size(text: str) -> int:
     """Bytes: `16MiB`, `1GB`, or a bare number of bytes."""
     found = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
     if not found or found[2] not in _BYTES or float(found[1]) * _BYTES[found[2]] < 1:
-        raise ValueError(f"{text!r} is no size: write 512KiB, 16MiB or 1GB")
+        raise ValueError(f"{_shown(text)} is no size: write 512KiB, 16MiB or 1GB")
     return int(float(found[1]) * _BYTES[found[2]])
 
 
@@ -100,7 +100,7 @@ def parse_percent(text: str) -> float:
     found = re.fullmatch(_NUMBER + r"(%?)", text.strip())
     share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 < share <= 1:
-        raise ValueError(f"{text!r} is no share: write a percentage above 0% and up to 100%, such as 80%")
+        raise ValueError(f"{_shown(text)} is no share: write a percentage above 0% and up to 100%, such as 80%")
     return share
 
 
@@ -108,7 +108,7 @@ def parse_allowance(text: str) -> Allowance:
     """A number (`5`) or a share of all (`5%`)."""
     found = re.fullmatch(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", text.strip())
     if not found or (found[2] and float(found[2]) > 100):
-        raise ValueError(f"{text!r} is neither a number nor a percentage: write 5 or 5%")
+        raise ValueError(f"{_shown(text)} is neither a number nor a percentage: write 5 or 5%")
     if found[1]:
         return Allowance(int(found[1]), None)
     return Allowance(None, float(found[2]) / 100)
@@ -118,12 +118,12 @@ def parse_rate(text: str) -> Limit:
     """A number of requests in a window: `60/1m`, `1800/1h`, `10/s`."""
     number, slash, window = text.strip().partition("/")
     try:
-        places = int(number)
-        seconds = parse_duration(window if window[:1].isdigit() else "1" + window)
+        places = int(number) if re.fullmatch(r"[0-9]{1,15}", number) else 0
+        seconds = parse_duration(window if window[:1] in "0123456789" else "1" + window)
     except ValueError:
         places, seconds = 0, 0.0
     if not slash or places < 1 or not 0 < seconds < 366 * 86400:
-        raise ValueError(f"{text!r} is no rate: write requests/window, such as 60/1m or 1800/1h, or off")
+        raise ValueError(f"{_shown(text)} is no rate: write requests/window, such as 60/1m or 1800/1h, or off")
     return Limit(places, seconds)
 
 
@@ -137,6 +137,10 @@ def format_duration(seconds: float) -> str:
             rest = whole % size // small
             return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
     return f"{whole} s"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 def _compact(seconds: float) -> str:

@@ -89,7 +89,7 @@ class _Block:
     def issue(self, row: int, text: str) -> None:
         self.issues.setdefault(row, []).append(text)
 
-    def extra(self, row: int) -> Extra:
+    def extra_of(self, row: int) -> Extra:
         return self._extra.setdefault(row, Extra())
 
     def extra_texts(self) -> dict[int, str]:
@@ -141,7 +141,7 @@ class _Block:
         data = self._data(row)
         if not is_nothing(data.get("message")):
             self._odd_sms.add(row)
-        found = find(data, self.extra(row))
+        found = find(data, self.extra_of(row))
         for paths, cells in values.items():
             cells[row], self._standing[paths, row] = found.get(paths, (None, paths[0]))
         days, frequency = values[DAYS,][row], values[_FREQUENCY,][row]
@@ -158,7 +158,7 @@ class _Block:
             return data
         if not is_nothing(data):
             self.issue(row, "data: not an object")
-            self.extra(row).keep_leaves("data", data)
+            self.extra_of(row).keep_leaves("data", data)
         return _EMPTY
 
     def _item(self, row: int, text: str | None) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class _Block:
         """The ID asked for is the column; an ID key that says something else is kept."""
         for row, (value, response) in enumerate(zip(self.values[_ID], self.responses, strict=True)):
             if value != response.campaign_id and value is not None and str(value) != response.campaign_id:
-                self.extra(row).keep_leaves(self._standing.get((_ID, row), _ID[0]), value)
+                self.extra_of(row).keep_leaves(self._standing.get((_ID, row), _ID[0]), value)
 
     # Read
 
@@ -207,11 +207,11 @@ class _Block:
             cell = column.reader.one(value)
         except (Unreadable, RecursionError) as error:
             self.issue(row, f"{path}: {error}")
-            self.extra(row)[path] = value
+            self.extra_of(row)[path] = value
             return None
         for below, rest in column.reader.left_over(value):
             if not is_nothing(rest):
-                self.extra(row).keep_leaves(path + below, rest)
+                self.extra_of(row).keep_leaves(path + below, rest)
         return cell
 
     def _filled_from_list(self, values: Sequence[Any], key: str) -> tuple[Sequence[Any], frozenset[int]]:
@@ -284,7 +284,7 @@ class _Block:
             for text in week.issues:
                 self.issue(row, f"{CALLING_HOURS}.{text}")
             for below, value in week.left_over:
-                self.extra(row).keep_leaves(DAYS + below, value)
+                self.extra_of(row).keep_leaves(DAYS + below, value)
 
     def note_time_zones(self) -> None:
         """Tell names that are no IANA zone; they are kept as given."""

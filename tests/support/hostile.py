@@ -1,4 +1,4 @@
-"""A service that keeps to no rule of HTTP: each campaign ID is answered by the bytes, or the actor, that a test names."""
+"""A service that keeps to no rule of HTTP: each campaign ID gets the bytes, or the actor, that a test names."""
 
 from __future__ import annotations
 
