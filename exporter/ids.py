@@ -28,6 +28,9 @@ ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
 LONGEST = 256
 """Characters. Real IDs have about 40; more is a column mixed up or a quote not closed."""
 
+MOST_BYTES = 2**30
+"""A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
+
 TOLD = 10
 """Faulty lines that an error names."""
 
@@ -40,6 +43,8 @@ _HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", 
 _PIECE = 1 << 20
 _ODD, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 """A multiplier and a shift that spread every bit of a text over its hash."""
+_PIECE_READ = 1 << 26
+"""Bytes that are read at once: a file of usual size is one piece, and is not copied."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -65,6 +70,7 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
     Raises `IdsError` with every fault of the file.
     """
     told = name or (source if isinstance(source, str) else "standard input")
+    told = told.encode("utf-8", "backslashreplace").decode()
     data = _read(source, told)
     sha256 = hashlib.sha256(data).hexdigest()
     body = data.removeprefix(_BYTE_ORDER_MARK)
@@ -163,10 +169,22 @@ class _Layout:
 
 def _read(source: str | BinaryIO, told: str) -> bytes:
     try:
-        return Path(source).read_bytes() if isinstance(source, str) else source.read()
+        if not isinstance(source, str):
+            return _at_most(source, told)
+        with Path(source).open("rb") as file:
+            return _at_most(file, told)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise IdsError(f"{told}: cannot be read: {why}.") from None
+
+
+def _at_most(file: BinaryIO, told: str) -> bytes:
+    pieces: list[bytes] = []
+    while piece := file.read(_PIECE_READ):
+        pieces.append(piece)
+        if sum(map(len, pieces)) > MOST_BYTES:
+            raise IdsError(f"{told}: is larger than {MOST_BYTES:,} bytes; is it the file of IDs?")
+    return b"".join(pieces)
 
 
 def _refuse_other_encodings(body: bytes, told: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import queue
 import sqlite3
 import threading
@@ -30,6 +31,7 @@ from exporter.errors import InputError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.ids import CampaignIds
 from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
+from exporter.storage.private import NotPrivate, open_private
 
 BLOCK_ROWS = 512
 BLOCK_BYTES = 32 * 2**20
@@ -79,7 +81,7 @@ class Journal:
     def open(cls, work_dir: Path, identity: Identity, *, clock: Clock, emit: Emit) -> Self:
         """Open or make the journal of an account. One that is damaged is set aside, told, and begun anew.
 
-        Raises `StorageFailed` when the disk refuses.
+        Raises `StorageFailed` when the disk refuses, `DestinationError` when something else stands there.
         """
         path = journal_path(work_dir, identity)
         try:
@@ -95,6 +97,8 @@ class Journal:
                 emit(Warned(f"the journal {path} was damaged ({error}); it is set aside as {aside.name}, and the run "
                             "starts over"))  # fmt: skip
                 return cls(path, connect(path, check=True))
+        except NotPrivate as error:
+            raise not_writable(path, error) from None
         except (sqlite3.Error, OSError) as error:
             raise storage_failed(path, error) from None
 
@@ -324,7 +328,7 @@ def fetched_before(work_dir: Path, identity: Identity, ids: CampaignIds, within:
         return set()
     cutoff = int((time.time() - within) * 1000)
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)) as db:
             there = {one for (one,) in db.execute("SELECT campaign_id FROM answers WHERE journaled_at >= ?", (cutoff,))}
             there.update(
                 one
@@ -391,7 +395,7 @@ class JournalWriter:
                     self._loop.call_soon_threadsafe(self._committed, batch)
             finally:
                 db.close()
-        except (StorageFailed, sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread must end the run
             failed = error if isinstance(error, StorageFailed) else storage_failed(self._path, error)
             self._loop.call_soon_threadsafe(self._fail, failed)
 
@@ -469,9 +473,9 @@ def journal_path(work_dir: Path, identity: Identity) -> Path:
 
 def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
     """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
-    if check and path.is_file() and path.stat().st_size == 0:
+    if check and path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
         raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
-    path.touch(mode=0o600, exist_ok=True)
+    os.close(open_private(path))
     db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
     # A byte that rotted must not end the reading: the checksum tells of it where it matters.
     db.text_factory = _text
@@ -530,7 +534,7 @@ def _checksum(answer: Response) -> int:
 
 def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
     """What to tell when a disk refuses."""
-    text = str(error)
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     advice = "Free some room" if "full" in text or "space" in text.lower() else "Check the disk"
     return StorageFailed(f"{path} cannot be written: {text}. {advice}, then run the same command again: it resumes.")
 

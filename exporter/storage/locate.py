@@ -12,6 +12,10 @@ from exporter.storage.local_folder import LocalDestination
 
 def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
     """The destination that a path or URL names. Raises `DestinationError`."""
+    try:
+        dest.encode()
+    except UnicodeEncodeError:
+        raise DestinationError(f"{ascii(dest)}: the name is not UTF-8, which the files' library needs.") from None
     if "://" in dest:
         if dest.startswith("file://"):
             return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)

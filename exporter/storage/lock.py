@@ -18,6 +18,7 @@ from typing import Self
 from exporter.clock import Clock
 from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import Emit, Warned
+from exporter.storage.private import open_private
 
 HEARTBEAT = 20.0
 STALE = 120.0
@@ -37,9 +38,9 @@ class RunLock:
     def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = open_private(self._path)
         except OSError as error:
-            raise DestinationError(f"{self._path.parent} cannot be written: {error.strerror}.") from None
+            raise DestinationError(f"{self._path} cannot be used: {error.strerror}.") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
