@@ -280,6 +280,8 @@ def _has_control_bytes(body: bytes) -> bool:
 
 def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
     """The same, line by line. Raises `IdsError` naming the lines that are wrong."""
+    # Another column may hold a text of any length.
+    csv.field_size_limit(max(csv.field_size_limit(), len(body)))
     lines: dict[str, list[int]] = {}
     values: list[str] = []
     reader = csv.reader(io.StringIO(body.decode("utf-8"), newline=""), delimiter=layout.delimiter)

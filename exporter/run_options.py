@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from exporter.units import Allowance, Limit
@@ -56,10 +56,11 @@ class SnapshotOptions:
 class Place:
     """Where a run works: `dest` a folder or URL, `work_dir` None for the usual one, `state_dir` the user's.
 
-    `environ` is handed on to object stores, which take their region and endpoint from it.
+    `environ` is handed on to object stores, which take their region and endpoint from it. It holds secrets, and so may
+    `dest`: the repr shows neither.
     """
 
-    dest: str
+    dest: str = field(repr=False)
     state_dir: str
     work_dir: str | None = None
-    environ: Mapping[str, str] | None = None
+    environ: Mapping[str, str] | None = field(default=None, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 from typing import NoReturn
@@ -109,7 +110,8 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
-        return _tell_bug(error, verbose="-v" in arguments or "--verbose" in arguments)
+        verbose = any(one == "--verbose" or re.fullmatch("-v+", one) for one in arguments)
+        return _tell_bug(error, verbose=verbose)
     return code if isinstance(code, int) else 0
 
 
@@ -125,12 +127,14 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> None:
 
 
 def _tell_bug(error: Exception, *, verbose: bool) -> int:
+    from jobs.console import safe
+
     if verbose:
         import traceback
 
-        traceback.print_exception(error)
+        click.echo(safe("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(
-        f"campaign-export: a fault of the program itself: {type(error).__name__}: {error}\n"
+        f"campaign-export: a fault of the program itself: {type(error).__name__}: {safe(str(error))}\n"
         "Nothing half-made was published. Please report it, with what `-v` adds to this message.",
         err=True,
     )

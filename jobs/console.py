@@ -19,12 +19,13 @@ from jobs.progress import Bar, Lines, Tally, clock_time
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
 
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed; marks that turn the direction of writing; other line ends; halves."""
 
 
 def safe(text: str) -> str:
     """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
-    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Console:
@@ -134,7 +135,7 @@ class Console:
                 "error", "failed", {"message": str(error), "error": type(error).__name__, "exit_code": code}
             )
             return
-        lines = str(error).splitlines() or [type(error).__name__]
+        lines = str(error).split("\n") or [type(error).__name__]
         self._write("campaign-export: " + lines[0])
         for line in lines[1:]:
             self._write("                 " + line)
@@ -149,7 +150,7 @@ class Console:
 
     def _write(self, text: str) -> None:
         stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
-        self._put("".join(f"{stamp}{safe(line)}\n" for line in text.splitlines() or [""]))
+        self._put("".join(f"{stamp}{safe(line)}\n" for line in text.split("\n")))
 
     def _write_json(self, level: str, name: str, fields: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -58,6 +58,7 @@ def command(
     from exporter.storage.reader import find
     from exporter.tables.columns import CAMPAIGNS
     from jobs.options import check_columns
+    from jobs.terminal import print_bytes
 
     known = [column.name for column in CAMPAIGNS]
     faults = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
@@ -71,7 +72,7 @@ def command(
     after = find(destination, new or "latest")
     changes = changes_between(destination, before, after, columns=columns or (), ignore=ignore or ())
     if form == "json":
-        click.echo(_json(changes))
+        print_bytes(_json(changes).encode() + b"\n")
     elif form == "csv":
         _print_csv(changes)
     else:

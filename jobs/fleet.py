@@ -60,7 +60,7 @@ def command(
     else:
         rows = [result_row(result) for result in _here(console, entries, parallel)]
     if form == "json":
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
     else:
         _print(rows)
     return max(int(row["exit_code"]) for row in rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +71,8 @@ def write_metrics(
             gauge("snapshot_rows", "Rows of the last snapshot's files.", file.rows, file=name)
     else:
         kept.update(OF_THE_LAST_SNAPSHOT)
-    replace_file(Path(path), generate_latest(registry) + _told_before(path, {PREFIX + name for name in kept}))
+    data = generate_latest(registry) + _told_before(path, {PREFIX + name for name in kept})
+    replace_file(Path(path), data, mode=0o644)  # the collector is another user
 
 
 def _told_before(path: str, names: set[str]) -> bytes:
@@ -90,12 +93,31 @@ def _name_in(line: str) -> str:
     return words[2] if line.startswith("# ") and len(words) > 2 else words[0].partition("{")[0]
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` at `path` at once, so that no reader sees half of it. Raises `OSError`."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Put `data` at `path` at once, so that no reader sees half of it. Raises `OSError`.
+
+    `mode`: its permissions; None: those it had, for a new file those of any new file of this user. What is no regular
+    file (/dev/stdout, a pipe) is written to, not replaced.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as there:
+            there.write(data)
+        return
+    path = path.resolve()  # a link stays a link
+    if mode is None:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
+    # A name that nobody can guess, made for this user only: the folder may be everybody's.
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
-        aside.write_bytes(data)
-        aside.chmod(0o644)
-        aside.replace(path)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        Path(aside).replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        Path(aside).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask

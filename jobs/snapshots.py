@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,13 @@ def command(console: Console, dest: str, form: str) -> int:
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+        from jobs.terminal import print_bytes
+
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+        print_bytes(text.getvalue().encode())
     elif not rows:
         console.say(f"there is no snapshot in {dest}", event="empty")
     else:

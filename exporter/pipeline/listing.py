@@ -118,7 +118,11 @@ class ListPass:
 
     def _tell_nameless(self, campaign_type: str, one: _Pass) -> None:
         if one.without_id:
-            self._engine.emit(Warned(f"{one.without_id} items of the {campaign_type} list have no ID and are left out"))
+            self._engine.emit(
+                Warned(
+                    f"{one.without_id} items of the {campaign_type} list have no ID that can be used and are left out"
+                )
+            )
 
     async def _pass(
         self, campaign_type: CampaignType, way: str, last: _Pass, before: Mapping[str, Mapping[str, Any]]

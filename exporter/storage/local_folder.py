@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,15 +44,21 @@ class LocalDestination(Destination):
         """Make the folder, and try to write into it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / f"{STAGING}probe-{os.getpid()}"
-            probe.mkdir()
-            probe.rmdir()
+            # Not named after the process: in a container that is the same number each time, and a run that was killed
+            # here would be in the way of all that follow.
+            Path(tempfile.mkdtemp(prefix=f"{STAGING}probe-", dir=self.folder)).rmdir()
         except OSError as error:
             raise DestinationError(f"--out {self.shown} cannot be written: {error.strerror}.") from None
 
     def stage(self, snapshot: str) -> Staging:
         """A hidden folder beside the snapshots."""
         return _LocalStaging(self, snapshot)
+
+    def removable(self, snapshot: str) -> bool:
+        """Nor is a link to somewhere else."""
+        folder = self.folder / folder_name(snapshot)
+        plain = not folder.is_symlink() and not any(entry.is_dir() for entry in folder.iterdir())
+        return plain and super().removable(snapshot)
 
     def remove(self, snapshot: str) -> None:
         """Hide it by a rename first: from then on no reader sees it, whole or half."""

@@ -15,7 +15,7 @@ def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> 
     try:
         dest.encode()
     except UnicodeEncodeError:
-        raise DestinationError(f"{ascii(dest)}: the name is not UTF-8, which the files' library needs.") from None
+        raise DestinationError(f"{dest!a}: the name is not UTF-8, which the files' library needs.") from None
     if "://" in dest:
         if dest.startswith("file://"):
             return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)

@@ -15,8 +15,8 @@ class NotPrivate(OSError):
 def open_private(path: Path) -> int:
     """A descriptor of the regular file `path`, which is made if it is not there; mode 0600.
 
-    Raises `OSError`; `NotPrivate` for what somebody else may have put in its place: a link, a pipe, a device, a file of another user
-    that others than that user can open.
+    Raises `OSError`; `NotPrivate` for what somebody else may have put in its place: a link, a pipe, a device, a file
+    of another user that others than that user can open.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)

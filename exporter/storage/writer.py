@@ -28,8 +28,9 @@ ROW_GROUP_BYTES = 64 * 2**20
 _PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
 """Columns of nearly all different values, for which a dictionary would only cost."""
 
-_FORMULA = r"^[=+\-@\x00-\x1f]"
-"""What a spreadsheet may run: the characters that OWASP names for CSV injection."""
+_FORMULA = r"^(?:[\x00-\x1f]|[\s\pZ\x{feff}]*[=+\-@＝＋－＠])"
+"""What a spreadsheet may run: the characters that OWASP names for CSV injection, full-width ones too, and blanks before
+them, which some programs cut off."""
 
 Format = Literal["parquet", "csv", "both"]
 
