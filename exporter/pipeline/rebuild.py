@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import StorageFailed
+from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
 from exporter.run_options import Place
 from exporter.storage import manifest as manifests
@@ -46,6 +46,12 @@ def rebuild_snapshot(
                     writer.add(block)
                 writer.add_failures(read_failures(destination, base))
                 receipts = writer.close()
+            rows = {receipt.name: receipt.rows for receipt in receipts}
+            if rows["responses.parquet"] != old.counts.ok:
+                raise DestinationError(
+                    f"{destination.where(base)}: has {rows['responses.parquet']:,} answers, its manifest says "
+                    f"{old.counts.ok:,}; see `campaign-export verify`. Nothing is published."
+                )
             manifest = Manifest(
                 snapshot_id=new,
                 started_at=manifests.iso(to_milliseconds(started)),

@@ -128,6 +128,10 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(file.bytes for file in self.files.values())
 
 
+MOST = 2**50
+"""No count, and no file, is larger."""
+
+
 class NotAManifest(ValueError):
     """The text is no manifest, or not the one that was written."""
 
@@ -168,8 +172,13 @@ def load(data: bytes, *, sealed: bool = True) -> Manifest:
     """The manifest in `data`. Raises `NotAManifest`; `sealed`: also when its seal is broken."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        milliseconds(manifest.started_at), milliseconds(manifest.finished_at)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise NotAManifest(f"not a manifest: {error}") from None
+    counts = (manifest.counts, manifest.ids, manifest.requests, *manifest.files.values())
+    numbers = [value for part in counts for value in msgspec.structs.astuple(part) if isinstance(value, int)]
+    if not all(0 <= number <= MOST for number in numbers):
+        raise NotAManifest("not a manifest: a number in it is impossible")
     if sealed and dump(manifest) != data:
         raise NotAManifest("its content is not what was written")
     return manifest

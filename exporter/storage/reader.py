@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -23,6 +23,8 @@ from exporter.tables.flatten import flatten
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 BLOCK = 512
 """Rows that are read at once: few enough that their parsed answers stay in the processor's cache."""
@@ -143,7 +145,9 @@ def read_table(
             found = _read_failures_csv(destination, snapshot)
         else:
             with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
-                return pq.read_table(file, columns=None if columns is None else list(columns))
+                opened = pq.ParquetFile(file)
+                _check_columns(opened.schema_arrow, table)
+                return _without_holes(opened.read(columns=None if columns is None else list(columns)), table)
         return found if columns is None else found.select(list(columns))
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
@@ -189,6 +193,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
     try:
         file = destination.fs.open_input_file(destination.path(snapshot, name))
         opened = pq.ParquetFile(file)
+        _check_columns(opened.schema_arrow, table)
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{told}: {one_line_error(error)}.") from None
     with file:
@@ -205,7 +210,10 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Res
     name = file_name("responses", "parquet")
     try:
         with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
-            for batch in pq.ParquetFile(file).iter_batches(BLOCK, columns=schema_of("responses").names):
+            opened = pq.ParquetFile(file)
+            _check_columns(opened.schema_arrow, "responses")
+            for batch in opened.iter_batches(BLOCK, columns=schema_of("responses").names):
+                _without_holes(batch, "responses")
                 times = batch.column("fetched_at").cast(pa.int64())
                 columns = [
                     times.to_pylist() if field == "fetched_at" else batch.column(field).to_pylist()
@@ -224,6 +232,20 @@ def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
             for name in Failure._fields
         ]
         yield from (Failure(*row) for row in zip(*columns, strict=True))
+
+
+def _without_holes(rows: Rows, table: TableName) -> Rows:
+    """`rows`, in which nothing is null that may not be. Raises `pa.ArrowInvalid`."""
+    for field in schema_of(table):
+        if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
+            raise pa.ArrowInvalid(f"{field.name} is null in a row of it")
+    return rows
+
+
+def _check_columns(found: pa.Schema, table: TableName) -> None:
+    schema = schema_of(table)
+    if found.names != schema.names or found.types != schema.types:
+        raise pa.ArrowInvalid(f"its columns are not those of {table}")
 
 
 def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
@@ -248,5 +270,7 @@ def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
                 null_values=[""],
             ),
         )
+    if found.schema.names != schema.names:
+        raise pa.ArrowInvalid("its columns are not those of failures")
     columns = [found.column(field.name).cast(field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
