@@ -51,9 +51,12 @@ def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     names: set[str] = set()
     for number, given in enumerate(accounts, 1):
+        if not isinstance(given, dict):
+            raise InputError([*faults, f"{path}: account must be written as [[account]], one for each."])
         entry = {**defaults, **given}
-        name = str(entry.get("name") or entry.get("account_id") or f"account {number}")
+        name = _printable(str(entry.get("name") or entry.get("account_id") or f"account {number}"))
         faults += [f"{path}: {name}: there is no option {key!r}." for key in entry if key not in known]
+        faults += [f"{path}: {name}: {fault}" for fault in _misfits(entry)]
         if name in names:
             faults.append(f"{path}: {name} stands there twice.")
         names.add(name)
@@ -65,6 +68,24 @@ def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
     if faults:
         raise InputError(faults)
     return found
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _misfits(entry: Mapping[str, Any]) -> list[str]:
+    """Values of kinds that no option has, or with characters that none takes. A name goes into every log line."""
+    faults = []
+    for key, value in entry.items():
+        values = value if isinstance(value, list) and key not in _OWN else [value]
+        if not all(isinstance(one, str | int | float) for one in values) or (
+            key in _OWN and not isinstance(value, str)
+        ):
+            faults.append(f"{key} must be a text" + ("." if key in _OWN else ", a number, true or false."))
+        elif not all(str(one).isprintable() for one in values):
+            faults.append(f"{key} holds a character that cannot be printed.")
+    return faults
 
 
 def prepare(entry: Mapping[str, Any], environ: Mapping[str, str]) -> Account:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import IdsError
-from exporter.ids import CampaignIds, ids_of, read_ids
+from exporter.ids import CampaignIds, _fast, _Layout, _slow, ids_of, read_ids
 
 
 def read(data: str | bytes, **options: str) -> CampaignIds:
@@ -139,3 +140,40 @@ def test_repeats_among_ids_of_one_length_are_found(values: list[str]) -> None:
     found = read("campaign_id\n" + "\n".join(values) + "\n")
     assert found.ids.to_pylist() == list(dict.fromkeys(values))
     assert (found.given, found.repeats) == (len(values), len(values) - len(set(values)))
+
+
+cells = st.text(st.sampled_from("ab\"',; \t\r\n|=\u00a0\u2028\u0085\u200b\x00\x1c"), max_size=6)
+rows = st.lists(cells, min_size=1, max_size=6)
+
+
+@given(rows, st.sampled_from(["campaign_id", "campaign_id,x", "x;campaign_id", ""]), st.sampled_from(["\n", "\r\n"]))
+@example(['"a"b'], "campaign_id", "\n")
+@example(["a\u2028"], "campaign_id", "\n")
+@example(['"'], "campaign_id", "\n")
+@example(["x" * 257], "campaign_id", "\n")
+def test_the_fast_and_the_slow_reading_agree(lines: list[str], header: str, end: str) -> None:
+    """What Arrow reads in one go is what the careful reading gives, or Arrow's reading is not used."""
+    data = end.join([header, *lines]).encode()
+    try:
+        layout = _Layout.of(data, None, "ids.csv")
+    except IdsError:
+        return
+    fast = _fast(data, layout)
+    if fast is not None:
+        assert fast.to_pylist() == list(_slow(data, layout, "ids.csv"))
+
+
+def test_a_text_of_a_megabyte_in_another_column_is_no_fault() -> None:
+    assert ids('campaign_id,name\na,"x\x1b' + "y" * 1_000_000 + '"\n') == ["a"]
+
+
+def test_a_file_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.ids.MOST_BYTES", 1000)
+    with pytest.raises(IdsError, match="larger than 1,000 bytes"):
+        read_ids("/dev/zero")
+
+
+def test_a_file_whose_name_is_not_utf8_can_be_told(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/ids\xff.csv")
+    Path(path).write_text("a\n")
+    read_ids(path).source.encode()

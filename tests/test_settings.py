@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from yarl import URL
 
 from exporter.errors import SettingsError
+from exporter.run_options import Place
 from exporter.settings import (
     ReadyToken,
     Secret,
     SigningKey,
     check_config,
+    is_loopback,
     proxy_for,
     read_config,
     read_host,
@@ -162,3 +165,75 @@ def test_whatever_the_environment_holds_it_is_settings_or_faults(environ: dict[s
         read_settings(environ)
     except SettingsError as error:
         assert error.faults
+
+
+@given(st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/\\\\#?%\\[\\]-]{0,25}", fullmatch=True))
+@example("https://u:hush@ex\u2100mple.com")
+@example("https://good.example\\\\.evil.example")
+@example("http://[::1")
+def test_whatever_a_host_is_it_is_an_origin_that_all_read_alike_or_refused(text: str) -> None:
+    try:
+        origin = read_host(text)
+    except ValueError as error:
+        assert "hush" not in str(error)
+        return
+    url = URL(origin)
+    assert str(url.origin()) == origin
+    assert url.scheme == "https" or is_loopback(url.host or "")
+
+
+proxies = st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/%-]{0,25}", fullmatch=True)
+
+
+@given(proxies)
+@example("socks5://u:hush@p:1")
+@example("http://u:hu/sh@p:1")
+@example("http://[hush")
+def test_whatever_a_proxy_is_it_can_be_used_or_is_a_fault_that_does_not_show_it(text: str) -> None:
+    try:
+        proxy = proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": text})
+    except ValueError as error:
+        assert "hush" not in str(error)
+        return
+    assert proxy is None or URL(proxy).scheme in ("http", "https")
+
+
+values = st.recursive(
+    st.text(max_size=5) | st.integers() | st.floats() | st.booleans() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["workers", "rate", "client_secret", "x"]) | st.text(max_size=8), values))
+def test_whatever_a_configuration_holds_it_fits_or_is_told(config: dict[str, Any]) -> None:
+    try:
+        check_config(config, {"workers", "rate"})
+    except SettingsError as error:
+        assert error.faults
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 5000 + "]" * 5000, "a=" + "9" * 5000, "a=2026-13-45", "\ufeff\x00"])
+def test_a_configuration_made_to_break_its_reader_is_told(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=r"c.toml"):
+        read_config(str(file))
+
+
+def test_files_without_end_are_not_read_to_their_end() -> None:
+    with pytest.raises(SettingsError, match="longer than"):
+        read_config("/dev/zero")
+    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": "/dev/zero"}
+    assert "longer than" in faults_of(environ)[0]
+
+
+@pytest.mark.parametrize("secret", ["-----BEGIN PUBLIC KEY-----\nhush", "ssh-rsa hush", "hush\udcff"])
+def test_a_secret_that_nothing_can_be_signed_with_is_told_without_it(secret: str) -> None:
+    (fault,) = faults_of({**GOOD, "KORE_CLIENT_SECRET": secret})
+    assert "KORE_CLIENT_SECRET" in fault
+    assert "hush" not in fault
+
+
+def test_a_place_does_not_show_the_environment_or_a_key_in_its_destination() -> None:
+    place = Place("s3://AKIA:hush@bucket", "/state", environ={"AWS_SECRET_ACCESS_KEY": "hush"})
+    assert "hush" not in repr(place)

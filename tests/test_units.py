@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -85,3 +86,33 @@ def test_what_is_not_understood_is_refused_with_an_example(parse: object, text: 
 )
 def test_durations_for_people(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_duration, "9" * 400),
+        (parse_duration, "99999999d"),
+        (parse_size, "9" * 400),
+        (parse_rate, "9" * 5000 + "/1m"),
+        (parse_allowance, "9" * 5000),
+        (parse_bound, "0s"),
+        (parse_days, "nan"),
+        (parse_days, "inf"),
+        (parse_days, "1e300"),
+        (parse_days, "0"),
+    ],
+)
+def test_what_no_clock_can_count_is_refused_in_a_short_line(parse: Callable[[str], object], text: str) -> None:
+    with pytest.raises(ValueError, match="write") as caught:
+        parse(text)
+    assert len(str(caught.value)) < 200
+
+
+@given(st.text(st.sampled_from("0123456789.smhd%/ekib-+٣"), max_size=450))
+def test_whatever_is_written_it_is_a_finite_quantity_or_refused(text: str) -> None:
+    for parse in (parse_duration, parse_size, parse_percent, parse_days, parse_bound):
+        try:
+            assert math.isfinite(parse(text))
+        except ValueError as error:
+            assert "write" in str(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -211,11 +211,12 @@ def judge_campaign(answer: Answer, campaign_id: str, *, origin: str, now: float)
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """One page of the list call. `total` is `totalResults`, where it is a number."""
+    """One page of the list call. `total` is `totalResults`, where it is a number; `bytes` what the answer had."""
 
     items: tuple[Mapping[str, Any], ...]
     has_more: bool | None
     total: int | None
+    bytes: int = field(default=0, compare=False)
 
 
 def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Verdict:
@@ -231,7 +232,8 @@ def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Ver
     return ListPage(
         tuple(item for item in results if isinstance(item, dict)),
         more if isinstance(more, bool) else None,
-        total if isinstance(total, int) and not isinstance(total, bool) else None,
+        total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None,
+        len(answer.body),
     )
 
 

@@ -42,6 +42,14 @@ class StoreDestination(Destination):
     is_local = False
 
     def __init__(self, url: str, *, environ: Mapping[str, str]) -> None:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise DestinationError("--out is no URL of a store; write s3://bucket/prefix.") from None
+        if ":" in parts.netloc and "@" not in parts.netloc and "@" in parts.path:
+            # Only the first part of the secret would be taken for one, and the rest shown.
+            raise DestinationError("--out: a / in the secret key must be written as %2F; better set it in the "
+                                   "environment (AWS_SECRET_ACCESS_KEY).")  # fmt: skip
         self.shown = _without_secrets(url)
         try:
             self.fs, self.root = _open(url, environ)

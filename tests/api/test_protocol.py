@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from yarl import URL
 
 from exporter.api.protocol import (
     Answer,
     CampaignApi,
     ListPage,
+    Verdict,
     hide_tokens,
+    item_id,
     judge_campaign,
     one_line,
     quote_id,
     read_error,
     read_list_page,
     read_retry_after,
+    without_token,
 )
 
 ORIGIN = "https://platform.kore.ai"
@@ -231,3 +236,141 @@ def test_what_a_server_echoes_is_told_without_tokens_and_in_one_line() -> None:
     assert token not in hide_tokens(f"bad token {token}!")
     assert one_line("a\x1b[31m\nb\u202ec", 50) == "a [31m b c"
     assert one_line("x" * 60, 50).endswith("…")
+
+
+OURS = "https://kore.example"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "//evil.example/x",
+        "http://kore.example/x",
+        "https://kore.example@evil.example/",
+        "https://user@kore.example/",
+        "https://kore.example:8443/",
+        "https://kore.example.evil.example/",
+        "https://kore.example\\.evil.example/",
+        "https://\tevil.example/",
+        "javascript:alert(1)",
+        "https://[::1",
+        "https://kore.example:99999/",
+        "http://evil.example/\udcff\x1b[2J",
+    ],
+)
+def test_a_redirect_that_leads_elsewhere_is_never_followed(location: str) -> None:
+    verdict = judge_campaign(Answer(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
+    assert verdict.kind == "invalid"
+    verdict.error.encode()
+    assert verdict.error.isprintable()
+
+
+@given(
+    st.text(max_size=40) | st.from_regex(r"(https?:)?(//)?(kore\.example)?[@:/\\?#.\t%a-z0-9]{0,20}", fullmatch=True)
+)
+def test_whatever_a_redirect_names_only_our_own_origin_is_asked(location: str) -> None:
+    verdict = judge_campaign(Answer(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
+    assert verdict.kind in ("invalid", "redirect")
+    if verdict.kind == "redirect":
+        url = URL(verdict.text, encoded=True)
+        assert (url.scheme, url.host, url.port, url.user) == ("https", "kore.example", 443, None)
+        assert re.fullmatch(r"[\x21-\x7e]+", verdict.text)
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "unicode_escape", "rot13", "a\x00b", "\udcff"])
+def test_a_charset_that_is_none_for_json_is_not_tried(charset: str) -> None:
+    answer = Answer(200, b'{"status":"success","data":{"_id":"a","name":"\xff+2D0-"}}', charset=charset)
+    assert judge_campaign(answer, "a", origin=OURS, now=0.0).kind == "retry"
+
+
+def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
+    for found in ("[" * 400 + "]" * 400, '{"a":1}', "true", "9" * 5000):
+        answer = Answer(200, b'{"status":"success","data":{"_id":' + found.encode() + b"}}")
+        assert judge_campaign(answer, found, origin=OURS, now=0.0).kind in ("invalid", "retry")
+
+
+def test_a_list_item_whose_id_no_file_could_hold_has_none() -> None:
+    for value in ("a\x1b[2J", "x" * 257, "bi\u202edi", " a", ["x"], {}, None, True):
+        assert item_id({"_id": value}) is None
+    assert item_id({"_id": "../../x"}) == "../../x"
+
+
+def test_the_token_of_a_request_is_hidden_wherever_it_comes_back() -> None:
+    token = "opaque/t0ken=="
+    body = b'{"a":"opaque/t0ken==","b":"opaque\\/t0ken==","c":"opaque%2Ft0ken%3D%3D"}'
+    answer = without_token(Answer(302, body, location="https://x/?t=opaque%2Ft0ken%3D%3D"), token)
+    assert b"t0ken" not in answer.body
+    assert "t0ken" not in str(answer.location)
+    untouched = Answer(200, b"{}")
+    assert without_token(untouched, token) is untouched
+
+
+def test_a_message_made_of_beginnings_of_tokens_takes_no_time() -> None:
+    """The search for tokens takes the square of a text's length, so no long text is searched."""
+    body = b'{"errors":[{"msg":"' + b"eyJ" * 1_000_000 + b'"}]}'
+    assert judge_campaign(Answer(400, body), "a", origin=OURS, now=0.0).kind == "invalid"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+envelopes = st.fixed_dictionaries(
+    {},
+    optional={
+        key: json_values | st.sampled_from(["success", "error", "not found", "rate limit"])
+        for key in ("status", "data", "errors", "error", "message", "success", "code", "Errors")
+    },
+)
+
+
+def success(data: object) -> bytes:
+    return json.dumps({"status": "success", "data": data}).encode()
+
+
+bodies = (
+    st.binary(max_size=60)
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | envelopes.map(lambda value: json.dumps(value).encode())
+    | json_values.map(
+        lambda value: json.dumps({"status": "success", "data": {"_id": value, "results": [value]}}).encode()
+    )
+)
+answers = st.builds(
+    Answer,
+    st.integers(100, 999),
+    bodies,
+    retry_after=st.none() | st.text(max_size=20),
+    location=st.none() | st.text(max_size=20),
+    charset=st.none() | st.sampled_from(["latin-1", "utf-16", "punycode", "none"]),
+    oversized=st.booleans(),
+)
+
+
+@given(answers, st.text(min_size=1, max_size=10))
+def test_whatever_the_answer_is_it_is_judged(answer: Answer, campaign_id: str) -> None:
+    for verdict in (
+        judge_campaign(answer, campaign_id, origin=OURS, now=1e9),
+        read_list_page(answer, origin=OURS, now=1e9),
+    ):
+        if isinstance(verdict, Verdict):
+            assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]", verdict.error)
+            (verdict.error + verdict.text).encode()
+            assert verdict.retry_after is None or 0 <= verdict.retry_after < 1e13
+
+
+@given(json_values)
+def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
+    message, code = read_error(document)
+    assert isinstance(message, str)
+    assert code is None or isinstance(code, int | str)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"\w{3}, \d{1,2} \w{3} \d{1,4} \d\d:\d\d:\d\d [+-]\d{4}", fullmatch=True))
+@example("Mon, 01 Jan 0001 00:00:00 +2359")
+@example("9" * 400)
+@example("-5")
+def test_whatever_retry_after_says_it_is_seconds_or_nothing(value: str) -> None:
+    seconds = read_retry_after(value, 1e9)
+    assert seconds is None or 0 <= seconds < 1e12
