@@ -158,3 +158,25 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, held: ExitStac
     done = fleet.run("--engine", "dask", "--scheduler", "nonsense://x")
     assert (done.returncode, "--scheduler" in done.stderr) == (2, True)
     assert fleet.run("--engine", "dask").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("account = [1, 2]", "[[account]]"),
+        ('[[account]]\nname = "a\\u001b[2J\\nb"\naccount_id = "1"', "cannot be printed"),
+        ('[[account]]\naccount_id = "1"\nids = 5', "ids must be a text"),
+        ("[[account]]\naccount_id = {a = 1}", "account_id must be a text"),
+        ('[[account]]\naccount_id = "1"\nclient_secret = "hush"', "no option 'client_secret'"),
+        ('[[account]]\naccount_id = "1\\u0000"', "cannot be printed"),
+    ],
+)
+def test_a_fleet_file_of_the_wrong_kind_is_told(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text(text)
+    done = run("fleet", str(file), "--out", str(tmp_path / "out"), env={"HOME": str(tmp_path)})
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "hush" not in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -132,3 +132,14 @@ def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_c
     assert isinstance(command, JobCommand)
     first_words = [line.split()[0] for line in codes.splitlines() if line[:3].strip()]
     assert first_words == [str(code) for code in command.exit_code_meanings]
+
+
+@pytest.mark.parametrize("line", ['out = "a\\u0000b"', 'ledger = "a\\nb"', 'rate = ["60/1m\\u001b[2J"]'])
+def test_a_control_character_in_the_file_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--config", config(line)) == 2
+    assert "holds a control character" in capsys.readouterr().err
+
+
+def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pull", "x" * 300]) == 2
+    assert "longer than 256" in capsys.readouterr().err

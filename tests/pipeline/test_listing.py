@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,6 +25,8 @@ from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import SampleCampaign, sample_campaigns, stamp
 from exporter.simulator.server import serve
+from tests.support.hostile import Asked, hostile, http
+from tests.support.running import run
 from tests.support.serving import environment
 
 
@@ -177,3 +183,42 @@ async def test_items_without_an_id_are_told() -> None:
     campaign.listed["id"] = None
     assert len(await reading.read()) == 19
     assert "no ID" in reading.warned()[0]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"results": [{"_id": "a"}], "hasMore": True, "totalResults": 10**18},
+        {"results": [{"name": "no ID"}] * 50, "hasMore": True},
+        {"results": [{"_id": "x\x1b[2J"}, {"_id": "y" * 300}], "hasMore": True},
+        {"results": [], "hasMore": True, "totalResults": 10**18},
+        {"results": [{"_id": "a"}], "hasMore": True, "totalResults": -5},
+    ],
+)
+def test_a_list_that_says_the_same_for_ever_is_given_up(tmp_path: Path, page: dict[str, object]) -> None:
+    answer = http(json.dumps({"status": "success", "data": page}))
+    with hostile({"getAllCampaignDetails": answer}) as (service, url):
+        done = run("discover", "--rate", "off", env=environment(url, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert len(service.asked) < 20
+    assert max(json.loads(asked.body)["limit"] for asked in service.asked) < 2_000_000
+    assert set(done.stdout.splitlines()[1:]) <= {'"a","sms",,,'}
+
+
+def test_a_list_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.pipeline.listing.MOST_BYTES", 100_000)
+    number = itertools.count()
+
+    async def ever_new(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        items = [{"_id": f"c{next(number)}", "name": "x" * 500} for _ in range(50)]
+        writer.write(http(json.dumps({"status": "success", "data": {"results": items, "hasMore": True}})))
+        await writer.drain()
+
+    async def read(url: str) -> None:
+        options = FetchOptions(rates=())
+        settings = read_settings(environment(url, "/nowhere"))
+        async with open_engine(settings, options, clock=SystemClock(), emit=lambda _: None) as engine:
+            await ListPass(engine, Stop()).read(["sms"])
+
+    with hostile({"getAllCampaignDetails": ever_new}) as (_, url), pytest.raises(ListFailed, match="has no end"):
+        asyncio.run(read(url))

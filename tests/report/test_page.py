@@ -21,6 +21,7 @@ from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.storage import manifest as manifests
 from exporter.storage.locate import open_destination
 from tests.storage.test_snapshot_files import NOW, RESPONSES, publish
+from tests.support.answers import body_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -275,3 +276,19 @@ def test_the_browser_would_tell_of_an_error_and_of_a_request(tmp_path: Path) -> 
     _, console, asked = looked_at(file, tmp_path)
     assert console
     assert asked == {"http://127.0.0.1:9/x.png"}
+
+
+def test_names_that_mean_something_to_html_svg_or_matplotlib_are_only_shown(tmp_path: Path) -> None:
+    evil = '</text></svg><script>alert(1)</script>" onload="x'
+    names = [r"$\bad{$x^", "_hidden", evil, "x" * 1_000_000, "\x1b[2J\n\u202e", *(f"status {n}" for n in range(40))]
+    responses = [
+        one._replace(body=body_of({**json.loads(one.body)["data"], "status": name, "name": name}))
+        for one, name in zip(RESPONSES, names, strict=False)
+    ]
+    publish(tmp_path, responses=responses)
+    page, _ = render_report(open_destination(str(tmp_path)), "20261123T020000Z", time_zone="UTC", quiet=[])
+    assert "<script" not in page
+    assert 'onload="x' not in page
+    assert "bad{" in page
+    assert "others" in page
+    assert len(page) < 1_000_000

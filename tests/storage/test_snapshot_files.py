@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,7 +26,7 @@ from exporter.storage.manifest import Manifest, NotAManifest
 from exporter.storage.names import is_snapshot_id, next_id, snapshot_id
 from exporter.storage.reader import find, list_snapshots, read_table
 from exporter.storage.verify import damages
-from exporter.storage.writer import Format, SnapshotWriter
+from exporter.storage.writer import Format, SnapshotWriter, csv_text
 from exporter.tables.arrow import schema_of
 from tests.support.answers import body_of
 
@@ -299,3 +300,13 @@ def test_files_are_synced_before_they_are_revealed(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Path, "rename", noted_rename)
     publish(tmp_path)
     assert calls == ["fsync"] * 6 + ["rename", "fsync"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1", "+1", "-1", "@x", "\t=1", "\r", " =1", "\u00a0@x", "\u3000=1", "\ufeff=1", "＝1", "＋1", "－1", "＠x"],
+)
+def test_every_beginning_of_a_formula_is_defused(text: str) -> None:
+    column = pa.array([text, "plain", " plain", "a=1", None])
+    safe = csv_text(pa.table({"a": column}), excel_safe=True).decode()
+    assert safe == f'"\'{text}"\n"plain"\n" plain"\n"a=1"\n\n'
