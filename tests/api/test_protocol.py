@@ -290,7 +290,8 @@ def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
 
 
 def test_a_list_item_whose_id_no_file_could_hold_has_none() -> None:
-    for value in ("a\x1b[2J", "x" * 257, "bi\u202edi", " a", ["x"], {}, None, True):
+    odd: tuple[object, ...] = ("a\x1b[2J", "x" * 257, "bi\u202edi", " a", ["x"], {}, None, True)
+    for value in odd:
         assert item_id({"_id": value}) is None
     assert item_id({"_id": "../../x"}) == "../../x"
 

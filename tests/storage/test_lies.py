@@ -75,7 +75,7 @@ def other_columns(folder: Path) -> None:
 
 def nulls(folder: Path) -> None:
     for name in ("campaigns", "responses"):
-        schema = pa.schema([field.with_nullable(True) for field in schema_of(name)])  # type: ignore[arg-type]
+        schema = pa.schema([field.with_nullable(True) for field in schema_of(name)])
         table = pa.table([pa.nulls(3, kind) for kind in schema.types], schema=schema)
         pq.write_table(table, folder / f"{name}.parquet")
 
