@@ -29,10 +29,10 @@ def finish_interrupted_publishing(run: Run, ids: CampaignIds | None) -> Snapshot
         run.destination.clean_up()
         return None
     if not run.destination.has_manifest(state.snapshot_id):
-        run.destination.clean_up(own=state.snapshot_id)
+        run.destination.clean_up(own=state.snapshot_id, writer=state.writer)
         return None
     manifest = read_manifest(run.destination, state.snapshot_id)
-    run.destination.clean_up()
+    run.destination.clean_up(own=state.snapshot_id, writer=state.writer)
     if not belongs_to(manifest, run.settings.identity) or manifest.started_at != manifests.iso(state.started_at):
         return None
     run.state = state

@@ -155,7 +155,7 @@ def _refuse_an_emptied_table(run: Run, counts: Counts) -> None:
 def _stage(run: Run) -> Staging:
     while True:
         try:
-            return run.destination.stage(run.state.snapshot_id)
+            return run.destination.stage(run.state.snapshot_id, run.state.writer)
         except NameTaken:
             run.state.snapshot_id = run.free_id(next_id(run.state.snapshot_id))
             run.remember()

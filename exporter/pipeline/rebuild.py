@@ -11,7 +11,7 @@ from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
 from exporter.run_options import Place
 from exporter.storage import manifest as manifests
-from exporter.storage.destination import one_line_error
+from exporter.storage.destination import Destination, NameTaken, Staging, one_line_error
 from exporter.storage.locate import open_destination
 from exporter.storage.lock import RunLock
 from exporter.storage.manifest import Manifest
@@ -35,11 +35,9 @@ def rebuild_snapshot(
     with ExitStack() as held:
         held.enter_context(RunLock(Path(place.work_dir) if place.work_dir else usual, clock=clock, emit=emit))
         started = clock.now()
-        new = snapshot_id(started)
-        while new in destination.folder_ids():
-            new = next_id(new)
         emit(Writing(old.counts.ok))
-        staging = destination.stage(new)
+        staging = _stage(destination, snapshot_id(started))
+        new = staging.snapshot
         try:
             with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
                 for block in read_responses(destination, base):
@@ -78,3 +76,13 @@ def rebuild_snapshot(
             raise
         emit(Published(new, where))
         return manifest
+
+
+def _stage(destination: Destination, wanted: str) -> Staging:
+    """A staging under the first ID from `wanted` on that nobody has. Raises `DestinationError`, `StorageFailed`."""
+    taken = set(destination.folder_ids())
+    while True:
+        if wanted not in taken:
+            with suppress(NameTaken):
+                return destination.stage(wanted)
+        wanted = next_id(wanted)

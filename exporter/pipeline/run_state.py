@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Protocol
 
 import msgspec
@@ -62,7 +63,10 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class RunState(msgspec.Struct, omit_defaults=True):
-    """One run, from its first attempt to its publishing. Times in milliseconds since 1970, UTC."""
+    """One run, from its first attempt to its publishing. Times in milliseconds since 1970, UTC.
+
+    `writer`: its name on a store where others may write too.
+    """
 
     snapshot_id: str
     started_at: int
@@ -75,6 +79,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     pauses: tuple[Pause, ...] = ()
     warnings: tuple[str, ...] = ()
     published_at: int | None = None
+    writer: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
 
 class Notebook(Protocol):

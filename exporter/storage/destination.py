@@ -57,6 +57,11 @@ class HashingFile(io.RawIOBase):
         steps.reached(self._step)
         return len(view)
 
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._size
+
     def finish(self, name: str, rows: int) -> Receipt:
         """Close, and prove what was written."""
         self.close()
@@ -134,8 +139,9 @@ class Destination(ABC):
         return sorted(one for one in ids if is_snapshot_id(one))
 
     def has_manifest(self, snapshot: str) -> bool:
-        """Whether a snapshot is complete."""
-        return self.fs.get_file_info(self.path(snapshot, MANIFEST)).type == pafs.FileType.File
+        """Whether a snapshot is complete. An empty object was begun and not yet written: Azure shows such."""
+        found = self.fs.get_file_info(self.path(snapshot, MANIFEST))
+        return found.type == pafs.FileType.File and found.size != 0
 
     def read(self, snapshot: str, name: str) -> bytes:
         """The bytes of a file. Raises `OSError`."""
@@ -160,16 +166,16 @@ class Destination(ABC):
         """Raises `DestinationError` when nothing can be written here."""
 
     @abstractmethod
-    def stage(self, snapshot: str) -> Staging:
-        """Begin a snapshot. Raises `NameTaken`, `StorageFailed`."""
+    def stage(self, snapshot: str, writer: str = "") -> Staging:
+        """Begin a snapshot. `writer` names the run, over its restarts too. Raises `NameTaken`, `StorageFailed`."""
 
     @abstractmethod
     def remove(self, snapshot: str) -> None:
         """Remove a snapshot so that nobody ever sees half of one. Raises `StorageFailed`."""
 
     @abstractmethod
-    def clean_up(self, own: str | None = None) -> None:
-        """Clear away what crashed runs left. `own`: the snapshot that an interrupted run of ours was writing."""
+    def clean_up(self, own: str | None = None, writer: str = "") -> None:
+        """Clear away what crashed runs left. `own`: the snapshot that an interrupted run of ours, `writer`, wrote."""
 
 
 def one_line_error(error: BaseException) -> str:

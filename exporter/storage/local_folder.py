@@ -50,7 +50,7 @@ class LocalDestination(Destination):
         except OSError as error:
             raise DestinationError(f"--out {self.shown} cannot be written: {error.strerror}.") from None
 
-    def stage(self, snapshot: str) -> Staging:
+    def stage(self, snapshot: str, writer: str = "") -> Staging:
         """A hidden folder beside the snapshots."""
         return _LocalStaging(self, snapshot)
 
@@ -70,7 +70,7 @@ class LocalDestination(Destination):
         except OSError as error:
             raise storage_failed(hidden, error) from None
 
-    def clean_up(self, own: str | None = None) -> None:
+    def clean_up(self, own: str | None = None, writer: str = "") -> None:
         """Take away hidden folders of ours. Called under the lock, so no run of ours is using them."""
         for entry in self.folder.iterdir():
             if entry.name.startswith((STAGING, REMOVING)) and entry.is_dir() and not entry.is_symlink():

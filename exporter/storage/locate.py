@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from exporter.storage.local_folder import LocalDestination
 
 
 def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
-    """The destination that a path or URL names. Raises `DestinationError`."""
+    """The destination that a path or URL names. Raises `DestinationError`.
+
+    `environ`: where a store's endpoint and credentials are looked for; None: in the process's own variables.
+    """
     try:
         dest.encode()
     except UnicodeEncodeError:
@@ -21,7 +25,7 @@ def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> 
             return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)
         from exporter.storage.object_store import StoreDestination
 
-        return StoreDestination(dest, environ=environ or {})
+        return StoreDestination(dest, environ=os.environ if environ is None else environ)
     if not dest.strip():
         raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
     return LocalDestination(Path(dest), shown=dest)

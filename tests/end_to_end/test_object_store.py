@@ -1,13 +1,14 @@
-"""Snapshots on a real S3 server: moto's, in a process of its own."""
+"""Snapshots on real servers of object stores: moto's S3, Azurite and fake-gcs-server, each in a process of its own."""
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,132 +16,284 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
+import exporter
+from exporter.errors import StorageFailed
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.storage.destination import NameTaken
+from exporter.storage.destination import Destination, NameTaken, Staging
 from exporter.storage.locate import open_destination
-from exporter.storage.object_store import _without_secrets
+from jobs import cli
 from tests.crash.test_kill import DRIVER
-from tests.support.running import ROOT, full, run, write_ids
+from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving
+from tests.support.stores import KINDS, RunningStore, running_store
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+ONE = "20261123T020000Z"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def each_store(request: pytest.FixtureRequest) -> Iterator[RunningStore]:
+    with running_store(request.param) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
+def s3_store() -> Iterator[RunningStore]:
+    with running_store("s3") as running:
+        yield running
 
 
 class Store:
-    """A bucket, and a service to export from."""
+    """A bucket, a service to export from, and the program, run in this process to be quick."""
 
-    def __init__(self, tmp_path: Path, endpoint: str, service: Behaviour, url: str) -> None:
-        self.bucket = f"bucket-{tmp_path.name.lower().replace('_', '-')[-40:]}"
-        self.url = f"s3://{self.bucket}/campaigns"
+    def __init__(
+        self, running: RunningStore, tmp_path: Path, service: Behaviour, url: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        self.running = running
+        self.bucket = f"bucket-{abs(hash(tmp_path)) % 10**12}"
+        running.make_bucket(self.bucket)
+        self.fs = running.file_system()
+        self.url = running.url(f"{self.bucket}/campaigns")
         self.service = service
-        self.env = {**environment(url, tmp_path), **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
+        self.env = {**environment(url, tmp_path), **running.env}
         self.ids = write_ids(tmp_path / "ids.csv", service.campaigns)
-        self.fs = pafs.S3FileSystem(
-            endpoint_override=endpoint.removeprefix("http://"), scheme="http", region="us-east-1",
-            access_key="test", secret_key="test", allow_bucket_creation=True,
-        )  # fmt: skip
-        self.fs.create_dir(self.bucket)
+        self._capfd = capfd
 
     def command(self, *more: str) -> list[str]:
         return ["snapshot", str(self.ids), "--out", self.url, "--rate", "off", *more]
+
+    def run(self, *arguments: str, **env: str) -> tuple[int, str]:
+        """(exit code, what was told)."""
+        with pytest.MonkeyPatch.context() as patched:
+            for name, value in {**self.env, **env}.items():
+                patched.setenv(name, value)
+            self._capfd.readouterr()
+            code = cli.run(list(arguments))
+        out, err = self._capfd.readouterr()
+        return code, out + err
+
+    def good(self, *arguments: str) -> str:
+        code, told = self.run(*arguments)
+        assert code == 0, told
+        return told
+
+    def killed(self, step: str, *more: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER, step, "1", "9", *self.command(*more)], env=full(self.env), cwd=ROOT,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == -9, done.stderr
+
+    def open(self) -> Destination:
+        return open_destination(self.url, environ=self.env)
 
     def files(self) -> list[str]:
         selector = pafs.FileSelector(f"{self.bucket}/campaigns", recursive=True, allow_not_found=True)
         return sorted(entry.path for entry in self.fs.get_file_info(selector) if entry.type == pafs.FileType.File)
 
+    def manifests(self) -> list[str]:
+        return [path for path in self.files() if path.endswith("manifest.json")]
+
 
 @pytest.fixture
-def store(tmp_path: Path, s3: str) -> Iterator[Store]:
-    service = Behaviour(sample_campaigns(20))
-    with serving(service) as url:
-        yield Store(tmp_path, s3, service, url)
+def service() -> Iterator[tuple[Behaviour, str]]:
+    behaviour = Behaviour(sample_campaigns(20))
+    with serving(behaviour) as url:
+        yield behaviour, url
 
 
-def test_everything_works_on_a_store_as_it_does_on_a_disk(store: Store) -> None:
+@pytest.fixture
+def store(
+    each_store: RunningStore, service: tuple[Behaviour, str], tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Store:  # fmt: skip
+    for name, value in each_store.env.items():
+        monkeypatch.setenv(name, value)  # where the stores' own libraries look
+    return Store(each_store, tmp_path, *service, capfd)
+
+
+@pytest.fixture
+def s3(
+    s3_store: RunningStore, service: tuple[Behaviour, str], tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Store:  # fmt: skip
+    for name, value in s3_store.env.items():
+        monkeypatch.setenv(name, value)
+    return Store(s3_store, tmp_path, *service, capfd)
+
+
+def test_everything_works_on_a_store_as_it_does_on_a_disk(store: Store, tmp_path: Path) -> None:
     for _ in range(2):
-        done = run(*store.command("--format", "both"), env=store.env)
-        assert done.returncode == 0, done.stderr
+        store.good(*store.command("--format", "both"))
     names = {path.rsplit("/", 1)[1] for path in store.files()}
     assert names == {"campaigns.parquet", "campaigns.csv", "calling_windows.parquet", "calling_windows.csv",
                      "failures.parquet", "failures.csv", "responses.parquet", "manifest.json"}  # fmt: skip
-    for arguments in (
-        ["verify", store.url, "--all"], ["diff", store.url, "--exit-code"], ["snapshots", store.url],
-        ["rebuild", store.url], ["verify", store.url],
-    ):  # fmt: skip
-        done = run(*arguments, env=store.env)
-        assert done.returncode == 0, done.stderr + done.stdout
+    assert "unchanged" not in store.good("verify", store.url, "--all")
+    store.good("diff", store.url, "--exit-code")
+    store.good("rebuild", store.url)
+    store.good("verify", store.url)
+    store.good("report", store.url, "-o", str(tmp_path / "report.html"))
+    store.good("plan", str(store.ids), "--out", store.url)
+    infos = exporter.snapshots(store.url)
+    assert [info.manifest.mode for info in infos] == ["full", "full", "rebuild"]
+    assert all(info.snapshot_id in store.good("snapshots", store.url) for info in infos)
+    frame = exporter.read_snapshot(store.url)
+    assert list(frame["campaign_id"]) == list(store.service.campaigns)
+    assert len(exporter.read_snapshot(store.url, infos[0].snapshot_id, "failures")) == 0
+
+
+def test_incremental_and_retention_work_on_a_store(store: Store) -> None:
+    incremental = store.command("--incremental", "--keep", "1", "--type", "sms")
+    store.good(*incremental)
+    asked = len(store.service.arrivals)
     changed = next(iter(store.service.campaigns.values()))
-    incremental = [*store.command("--incremental", "--keep", "1", "--type", "sms")]
-    assert run(*incremental, env=store.env).returncode == 0
-    asked = len(store.service.arrivals)
-    from datetime import UTC, datetime
-
     changed.touch(datetime.now(UTC), status="Paused")
-    assert run(*incremental, env=store.env).returncode == 0
-    assert len(store.service.arrivals) - asked == 1 + 1
-    assert len([path for path in store.files() if path.endswith("manifest.json")]) == 1
+    store.good(*incremental)
+    assert len(store.service.arrivals) - asked == 1 + 1, "the list call, and the one that changed"
+    assert len(store.manifests()) == 1
+    assert len(store.files()) == 5, "something of the removed snapshot is left"
+    frame = exporter.read_snapshot(store.url)
+    assert frame.set_index("campaign_id")["status"][changed.campaign_id] == "Paused"
+    store.good("verify", store.url)
 
 
-@pytest.mark.parametrize("step", ["write.responses.parquet", "publish.before_manifest", "publish.before_reveal"])
+@pytest.mark.parametrize("step", ["write.responses.parquet", "publish.before_reveal"])
 def test_killed_in_mid_upload_nothing_reads_as_a_snapshot_and_the_next_run_cleans_up(store: Store, step: str) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", DRIVER, step, "1", "9", *store.command()], env=full(store.env), cwd=ROOT,
-        capture_output=True, check=False,
-    )  # fmt: skip
-    assert killed.returncode == -9
-    assert not [path for path in store.files() if path.endswith("manifest.json")]
+    store.killed(step)
+    assert store.files(), "the kill came before anything was put"
+    assert store.manifests() == []
+    assert exporter.snapshots(store.url) == []
     asked = len(store.service.arrivals)
-    done = run(*store.command(), env=store.env)
-    assert done.returncode == 0, done.stderr
+    store.good(*store.command())
     assert len(store.service.arrivals) == asked
     assert len(store.files()) == 5
+    store.good("verify", store.url)
 
 
-def test_a_bucket_that_is_not_there_is_told(store: Store) -> None:
-    done = run("snapshot", str(store.ids), "--out", "s3://no-such-bucket/x", env=store.env)
-    assert done.returncode == 2
-    assert "--out s3://no-such-bucket/x cannot be written" in done.stderr
-    assert store.service.arrivals == []
+def test_killed_right_after_the_manifest_the_snapshot_is_whole_and_the_next_run_removes_the_claim(s3: Store) -> None:
+    s3.killed("publish.after_reveal")
+    assert len(s3.files()) == 6
+    s3.good("verify", s3.url)
+    s3.good(*s3.command())
+    assert len(s3.files()) == 5
+    assert len(s3.manifests()) == 1
 
 
-def test_two_writers_never_share_a_folder(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    destination = open_destination(store.url, environ={**store.env})
-    first = destination.stage("20261123T020000Z")
-    with pytest.raises(NameTaken):
-        destination.stage("20261123T020000Z")
-    first.discard()
+def test_of_writers_that_begin_at_once_at_most_one_gets_the_folder(store: Store) -> None:
+    destination = store.open()
+    ready = threading.Barrier(4)
+
+    def claim() -> Staging | None:
+        ready.wait()
+        try:
+            return destination.stage(ONE)
+        except NameTaken:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        winners = [
+            staging for staging in [future.result() for future in [pool.submit(claim) for _ in range(4)]] if staging
+        ]
+    assert len(winners) <= 1
+    for winner in winners:
+        winner.discard()
     assert store.files() == []
 
 
-def test_no_secret_of_a_url_is_shown() -> None:
-    assert _without_secrets("s3://AKIA:hush@bucket/x?region=eu&secret_key=hush") == "s3://bucket/x?region=eu"
-    assert _without_secrets("abfs://container@account.dfs.core.windows.net/x?account_key=hush") == (
-        "abfs://container@account.dfs.core.windows.net/x"
-    )
+def test_an_interrupted_run_clears_away_only_what_is_its_own(s3: Store) -> None:
+    destination = s3.open()
+    destination.stage(ONE, "somebody").create("campaigns.parquet").close()
+    destination.clean_up(own=ONE, writer="another")
+    assert len(s3.files()) == 2
+    destination.clean_up(own=ONE, writer="somebody")
+    assert s3.files() == []
+
+
+def test_a_run_whose_files_somebody_else_touched_publishes_nothing(s3: Store) -> None:
+    destination = s3.open()
+    staging = destination.stage(ONE)
+    staging.create("campaigns.parquet").close()
+    s3.fs.delete_file(f"{s3.bucket}/campaigns/snapshot={ONE}/campaigns.parquet")
+    with pytest.raises(StorageFailed, match=r"somebody else wrote or removed campaigns\.parquet"):
+        staging.publish(b"{}")
+    assert s3.manifests() == []
+
+
+def test_an_empty_manifest_is_none(s3: Store) -> None:
+    with s3.fs.open_output_stream(f"{s3.bucket}/campaigns/snapshot={ONE}/manifest.json") as file:
+        file.write(b"")
+    assert s3.open().snapshot_ids() == []
+
+
+def test_a_bucket_that_is_not_there_is_told_before_any_request(store: Store) -> None:
+    nowhere = store.running.url("no-such-bucket/x")
+    code, told = store.run("snapshot", str(store.ids), "--out", nowhere)
+    assert code == 2, told
+    assert f"--out {nowhere} cannot be written: there is no such bucket: make it first" in told
+    assert store.service.arrivals == []
+
+
+class RefusingStore(BaseHTTPRequestHandler):
+    """A store that refuses everything, in the words of S3."""
+
+    status, code = 0, ""
+
+    def handle_any(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        text = f"<?xml version='1.0'?><Error><Code>{self.code}</Code><Message>No.</Message></Error>".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (403, "AccessDenied", "refuses the credentials"),
+        (403, "InvalidAccessKeyId", "refuses the credentials"),
+        (403, "SignatureDoesNotMatch", "refuses the credentials"),
+        (301, "PermanentRedirect", "in another region: set AWS_REGION"),
+        (400, "AuthorizationHeaderMalformed", "in another region: set AWS_REGION"),
+        (400, "ExpiredToken", "refuses the credentials"),
+    ],
+)
+def test_what_a_store_refuses_is_explained_before_any_request(s3: Store, status: int, code: str, advice: str) -> None:
+    RefusingStore.status, RefusingStore.code = status, code
+    with http_server(RefusingStore) as endpoint:
+        left, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint, AWS_SECRET_ACCESS_KEY="hush-hush")
+    assert left == 2, told
+    assert advice in told
+    assert "hush-hush" not in told
+    assert s3.service.arrivals == []
+
+
+def test_a_wrong_azure_key_is_explained_and_not_shown(store: Store) -> None:
+    if store.running.kind != "azure":
+        pytest.skip("of Azure")
+    connection = store.env["AZURE_STORAGE_CONNECTION_STRING"].replace("Eby8", "WRNG")
+    code, told = store.run(*store.command(), AZURE_STORAGE_CONNECTION_STRING=connection)
+    assert code == 2, told
+    assert "refuses the credentials" in told
+    assert "WRNG" not in told
 
 
 class FailingStore(BaseHTTPRequestHandler):
@@ -193,16 +346,10 @@ class FailingStore(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_a_store_that_fails_now_and_then_is_asked_again(store: Store) -> None:
-    FailingStore.upstream = store.env["AWS_ENDPOINT_URL"].removeprefix("http://")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), FailingStore)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        env = {**store.env, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
-        done = run(*store.command(), env=env)
-        assert done.returncode == 0, done.stderr
-        assert FailingStore.failed >= 3
-        assert run("verify", store.url, env=store.env).returncode == 0
-    finally:
-        server.shutdown()
-        server.server_close()
+def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store) -> None:
+    FailingStore.upstream = s3.running.endpoint.removeprefix("http://")
+    with http_server(FailingStore) as endpoint:
+        code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint)
+    assert code == 0, told
+    assert FailingStore.failed >= 3
+    s3.good("verify", s3.url)
