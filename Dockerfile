@@ -10,9 +10,15 @@ RUN /opt/campaign-export/bin/pip install --no-cache-dir --no-compile --require-h
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 COPY jobs jobs
-RUN /opt/campaign-export/bin/pip install --no-cache-dir --no-deps . \
+# What nobody runs goes: tests, sources in C, Arrow's RPC. What stays is compiled here, since a
+# read-only root cannot keep what Python compiles, by hash and not by time, so that two builds give the same bytes.
+RUN /opt/campaign-export/bin/pip install --no-cache-dir --no-compile --no-deps . \
  && /opt/campaign-export/bin/pip uninstall -y pip \
- && find /opt/campaign-export -name tests -type d -path '*site-packages/*' -prune -exec rm -rf {} +
+ && find /opt/campaign-export -name tests -type d -path '*site-packages/*' -prune -exec rm -rf {} + \
+ && find /opt/campaign-export -type f -regex '.*\.\(c\|cc\|h\|hpp\|pyx\|pxd\|pxi\)' -delete \
+ && find /opt/campaign-export -path '*/pyarrow/*' -name '*flight*' -delete \
+ && find /opt/campaign-export -name __pycache__ -type d -prune -exec rm -rf {} + \
+ && python -m compileall -q --invalidation-mode unchecked-hash /opt/campaign-export/lib
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="campaign-export" \

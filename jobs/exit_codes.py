@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.errors import (
     CredentialsRefused,
     DestinationBusy,
@@ -42,3 +44,13 @@ def exit_code(error: ExportError) -> int:
     if isinstance(error, Interrupted):
         return 128 + error.signal_number
     return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)
+
+
+_WORST_FIRST = (143, 130, BUG, 3, 2, 4, 5, 1, 0)
+"""Of many accounts: a signal, for it ended them all; then what needs a person (a fault of ours, credentials, settings);
+then what the same command mends (stopped early, busy); then what was published, but not whole."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several runs together."""
+    return min(codes, key=lambda code: _WORST_FIRST.index(code) if code in _WORST_FIRST else -1, default=0)

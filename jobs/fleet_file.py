@@ -10,13 +10,14 @@ stream_id = "st-…"
 account_id = "66f0…"
 client_id = "cs-…"
 client_secret_env = "NORTH_SECRET"    # the variable, or client_secret_file: the file, where the account runs
-ids = "north.csv"                     # without it: all that the list call finds
+ids = "north.csv"                     # or a list of IDs; without it: all that the list call finds
 keep = 14                             # any option of `snapshot`
+
+Paths are those of the machine that runs the account.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,18 @@ from urllib.parse import quote
 import click
 
 from exporter.errors import InputError
+from exporter.ids import CampaignIds, ids_of
 from exporter.pipeline.fleet import Account
 from exporter.settings import SETTINGS, read_config
-from jobs.options import every_fault, option_names, take_fetch_options, take_ids, take_settings, take_snapshot_options
+from jobs.options import (
+    every_fault,
+    option_names,
+    take_fetch_options,
+    take_ids,
+    take_settings,
+    take_snapshot_options,
+    within,
+)
 
 SECRETS = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
 _OWN = ("name", "ids", *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")))
@@ -47,14 +57,16 @@ def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
         faults.append(f"{path}: `out` is missing: name the destination there or with --out.")
     if not isinstance(accounts, list) or not accounts or not isinstance(defaults, dict):
         raise InputError([*faults, f"{path}: it needs at least one [[account]]."])
-    known = {*option_names(command), *_OWN} - {"out", "config", "verbose", "quiet", "log_format"}
+    known = {*option_names(command), *_OWN} - {"out", *_COMMON}
     found: list[dict[str, Any]] = []
     names: set[str] = set()
     for number, given in enumerate(accounts, 1):
         if not isinstance(given, dict):
-            raise InputError([*faults, f"{path}: account must be written as [[account]], one for each."])
+            raise InputError([*faults, f"{path}: account {number} is no table: write [[account]] above its lines."])
         entry = {**defaults, **given}
         name = _printable(str(entry.get("name") or entry.get("account_id") or f"account {number}"))
+        if "account_id" not in entry or entry["account_id"] == "":
+            faults.append(f'{path}: {name}: `account_id` is missing: write account_id = "…".')
         faults += [f"{path}: {name}: there is no option {key!r}." for key in entry if key not in known]
         faults += [f"{path}: {name}: {fault}" for fault in _misfits(entry)]
         if name in names:
@@ -62,7 +74,7 @@ def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
         names.add(name)
         folder = quote(str(entry.get("account_id", "")), safe="")
         found.append({**entry, "name": name, "out": f"{str(dest).rstrip('/')}/account={folder}"})
-    homes = [entry["out"] for entry in found]
+    homes = [entry["out"] for entry in found if entry.get("account_id")]
     for home in sorted({home for home in homes if homes.count(home) > 1}):
         faults.append(f"{path}: several accounts would share {home}: an account ID stands there once.")
     if faults:
@@ -102,28 +114,36 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
             flag = "--" + key.replace("_", "-")
             arguments += [flag] if one is True else [] if one is False else [flag, str(one)]
     try:
-        # An environment of its own: one account's variables never reach another.
-        with _environment(_secrets(own, environ)):
-            context = command.make_context("snapshot", arguments, resilient_parsing=False)
-            options = {key: value for key, value in context.params.items() if key not in _COMMON}
-            id_column = options.pop("id_column")
-            options.pop("ids")
-            settings, ids, (place, wanted) = every_fault(
-                lambda: take_settings(options),
-                lambda: take_ids(own.get("ids"), id_column),
-                lambda: take_snapshot_options(options),
-            )
-            return Account(name, settings, ids, place, take_fetch_options(options, settings), wanted)
+        variables = _secrets(own, environ)
+        context = command.make_context("snapshot", arguments, parent=within(variables, command))
+        options = {key: value for key, value in context.params.items() if key not in _COMMON}
+        id_column = options.pop("id_column")
+        options.pop("ids")
+        settings, ids, (place, wanted) = every_fault(
+            lambda: take_settings(options, variables),
+            lambda: _ids(own.get("ids"), id_column),
+            lambda: take_snapshot_options(options),
+        )
+        return Account(name, settings, ids, place, take_fetch_options(options, settings), wanted)
     except click.UsageError as error:
         raise InputError(f"{name}: {error.format_message()}") from None
     except InputError as error:
         raise InputError([f"{name}: {fault}" for fault in error.faults]) from None
 
 
+def _ids(given: Any, column: str | None) -> CampaignIds | None:
+    if not isinstance(given, list):
+        return take_ids(given if given is None else str(given), column)
+    if not all(isinstance(one, str) for one in given):
+        raise InputError("ids: a list of IDs holds texts: write each in quotes.")
+    return ids_of(given, source="ids")
+
+
 _COMMON = ("config", "verbose", "quiet", "log_format", "metrics_file")
 
 
 def _secrets(own: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that this account sees: no setting of another account, nor one meant for a single account."""
     found = {key: value for key, value in environ.items() if not key.startswith(("KORE_", "CAMPAIGN_EXPORT_"))}
     for name, variable in SECRETS.items():
         if f"{name}_env" in own:
@@ -133,20 +153,3 @@ def _secrets(own: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, st
         if f"{name}_file" in own:
             found[f"{variable}_FILE"] = str(Path(str(own[f"{name}_file"])))
     return found
-
-
-class _environment:
-    """The process's environment, exchanged for a while: click reads it where it stands."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = dict(environ)
-        self._before: dict[str, str] = {}
-
-    def __enter__(self) -> None:
-        self._before = dict(os.environ)
-        os.environ.clear()
-        os.environ.update(self._environ)
-
-    def __exit__(self, *_: object) -> None:
-        os.environ.clear()
-        os.environ.update(self._before)

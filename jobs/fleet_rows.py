@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def result_row(result: AccountResult) -> dict[str, Any]:
     """A result as plain values, with the exit code that its account alone would have had."""
     error = result.error
-    code = exit_code(error) if error is not None else 1 if result.failed else 0
+    code = exit_code(error) if error is not None else 0 if result.complete else 1
     return {"account": result.name, "exit_code": code, **{k: v for k, v in result.as_dict().items() if k != "name"}}

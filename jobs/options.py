@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from exporter.units import Limit
 
 _FAULTS = "jobs.options.faults"
+_ENVIRON = "jobs.options.environ"
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -90,7 +91,30 @@ def check_columns(told: str, names: Sequence[str] | None, known: Sequence[str]) 
     return faults
 
 
-class Option(click.Option):
+def environ_of(ctx: click.Context) -> Mapping[str, str]:
+    """The variables that a command reads."""
+    found: Mapping[str, str] = ctx.meta.get(_ENVIRON, os.environ)
+    return found
+
+
+def within(environ: Mapping[str, str], command: click.Command) -> click.Context:
+    """A parent context in which `command` reads `environ` and not the process's variables, which others share."""
+    context = click.Context(command)
+    context.meta[_ENVIRON] = environ
+    return context
+
+
+class EnvironOption(click.Option):
+    """An option whose variable is looked up in the environment that the command was given; else the process's own."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """As click does, but where `within` says."""
+        if not isinstance(self.envvar, str):
+            return None
+        return environ_of(ctx).get(self.envvar) or None
+
+
+class Option(EnvironOption):
     """An option whose fault is remembered, so that all faults of a command line are told at once."""
 
     def handle_parse_result(
@@ -131,7 +155,7 @@ class JobCommand(click.Command):
             return rest
         if "stream_id" in ctx.params:
             try:
-                take_settings(dict(ctx.params))
+                take_settings(dict(ctx.params), environ_of(ctx))
             except InputError as error:
                 faults.extend(error.faults)
         raise click.UsageError("\n       ".join(faults), ctx)
@@ -263,6 +287,7 @@ def known_option_names() -> set[str]:
 COMMON: tuple[Decorator, ...] = (
     click.option(
         "--config",
+        cls=EnvironOption,
         is_eager=True,
         expose_value=True,
         envvar="CAMPAIGN_EXPORT_CONFIG",
@@ -295,10 +320,13 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def take_settings(options: dict[str, Any]) -> Settings:
-    """Take the settings out of a command's options. Raises `SettingsError` with every fault there is."""
+def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """Take the settings out of a command's options. Raises `SettingsError` with every fault there is.
+
+    `environ`: where the rest stands; None: in the process's own variables.
+    """
     given = {s.name: options.pop(s.name, None) for s in SETTINGS if not s.secret}
-    return read_settings(os.environ, given)
+    return read_settings(os.environ if environ is None else environ, given)
 
 
 _DEFAULT = FetchOptions()

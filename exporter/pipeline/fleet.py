@@ -13,13 +13,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from exporter.clock import SystemClock
-from exporter.errors import ExportError
+from exporter.errors import ExportError, TimeIsUp
 from exporter.events import Emit
 from exporter.ids import CampaignIds
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
+from exporter.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountResult:
-    """How it went. `error`: the error's class and text, empty when a snapshot was published."""
+    """How it went. `error`: why nothing was published; None: a snapshot was. `complete`: every ID has its campaign, or
+    is known not to exist where that is no failure.
+    """
 
     name: str
     snapshot_id: str | None = None
@@ -47,16 +50,22 @@ class AccountResult:
     requests: int = 0
     seconds: float = 0.0
     error: ExportError | None = None
+    complete: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values; the error as its text."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "error"}
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_PLAIN}
         return {**plain, "error": str(self.error) if self.error is not None else None}
 
 
+_NOT_PLAIN = ("error", "complete")
+
+
 async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountResult:
-    """Take the snapshot of one account; an `ExportError` becomes a result."""
+    """Take the snapshot of one account, no longer than its `--max-duration`; an `ExportError` becomes a result."""
     began = time.monotonic()
+    loop, limit = asyncio.get_running_loop(), account.fetch.max_duration
+    alarm = loop.call_later(limit, stop.ask, _time_is_up(limit)) if limit is not None else None
     try:
         result = await take_snapshot(
             account.ids,
@@ -70,6 +79,9 @@ async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountRes
         )
     except ExportError as error:
         return AccountResult(account.name, seconds=round(time.monotonic() - began, 3), error=error)
+    finally:
+        if alarm is not None:
+            alarm.cancel()
     counts = result.manifest.counts
     return AccountResult(
         account.name,
@@ -80,7 +92,18 @@ async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountRes
         not_found=counts.not_found,
         requests=result.manifest.requests.total,
         seconds=round(time.monotonic() - began, 3),
+        complete=not (counts.failed or counts.invalid or (account.options.fail_on_missing and counts.not_found)),
     )
+
+
+def _time_is_up(seconds: float) -> TimeIsUp:
+    return TimeIsUp(f"--max-duration {format_duration(seconds)} has passed. The same command resumes.")
+
+
+def fault_of(name: str, error: BaseException) -> AccountResult:
+    """The result of an account on which the program itself failed: told as that, and no other account's matter."""
+    told = f"a fault of the program itself: {type(error).__name__}: {error}. Please report it."
+    return AccountResult(name, error=ExportError(told))
 
 
 async def run_side_by_side(
@@ -99,7 +122,10 @@ async def run_side_by_side(
             own = stops.setdefault(name, Stop())
             if stop.reason is not None:
                 return AccountResult(name, error=stop.reason)
-            return await run_one(name, own)
+            try:
+                return await run_one(name, own)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other accounts go on
+                return fault_of(name, error)
 
     async def pass_on() -> None:
         reason = await stop.wait()
