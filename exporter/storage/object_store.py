@@ -12,6 +12,7 @@ The claim stays until the manifest is there, and the folder is looked at again b
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -219,6 +220,11 @@ class _StoreStaging(Staging):
 def explained(error: BaseException) -> str:
     """A store's error in one line, with what it most likely means."""
     text = " ".join(str(error).split())
-    meaning = next((advice for signs, advice in _ADVICE if any(sign in text for sign in signs)), None)
+    meaning = next((advice for signs, advice in _ADVICE if any(_is_told(sign, text) for sign in signs)), None)
     told = one_line_error(error)
     return f"{meaning} ({told})" if meaning else told
+
+
+def _is_told(sign: str, text: str) -> bool:
+    """Whether it stands there as words of their own: 403 may also be part of an object's name."""
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(sign)}(?![0-9A-Za-z])", text) is not None

@@ -58,6 +58,7 @@ def _open_s3(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str
         endpoint_override=endpoint,
         scheme=scheme or "https",
         region=region or ("us-east-1" if endpoint else None),
+        allow_delayed_open=True,  # a small file is one request then, and not the three of an upload in parts
         connect_timeout=CONNECT_TIMEOUT,
         request_timeout=REQUEST_TIMEOUT,
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
