@@ -68,7 +68,7 @@ class StoreDestination(Destination):
             self.fs, self.root = open_store(url, environ)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DestinationError(f"--out {self.shown}: {one_line_error(error)}.") from None
-        if not self.root:
+        if not self.root.partition("/")[0]:
             raise DestinationError(f"--out {self.shown}: names no bucket.")
 
     def where(self, snapshot: str) -> str:

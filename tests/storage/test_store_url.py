@@ -66,6 +66,8 @@ def test_the_endpoint_stands_in_the_url_or_in_a_variable_and_the_url_wins() -> N
         ("abfs://box/a", "names no storage account"),
         ("ftp://box/a", "write s3://, gs:// or abfs://"),
         ("s3://", "names no bucket"),
+        ("abfs:///a", "names no storage account"),
+        ("gs:///a", "names no bucket"),
     ],
 )
 def test_a_url_that_cannot_be_is_told(url: str, told: str) -> None:
