@@ -113,7 +113,8 @@ def test_the_proxy_alone_sees_its_password(tmp_path: Path) -> None:
         for arguments in (["pull", "a"], ["snapshot", str(ids), "--out", str(tmp_path / "out")]):
             for log_format in ("text", "json"):
                 done = run(
-                    *arguments, "--rate", "off", "--patience", "0s", "-vv", "--log-format", log_format,
+                    *arguments, "--rate", "off", "--patience", "0s", "--attempts", "1", "-vv",
+                    "--log-format", log_format,
                     env={**environment("https://kore.example", tmp_path), **env},
                 )  # fmt: skip
                 assert done.returncode == 4, done.stderr
