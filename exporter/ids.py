@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from exporter.csv_layout import CONTROL, Layout
 from exporter.errors import IdsError
-
-ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
-"""Headers that are looked for, in this order and in any letter case."""
 
 LONGEST = 256
 """Characters. Real IDs have about 40; more is a column mixed up or a quote not closed."""
@@ -34,12 +31,9 @@ MOST_BYTES = 2**30
 TOLD = 10
 """Faulty lines that an error names."""
 
-_DELIMITERS = ",;\t|"
 _CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """The same in the dialect of Arrow's regular expressions."""
-_HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
 _PIECE = 1 << 20
 _ODD, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 """A multiplier and a shift that spread every bit of a text over its hash."""
@@ -75,7 +69,7 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
     sha256 = hashlib.sha256(data).hexdigest()
     body = data.removeprefix(_BYTE_ORDER_MARK)
     _refuse_other_encodings(body, told)
-    layout = _Layout.of(body, column, told)
+    layout = Layout.of(body, column, told)
     values = _fast(body, layout)
     if values is None:
         values = pa.array(_slow(body, layout, told), pa.large_string())
@@ -132,41 +126,6 @@ def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
     return CampaignIds(unique, len(given), len(given) - len(unique), sha256, source)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How the file is laid out: delimiter, where the rows begin, which column holds the IDs."""
-
-    delimiter: str
-    columns: int
-    index: int
-    skip_lines: int
-
-    @classmethod
-    def of(cls, body: bytes, column: str | None, told: str) -> _Layout:
-        blank_lines, first = _first_record(body)
-        delimiter = max(_DELIMITERS, key=lambda sign: len(_cells(first, sign)))
-        cells = [cell.strip() for cell in _cells(first, delimiter)]
-        lines = blank_lines + first.count("\n") + (1 if first else 0)
-        lowered = [cell.lower() for cell in cells]
-        if column is not None:
-            index = next((i for i, cell in enumerate(cells) if cell == column.strip()), None)
-            if index is None and column.strip().lower() in lowered:
-                index = lowered.index(column.strip().lower())
-            if index is None:
-                raise IdsError(f"{told}: there is no column {column!r}; there are: {_listed(cells)}.")
-            return cls(delimiter, len(cells), index, lines)
-        for wanted in ID_COLUMNS:
-            if wanted in lowered:
-                return cls(delimiter, len(cells), lowered.index(wanted), lines)
-        if len(cells) > 1:
-            raise IdsError(
-                f"{told}: none of its columns is called campaign_id, campaignId, id or _id; "
-                f"name the right one with --id-column. There are: {_listed(cells)}."
-            )
-        header = re.sub(r"[^a-z]", "", lowered[0]) in _HEADER_LIKE if cells else False
-        return cls(delimiter, 1, 0, lines if header else 0)
-
-
 def _read(source: str | BinaryIO, told: str) -> bytes:
     try:
         if not isinstance(source, str):
@@ -202,34 +161,7 @@ def _refuse_other_encodings(body: bytes, told: str) -> None:
             ) from None
 
 
-def _first_record(body: bytes) -> tuple[int, str]:
-    """How many blank lines come first, and the first record's text (longer than a line when quoted)."""
-    blank = 0
-    with io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None) as lines:
-        record = ""
-        for line in lines:
-            if not record and not line.strip():
-                blank += 1
-                continue
-            record += line
-            if record.count('"') % 2 == 0 or len(record) > 100_000:
-                break
-    return blank, record.removesuffix("\n")
-
-
-def _cells(record: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return [record]
-
-
-def _listed(cells: list[str]) -> str:
-    shown = [_escaped(cell)[:60] for cell in cells[:30]]
-    return ", ".join(shown) + (f" and {len(cells) - 30} more" if len(cells) > 30 else "")
-
-
-def _fast(body: bytes, layout: _Layout) -> pa.ChunkedArray | None:
+def _fast(body: bytes, layout: Layout) -> pa.ChunkedArray | None:
     """The trimmed IDs with repeats, or None when there is anything that needs the slow reading."""
     quoted = b'"' in body
     if (quoted and layout.skip_lines > 1) or _has_control_bytes(body):
@@ -278,7 +210,7 @@ def _has_control_bytes(body: bytes) -> bool:
     return any(len(piece.translate(None, _CONTROL_BYTES)) != len(piece) for piece in pieces)
 
 
-def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
+def _slow(body: bytes, layout: Layout, told: str) -> Iterator[str]:
     """The same, line by line. Raises `IdsError` naming the lines that are wrong."""
     # Another column may hold a text of any length.
     csv.field_size_limit(max(csv.field_size_limit(), len(body)))
@@ -313,7 +245,7 @@ def _slow(body: bytes, layout: _Layout, told: str) -> Iterator[str]:
 def _problem(value: str) -> str | None:
     if not value:
         return "a row without an ID"
-    if _CONTROL.search(value):
+    if CONTROL.search(value):
         return "an ID with control characters"
     if len(value) > LONGEST:
         return f"an ID longer than {LONGEST} characters"
@@ -324,7 +256,3 @@ def _line_numbers(numbers: list[int]) -> str:
     shown = ", ".join(str(number) for number in numbers[:TOLD])
     more = f" and {len(numbers) - TOLD:,} more" if len(numbers) > TOLD else ""
     return ("line " if len(numbers) == 1 else "lines ") + shown + more
-
-
-def _escaped(text: str) -> str:
-    return text.encode("unicode_escape").decode() if _CONTROL.search(text) else text

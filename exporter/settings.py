@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 from exporter.errors import SettingsError
 from exporter.model import ApiVersion, Identity
+from exporter.origin import UNFIT, proxy_for, read_host
 
 Algorithm = Literal["HS256", "HS512", "RS256", "RS512"]
 ALGORITHMS: tuple[Algorithm, ...] = ("HS256", "HS512", "RS256", "RS512")
@@ -50,11 +50,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
-_UNFIT = re.compile(r"[^\x21-\x7e]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
-"""A host name, or an IP address: two readers of a URL can't disagree about these."""
 
 
 _LONGEST_FILE = 64 * 2**20
@@ -168,7 +165,7 @@ class _Reading:
         text = self.value(name)
         if not text and required:
             self.faults.append(f"{_told(name)} is missing: {_BY_NAME[name].meaning}")
-        elif _UNFIT.search(text):
+        elif UNFIT.search(text):
             self.faults.append(f"{_told(name)} holds a blank, a control or a non-ASCII character: {text!r}")
         return text
 
@@ -204,7 +201,7 @@ class _Reading:
             ]
             if others:
                 self.faults.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
-            if token and _UNFIT.search(token):
+            if token and UNFIT.search(token):
                 self.faults.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
@@ -282,7 +279,7 @@ class _Reading:
 
     def _file(self, path: str, told: str) -> str:
         try:
-            text = _read(path).decode("utf-8").strip()
+            text = read_small_file(path).decode("utf-8").strip()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             self.faults.append(f"{told}: {path} cannot be read: {why}.")
@@ -311,118 +308,8 @@ class _Reading:
         return path
 
 
-def read_host(text: str) -> str:
-    """The origin that `text` names; without a scheme it is https. Raises `ValueError`."""
-    text = text.strip()
-    if "@" in text:
-        raise ValueError("no user name or password belongs into it.")
-    try:
-        url = urlsplit(text if "://" in text else "https://" + text)
-        name, port = url.hostname or "", url.port
-    except ValueError:
-        name, port, url = "", None, urlsplit("")
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or _UNFIT.search(text) or port == 0:
-        raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
-    if url.path.strip("/") or url.query or url.fragment:
-        raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
-    if url.scheme == "http" and not is_loopback(name):
-        raise ValueError(f"plain http would send the credentials in the open; write https://{url.netloc}")
-    shown = f"[{name}]" if ":" in name else name
-    default = {"http": 80, "https": 443}[url.scheme]
-    return f"{url.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
-
-
-def is_loopback(name: str) -> bool:
-    """Whether `name` can only be this machine."""
-    if name.lower() == "localhost":
-        return True
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy for `host` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
-
-    Loopback is never asked for through a proxy. Raises `ValueError` for one that is no URL of an HTTP proxy; its text
-    does not show the URL, which may hold a password.
-    """
-    url = urlsplit(host)
-    named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}
-    named.update({key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value})
-    name = f"{url.scheme}_proxy" if named.get(f"{url.scheme}_proxy") else "all_proxy"
-    proxy = named.get(name)
-    if not proxy or is_loopback(url.hostname or ""):
-        return None
-    # Imported here: it brings half of the standard library, and `--help` needs none of it.
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
-        return None
-    proxy = proxy if "://" in proxy else "http://" + proxy
-    if not _is_http_proxy(proxy):
-        raise ValueError(
-            f"{name.upper()} names no HTTP proxy: write http://proxy.example:3128, or http://user:password@…, with "
-            "the characters / : @ % of a password percent-encoded."
-        )
-    return proxy
-
-
-def _is_http_proxy(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        host, port = url.hostname or "", url.port
-    except ValueError:
-        return False
-    rest = url.path.strip("/") or url.query or url.fragment
-    return url.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and port != 0 and not rest
-
-
-def read_config(path: str) -> dict[str, Any]:
-    """The names and values of a TOML configuration file. Raises `SettingsError`."""
-    import tomllib
-
-    try:
-        return tomllib.loads(_read(path).decode("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"--config: {path} cannot be read: {error.strerror}.") from None
-    except RecursionError:
-        raise SettingsError(f"--config: {path} is nested too deeply.") from None
-    except ValueError as error:
-        raise SettingsError(f"--config: {path} is not TOML: {str(error).splitlines()[0]}.") from None
-
-
-def check_config(config: Mapping[str, Any], known: Collection[str]) -> None:
-    """Refuse names that no option has, suggesting the nearest, and secrets. Raises `SettingsError`."""
-    faults = list(_config_faults(config, known))
-    if faults:
-        raise SettingsError(faults)
-
-
-def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterable[str]:
-    secrets = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
-    for name, value in config.items():
-        plain = name.lower().replace("-", "_").removeprefix("kore_")
-        if plain.removesuffix("_file") in secrets:
-            variable = secrets[plain.removesuffix("_file")]
-            yield f"--config: {name} is a secret and belongs into {variable} or the file that {variable}_FILE names."
-        elif name not in known:
-            import difflib
-
-            near = [plain] if plain in known else difflib.get_close_matches(plain, known, 1, 0.5)
-            yield f"--config: there is no option {name!r}" + (f"; did you mean {near[0]}?" if near else ".")
-        else:
-            values = value if isinstance(value, list) else [value]
-            if not all(isinstance(entry, str | int | float) for entry in values):
-                yield f"--config: {name} must be one value or a list of texts; a date or a table is neither."
-            elif any(isinstance(entry, str) and _CONTROL.search(entry) for entry in values):
-                yield f"--config: {name} holds a control character."
-
-
-def _read(path: str) -> bytes:
+def read_small_file(path: str) -> bytes:
+    """The bytes of a file that a setting names. Raises `OSError`, also for one that is absurdly large."""
     with Path(path).open("rb") as file:
         data = file.read(_LONGEST_FILE + 1)
     if len(data) > _LONGEST_FILE:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.settings import Settings, read_settings
-from jobs.options import job, option, state_dir
+from jobs.command import job, option
+from jobs.options import state_dir
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult

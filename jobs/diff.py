@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.errors import DestinationError, InputError
-from jobs.options import COLUMNS, job, option
+from jobs.command import job, option
+from jobs.values import COLUMNS
 
 if TYPE_CHECKING:
     from exporter.storage.changes import Changes
@@ -57,8 +58,8 @@ def command(
     from exporter.storage.locate import open_destination
     from exporter.storage.reader import find
     from exporter.tables.columns import CAMPAIGNS
-    from jobs.options import check_columns
     from jobs.terminal import print_bytes
+    from jobs.values import check_columns
 
     known = [column.name for column in CAMPAIGNS]
     faults = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]

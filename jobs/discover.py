@@ -6,17 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import InputError
-from jobs.options import (
-    TYPE,
-    check_output,
-    every_fault,
-    fetch_options,
-    job,
-    option,
-    settings_options,
-    take_fetch_options,
-    take_settings,
-)
+from jobs.command import every_fault, job, option, take_settings
+from jobs.options import TYPE, check_output, fetch_options, settings_options, take_fetch_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

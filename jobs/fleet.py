@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import ExportError, InputError
+from jobs.command import job, option
 from jobs.exit_codes import MEANINGS, worst
 from jobs.fleet_rows import result_row
-from jobs.options import job, option
 
 if TYPE_CHECKING:
     from exporter.events import Event

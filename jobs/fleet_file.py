@@ -25,19 +25,13 @@ from urllib.parse import quote
 
 import click
 
+from exporter.config_file import read_config
 from exporter.errors import InputError
 from exporter.ids import CampaignIds, ids_of
 from exporter.pipeline.fleet import Account
-from exporter.settings import SETTINGS, read_config
-from jobs.options import (
-    every_fault,
-    option_names,
-    take_fetch_options,
-    take_ids,
-    take_settings,
-    take_snapshot_options,
-    within,
-)
+from exporter.settings import SETTINGS
+from jobs.command import every_fault, option_names, take_settings, within
+from jobs.options import take_fetch_options, take_ids, take_snapshot_options
 
 SECRETS = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
 _OWN = ("name", "ids", *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")))

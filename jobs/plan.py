@@ -11,16 +11,13 @@ import click
 
 from exporter.plan import list_requests, seconds_for, shared
 from exporter.units import format_duration
+from jobs.command import every_fault, job, option, take_settings
 from jobs.options import (
-    every_fault,
     fetch_options,
-    job,
-    option,
     settings_options,
     snapshot_options,
     take_fetch_options,
     take_ids,
-    take_settings,
     take_snapshot_options,
 )
 

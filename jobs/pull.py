@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import IdsError, InputError
-from jobs.options import (
-    COLUMNS,
-    check_columns,
-    check_output,
-    every_fault,
-    fetch_options,
-    job,
-    option,
-    settings_options,
-    take_fetch_options,
-    take_settings,
-)
+from jobs.command import every_fault, job, option, take_settings
+from jobs.options import check_output, fetch_options, settings_options, take_fetch_options
+from jobs.values import COLUMNS, check_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

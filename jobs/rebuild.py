@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.options import job, option, state_dir
+from jobs.command import job, option
+from jobs.options import state_dir
 
 if TYPE_CHECKING:
     from jobs.console import Console

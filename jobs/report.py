@@ -10,7 +10,9 @@ from zoneinfo import available_timezones
 import click
 
 from exporter.errors import InputError
-from jobs.options import Parsed, check_output, job, option
+from jobs.command import job, option
+from jobs.options import check_output
+from jobs.values import Parsed
 
 if TYPE_CHECKING:
     from exporter.report.quiet_hours import QuietHours

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.options import job, option
+from jobs.command import job, option
 
 if TYPE_CHECKING:
     from jobs.console import Console

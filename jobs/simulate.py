@@ -11,7 +11,8 @@ import click
 
 from exporter.errors import InputError
 from exporter.units import parse_allowance
-from jobs.options import DURATION, RATE, Parsed, job, option
+from jobs.command import job, option
+from jobs.values import DURATION, RATE, Parsed
 
 if TYPE_CHECKING:
     from exporter.pipeline.stop import Stop
@@ -55,7 +56,8 @@ def command(console: Console, **options: Any) -> int:
 
     What to set to use it goes to standard output, as shell commands.
     """
-    from exporter.simulator.behaviour import FAULTS, Behaviour
+    from exporter.simulator.behaviour import Behaviour
+    from exporter.simulator.replies import FAULTS
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
     from jobs.running import run_until_stopped

@@ -9,17 +9,14 @@ import click
 
 from exporter.errors import ExportError
 from exporter.events import Event, Spent
+from jobs.command import every_fault, job, option, take_settings
 from jobs.exit_codes import BUG, exit_code
 from jobs.options import (
-    every_fault,
     fetch_options,
-    job,
-    option,
     settings_options,
     snapshot_options,
     take_fetch_options,
     take_ids,
-    take_settings,
     take_snapshot_options,
 )
 

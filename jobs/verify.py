@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.errors import InputError
-from jobs.options import job, option
+from jobs.command import job, option
 
 if TYPE_CHECKING:
     from jobs.console import Console

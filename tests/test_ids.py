@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from exporter.csv_layout import Layout
 from exporter.errors import IdsError
-from exporter.ids import CampaignIds, _fast, _Layout, _slow, ids_of, read_ids
+from exporter.ids import CampaignIds, _fast, _slow, ids_of, read_ids
 
 
 def read(data: str | bytes, **options: str) -> CampaignIds:
@@ -155,7 +156,7 @@ def test_the_fast_and_the_slow_reading_agree(lines: list[str], header: str, end:
     """What Arrow reads in one go is what the careful reading gives, or Arrow's reading is not used."""
     data = end.join([header, *lines]).encode()
     try:
-        layout = _Layout.of(data, None, "ids.csv")
+        layout = Layout.of(data, None, "ids.csv")
     except IdsError:
         return
     fast = _fast(data, layout)

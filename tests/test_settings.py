@@ -11,19 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
+from exporter.config_file import check_config, read_config
 from exporter.errors import SettingsError
+from exporter.origin import is_loopback, proxy_for, read_host
 from exporter.run_options import Place
-from exporter.settings import (
-    ReadyToken,
-    Secret,
-    SigningKey,
-    check_config,
-    is_loopback,
-    proxy_for,
-    read_config,
-    read_host,
-    read_settings,
-)
+from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
 
 GOOD = {
     "KORE_HOST": "platform.kore.ai",

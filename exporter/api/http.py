@@ -15,7 +15,8 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from exporter.api.protocol import Answer, Request, one_line
+from exporter.api.protocol import Answer, Request
+from exporter.api.shown import one_line
 
 
 class Unanswered(Exception):

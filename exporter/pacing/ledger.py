@@ -11,7 +11,6 @@ import hashlib
 import math
 import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Self
 
 from exporter.clock import Clock
 from exporter.events import Emit, Warned
+from exporter.pacing.holders import boot_id, is_alive, this_holder
 from exporter.pacing.windows import Place, Windows, wait_for
 from exporter.units import Limit
 
@@ -56,7 +56,7 @@ class Ledger:
         self._path = path
         self._clock = clock
         self._emit = emit
-        self._holder = _holder()
+        self._holder = this_holder()
         self._own = Windows()
         self._own_places: dict[Place, Place] = {}
         self._db: sqlite3.Connection | None = None
@@ -231,7 +231,7 @@ class Ledger:
         # Looking costs a system call for each: once a second for one process is enough.
         if now - self._looked_at.get(holder, -math.inf) < 1.0:
             return True
-        alive = _is_alive(holder)
+        alive = is_alive(holder)
         if alive:
             self._looked_at[holder] = now
         return alive
@@ -255,7 +255,7 @@ class Ledger:
         self._db = db
 
     def _carry_over_a_reboot(self, db: sqlite3.Connection) -> None:
-        boot = _boot_id()
+        boot = boot_id()
         db.execute("BEGIN IMMEDIATE")
         row = db.execute("SELECT value FROM meta WHERE key = 'boot'").fetchone()
         now, wall = self._clock.monotonic(), self._clock.now()
@@ -316,43 +316,3 @@ class Ledger:
             )
         )
         return True
-
-
-def _boot_id() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return "unknown"
-
-
-def _holder() -> str:
-    """This process, told apart from an earlier one with the same number and from one in another container."""
-    pid = os.getpid()
-    return f"{_pid_namespace()}/{pid}/{_start_of(pid)}/{os.urandom(4).hex()}"
-
-
-def _pid_namespace() -> str:
-    with suppress(OSError):
-        return str(Path("/proc/self/ns/pid").readlink())
-    return sys.platform
-
-
-def _start_of(pid: int) -> str:
-    """When a process began, in clock ticks since boot; empty where the system does not say."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
-def _is_alive(holder: str) -> bool:
-    namespace, pid, start, _ = [*holder.split("/"), "", "", ""][:4]
-    if namespace != _pid_namespace() or not pid.isdigit():
-        return holder != "lost"
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # there, and another user's
-    return _start_of(int(pid)) == start

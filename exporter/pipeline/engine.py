@@ -20,7 +20,8 @@ from exporter.events import Emit
 from exporter.pacing.gate import Gate
 from exporter.pacing.ledger import Ledger
 from exporter.pacing.retry import RetryPolicy
-from exporter.pipeline.fetch import Caller, Pool
+from exporter.pipeline.caller import Caller
+from exporter.pipeline.fetch import Pool
 from exporter.run_options import FetchOptions
 from exporter.settings import Settings
 

@@ -7,35 +7,19 @@ failure is decides whether it counts: what fell into an outage of the whole serv
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
-from exporter.api.auth import TokenSource
-from exporter.api.http import HttpTransport, Unanswered, Untrusted
-from exporter.api.protocol import (
-    Answer,
-    CampaignApi,
-    Request,
-    Verdict,
-    body_start,
-    is_askable,
-    judge_campaign,
-    without_token,
-)
+from exporter.api.protocol import Answer, Verdict, body_start
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import CredentialsRefused, ExportError, SettingsError
+from exporter.errors import CredentialsRefused, ExportError
 from exporter.events import Emit, RetryPlanned, Stopping
 from exporter.model import Failure, FailureOutcome, Response
-from exporter.pacing.gate import Gate
 from exporter.pacing.retry import RetryPolicy
+from exporter.pipeline.caller import Caller, refusal
+from exporter.pipeline.feed import Feed, Item
 from exporter.pipeline.stop import Stop
-
-MOST_REDIRECTS = 3
 
 FIRST_ALONE = 1.0
 """Seconds for which the very first request goes alone: with wrong credentials, one is enough to know."""
@@ -50,107 +34,6 @@ class Sink(Protocol):
     def __call__(self, outcome: Response | Failure, attempts: int) -> Awaitable[None]:
         """Take one outcome."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """One ID on its way through the pool."""
-
-    campaign_id: str
-    attempts: int = 0
-    first_at: int = 0
-    failed_at: list[float] = field(default_factory=list)
-    """monotonic times of the failures"""
-    error: str = ""
-    http_status: int | None = None
-    body_start: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A judged answer, or what came instead of one."""
-
-    verdict: Verdict
-    answer: Answer | None
-    retried: int = 0
-
-
-class Caller:
-    """Sends one request after the other for the pool and the list pass: gate, token, transport, judgement.
-
-    Order matters: the gate is entered first, so that the token is fresh when it is sent and the place is
-    held exactly as long as the request may reach the service.
-    """
-
-    def __init__(
-        self,
-        *,
-        api: CampaignApi,
-        tokens: TokenSource,
-        transport: HttpTransport,
-        gate: Gate,
-        clock: Clock,
-    ) -> None:
-        self.api = api
-        self.gate = gate
-        self.clock = clock
-        self.sent = 0
-        self._tokens = tokens
-        self._transport = transport
-        self.sending: set[asyncio.Task[object]] = set()
-
-    async def campaign(self, campaign_id: str) -> Exchange:
-        """Ask for one campaign; follows redirects that stay on our origin."""
-        if not is_askable(campaign_id):
-            return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
-        redirect: str | None = None
-        for _ in range(MOST_REDIRECTS + 1):
-            exchange = await self._once(
-                partial(self._get, campaign_id, redirect),
-                lambda answer: judge_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
-                item=campaign_id,
-            )
-            if exchange.verdict.kind != "redirect":
-                return exchange
-            redirect = exchange.verdict.text
-        return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.answer)
-
-    async def ask(self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str) -> Exchange:
-        """Send what `build` makes of a fresh token and judge the answer."""
-        return await self._once(build, judge, item=item)
-
-    def _get(self, campaign_id: str, redirect: str | None, token: str) -> Request:
-        request = self.api.get(campaign_id, token)
-        return request if redirect is None else self.api.redirected(request, redirect, token)
-
-    async def _once(
-        self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str
-    ) -> Exchange:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - we are in a coroutine
-        async with self.gate.admit() as turn:
-            self.sending.add(task)
-            self.sent += 1
-            token = self._tokens.token()
-            try:
-                answer = without_token(await self._transport.send(build(token)), token)
-            except Unanswered as error:
-                if isinstance(error, Untrusted) and self.gate.last_ok_at is None:
-                    # It was never trusted, and waiting does not change that.
-                    raise SettingsError(f"{error}.") from None
-                told = str(error).replace(token, "[token hidden]")
-                turn.failing(told, item=item)
-                return Exchange(Verdict("retry", told), None)
-            finally:
-                self.sending.discard(task)
-            verdict = judge(answer)
-            if verdict.kind == "rate_limited":
-                turn.rate_limited(verdict.retry_after, verdict.error)
-            elif verdict.kind == "retry":
-                turn.failing(verdict.error, item=item)
-            else:
-                turn.ok()
-            return Exchange(verdict, answer)
 
 
 class Pool:
@@ -331,71 +214,3 @@ class Pool:
             item.first_at,
             to_milliseconds(self._clock.now()),
         )
-
-
-class Feed:
-    """The next item to try: what is due again first, then fresh IDs. Ends when all have their outcome."""
-
-    def __init__(self, ids: Iterator[str], clock: Clock) -> None:
-        self._fresh: Iterator[str] = ids
-        self._clock = clock
-        self._waiting: list[tuple[float, int, Item]] = []
-        self._order = itertools.count()
-        self._under_way = 0
-        self._exhausted = False
-        self._changed = asyncio.Event()
-
-    async def next(self) -> Item | None:
-        """The next item, or None at the end. Waits for one that becomes due, holding nothing."""
-        while True:
-            due = self._waiting[0][0] - self._clock.monotonic() if self._waiting else None
-            if due is not None and due <= 0:
-                self._under_way += 1
-                return heapq.heappop(self._waiting)[2]
-            if not self._exhausted:
-                campaign_id = next(self._fresh, None)
-                if campaign_id is not None:
-                    self._under_way += 1
-                    return Item(campaign_id)
-                self._exhausted = True
-            if due is None and self._under_way == 0:
-                self._wake()
-                return None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(due):
-                    await self._changed.wait()
-
-    def again(self, item: Item, delay: float) -> None:
-        """Take `item` back; it is due in `delay` seconds."""
-        heapq.heappush(self._waiting, (self._clock.monotonic() + delay, next(self._order), item))
-
-    def done(self, item: Item) -> None:
-        """A worker is through with `item`, for good or until it is due again."""
-        self._under_way -= 1
-        if self._exhausted:
-            self._wake()
-
-    def close(self) -> None:
-        """Give out nothing more."""
-        self._fresh, self._exhausted = iter(()), True
-        self._waiting.clear()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-
-def refusal(error: str) -> str:
-    """What to check when the service refuses the credentials (pages sdk-security, api-introduction)."""
-    text = error.lower()
-    if "scope" in text or "permission" in text:
-        hint = "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish."
-    elif "replay" in text:
-        hint = "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT."
-    else:
-        hint = (
-            "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID and KORE_HOST (the region): "
-            "the service gives one answer for a wrong one of them. Check too that the app has the scope "
-            "'Campaign Management'."
-        )
-    return f"the service refused the credentials ({error}).\n{hint}"

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.api.protocol import Answer, ListPage, Verdict, item_id, read_list_page
+from exporter.api.judgement import ListPage, item_id, read_list_page
+from exporter.api.protocol import Answer, Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
 from exporter.json_text import dumps
 from exporter.model import CampaignType, ListedCampaign
+from exporter.pipeline.caller import refusal
 from exporter.pipeline.engine import Engine
-from exporter.pipeline.fetch import refusal
 from exporter.pipeline.stop import Stop
 from exporter.tables.moments import read_instant
 

@@ -30,7 +30,7 @@ from exporter.pipeline.run import Run
 from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
-from exporter.storage.journal import JournalWriter
+from exporter.storage.journal_writer import JournalWriter
 
 
 async def take_snapshot(

@@ -10,14 +10,15 @@ import time
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import jwt
 
 from exporter.model import ApiVersion, CampaignType
+from exporter.simulator.replies import JSON, RATE_TEXT, Reply, broken, error_reply, json_reply
 from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
 
@@ -29,18 +30,9 @@ ACCOUNT_ID = "66f0a1b2c3d4e5f6a7b8c9d0"
 CLIENT_ID = "cs-7e57c11e-0000-5000-8000-000000000001"
 CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"
 
-Fault = Literal[
-    "500", "503", "408", "reset", "truncated", "slow", "html", "empty", "429", "429-retry-after", "429-date",
-    "rate-text-200", "rate-text-400", "400", "401", "403", "scope", "redirect", "redirect-away", "wrong-id",
-    "no-data", "not-found-200", "not-found-400", "silent", "drip", "bomb", "endless", "close-after",
-]  # fmt: skip
-FAULTS: tuple[str, ...] = get_args(Fault)
 
 LONGEST_TOKEN = 3600.0
 """Seconds that a token may be good for, where each is good once."""
-
-LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
-RATE_TEXT = "You've exceeded the per-minute rate limit. Please try again after sometime."
 
 
 @dataclass(slots=True)
@@ -54,16 +46,6 @@ class Arrival:
     jti: str | None
     body: dict[str, Any] | None = None
     status: int = 0
-    fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What to answer; `fault` tells the server how to carry it out wrongly."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
 
 
@@ -175,15 +157,15 @@ class Behaviour:
         if listing:
             return self._list(arrival, method, body)
         if arrival.campaign_id is None:
-            return _error(404, "Cannot find the path", code=404)
+            return error_reply(404, "Cannot find the path", code=404)
         if method != "GET":
-            return _error(405, "Method Not Allowed", code=405)
+            return error_reply(405, "Method Not Allowed", code=405)
         return self._campaign(arrival)
 
     def _credentials(self, arrival: Arrival, query: Mapping[str, str], headers: Mapping[str, str]) -> Reply | None:
         if not self.check_credentials:
             return None
-        bad = _error(401, "Invalid SDK credentials", code=4002)
+        bad = error_reply(401, "Invalid SDK credentials", code=4002)
         if f"/{STREAM_ID}/" not in arrival.path or headers.get("iid") != STREAM_ID:
             return bad
         if headers.get("accountId") != self.account_id or query.get("accountId") != self.account_id:
@@ -196,7 +178,7 @@ class Behaviour:
                 token, self.key, algorithms=list(self.algorithms), options={"require": ["sub", "appId"]}
             )
         except jwt.DecodeError:
-            return _error(401, "Invalid JWT token", code=4002)
+            return error_reply(401, "Invalid JWT token", code=4002)
         except jwt.InvalidTokenError:
             return bad
         if claims["appId"] != CLIENT_ID:
@@ -207,11 +189,11 @@ class Behaviour:
     def _enforced(self, claims: Mapping[str, Any], jti: str) -> Reply | None:
         """What an app that enforces the JTI asks for besides (page sdk-security)."""
         if not jti or not isinstance(claims.get("exp"), int | float):
-            return _error(401, "Invalid SDK credentials", code=4002)
+            return error_reply(401, "Invalid SDK credentials", code=4002)
         if claims["exp"] > time.time() + LONGEST_TOKEN:
-            return _error(401, "exp must be at most 1 hour from now", code=401)
+            return error_reply(401, "exp must be at most 1 hour from now", code=401)
         if jti in self._tokens:
-            return _error(401, "JTI was seen before, possibly a replay", code=401)
+            return error_reply(401, "JTI was seen before, possibly a replay", code=401)
         self._tokens.add(jti)
         return None
 
@@ -228,7 +210,7 @@ class Behaviour:
         if self.refused_count:
             self._counted.append(now)
         headers = {"Retry-After": str(max(1, -(-free // 1)))} if self.retry_after else {}
-        return _error(429, RATE_TEXT, code=429, headers=headers)
+        return error_reply(429, RATE_TEXT, code=429, headers=headers)
 
     def _fault(self, campaign_id: str | None) -> str | None:
         planned = self.faults.get(campaign_id or "list")
@@ -243,59 +225,37 @@ class Behaviour:
 
     def _faulty(self, fault: str, arrival: Arrival) -> Reply:
         known = arrival.campaign_id in self.campaigns
-        good = self._campaign(arrival) if known else _json(200, {"status": "success"})
-        replies: dict[str, Callable[[], Reply]] = {
-            "500": lambda: _error(500, "Internal Server Error", code=500),
-            "503": lambda: Reply(503, b"<html><body>503 Service Unavailable</body></html>", _HTML),
-            "408": lambda: Reply(408, b""),
-            "400": lambda: _error(400, "Invalid StreamId", code=400),
-            "401": lambda: _error(401, "Invalid SDK credentials", code=4002),
-            "403": lambda: _error(403, "Invalid values in the body", code=403),
-            "scope": lambda: _error(401, "Permission denied. Scope is incorrect!", code=4002),
-            "html": lambda: Reply(200, b"<!DOCTYPE html><html><body>Please log in</body></html>", _HTML),
-            "empty": lambda: Reply(200, b""),
-            "429": lambda: _error(429, RATE_TEXT, code=429),
-            "429-retry-after": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": "1"}),
-            "429-date": lambda: _error(429, RATE_TEXT, code=429, headers={"Retry-After": LONG_AGO}),
-            "rate-text-200": lambda: _json(200, {"status": "error", "message": RATE_TEXT}),
-            "rate-text-400": lambda: _error(400, "Rate limit for this API has been reached. Please try again later"),
-            "redirect": lambda: Reply(302, b"", {"Location": "?moved=1"}),
-            "redirect-away": lambda: Reply(302, b"", {"Location": "http://127.0.0.1:9/elsewhere"}),
-            "wrong-id": lambda: _json(200, {"status": "success", "data": {"_id": "cd-another", "name": "Another"}}),
-            "no-data": lambda: _json(200, {"status": "success", "message": "Campaign retrieved", "data": None}),
-            "not-found-200": lambda: _json(200, {"status": "failure", "message": "Campaign not found", "data": None}),
-            "not-found-400": lambda: _error(400, "Campaign not found", code=400),
-        }  # fmt: skip
-        make = replies.get(fault)
-        reply = make() if make is not None else good
-        return Reply(reply.status, reply.body, reply.headers, fault)
+        good = self._campaign(arrival) if known else json_reply(200, {"status": "success"})
+        return broken(fault, good)
 
     def _campaign(self, arrival: Arrival) -> Reply:
         campaign_id = arrival.campaign_id
         campaign = self.campaigns.get(campaign_id or "")
         if campaign_id in self.bodies:
-            return Reply(200, self.bodies[campaign_id or ""], _JSON)
+            return Reply(200, self.bodies[campaign_id or ""], JSON)
         if campaign is None:
-            return _error(404, "Campaign not found", code=404)
+            return error_reply(404, "Campaign not found", code=404)
         name = campaign.data["name"]
         data = campaign.answer(_version(arrival.path))
-        return _json(200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": data})
+        return json_reply(
+            200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": data}
+        )
 
     def _list(self, arrival: Arrival, method: str, body: bytes) -> Reply:
         if method != "POST":
-            return _error(405, "Method Not Allowed", code=405)
+            return error_reply(405, "Method Not Allowed", code=405)
         try:
             asked = json.loads(body)
         except ValueError:
             asked = None
         if not isinstance(asked, dict) or asked.get("type") not in ("sms", "voice"):
-            return _error(400, "Validation errors/ Invalid arguments", code=412)
+            return error_reply(400, "Validation errors/ Invalid arguments", code=412)
         arrival.body = asked
         self._list_calls += 1
         habits = self.listing
         if habits.between_pages is not None and self._list_calls > 1:
             habits.between_pages(self._list_calls)
-        return _json(200, self._page(asked, asked["type"], _version(arrival.path)))
+        return json_reply(200, self._page(asked, asked["type"], _version(arrival.path)))
 
     def _page(self, asked: dict[str, Any], campaign_type: CampaignType, version: ApiVersion) -> dict[str, Any]:
         habits = self.listing
@@ -330,19 +290,6 @@ class Behaviour:
                 "totalResults": total,
             },
         }
-
-
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
-_HTML = {"Content-Type": "text/html"}
-
-
-def _json(status: int, document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(status, json.dumps(document).encode(), {**_JSON, **(headers or {})})
-
-
-def _error(status: int, message: str, *, code: int | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-    entry: dict[str, Any] = {"msg": message} if code is None else {"msg": message, "code": code}
-    return _json(status, {"errors": [entry]}, headers)
 
 
 def _version(raw_path: str) -> ApiVersion:

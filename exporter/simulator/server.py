@@ -11,7 +11,8 @@ from random import Random
 
 from aiohttp import web
 
-from exporter.simulator.behaviour import Behaviour, Reply
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.replies import Reply
 
 DRIP = 1.0
 """Seconds between two bytes of an answer that drips."""

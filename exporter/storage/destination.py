@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 from exporter import steps
 from exporter.errors import DestinationError
 from exporter.model import Receipt
-from exporter.storage.journal import storage_failed
+from exporter.storage.faults import storage_failed
 from exporter.storage.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
 
 

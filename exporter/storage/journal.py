@@ -1,37 +1,31 @@
 """The journal: every good answer is in here before it counts as done.
 
-One SQLite file per account in the work folder. A writer thread commits what has come in the meantime, as one
-transaction that is on disk (`synchronous=FULL`) before any of it is told as done. So answers are durable one by
-one, and yet the disk is never the wall.
+One SQLite file per account in the work folder (`journal_file`): what is wanted, what is there, what failed, what the
+list pass found. While requests run, `journal_writer` adds to it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import os
-import queue
 import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import astuple
-from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
 import pyarrow as pa
 
-from exporter import steps
 from exporter.clock import Clock
 from exporter.errors import InputError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.ids import CampaignIds
 from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
-from exporter.storage.private import NotPrivate, open_private
+from exporter.storage.faults import storage_failed
+from exporter.storage.journal_file import Outcome, Transaction, checksum, connect, journal_path, write_outcomes
+from exporter.storage.private import NotPrivate
 
 BLOCK_ROWS = 512
 BLOCK_BYTES = 32 * 2**20
@@ -41,30 +35,6 @@ that their parsed answers stay in the processor's cache: larger blocks take half
 PAGE = 1000
 """IDs that are read from the journal at once."""
 
-BACKLOG = 2000
-BACKLOG_BYTES = 64 * 2**20
-"""Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
-
-CROWD = 24
-LINGER = 0.01
-"""Where so many answers came during one commit, the next waits so many seconds for more: a commit costs as much as
-dozens of answers. Under a limit of 60 a minute that never happens."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS answers (
-    campaign_id TEXT NOT NULL UNIQUE, fetched_at INTEGER NOT NULL, journaled_at INTEGER NOT NULL,
-    status INTEGER NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL, attempts INTEGER NOT NULL,
-    carried_from TEXT);
-CREATE TABLE IF NOT EXISTS failures (
-    campaign_id TEXT PRIMARY KEY, outcome TEXT NOT NULL, http_status INTEGER, attempts INTEGER NOT NULL,
-    error TEXT NOT NULL, body_start TEXT, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listed (
-    position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE, list_type TEXT NOT NULL, item TEXT NOT NULL);
-"""
-
-Outcome = Response | Failure
 
 _LIST_SUM = "list checksum"
 """The key of a sum over what the list pass found: answers have one each."""
@@ -269,7 +239,7 @@ class Journal:
             "ORDER BY w.position"
         ):
             response = Response(*row[:7])
-            if _checksum(response) != row[7]:
+            if checksum(response) != row[7]:
                 self._refetch(response.campaign_id)
             block.append(response)
             size += len(response.body) + len(response.list_item or "")
@@ -294,7 +264,7 @@ class Journal:
             for row, checksum, *fields, carried_from in self._db.execute(
                 "SELECT rowid, checksum, campaign_id, fetched_at, status, body, carried_from FROM answers"
             )
-            if _checksum(one := Response(*fields)._replace(carried_from=carried_from)) != checksum
+            if checksum(one := Response(*fields)._replace(carried_from=carried_from)) != checksum
         ]
         if damaged:
             with self._changing():
@@ -311,8 +281,8 @@ class Journal:
             "same command again, and only what is missing is fetched. Check the disk."
         )
 
-    def _changing(self) -> _Transaction:
-        return _Transaction(self._db, self.path)
+    def _changing(self) -> Transaction:
+        return Transaction(self._db, self.path)
 
 
 _PENDING = (
@@ -339,204 +309,6 @@ def fetched_before(work_dir: Path, identity: Identity, ids: CampaignIds, within:
     except sqlite3.Error:
         return set()  # a damaged journal is begun anew by the run itself, and told there
     return there.intersection(ids.ids.to_pylist())
-
-
-class JournalWriter:
-    """Adds outcomes from a thread of its own, committing together what came in the meantime.
-
-    `settled` is called in the event loop for each outcome that is durably in the journal.
-    """
-
-    def __init__(self, journal: Journal, *, clock: Clock, settled: Callable[[Outcome, int], None]) -> None:
-        self._path = journal.path
-        self._clock = clock
-        self._settled = settled
-        self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
-        self._error: StorageFailed | None = None
-        self._backlog = self._backlog_bytes = 0
-        self._last_batch = 0
-        self._room = asyncio.Event()
-        self._room.set()
-        self.failed: asyncio.Future[StorageFailed] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
-
-    async def put(self, outcome: Outcome, attempts: int) -> None:
-        """Hand over an outcome; it is done when `settled` is called. Raises `StorageFailed`."""
-        if self._error is not None:
-            raise self._error
-        self._queue.put((outcome, attempts, int(self._clock.now() * 1000)))
-        self._backlog += 1
-        self._backlog_bytes += _size(outcome)
-        if self._is_full():
-            self._room.clear()
-            await self._room.wait()
-            if self._error is not None:
-                raise self._error
-
-    async def close(self) -> None:
-        """Commit what is left. Raises `StorageFailed`."""
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-        await asyncio.sleep(0)  # let the last call-backs run
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            db = connect(self._path)
-            try:
-                while (batch := self._batch()) is not None:
-                    with _Transaction(db, self._path):
-                        write_outcomes(db, batch)
-                        steps.reached("journal.before_commit")
-                    steps.reached("journal.after_commit")
-                    self._loop.call_soon_threadsafe(self._committed, batch)
-            finally:
-                db.close()
-        except Exception as error:  # noqa: BLE001 - whatever ends this thread must end the run
-            failed = error if isinstance(error, StorageFailed) else storage_failed(self._path, error)
-            self._loop.call_soon_threadsafe(self._fail, failed)
-
-    def _batch(self) -> list[tuple[Outcome, int, int]] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        if self._last_batch >= CROWD:
-            time.sleep(LINGER)
-        batch = [first]
-        while len(batch) < BACKLOG:
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if entry is None:
-                self._queue.put(None)
-                break
-            batch.append(entry)
-        self._last_batch = len(batch)
-        return batch
-
-    def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:
-        self._backlog -= len(batch)
-        self._backlog_bytes -= sum(_size(outcome) for outcome, _, _ in batch)
-        if not self._is_full():
-            self._room.set()
-        for outcome, attempts, _ in batch:
-            self._settled(outcome, attempts)
-
-    def _is_full(self) -> bool:
-        return self._backlog >= BACKLOG or self._backlog_bytes >= BACKLOG_BYTES
-
-    def _fail(self, error: StorageFailed) -> None:
-        self._error = error
-        self._room.set()
-        if not self.failed.done():
-            self.failed.set_result(error)
-
-
-def _size(outcome: Outcome) -> int:
-    return len(outcome.body) if isinstance(outcome, Response) else 0
-
-
-class _Transaction:
-    """One transaction; what the disk refuses comes out as `StorageFailed`."""
-
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db = db
-        self._path = path
-
-    def __enter__(self) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise storage_failed(self._path, error) from None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            self._db.execute("ROLLBACK" if kind is not None and self._db.in_transaction else "COMMIT")
-        except sqlite3.Error as failed:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            if kind is None:
-                raise storage_failed(self._path, failed) from None
-        if isinstance(error, sqlite3.Error):
-            raise storage_failed(self._path, error) from None
-
-
-def journal_path(work_dir: Path, identity: Identity) -> Path:
-    """The journal of an account in a work folder."""
-    name = hashlib.sha256("\n".join(astuple(identity)).encode()).hexdigest()[:16]
-    return work_dir / f"journal-{name}.sqlite"
-
-
-def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
-    """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
-    if check and path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
-        raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
-    os.close(open_private(path))
-    db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    # A byte that rotted must not end the reading: the checksum tells of it where it matters.
-    db.text_factory = _text
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -16000")
-        if check:
-            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")
-            db.executescript(_SCHEMA)
-            if _expected_tables() - _tables(db):
-                raise sqlite3.DatabaseError("its tables are not those of a journal")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _tables(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-
-
-@cache
-def _expected_tables() -> set[tuple[str, str]]:
-    with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(_SCHEMA)
-        return _tables(db)
-
-
-def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
-    """Insert outcomes; the caller holds the transaction."""
-    answers = [
-        (o.campaign_id, o.fetched_at, now, o.http_status, o.body, _checksum(o), attempts, o.carried_from)
-        for o, attempts, now in outcomes
-        if isinstance(o, Response)
-    ]
-    if answers:
-        db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", answers)
-        db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
-    failures = [o for o, _, _ in outcomes if isinstance(o, Failure)]
-    if failures:
-        db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", failures)
-
-
-def _checksum(answer: Response) -> int:
-    """Of all that the journal keeps of an answer."""
-    rest = f"{answer.campaign_id}\n{answer.fetched_at}\n{answer.http_status}\n{answer.carried_from}"
-    return zlib.crc32(answer.body.encode(), zlib.crc32(rest.encode()))
-
-
-def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
-    """What to tell when a disk refuses."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    advice = "Free some room" if "full" in text or "space" in text.lower() else "Check the disk"
-    return StorageFailed(f"{path} cannot be written: {text}. {advice}, then run the same command again: it resumes.")
 
 
 def not_writable(path: Path | str, error: OSError) -> InputError:

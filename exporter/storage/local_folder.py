@@ -18,7 +18,7 @@ import pyarrow.fs as pafs
 from exporter import steps
 from exporter.errors import DestinationError
 from exporter.storage.destination import Destination, HashingFile, Staging
-from exporter.storage.journal import storage_failed
+from exporter.storage.faults import storage_failed
 from exporter.storage.names import MANIFEST, folder_name
 
 STAGING = ".staging-"

@@ -26,7 +26,7 @@ import pyarrow.fs as pafs
 from exporter import steps
 from exporter.errors import DestinationError, StorageFailed
 from exporter.storage.destination import Destination, HashingFile, NameTaken, Staging, one_line_error
-from exporter.storage.journal import storage_failed
+from exporter.storage.faults import storage_failed
 from exporter.storage.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
 from exporter.storage.store_url import open_store, without_secrets
 

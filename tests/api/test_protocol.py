@@ -13,21 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.api.protocol import (
-    Answer,
-    CampaignApi,
-    ListPage,
-    Verdict,
-    hide_tokens,
-    item_id,
-    judge_campaign,
-    one_line,
-    quote_id,
-    read_error,
-    read_list_page,
-    read_retry_after,
-    without_token,
-)
+from exporter.api.error_body import read_error
+from exporter.api.judgement import ListPage, item_id, judge_campaign, read_list_page, read_retry_after
+from exporter.api.protocol import Answer, CampaignApi, Verdict, quote_id, without_token
+from exporter.api.shown import hide_tokens, one_line
 
 ORIGIN = "https://platform.kore.ai"
 NOW = 1_780_000_000.0

@@ -30,7 +30,8 @@ from exporter.run_options import Place
 from exporter.simulator.samples import sample_campaigns
 from exporter.storage import manifest as manifests
 from exporter.storage.changes import changes_between
-from exporter.storage.journal import Journal, JournalWriter
+from exporter.storage.journal import Journal
+from exporter.storage.journal_writer import JournalWriter
 from exporter.storage.locate import open_destination
 from exporter.storage.writer import SnapshotWriter
 from exporter.tables.arrow import schema_of

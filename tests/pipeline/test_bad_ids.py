@@ -13,7 +13,8 @@ from exporter.events import ignore
 from exporter.model import Failure, Response
 from exporter.pacing.gate import Gate
 from exporter.pacing.retry import RetryPolicy
-from exporter.pipeline.fetch import Caller, Exchange, Pool
+from exporter.pipeline.caller import Caller, Exchange
+from exporter.pipeline.fetch import Pool
 from exporter.pipeline.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
 

@@ -18,7 +18,8 @@ from exporter.events import Event, Stopping
 from exporter.model import Failure, Response
 from exporter.pacing.gate import Gate
 from exporter.pacing.retry import RetryPolicy
-from exporter.pipeline.fetch import FIRST_ALONE, FIRST_FEW, Caller, Pool
+from exporter.pipeline.caller import Caller
+from exporter.pipeline.fetch import FIRST_ALONE, FIRST_FEW, Pool
 from exporter.pipeline.stop import Stop
 from exporter.settings import ReadyToken, Secret
 from tests.support.virtual_time import VirtualClock, run_virtually

@@ -16,7 +16,9 @@ from exporter.errors import StorageFailed
 from exporter.events import Event, Warned, ignore
 from exporter.ids import ids_of
 from exporter.model import Failure, Identity, ListedCampaign, Response
-from exporter.storage.journal import Journal, JournalWriter, Outcome, fetched_before, journal_path
+from exporter.storage.journal import Journal, fetched_before
+from exporter.storage.journal_file import Outcome, journal_path
+from exporter.storage.journal_writer import JournalWriter
 
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
 NOW = 1_780_000_000_000

@@ -11,7 +11,8 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
 from exporter.model import Identity
-from exporter.storage.journal import Journal, journal_path
+from exporter.storage.journal import Journal
+from exporter.storage.journal_file import journal_path
 from exporter.storage.lock import RunLock
 from exporter.storage.private import NotPrivate, open_private
 

@@ -1,0 +1,83 @@
+"""Hosts: which origin a text names, whether it is this machine, and through which proxy it is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+UNFIT = re.compile(r"[^\x21-\x7e]")
+"""What cannot stand in a URL, an identifier or a token."""
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
+"""A host name, or an IP address: two readers of a URL can't disagree about these."""
+
+
+def read_host(text: str) -> str:
+    """The origin that `text` names; without a scheme it is https. Raises `ValueError`."""
+    text = text.strip()
+    if "@" in text:
+        raise ValueError("no user name or password belongs into it.")
+    try:
+        url = urlsplit(text if "://" in text else "https://" + text)
+        name, port = url.hostname or "", url.port
+    except ValueError:
+        name, port, url = "", None, urlsplit("")
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or UNFIT.search(text) or port == 0:
+        raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
+    if url.path.strip("/") or url.query or url.fragment:
+        raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
+    if url.scheme == "http" and not is_loopback(name):
+        raise ValueError(f"plain http would send the credentials in the open; write https://{url.netloc}")
+    shown = f"[{name}]" if ":" in name else name
+    default = {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether `name` can only be this machine."""
+    if name.lower() == "localhost":
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy for `host` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
+
+    Loopback is never asked for through a proxy. Raises `ValueError` for one that is no URL of an HTTP proxy; its text
+    does not show the URL, which may hold a password.
+    """
+    url = urlsplit(host)
+    named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}
+    named.update({key: value for key, value in environ.items() if key.islower() and key.endswith("_proxy") and value})
+    name = f"{url.scheme}_proxy" if named.get(f"{url.scheme}_proxy") else "all_proxy"
+    proxy = named.get(name)
+    if not proxy or is_loopback(url.hostname or ""):
+        return None
+    # Imported here: it brings half of the standard library, and `--help` needs none of it.
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+    if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
+        return None
+    proxy = proxy if "://" in proxy else "http://" + proxy
+    if not _is_http_proxy(proxy):
+        raise ValueError(
+            f"{name.upper()} names no HTTP proxy: write http://proxy.example:3128, or http://user:password@…, with "
+            "the characters / : @ % of a password percent-encoded."
+        )
+    return proxy
+
+
+def _is_http_proxy(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return False
+    rest = url.path.strip("/") or url.query or url.fragment
+    return url.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and port != 0 and not rest

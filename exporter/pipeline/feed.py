@@ -1,0 +1,78 @@
+"""The next ID to try: what is due again first, then fresh ones."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One ID on its way through the pool."""
+
+    campaign_id: str
+    attempts: int = 0
+    first_at: int = 0
+    failed_at: list[float] = field(default_factory=list)
+    """monotonic times of the failures"""
+    error: str = ""
+    http_status: int | None = None
+    body_start: str | None = None
+
+
+class Feed:
+    """The next item to try: what is due again first, then fresh IDs. Ends when all have their outcome."""
+
+    def __init__(self, ids: Iterator[str], clock: Clock) -> None:
+        self._fresh: Iterator[str] = ids
+        self._clock = clock
+        self._waiting: list[tuple[float, int, Item]] = []
+        self._order = itertools.count()
+        self._under_way = 0
+        self._exhausted = False
+        self._changed = asyncio.Event()
+
+    async def next(self) -> Item | None:
+        """The next item, or None at the end. Waits for one that becomes due, holding nothing."""
+        while True:
+            due = self._waiting[0][0] - self._clock.monotonic() if self._waiting else None
+            if due is not None and due <= 0:
+                self._under_way += 1
+                return heapq.heappop(self._waiting)[2]
+            if not self._exhausted:
+                campaign_id = next(self._fresh, None)
+                if campaign_id is not None:
+                    self._under_way += 1
+                    return Item(campaign_id)
+                self._exhausted = True
+            if due is None and self._under_way == 0:
+                self._wake()
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due):
+                    await self._changed.wait()
+
+    def again(self, item: Item, delay: float) -> None:
+        """Take `item` back; it is due in `delay` seconds."""
+        heapq.heappush(self._waiting, (self._clock.monotonic() + delay, next(self._order), item))
+
+    def done(self, item: Item) -> None:
+        """A worker is through with `item`, for good or until it is due again."""
+        self._under_way -= 1
+        if self._exhausted:
+            self._wake()
+
+    def close(self) -> None:
+        """Give out nothing more."""
+        self._fresh, self._exhausted = iter(()), True
+        self._waiting.clear()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
