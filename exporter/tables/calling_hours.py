@@ -74,7 +74,7 @@ def read_week(days: Any, *, daily: bool) -> Week:
     try:
         plain = tuple([(e["day"], e["start"], e["end"]) for e in entries if len(e) == 3])
         if len(plain) == len(entries):
-            return _plain_week(plain)
+            return _remembered_week(plain)
     except (KeyError, TypeError, ValueError):
         pass  # an odd entry: the careful reading tells what is odd about it
     return _read_week(entries, daily=daily)
@@ -88,14 +88,15 @@ class _Span(NamedTuple):
     window: Window
 
 
-@lru_cache(maxsize=8192)
 def _plain_week(entries: tuple[tuple[str, str, str], ...]) -> Week:
     """Most campaigns share a few weeks, so a week is read once. Raises ValueError for one that is not plain."""
-    spans = sorted([_plain_span(*entry) for entry in entries])
+    spans = sorted([_remembered_span(*entry) for entry in entries])
     return _week_of(spans, [span.window for span in spans])
 
 
-@lru_cache(maxsize=65536)
+_remembered_week = lru_cache(maxsize=8192)(_plain_week)
+
+
 def _plain_span(day: str, start: str, end: str) -> _Span:
     reading = _Reading()
     if not all(isinstance(text, str) for text in (day, start, end)) or len(day + start + end) > 3 * _LONGEST:
@@ -104,6 +105,9 @@ def _plain_span(day: str, start: str, end: str) -> _Span:
     if reading.issues or reading.left_over:
         raise ValueError
     return reading.spans[0]
+
+
+_remembered_span = lru_cache(maxsize=65536)(_plain_span)
 
 
 class _Reading:
@@ -218,10 +222,9 @@ def read_time(text: str, *, is_end: bool) -> int | None:
     `9:00 AM`, `09:00`, `9 pm`, `11:59:59.999 PM`, `18:30:00`. As an end, midnight is the day's end, and so is
     the last moment before it.
     """
-    return _read_time(text, is_end) if len(text) <= _LONGEST else None
+    return _remembered_time(text, is_end) if len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=4096)
 def _read_time(text: str, is_end: bool) -> int | None:
     found = _TIME.fullmatch(_BLANKS.sub(" ", text).strip())
     if not found or (found[2] is None and found[5] is None):
@@ -237,6 +240,9 @@ def _read_time(text: str, is_end: bool) -> int | None:
         rounded_up = seconds == DAY - 1 and (found[4] or "").startswith("9")
         return DAY if rounded_up or seconds == 0 else seconds if seconds <= DAY else None
     return seconds if seconds < DAY else None
+
+
+_remembered_time = lru_cache(maxsize=4096)(_read_time)
 
 
 def show(seconds: int | None) -> str | None:

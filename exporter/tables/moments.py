@@ -44,7 +44,7 @@ def read_instant(text: str) -> int | None:
     Tolerates unpadded parts, blanks, an offset, more or fewer decimals (what is below a millisecond is cut).
     A time without a zone is not read: nobody says which zone it means.
     """
-    return _read_instant(text) if len(text) <= _LONGEST else None
+    return _remembered_instant(text) if len(text) <= _LONGEST else None
 
 
 def is_finer(text: str) -> bool:
@@ -52,7 +52,6 @@ def is_finer(text: str) -> bool:
     return _BELOW_MILLISECOND.search(text) is not None
 
 
-@lru_cache(maxsize=4096)
 def _read_instant(text: str) -> int | None:
     try:
         # The block reader's own judgement first, so that a row never depends on its neighbours.
@@ -72,16 +71,18 @@ def _read_instant(text: str) -> int | None:
     return instant if _FIRST <= instant <= _LAST else None
 
 
+_remembered_instant = lru_cache(maxsize=4096)(_read_instant)
+
+
 def read_date_time(text: str) -> str | None:
     """A date and time of a schedule as ISO 8601: `2026-10-05T06:00:00`; None for what is none.
 
     Unpadded parts are padded (page enable-voice-or-sms-campaign-schedule-weekly prints `2026-01-1 …`). A zone
     stands in the result only where it stood in the text; so do decimals, and a date alone stays a date.
     """
-    return _read_date_time(text) if len(text) <= _LONGEST else None
+    return _remembered_date_time(text) if len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=4096)
 def _read_date_time(text: str) -> str | None:
     found = _ISO.fullmatch(text.strip())
     moment = found and _wall_time(found)
@@ -92,6 +93,9 @@ def _read_date_time(text: str) -> str | None:
     fraction = (found[7] or "").rstrip("0")
     zone = "Z" if found[8] else f"{found[9]}{found[10]}:{found[11] or '00'}" if found[9] else ""
     return moment.isoformat(timespec="seconds") + (f".{fraction}" if fraction else "") + zone
+
+
+_remembered_date_time = lru_cache(maxsize=4096)(_read_date_time)
 
 
 def _wall_time(found: re.Match[str]) -> datetime | None:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from exporter.api.error_body import read_error
-from exporter.api.judgement import ListPage, item_id, judge_campaign, read_list_page, read_retry_after
-from exporter.api.protocol import Answer, CampaignApi, Verdict, quote_id, without_token
+from exporter.api.judgement import ListPage, decode_body, item_id, judge_campaign, read_list_page, read_retry_after
+from exporter.api.protocol import Answer, CampaignApi, Request, Verdict, body_start, quote_id, without_token
 from exporter.api.shown import hide_tokens, one_line
 
 ORIGIN = "https://platform.kore.ai"
 NOW = 1_780_000_000.0
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 
 
 def api(version: Any = "v2") -> CampaignApi:
@@ -221,8 +222,7 @@ def test_no_json_makes_judging_raise(status: int, value: Any) -> None:
 
 
 def test_what_a_server_echoes_is_told_without_tokens_and_in_one_line() -> None:
-    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
-    assert token not in hide_tokens(f"bad token {token}!")
+    assert hide_tokens(f"bad token {TOKEN}!") == "bad token [token hidden]!"
     assert one_line("a\x1b[31m\nb\u202ec", 50) == "a [31m b c"
     assert one_line("x" * 60, 50).endswith("…")
 
@@ -364,3 +364,237 @@ def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
 def test_whatever_retry_after_says_it_is_seconds_or_nothing(value: str) -> None:
     seconds = read_retry_after(value, 1e9)
     assert seconds is None or 0 <= seconds < 1e12
+    assert one_line("x" * 50, 50) == "x" * 50
+    assert one_line("x" * 51, 50) == "x" * 49 + "…"
+
+
+def test_requests_are_complete_and_differ_only_in_what_the_pages_say() -> None:
+    headers = {
+        "iid": "app-1", "accountId": "a/1", "Accept": "application/json", "User-Agent": "test", "auth": "t1",
+    }  # fmt: skip
+    own = CampaignApi(host=ORIGIN, stream_id="st/1", account_id="a/1", app_id="app-1", version="v2", user_agent="test")
+    base = f"{ORIGIN}/campaign/api/v2/public/st%2F1/campaign"
+    assert own.origin == ORIGIN
+    get = own.get("cd/1", "t1")
+    assert get == Request("GET", f"{base}/cd%2F1?accountId=a%2F1", headers)
+    assert repr(get) == f"Request(GET {get.url})"
+    listing = own.list("sms", limit=50, skip=0, page=1, token="t1")
+    assert listing.url == f"{base}/getAllCampaignDetails?accountId=a%2F1"
+    assert listing.headers == {**headers, "Content-Type": "application/json"}
+    again = own.redirected(listing, f"{ORIGIN}/else", "t2")
+    assert again == Request("POST", f"{ORIGIN}/else", {**listing.headers, "auth": "t2"}, listing.body)
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"), [(".", "%2E"), ("..", "%2E%2E"), ("a.b", "a.b"), ("...", "..."), ("é/", "%C3%A9%2F")]
+)
+def test_only_a_segment_of_dots_has_its_dots_quoted(text: str, quoted: str) -> None:
+    assert quote_id(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"status": " SUCCESS ", "data": {"_id": "cd-1"}}, "good"),
+        ({"data": {"_id": "cd-1"}}, "good"),
+        ({"data": {"_id": None, "id": "cd-1"}}, "good"),
+        ({"status": "success", "data": {"_id": "cd-1"}, "errors": []}, "good"),
+        ({"status": "success", "data": {"_id": "cd-1"}, "success": True}, "good"),
+        ({"status": "success", "data": {"_id": "cd-1"}, "success": None}, "good"),
+        ({"status": "success", "data": {"_id": "cd-1"}, "success": False}, "invalid"),
+        ({"status": "success", "data": {"_id": "cd-1"}, "errors": [{"msg": "x"}]}, "invalid"),
+        ({"status": None, "data": {"_id": "cd-1"}}, "invalid"),
+        ({"status": "success", "data": {"_id": "cd-2", "id": "cd-1"}}, "invalid"),
+    ],
+)
+def test_a_success_answer_says_success_and_no_error_and_carries_the_id(body: Any, kind: str) -> None:
+    assert judged(200, body)[0] == kind
+    assert judged(299, body)[0] == kind
+    assert judged(300, body)[0] == "invalid"
+
+
+def test_a_number_as_an_id_is_the_same_id() -> None:
+    body = b'{"status":"success","data":{"_id":17}}'
+    assert judge_campaign(Answer(200, body), "17", origin=ORIGIN, now=NOW) == Verdict("good", text=body.decode())
+
+
+def test_a_good_answer_in_the_charset_that_its_header_names_is_read() -> None:
+    body = '{"status":"success","data":{"_id":"cd-1","name":"é"}}'
+    answer = Answer(200, body.encode("latin-1"), charset="iso-8859-1")
+    assert judge_campaign(answer, "cd-1", origin=ORIGIN, now=NOW) == Verdict("good", text=body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, {"status": "success", "data": {}}, "a success answer without a campaign in it"),
+        (200, {"status": "success", "data": {"name": "x"}}, "a success answer whose campaign has no ID"),
+        (200, {"status": "success", "data": {"_id": "cd-2"}}, "the answer is about another campaign: cd-2"),
+        (200, {"status": "success", "data": {"id": "x" * 99}},
+         "the answer is about another campaign: " + "x" * 79 + "…"),
+        (200, {"status": "error", "message": "what"}, "not a success answer: HTTP 200: what"),
+        (200, {"status": "error"}, "not a success answer: HTTP 200"),
+        (299, {"status": "error"}, "not a success answer: HTTP 299"),
+        (418, {"message": "tea\npot"}, "HTTP 418: tea pot"),
+        (418, {"message": "x" * 300}, "HTTP 418: " + "x" * 199 + "…"),
+        (418, b"<p>tea</p>", "HTTP 418: <p>tea</p>"),
+        (500, {"message": "boom"}, "HTTP 500: boom"),
+        (200, b"", "HTTP 200, but the body is empty"),
+        (200, b" \n", "HTTP 200, but the body is empty"),
+        (200, b" <!DOCTYPE HTML><html>", "HTTP 200, but the body is an HTML page"),
+        (200, b"<HTML>", "HTTP 200, but the body is an HTML page"),
+        (200, b'{"data": ', "HTTP 200, but the body is cut off or not JSON"),
+        (200, b"\xff\xfe", "HTTP 200, but the body is cut off or not JSON"),
+        (401, error("Invalid SDK credentials", 4002), "HTTP 401: Invalid SDK credentials"),
+        (404, b"", "HTTP 404"),
+        (429, error("wait"), "HTTP 429: wait"),
+    ],
+)  # fmt: skip
+def test_each_verdict_says_what_came(status: int, body: Any, told: str) -> None:
+    assert judged(status, body)[1] == told
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, error("x", "401"), "denied"),
+        (200, error("Campaign not found", 401), "not_found"),
+        (400, error("Rate limit campaign not found"), "not_found"),
+        (400, b"rate limit reached", "rate_limited"),
+        (400, b"campaign not found", "invalid"),
+        (400, error("Campaign of this stream not found"), "not_found"),
+        (400, error("It does not exist"), "not_found"),
+        (400, error("user not found"), "invalid"),
+        (199, {"data": {"_id": "cd-1"}}, "invalid"),
+        (399, b"", "invalid"),
+        (400, b"", "invalid"),
+        (499, b"", "invalid"),
+        (599, b"", "retry"),
+        (402, error("x"), "invalid"),
+        (409, b"", "invalid"),
+    ],
+)
+def test_what_decides_between_two_meanings(status: int, body: Any, kind: str) -> None:
+    assert judged(status, body)[0] == kind
+
+
+def test_a_rate_limited_answer_carries_what_retry_after_says() -> None:
+    later = datetime.fromtimestamp(NOW + 90, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    for header, seconds in (("7", 7.0), (later, 90.0), (None, None)):
+        verdict = judge_campaign(Answer(429, b"{}", retry_after=header), "cd-1", origin=ORIGIN, now=NOW)
+        assert verdict == Verdict("rate_limited", "HTTP 429", retry_after=seconds)
+        assert read_list_page(Answer(429, b"{}", retry_after=header), origin=ORIGIN, now=NOW) == verdict
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/other?x=1", f"{ORIGIN}/other?x=1"),
+        ("other", f"{ORIGIN}/other"),
+        ("https://PLATFORM.kore.ai/x", "https://platform.kore.ai/x"),
+    ],
+)
+def test_a_redirect_names_the_place_to_ask_instead(location: str, target: str) -> None:
+    verdict = judge_campaign(Answer(308, b"", location=location), "cd-1", origin=ORIGIN, now=NOW)
+    assert verdict == Verdict("redirect", "HTTP 308", text=target)
+    assert read_list_page(Answer(308, b"", location=location), origin=ORIGIN, now=NOW) == verdict
+
+
+def test_a_redirect_that_is_not_followed_says_why_and_hides_the_query() -> None:
+    assert judged(300, b"") == ("invalid", "HTTP 300 without a place to go to")
+    assert judged(302, b"", location="https://evil.example/" + "x" * 120 + "?token=secret") == (
+        "invalid",
+        "HTTP 302 redirects to another origin (https://evil.example/" + "x" * 98 + "…); not followed, since the "
+        "credentials would go with it. Check KORE_HOST",
+    )
+    assert judged(302, b"", location="https://evil.example/x?token=secret")[1].count("(https://evil.example/x);") == 1
+    told = "HTTP 302 to a place that is no URL"
+    assert judged(302, b"", location="https://[broken/") == ("invalid", told)
+
+
+def test_an_oversized_body_is_judged_by_its_status_first() -> None:
+    good = {"status": "success", "data": {"_id": "cd-1"}}
+    assert judged(200, good, oversized=True) == ("invalid", "HTTP 200: the body is longer than --max-body allows")
+    assert judged(404, good, oversized=True)[0] == "not_found"
+    assert judged(500, good, oversized=True)[0] == "retry"
+
+
+@pytest.mark.parametrize(
+    ("document", "message", "code"),
+    [
+        ({"errors": {"msg": "a", "code": 3}}, "a", 3),
+        ({"errors": [{"msg": "a"}, {"message": "b", "code": "B"}]}, "a; b", "B"),
+        ({"errors": [{"error": "a"}, "b", {"CODE": "c"}, {"msg": ""}]}, "a; b; c", None),
+        ({"errors": [], "message": "a", "code": 5}, "a", 5),
+        ({"message": "a", "error": {"message": "b"}}, "a", None),
+        ({"message": 7, "msg": "a"}, "a", None),
+        ({"msg": "a", "code": 1, "error": {"code": 2}}, "a", 2),
+        ({"error": {"message": "a"}, "code": "c"}, "a", "c"),
+        ({"error": ["a"]}, "", None),
+        ({"error": {"message": 7, "code": [1]}}, "", None),
+        ({}, "", None),
+        (7, "", None),
+    ],
+)
+def test_of_several_places_for_an_error_the_first_that_is_readable_counts(
+    document: Any, message: str, code: Any
+) -> None:
+    assert read_error(document) == (message, code)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("1.5", 1.5), ("1" * 9, 111_111_111.0), ("1" * 10, None), ("Thu, 28 May 2026 20:27:40 -0000", 60.0),
+     ("nan", None)],
+)  # fmt: skip
+def test_retry_after_in_odd_forms(value: str, seconds: float | None) -> None:
+    assert read_retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"status": "success", "data": []}, "a list answer without `data.results`"),
+        ({"status": "success", "data": {"results": {}}}, "a list answer without `data.results`"),
+        ({"status": "success", "data": {}}, "a list answer without `data.results`"),
+        ({"status": "error", "message": "x"}, "not a success answer: HTTP 200: x"),
+    ],
+)
+def test_a_list_answer_without_results_is_invalid(body: Any, told: str) -> None:
+    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    assert page == Verdict("invalid", told)
+
+
+@pytest.mark.parametrize(
+    ("more", "total", "read"),
+    [(False, 0, (False, 0)), ("true", "9", (None, None)), (1, True, (None, None)), (None, 2.5, (None, None))],
+)
+def test_what_a_list_page_says_of_itself_is_taken_only_in_its_type(more: Any, total: Any, read: Any) -> None:
+    body = {"data": {"results": [], "hasMore": more, "totalResults": total}}
+    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    assert page == ListPage((), *read)
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        ({"_id": "a", "id": "b", "campId": "c"}, "a"), ({"id": "b", "campId": "c"}, "b"), ({"campId": "c"}, "c"),
+        ({"_id": 7}, "7"), ({"_id": True, "id": "b"}, "b"), ({"_id": "", "id": None, "campId": "c"}, "c"),
+        ({"_id": ["a"]}, None), ({}, None),
+    ],
+)  # fmt: skip
+def test_the_id_of_a_list_item_is_the_first_that_is_one(item: Any, found: str | None) -> None:
+    assert item_id(item) == found
+
+
+def test_a_body_is_utf_8_or_what_its_header_names() -> None:
+    assert decode_body(Answer(200, "é".encode(), charset="latin-1")) == "é"
+    assert decode_body(Answer(200, b"\xe9", charset="latin-1")) == "é"
+    for charset in (None, "", "no such charset", "ascii", "a\0b"):
+        assert decode_body(Answer(200, b"\xe9", charset=charset)) is None
+
+
+def test_the_beginning_of_a_body_is_500_characters_without_tokens() -> None:
+    assert body_start(Answer(200, ("é" * 600).encode())) == "é" * 500
+    assert body_start(Answer(200, b"a\xffb" + TOKEN.encode())) == "a\ufffdb[token hidden]"
+    assert body_start(Answer(200, "\U0001f600".encode() * 501)) == "\U0001f600" * 500

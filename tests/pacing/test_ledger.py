@@ -98,7 +98,7 @@ def test_after_a_reboot_places_are_carried_over_by_wall_time(desk: Desk, monkeyp
         first.give_back(place)
     first.close()
     wall = desk.clock.now()
-    monkeypatch.setattr(ledger_module, "_boot_id", lambda: "another boot")
+    monkeypatch.setattr(ledger_module, "boot_id", lambda: "another boot")
     desk.clock.time = 5.0
     desk.clock.wall_offset = wall + 40.0 - 5.0
     assert refused_for(desk.open().take(TWO)) == pytest.approx(20.0)

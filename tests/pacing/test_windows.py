@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.pacing.windows import Windows, wait_for
 from exporter.units import Limit
+from tests.support.examples import examples
 from tests.support.strict_server import most_in_a_window
 
 limits = st.builds(Limit, st.integers(1, 6), st.sampled_from([0.5, 1.0, 3.0, 10.0]))
@@ -56,7 +57,7 @@ def earliest(all_limits: list[Limit], released: list[float], under_way: int, rea
     return moment
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(st.lists(limits, min_size=1, max_size=3), callers)
 def test_no_window_of_the_server_holds_more_than_the_limit(
     all_limits: list[Limit], requests: list[tuple[float, float, float]]
@@ -68,7 +69,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
         assert most_in_a_window(arrivals, limit.seconds * (1 - 1e-9) - 1e-9) <= limit.places
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(st.lists(limits, min_size=1, max_size=3), callers)
 def test_it_never_waits_longer_than_the_rule_needs(
     all_limits: list[Limit], requests: list[tuple[float, float, float]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +51,45 @@ def test_foreign_files_and_other_accounts_are_never_removed(tmp_path: Path) -> N
     assert removed == [days_ago(3)]
     assert "not ours" in warnings[0]
     assert destination.snapshot_ids() == [days_ago(day) for day in (5, 4, 2, 1)]
+
+
+FIVE = [days_ago(day) for day in (5, 4, 3, 2, 1)]
+
+
+def gone(keep: int | None = None, keep_days: float | None = None, in_use: set[str] | None = None) -> list[str]:
+    return to_remove(FIVE, keep=keep, keep_days=keep_days, now=NOW, in_use=in_use or set())
+
+
+def test_what_neither_rule_keeps_goes_oldest_first() -> None:
+    assert gone(keep=2) == FIVE[:3]
+    assert gone(keep_days=3) == FIVE[:2]
+    assert gone(keep=2, keep_days=3) == FIVE[:2]
+    assert gone(keep=1, in_use={FIVE[1]}) == [FIVE[0], FIVE[2], FIVE[3]]
+    assert gone(keep_days=0.5) == FIVE[:4]
+    assert gone() == []
+
+
+def test_one_that_cannot_be_removed_is_a_warning_and_the_others_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in FIVE:
+        publish(tmp_path, name)
+    destination = open_destination(str(tmp_path))
+    remove = destination.remove
+
+    def refuse_the_second(snapshot: str) -> None:
+        if snapshot == FIVE[1]:
+            raise PermissionError("not yours")
+        remove(snapshot)
+
+    monkeypatch.setattr(destination, "remove", refuse_the_second)
+    removed, warnings = apply_retention(destination, IDENTITY, keep=None, keep_days=2, now=NOW, in_use=set())
+    assert removed == [FIVE[0], FIVE[2]]
+    assert warnings == [f"{destination.where(FIVE[1])} could not be removed: not yours"]
+    assert destination.snapshot_ids() == [FIVE[1], *FIVE[3:]]
+
+
+def test_without_a_rule_nothing_is_even_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.storage.retention.list_snapshots", None)
+    destination = open_destination(str(tmp_path))
+    assert apply_retention(destination, IDENTITY, keep=None, keep_days=None, now=NOW, in_use=set()) == ([], [])

@@ -16,6 +16,7 @@ from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
 from exporter.tables.walk import leaves_of
 from tests.support.answers import SEED, body_of, response_of
+from tests.support.examples import examples
 
 
 def row_of(data: Any, **more: Any) -> dict[str, Any]:
@@ -242,7 +243,7 @@ def scalars_in(value: Any) -> list[str]:
     return [json.dumps(leaf) for _, leaf in leaves_of("", value)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(answers())
 def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
     """Take away what the columns show; what is left of the answer's leaves is in `extra`, value for value."""
@@ -272,7 +273,7 @@ def shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any
     return bool(texts) or (path == "message.templateId" and leaf == "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(st.lists(answers(), min_size=1, max_size=5))
 def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) -> None:
     responses = [response_of(data, campaign_id=f"cd-{n}") for n, data in enumerate(block)]
@@ -282,7 +283,7 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
     assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(values)
 def test_nothing_raises_whatever_the_answer(value: Any) -> None:
     flatten([response_of(value), Response("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])

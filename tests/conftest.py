@@ -1,0 +1,27 @@
+"""How much hypothesis tries, by `HYPOTHESIS_PROFILE`; and a clean start for each test of a mutant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+MUTATION = "mutation"
+
+# The same few examples for each mutant, so that a mutant that is killed once is killed again.
+settings.register_profile(MUTATION, max_examples=25, derandomize=True, database=None, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=os.environ.get("HYPOTHESIS_PROFILE") == MUTATION)
+def nothing_remembered() -> Iterator[None]:
+    """Empty the library's caches: a mutant is tried in a process that has run all tests before."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("exporter."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+    yield
