@@ -261,10 +261,10 @@ class Journal:
         """Drop the answers that are not what was put in; their IDs. Raises `StorageFailed`."""
         damaged = [
             (row, one.campaign_id)
-            for row, checksum, *fields, carried_from in self._db.execute(
+            for row, expected, *fields, carried_from in self._db.execute(
                 "SELECT rowid, checksum, campaign_id, fetched_at, status, body, carried_from FROM answers"
             )
-            if checksum(one := Response(*fields)._replace(carried_from=carried_from)) != checksum
+            if checksum(one := Response(*fields)._replace(carried_from=carried_from)) != expected
         ]
         if damaged:
             with self._changing():
