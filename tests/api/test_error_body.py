@@ -1,0 +1,60 @@
+"""`exporter.api.error_body`: what an error body says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from exporter.api.error_body import read_error
+from tests.support.json_values import json_values
+
+
+@pytest.mark.parametrize(
+    ("document", "message", "code"),
+    [
+        ({"errors": [{"msg": "a", "code": 1}, {"msg": "b"}]}, "a; b", 1),
+        ({"errors": [{"message": "a", "code": 4002}]}, "a", 4002),
+        ({"Errors": [{"Msg": "a"}]}, "a", None),
+        ({"errors": "a"}, "a", None),
+        ({"status": "Error", "message": "a"}, "a", None),
+        ({"success": False, "error": {"code": "X", "message": "a"}}, "a", "X"),
+        ({"error": "a"}, "a", None),
+        ("a", "a", None),
+        ([1], "", None),
+        ({"errors": [None, 7]}, "", None),
+    ],
+)
+def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code: Any) -> None:
+    assert read_error(document) == (message, code)
+
+
+@given(json_values)
+def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
+    message, code = read_error(document)
+    assert isinstance(message, str)
+    assert code is None or isinstance(code, int | str)
+
+
+@pytest.mark.parametrize(
+    ("document", "message", "code"),
+    [
+        ({"errors": {"msg": "a", "code": 3}}, "a", 3),
+        ({"errors": [{"msg": "a"}, {"message": "b", "code": "B"}]}, "a; b", "B"),
+        ({"errors": [{"error": "a"}, "b", {"CODE": "c"}, {"msg": ""}]}, "a; b; c", None),
+        ({"errors": [], "message": "a", "code": 5}, "a", 5),
+        ({"message": "a", "error": {"message": "b"}}, "a", None),
+        ({"message": 7, "msg": "a"}, "a", None),
+        ({"msg": "a", "code": 1, "error": {"code": 2}}, "a", 2),
+        ({"error": {"message": "a"}, "code": "c"}, "a", "c"),
+        ({"error": ["a"]}, "", None),
+        ({"error": {"message": 7, "code": [1]}}, "", None),
+        ({}, "", None),
+        (7, "", None),
+    ],
+)
+def test_of_several_places_for_an_error_the_first_that_is_readable_counts(
+    document: Any, message: str, code: Any
+) -> None:
+    assert read_error(document) == (message, code)
