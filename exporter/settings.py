@@ -1,6 +1,7 @@
-"""Whose campaigns, and with which credentials: read once, checked once, passed down as one frozen value.
+"""Whose campaigns, with which credentials: all faults of all settings told at once, which is why they are one file.
 
-`SETTINGS` is the one table of settings. The library itself never reads the environment: it is handed in.
+Read once, checked once, passed down as one frozen value. `SETTINGS` is the one table of settings. The library itself
+never reads the environment: it is handed in.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         parts += [f"### {table}", "", "| column | type | path | meaning |", "|---|---|---|---|"]
         for row in (row for row in rows if row["table"] == table):
             mark = " **!**" if row["required"] else ""
-            path = f"`{row['path']}`".replace("|", "or").replace("list:", "L:") if row["path"] else "–"
+            path = _paths(row["path"])
             parts.append(f"| `{row['column']}`{mark} | {row['type']} | {path} | {row['description']} |")
         parts.append("")
     return "\n".join(parts).rstrip()
@@ -56,6 +56,14 @@ def _first(path: str | None) -> str:
     """Where a value comes from, on a terminal: the usual place, and how many others are known."""
     first, *others = path.split(" | ") if path else ["–"]
     return f"{first} (or {len(others)} more)" if len(others) > 1 else " or ".join([first, *others])
+
+
+def _paths(path: str | None) -> str:
+    """The paths of a column; of more than three the first, since the rest are the other places of the same keys."""
+    paths = path.split(" | ") if path else []
+    if len(paths) > 3:
+        return f"`{paths[0]}` or wherever it stands"
+    return f"`{' or '.join(paths)}`".replace("list:", "L:") if paths else "–"
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The gate in front of every request: first the doors, then a place.
+"""The gate in front of every request: doors and place in one file, since each decision about a request needs both.
 
 The doors close for all workers at once when the service says that the limit is exceeded, or when it fails as a
 whole. When the pause is over one request goes first, the probe; its answer opens the doors or keeps them shut.

@@ -1,4 +1,4 @@
-"""The places taken, shared by all processes of a machine: one small SQLite file per host and account.
+"""The places taken, shared by all processes: one SQLite file, and here all that can go wrong with it.
 
 The limit is the account's, not the process's: a `pull` during the nightly run, or a second run right after a
 first, must find the places of the other. Places are kept on the machine's monotonic clock, so that a wall clock

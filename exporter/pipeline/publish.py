@@ -212,7 +212,7 @@ def _close_books(run: Run, manifest: Manifest) -> None:
 
 def _retain(run: Run) -> list[str]:
     """Remove old snapshots; one that cannot go is told, and is no reason to fail."""
-    in_use = {run.state.base} if run.state.base is not None and run.options.keep is None else set()
+    in_use = {run.state.base} if run.state.base is not None else set()
     removed, warnings = apply_retention(
         run.destination,
         run.settings.identity,

@@ -1,4 +1,4 @@
-"""What the imitation does with a request. No sockets here: `server` carries its replies out.
+"""What the imitation does with a request, all its rules in one file. No sockets: `server` carries its replies out.
 
 The rules are those of the vendor's pages where they tell one, else one of those that a real service may have.
 """

@@ -1,4 +1,4 @@
-"""The journal: every good answer is in here before it counts as done.
+"""The journal, every question to it in one file: an answer is in here before it counts as done.
 
 One SQLite file per account in the work folder (`journal_file`): what is wanted, what is there, what failed, what the
 list pass found. While requests run, `journal_writer` adds to it.

@@ -1,4 +1,4 @@
-"""From answers to rows, a block at a time, driven by the table of columns.
+"""From answers to rows, a block at a time, driven by the table of columns: one pass over a block, in one file.
 
 Three steps. *Find*: which value of an answer belongs to which column, and which leaves belong to none. An answer of
 the usual shape is parsed straight into a record (`shape`); any other is walked leaf by leaf (`walk`). *Read*: each

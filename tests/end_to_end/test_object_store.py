@@ -152,8 +152,9 @@ def test_incremental_and_retention_work_on_a_store(store: Store) -> None:
     changed.touch(datetime.now(UTC), status="Paused")
     store.good(*incremental)
     assert len(store.service.arrivals) - asked == 1 + 1, "the list call, and the one that changed"
-    assert len(store.manifests()) == 1
-    assert len(store.files()) == 5, "something of the removed snapshot is left"
+    store.good(*incremental)
+    assert len(store.manifests()) == 2, "the newest, and the base that it was made from"
+    assert len(store.files()) == 10, "something of the removed snapshot is left"
     frame = exporter.read_snapshot(store.url)
     assert frame.set_index("campaign_id")["status"][changed.campaign_id] == "Paused"
     store.good("verify", store.url)
