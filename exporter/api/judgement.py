@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -81,7 +82,7 @@ def judge_campaign(answer: Answer, campaign_id: str, *, origin: str, now: float)
     verdict, document = _judge_envelope(answer, origin=origin, now=now)
     if verdict is not None:
         return verdict
-    data = document.get("data") if isinstance(document, dict) else None
+    data = document.get("data")
     if not isinstance(data, dict) or not data:
         return Verdict("invalid", "a success answer without a campaign in it")
     found = next((data[key] for key in ("_id", "id", "campId") if data.get(key) is not None), None)
@@ -107,7 +108,7 @@ def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Ver
     verdict, document = _judge_envelope(answer, origin=origin, now=now)
     if verdict is not None:
         return verdict
-    data = document.get("data") if isinstance(document, dict) else None
+    data = document.get("data")
     results = data.get("results") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(results, list):
         return Verdict("invalid", "a list answer without `data.results`")
@@ -133,22 +134,20 @@ def item_id(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _judge_envelope(answer: Answer, *, origin: str, now: float) -> tuple[Verdict | None, Any]:
+def _judge_envelope(answer: Answer, *, origin: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
     """A verdict on all that is not a success answer; else None and the parsed body."""
-    status = answer.status
-    if 300 <= status < 400:
-        return _judge_redirect(answer, origin), None
-    text = "" if answer.oversized else decode_body(answer)
+    kind = answer.status // 100
+    if kind == 3:
+        return _judge_redirect(answer, origin), {}
+    text = decode_body(answer)
     document: Any = None
     is_json = False
     if text and not answer.oversized:
-        try:
+        with suppress(NotJson):
             document, is_json = loads(text), True
-        except NotJson:
-            is_json = False
-    if 200 <= status < 300 and is_json and _is_success(document):
+    if kind == 2 and isinstance(document, dict) and _is_success(document):
         return None, document
-    return _judge_failure(answer, document if is_json else None, is_json=is_json, now=now), None
+    return _judge_failure(answer, document, is_json=is_json, now=now), {}
 
 
 def _judge_failure(answer: Answer, document: Any, *, is_json: bool, now: float) -> Verdict:
@@ -167,7 +166,7 @@ def _judge_failure(answer: Answer, document: Any, *, is_json: bool, now: float) 
         return Verdict("retry", told)
     if answer.oversized:
         return Verdict("invalid", f"HTTP {status}: the body is longer than --max-body allows")
-    if 200 <= status < 300:
+    if status // 100 == 2:
         if not is_json:
             return Verdict("retry", f"HTTP {status}, but the body is {_what_instead(answer)}")
         return Verdict("invalid", f"not a success answer: {told}")
@@ -204,8 +203,8 @@ def _origin_of(parts: SplitResult) -> tuple[str, str | None, int | None, str | N
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme), parts.username
 
 
-def _is_success(document: Any) -> bool:
-    if not isinstance(document, dict) or document.get("errors") or document.get("success") is False:
+def _is_success(document: dict[str, Any]) -> bool:
+    if document.get("errors") or document.get("success") is False:
         return False
     if "status" not in document:
         # An error body can be a bare message (`{"message": "…"}`): a success answer has its data.

@@ -49,12 +49,8 @@ class Windows:
 
     def forget(self, limits: Sequence[Limit], now: float) -> None:
         """Drop places that no window holds any more."""
-        longest = max((limit.seconds for limit in limits), default=0.0)
+        longest = max(limit.seconds for limit in limits)
         del self._released[: _gone(self._released, longest, now)]
-
-    def used(self, limit: Limit, now: float) -> int:
-        """How many places of `limit` are taken."""
-        return len(self._open) + len(self._released) - _gone(self._released, limit.seconds, now)
 
 
 def _gone(released: Sequence[float], seconds: float, now: float) -> int:

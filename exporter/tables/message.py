@@ -30,7 +30,7 @@ def decode_message(raw: str) -> Message:
     UTF-8), which is why the table keeps the raw value beside the text.
     """
     # Plain `unquote`, since `+` is a letter of Base64 and no blank.
-    unquoted = unquote(raw, errors="replace") if "%" in raw else raw
+    unquoted = unquote(raw)
     text = _decode_base64(unquoted)
     if text is None:
         return Message(raw, "plain")
@@ -38,16 +38,13 @@ def decode_message(raw: str) -> Message:
 
 
 def _decode_base64(text: str) -> str | None:
-    letters = text.rstrip("=")
-    padded = letters + "=" * (-len(letters) % 4)
-    if not letters or not padded.startswith(text):
-        return None
+    padded = text + "=" * (-len(text) % 4)
     try:
-        raw = a2b_base64(padded, strict_mode=True)
+        raw = a2b_base64(padded)
         decoded = raw.decode("utf-8")
     except ValueError:
         return None
-    # Bits left over in the last letter are never written by an encoder: plain text, then.
+    # What an encoder would not have written (other signs, bits left over in the last letter) is plain text.
     if b2a_base64(raw, newline=False).decode() != padded or _CONTROL.search(decoded):
         return None
-    return decoded
+    return decoded or None

@@ -129,6 +129,8 @@ def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
     body = {"status": "success", "data": {"results": [{"id": "a"}, 7], "hasMore": True, "totalResults": 9}}
     page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
     assert page == ListPage(({"id": "a"},), True, 9)
+    assert isinstance(page, ListPage)
+    assert page.bytes == len(json.dumps(body))
 
 
 @given(st.integers(100, 599), st.binary(max_size=60) | st.just(b'{"data":{}}'), st.none() | st.text(max_size=20))
@@ -374,12 +376,27 @@ def test_a_rate_limited_answer_carries_what_retry_after_says() -> None:
         ("/other?x=1", f"{ORIGIN}/other?x=1"),
         ("other", f"{ORIGIN}/other"),
         ("https://PLATFORM.kore.ai/x", "https://platform.kore.ai/x"),
+        ("https://platform.kore.ai:443/x", f"{ORIGIN}/x"),
+        ("/a%2Fb:@~ c?q=a?b%41 d", f"{ORIGIN}/a%2Fb:@~%20c?q=a?b%41%20d"),
+        ("/\udcff?q=\udcff", f"{ORIGIN}/%FF?q=%FF"),
     ],
 )
 def test_a_redirect_names_the_place_to_ask_instead(location: str, target: str) -> None:
     verdict = judge_campaign(Answer(308, b"", location=location), "cd-1", origin=ORIGIN, now=NOW)
     assert verdict == Verdict("redirect", "HTTP 308", text=target)
     assert read_list_page(Answer(308, b"", location=location), origin=ORIGIN, now=NOW) == verdict
+
+
+def test_the_port_that_a_scheme_implies_is_the_same_origin_and_another_is_not() -> None:
+    for origin, location, kind in (
+        ("http://127.0.0.1", "http://127.0.0.1:80/x", "redirect"),
+        ("http://127.0.0.1:80", "http://127.0.0.1/x", "redirect"),
+        ("http://127.0.0.1", "http://127.0.0.1:443/x", "invalid"),
+        ("https://127.0.0.1", "https://127.0.0.1:80/x", "invalid"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8081/x", "invalid"),
+    ):
+        verdict = judge_campaign(Answer(307, b"", location=location), "cd-1", origin=origin, now=NOW)
+        assert verdict.kind == kind
 
 
 def test_a_redirect_that_is_not_followed_says_why_and_hides_the_query() -> None:
@@ -390,6 +407,7 @@ def test_a_redirect_that_is_not_followed_says_why_and_hides_the_query() -> None:
         "credentials would go with it. Check KORE_HOST",
     )
     assert judged(302, b"", location="https://evil.example/x?token=secret")[1].count("(https://evil.example/x);") == 1
+    assert "(https://evil.example/x)" in judged(302, b"", location="https://user:pw@evil.example/x")[1]
     told = "HTTP 302 to a place that is no URL"
     assert judged(302, b"", location="https://[broken/") == ("invalid", told)
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.protocol import Answer, CampaignApi, Request, body_start, quote_id, without_token
+from exporter.api.shown import TOKEN_HIDDEN
 
 ORIGIN = "https://platform.kore.ai"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
@@ -68,6 +69,10 @@ def test_the_token_of_a_request_is_hidden_wherever_it_comes_back() -> None:
     answer = without_token(Answer(302, body, location="https://x/?t=opaque%2Ft0ken%3D%3D"), token)
     assert b"t0ken" not in answer.body
     assert "t0ken" not in str(answer.location)
+    only_there = without_token(Answer(302, b"{}", location=f"https://x/?t={token}&u=1"), token)
+    assert (only_there.body, only_there.location) == (b"{}", "https://x/?t=-&u=1")
+    only_in_body = without_token(Answer(200, token.encode(), location="https://x/"), token)
+    assert (only_in_body.body, only_in_body.location) == (TOKEN_HIDDEN.encode(), "https://x/")
     untouched = Answer(200, b"{}")
     assert without_token(untouched, token) is untouched
 

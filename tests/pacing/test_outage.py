@@ -93,3 +93,13 @@ def test_a_failure_within_an_outage_is_no_ids_fault_also_when_it_is_over() -> No
     outage.answered(310.0)
     covered = [outage.covers(at) for at in (99.0, 100.0, 200.0, 201.0, 299.0, 300.0, 310.0, 311.0)]
     assert covered == [False, True, True, False, False, True, True, False]
+
+
+def test_what_was_no_outage_covers_no_failure_any_more_and_other_outages_stay() -> None:
+    outage = in_outage()
+    outage.answered(110.0)
+    for at, item in enumerate("abc", 200):
+        outage.failed(item, float(at))
+    outage.answered(210.0)
+    outage.acquit(100.0)
+    assert (outage.covers(105.0), outage.covers(205.0)) == (False, True)

@@ -87,11 +87,17 @@ def test_a_place_is_free_exactly_one_window_after_its_answer() -> None:
     assert place is not None
     windows.give_back(place, 100.0)
     assert windows.take([limit], 159.0) == (None, 1.0)
-    assert windows.take([limit], 160.0)[0] is not None
+    assert windows.take([limit], 160.0) == (place + 1, 0.0)
 
 
 def test_of_several_limits_the_strictest_counts() -> None:
     assert wait_for([Limit(2, 1.0), Limit(3, 100.0)], 50.0, 0, [10.0, 20.0, 49.5]) == 60.0
+    assert wait_for([Limit(3, 100.0), Limit(2, 1.0)], 50.0, 0, [10.0, 49.25, 49.5]) == 60.0
+
+
+def test_a_wait_is_never_too_short_for_the_clock_to_notice() -> None:
+    just_before = math.nextafter(60.0, 0.0)
+    assert wait_for([Limit(1, 60.0)], just_before, 0, [0.0]) == 1e-6
 
 
 def test_a_cancelled_place_is_free_at_once() -> None:
