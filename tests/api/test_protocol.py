@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.protocol import Answer, CampaignApi, Request, body_start, quote_id, without_token
+from exporter.api.protocol import Answer, CampaignApi, Request, body_start, is_askable, quote_id, without_token
 from exporter.api.shown import TOKEN_HIDDEN
 
 ORIGIN = "https://platform.kore.ai"
@@ -99,6 +99,10 @@ def test_requests_are_complete_and_differ_only_in_what_the_pages_say() -> None:
 )
 def test_only_a_segment_of_dots_has_its_dots_quoted(text: str, quoted: str) -> None:
     assert quote_id(text) == quoted
+
+
+def test_steps_in_a_path_are_the_only_ids_that_a_url_cannot_carry() -> None:
+    assert [is_askable(one) for one in (".", "..", "...", "a.b", "%2E")] == [False, False, True, True, True]
 
 
 def test_the_beginning_of_a_body_is_500_characters_without_tokens() -> None:
