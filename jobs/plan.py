@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 @settings_options
 def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
+    from exporter.pipeline.begin import already_fetched
     from exporter.pipeline.snapshot import needs_list
-    from exporter.storage.journal import fetched_before
     from exporter.storage.locate import open_destination
     from exporter.storage.reader import latest_of
 
@@ -54,7 +54,11 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     known = base.manifest.counts.ok if base is not None else None
     lines: list[tuple[str, str]] = []
     if found is not None:
-        done = 0 if wanted.fresh else len(fetched_before(work_dir, settings.identity, found, wanted.resume_within))
+        done = 0
+        if not wanted.fresh:
+            done = already_fetched(
+                work_dir, settings.identity, found.ids.to_pylist(), resume_within=wanted.resume_within, now=time.time()
+            )
         repeats = f" ({found.repeats:,} repeat{'s' if found.repeats > 1 else ''})" if found.repeats else ""
         lines.append(("campaigns wanted", f"{len(found.ids):,}{repeats}"))
         lines.append(("already fetched", f"{done:,}"))

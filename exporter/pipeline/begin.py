@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
 from exporter.clock import to_milliseconds
 from exporter.events import Warned
 from exporter.ids import CampaignIds
+from exporter.model import Identity
 from exporter.pipeline import run_state
 from exporter.pipeline.carry import choose_base
 from exporter.pipeline.publish import SnapshotResult, close
 from exporter.pipeline.run import Run
 from exporter.pipeline.run_state import RunState
 from exporter.storage import manifest as manifests
+from exporter.storage.journal import Journal
 from exporter.storage.names import snapshot_id
 from exporter.storage.reader import belongs_to, read_manifest
 
@@ -45,6 +51,22 @@ def finish_interrupted_publishing(run: Run, ids: CampaignIds | None) -> Snapshot
     return close(run, manifest, reused=manifest.counts.ok)
 
 
+def _reused_within(before: RunState | None, resume_within: float) -> float:
+    """Seconds for which what is in the journal is used again."""
+    published = before is not None and before.published_at is not None
+    return min(resume_within, REUSE_AFTER_PUBLISHING) if published else resume_within
+
+
+def already_fetched(work_dir: Path, identity: Identity, ids: Iterable[str], *, resume_within: float, now: float) -> int:
+    """How many of `ids` a run that began at `now` (seconds since 1970) would not ask for again. Only looks."""
+    journal = Journal.look(work_dir, identity)
+    if journal is None:
+        return 0
+    with closing(journal):
+        within = _reused_within(run_state.load(journal), resume_within)
+        return len(journal.fetched_since(to_milliseconds(now - within)).intersection(ids))
+
+
 def begin(run: Run) -> None:
     """Take up the run that was interrupted, or begin a new one."""
     now = run.clock.now()
@@ -52,9 +74,7 @@ def begin(run: Run) -> None:
     if run.options.fresh:
         run.journal.clear()
         before = None
-    within = run.options.resume_within
-    if before is not None and before.published_at is not None:
-        within = min(within, REUSE_AFTER_PUBLISHING)
+    within = _reused_within(before, run.options.resume_within)
     run.journal.forget_older(to_milliseconds(now - within))
     listed_at = before.listed_at if before is not None else None
     if listed_at is not None and listed_at < to_milliseconds(now - within):

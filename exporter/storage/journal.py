@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -21,7 +20,6 @@ import pyarrow as pa
 from exporter.clock import Clock
 from exporter.errors import InputError, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.ids import CampaignIds
 from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
 from exporter.storage.faults import storage_failed
 from exporter.storage.journal_file import Outcome, Transaction, checksum, connect, journal_path, write_outcomes
@@ -71,6 +69,23 @@ class Journal:
             raise not_writable(path, error) from None
         except (sqlite3.Error, OSError) as error:
             raise storage_failed(path, error) from None
+
+    @classmethod
+    def look(cls, work_dir: Path, identity: Identity) -> Self | None:
+        """The journal of an account only to be read; None: there is none, or none that can be read."""
+        path = journal_path(work_dir, identity)
+        if not path.is_file():
+            return None
+        try:
+            db = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
+            try:
+                db.execute("SELECT 1 FROM meta, answers, failures LIMIT 1")
+            except BaseException:
+                db.close()
+                raise
+        except sqlite3.Error:
+            return None  # a damaged journal is begun anew by the run itself, and told there
+        return cls(path, db)
 
     def close(self) -> None:
         """Close the file."""
@@ -149,6 +164,15 @@ class Journal:
         """An ID that was fetched, if there is one."""
         row = self._db.execute("SELECT campaign_id FROM answers ORDER BY rowid DESC LIMIT 1").fetchone()
         return row[0] if row else None
+
+    def fetched_since(self, cutoff: int) -> set[str]:
+        """The IDs that need not be asked for again: journaled since `cutoff` (milliseconds since 1970)."""
+        rows = self._db.execute(
+            "SELECT campaign_id FROM answers WHERE journaled_at >= ? "
+            "UNION SELECT campaign_id FROM failures WHERE outcome = 'not_found' AND last_at >= ?",
+            (cutoff, cutoff),
+        )
+        return {campaign_id for (campaign_id,) in rows}
 
     def fetched_ids(self) -> Iterator[str]:
         """The wanted IDs that have an answer."""
@@ -289,26 +313,6 @@ _PENDING = (
     "NOT EXISTS (SELECT 1 FROM answers a WHERE a.campaign_id = w.campaign_id) "
     "AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.campaign_id = w.campaign_id)"
 )
-
-
-def fetched_before(work_dir: Path, identity: Identity, ids: CampaignIds, within: float) -> set[str]:
-    """Which of `ids` a run would not fetch again: journaled in the last `within` seconds. Only looks."""
-    path = journal_path(work_dir, identity)
-    if not path.is_file():
-        return set()
-    cutoff = int((time.time() - within) * 1000)
-    try:
-        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)) as db:
-            there = {one for (one,) in db.execute("SELECT campaign_id FROM answers WHERE journaled_at >= ?", (cutoff,))}
-            there.update(
-                one
-                for (one,) in db.execute(
-                    "SELECT campaign_id FROM failures WHERE outcome = 'not_found' AND last_at >= ?", (cutoff,)
-                )
-            )
-    except sqlite3.Error:
-        return set()  # a damaged journal is begun anew by the run itself, and told there
-    return there.intersection(ids.ids.to_pylist())
 
 
 def not_writable(path: Path | str, error: OSError) -> InputError:

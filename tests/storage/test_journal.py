@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from pathlib import Path
 from random import Random
 
@@ -14,9 +13,8 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import StorageFailed
 from exporter.events import Event, Warned, ignore
-from exporter.ids import ids_of
 from exporter.model import Failure, Identity, ListedCampaign, Response
-from exporter.storage.journal import Journal, fetched_before
+from exporter.storage.journal import Journal
 from exporter.storage.journal_file import Outcome, journal_path
 from exporter.storage.journal_writer import JournalWriter
 
@@ -199,8 +197,8 @@ def test_meta_is_kept(journal: Journal) -> None:
     assert journal.get_meta("x") is None
 
 
-def test_a_plan_sees_what_is_there_and_changes_nothing(tmp_path: Path, journal: Journal) -> None:
-    now = int(time.time() * 1000)
+def test_who_only_looks_sees_what_is_there_and_makes_nothing(tmp_path: Path, journal: Journal) -> None:
+    now = 1_780_000_000_000
     journal.add(
         [
             (answer("a"), 1, now),
@@ -208,10 +206,20 @@ def test_a_plan_sees_what_is_there_and_changes_nothing(tmp_path: Path, journal: 
             (failure("c", "not_found")._replace(last_at=now), 1, now),
         ]
     )
-    ids = ids_of(["a", "b", "c", "d"], source="test")
-    assert fetched_before(tmp_path, IDENTITY, ids, 3600) == {"a", "c"}
-    assert fetched_before(tmp_path / "nowhere", IDENTITY, ids, 3600) == set()
+    looked = Journal.look(tmp_path, IDENTITY)
+    assert looked is not None
+    assert looked.fetched_since(now - 1000) == {"a", "c"}
+    with pytest.raises(StorageFailed):
+        looked.set_meta("x", "1")
+    looked.close()
+    assert Journal.look(tmp_path / "nowhere", IDENTITY) is None
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_journal_that_cannot_be_read_is_none_to_who_only_looks(tmp_path: Path, journal: Journal) -> None:
+    journal.close()
+    journal.path.write_bytes(b"no database" * 100)
+    assert Journal.look(tmp_path, IDENTITY) is None
 
 
 async def test_the_writer_tells_an_outcome_only_when_it_is_durable(journal: Journal) -> None:
