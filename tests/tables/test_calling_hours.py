@@ -85,8 +85,34 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
         ("MO", None, "17:00", "noon", "5:00 PM"),
         (None, "09:00", "17:00", "9:00 AM", "5:00 PM"),
     ]
+    assert [(w.day_of_week, w.start_minute, w.end_minute) for w in week.windows] == [(1, None, None), (None, 540, None)]
     assert dict(week.left_over) == {".0.start": "noon", ".1.day": "XX"}
-    assert len(week.issues) == 2
+    assert week.issues == ("days.0.start: not a time of day", "days.1.day: not a weekday")
+
+
+def test_windows_stand_in_order_of_day_and_start_and_those_that_cannot_be_placed_come_last() -> None:
+    week = week_of(
+        ("XX", "9:00 AM", "5:00 PM"), ("SU", "9:00 AM", "noon"), ("SU", "noon", "5:00 PM"),
+        ("SU", "8:00 AM", "9:00 AM"), ("MO", "5:00 PM", "6:00 PM"), ("MO", "7:00 AM", "8:00 AM"),
+    )  # fmt: skip
+    assert [(w.day, w.start) for w in week.windows] == [
+        ("MO", "07:00"), ("MO", "17:00"), ("SU", "08:00"), ("SU", "09:00"), ("SU", None), (None, "09:00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [1, True, None, ["MO"], {"a": 1}, 9.0])
+@pytest.mark.parametrize("key", ["day", "start", "end"])
+def test_a_value_that_is_no_text_makes_no_window(key: str, odd: Any) -> None:
+    week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM"} | {key: odd}], daily=False)
+    assert week.texts == (None,) * 7
+    assert len(week.windows) == 1
+    assert week.issues
+
+
+def test_an_entry_of_numbers_only_is_read_as_none() -> None:
+    week = read_week([{"day": 1, "start": 9, "end": 17}], daily=False)
+    assert week.minutes is None
+    assert [left for left, _ in week.left_over] == [".0.day", ".0.start", ".0.end"]
 
 
 def test_a_raw_time_that_is_no_text_stands_as_json() -> None:
