@@ -142,6 +142,47 @@ def test_what_no_column_takes_is_in_extra_under_its_dotted_path() -> None:
     assert row["parse_issues"] is None
 
 
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"dialingStrategy": {"callerId": {"spam": 1}}}, {"dialingStrategy.callerId.spam": 1}),
+        ({"schedule": {"recurrenceObject": {"a.b": {"c": [0]}}}}, {"schedule.recurrenceObject.a\\.b.c.0": 0}),
+        ({"contactLists": [{"name": "A", "size": 3, "none": []}]}, {"contactLists.0.size": 3}),
+        ({"dncLists": {"id": "d", "name": "A", "by": {"user": "x"}}}, {"dncLists.by.user": "x"}),
+        ({"createdAt": "2026-02-11T10:04:31.512345Z"}, {"createdAt": "2026-02-11T10:04:31.512345Z"}),
+    ],
+)
+def test_what_stands_beside_the_values_of_columns_is_kept_under_its_whole_path(
+    fields: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    # With and without a neighbour: a block is read in another way when one of its values is odd.
+    for answers in ([fields], [{"contactLists": 7, "dncLists": 7, "createdAt": 7}, fields]):
+        rows = flatten([response_of({"_id": SEED["_id"], **one}) for one in answers]).campaigns.to_pylist()
+        assert json.loads(rows[-1]["extra"]) == kept
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        ({"_id": "cd-other"}, {"_id": "cd-other"}),
+        ({"_id": "cd-other", "unknown": 1}, {"_id": "cd-other", "unknown": 1}),
+        ({"campId": "cd-other"}, {"campId": "cd-other"}),
+        ({"_id": "cd-1", "id": "cd-2"}, {"id": "cd-2"}),
+        ({"_id": "cd-1"}, None),
+        ({"name": "without an ID"}, None),
+        ({"id": ["cd-1"]}, {"id.0": "cd-1"}),
+    ],
+)
+def test_the_id_is_the_one_asked_for_and_another_in_the_answer_is_kept(data: Any, kept: Any) -> None:
+    row = row_of(data, campaign_id="cd-1")
+    assert row["campaign_id"] == "cd-1"
+    assert (row["extra"] and json.loads(row["extra"])) == kept
+
+
+def test_a_number_that_is_the_id_asked_for_is_not_kept_twice() -> None:
+    assert row_of({"_id": 17}, campaign_id="17")["extra"] is None
+
+
 def test_the_loser_of_two_places_is_kept_when_it_says_something_else() -> None:
     same = row_of(changed(direction="advanced"))
     other = row_of(changed(direction="simple"))
@@ -156,6 +197,9 @@ def test_the_loser_of_two_places_is_kept_when_it_says_something_else() -> None:
         ({"dialingStrategy": {"maxRingTime": 5}}, None, "voice"),
         ({"direction": "simple"}, None, "sms"),
         ({"message": {"message": "x"}}, None, "sms"),
+        ({"message": 7}, None, "sms"),
+        ({"message": {}, "unknown": 1}, None, None),
+        ({"message": "", "dialingMode": ""}, None, "voice"),
         ({"name": "x"}, None, None),
         ({"dialingMode": "Agentless"}, "sms", "sms"),
     ],
@@ -187,6 +231,42 @@ def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
     flat = flatten([Response("cd-1", 0, 200, body)])
     assert flat.campaigns.num_rows == 1
     assert flat.calling_windows.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "issue", "kept"),
+    [
+        ("nonsense", "the body is not JSON", None),
+        ('{"data":[1,{"a":[2]}]}', "data: not an object", {"data.0": 1, "data.1.a.0": 2}),
+        ('{"data":"x"}', "data: not an object", {"data": "x"}),
+        ('{"data":{}}', None, None),
+        ('{"data":[]}', None, None),
+        ("[]", None, None),
+    ],
+)
+def test_what_stands_in_a_campaigns_place_is_told_and_kept_in_its_own_row(body: str, issue: Any, kept: Any) -> None:
+    rows = flatten([response_of(SEED), Response("cd-1", 0, 200, body), response_of(SEED)]).campaigns.to_pylist()
+    assert [row["parse_issues"] for row in rows] == [None, issue and [issue], None]
+    assert [row["extra"] and json.loads(row["extra"]) for row in rows] == [None, kept, None]
+
+
+@pytest.mark.parametrize("item", ["nonsense", "[1]", '"x"', "null"])
+def test_a_list_item_that_is_no_object_is_told(item: str) -> None:
+    rows = flatten([response_of(SEED), response_of(SEED, list_item=item)]).campaigns.to_pylist()
+    assert [row["parse_issues"] for row in rows] == [None, ["the list item is not a JSON object"]]
+
+
+def test_calling_hours_that_are_nested_without_end_are_no_week_and_do_not_touch_their_neighbours() -> None:
+    deep = '{"data":{"dialingStrategy":{"callingHours":{"days":' + "[" * 3000 + "]" * 3000 + "}}}}"
+    rows = flatten([Response("cd-1", 0, 200, deep), response_of(SEED)]).campaigns.to_pylist()
+    assert [row["calling_hours_minutes_per_week"] for row in rows] == [None, 885]
+    assert rows[1]["parse_issues"] is None
+
+
+def test_a_week_too_long_to_be_remembered_is_read_all_the_same() -> None:
+    days = [{"start": "10:00 AM", "end": "3:00 PM", "note": "x" * 2048}]
+    row = row_of({"dialingStrategy": {"callingHours": {"frequency": "DAILY", "days": days}}})
+    assert row["calling_hours_su"] == "10:00-15:00"
 
 
 def test_both_tables_have_the_schema_that_the_columns_state() -> None:
