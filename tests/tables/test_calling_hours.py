@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.tables.calling_hours import DAY, Week, read_time, read_week, show
+from exporter.tables.calling_hours import DAY, MOST_ENTRIES, Week, read_time, read_week, show
 from exporter.tables.weekdays import WEEKDAYS
 
 
@@ -107,6 +107,58 @@ def test_a_value_that_is_no_text_makes_no_window(key: str, odd: Any) -> None:
     assert week.texts == (None,) * 7
     assert len(week.windows) == 1
     assert week.issues
+
+
+def test_a_plain_week_that_was_seen_is_not_read_again() -> None:
+    entries = (("MO", "9:00 AM", "5:00 PM"), ("SU", "10:00 PM", "2:00 AM"))
+    assert week_of(*entries) is week_of(*entries)
+    assert week_of(*entries, ("XX", "", "")) is not week_of(*entries, ("XX", "", ""))
+
+
+@pytest.mark.parametrize(
+    ("entry", "issue", "left"),
+    [
+        ("MO", "days.0: not an object with day, start and end", {".0": "MO"}),
+        ({"start": "9:00 AM", "end": "5:00 PM"}, "days.0: no day", {}),
+        ({"day": "", "start": "9:00 AM", "end": "5:00 PM"}, "days.0: no day", {}),
+        ({"day": "MO", "end": "5:00 PM"}, "days.0: no start", {}),
+        ({"day": "MO", "start": "9:00 AM", "end": []}, "days.0: no end", {}),
+        ({"day": "MO", "start": 9, "end": "5:00 PM"}, "days.0.start: not a time of day", {".0.start": 9}),
+        ({"day": "MO", "start": "9:00 AM", "end": ["x"]}, "days.0.end: not a time of day", {".0.end": ["x"]}),
+        ({"day": 7, "start": "9:00 AM", "end": "5:00 PM"}, "days.0.day: not a weekday", {".0.day": 7}),
+    ],
+)
+def test_what_is_odd_about_an_entry_is_told_with_its_place(entry: Any, issue: str, left: dict[str, Any]) -> None:
+    week = read_week([entry], daily=False)
+    assert week.issues == (issue,)
+    assert dict(week.left_over) == left
+    assert week.minutes is None
+
+
+def test_minutes_are_whole_numbers_also_where_times_have_seconds() -> None:
+    (window,) = week_of(("MO", "09:00:30", "17:59:59")).windows
+    assert (repr(window.start_minute), repr(window.end_minute)) == ("540", "1079")
+    assert repr(week_of(("MO", "09:00:30", "17:59:59")).minutes) == "539"
+    (half,) = week_of(("MO", "09:00:30", "")).windows
+    assert repr(half.start_minute) == "540"
+
+
+def test_as_many_entries_as_are_read_are_a_week_and_one_more_is_none() -> None:
+    entry = {"day": "MO", "start": "9:00 AM", "end": "5:00 PM"}
+    assert read_week([entry] * MOST_ENTRIES, daily=False).minutes == 480
+    days = [entry] * (MOST_ENTRIES + 1)
+    week = read_week(days, daily=False)
+    assert week.minutes is None
+    assert week.left_over == (("", days),)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("23:59:59", DAY - 1), ("23:59:59.5", DAY - 1), ("23:59:59.999", DAY), ("24:00", DAY), ("24:00:01", None),
+     ("0:00", DAY), ("25:00", None), ("9:00:60", None), ("9:60", None), ("24:00 PM", DAY)],
+)  # fmt: skip
+def test_an_end_is_at_most_the_days_end(text: str, seconds: int | None) -> None:
+    assert read_time(text, is_end=True) == seconds
 
 
 def test_an_entry_of_numbers_only_is_read_as_none() -> None:
