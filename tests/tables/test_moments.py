@@ -26,6 +26,12 @@ from exporter.tables.moments import read_date_time, read_instant
         ("2026-02-11T10:04:31", None),
         ("2026-13-11T10:04:31Z", None),
         ("yesterday", None),
+        (" 2026-2-11T10:04:31.5Z ", datetime(2026, 2, 11, 10, 4, 31, 500000, UTC)),
+        ("2026-2-11T10:04:31.5129Z", datetime(2026, 2, 11, 10, 4, 31, 512000, UTC)),
+        ("2026-2-11T10:04:31.51+01:00", datetime(2026, 2, 11, 9, 4, 31, 510000, UTC)),
+        ("0001-1-1 00:00 +00:01", None),
+        ("9999-12-31 23:59 -00:01", None),
+        ("2026-2-11T10:04:31Z" + " " * 64, None),
     ],
 )
 def test_an_instant_needs_its_zone(text: str, expected: datetime | None) -> None:
@@ -47,6 +53,10 @@ def test_an_instant_needs_its_zone(text: str, expected: datetime | None) -> None
         ("2026-2-3 06:00 +24:00", None),
         ("2026-2-3 06:00 +01:60", None),
         ("soon", None),
+        ("2026-10-5 06:00:00" + " " * 64, None),
+        (" 2026-10-5 06:00:00 ", "2026-10-05T06:00:00"),
+        ("2026-10-5 06:00:00.120 z", "2026-10-05T06:00:00.12Z"),
+        ("2026-10-5 06:00 -03", "2026-10-05T06:00:00-03:00"),
     ],
 )
 def test_a_schedules_date_is_padded_and_keeps_its_zone(text: str, expected: str | None) -> None:

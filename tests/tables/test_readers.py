@@ -9,15 +9,19 @@ import pyarrow as pa
 import pytest
 
 from exporter.tables import readers
+from exporter.tables.moments import TIME
 from exporter.tables.readers import (
+    DATE_TIME,
     DNC_IDS,
     DNC_NAMES,
     FLAG,
     INSTANT,
     NAMES,
+    TEXT,
     TEXT_NOT_EMPTY,
     TEXT_OR_FLAG,
     TEXT_OR_INTEGER,
+    WHICH_DAYS,
     Reader,
     Unreadable,
     whole_number,
@@ -97,34 +101,60 @@ def test_a_whole_number_is_read_in_each_of_its_forms(value: Any, number: int) ->
 
 
 @pytest.mark.parametrize(
-    ("reader", "values", "cells"),
+    ("reader", "kind", "values", "cells"),
     [
-        (DNC_NAMES, [{"id": "d-1", "name": "A"}, None, {"id": "d-2"}, {}], [["A"], None, None, None]),
-        (DNC_IDS, [{"id": "d-1", "name": "A"}, None], [["d-1"], None]),
-        (NAMES, [["A", "B"], None, []], [["A", "B"], None, None]),
+        (DNC_NAMES, LISTS, [{"id": "d-1", "name": "A"}, None, {"id": "d-2"}, {}], [["A"], None, None, None]),
+        (DNC_IDS, LISTS, [{"id": "d-1", "name": "A"}, None], [["d-1"], None]),
+        (NAMES, LISTS, [["A", "B"], None, []], [["A", "B"], None, None]),
+        (WHICH_DAYS, LISTS, [["Sun", "Mon", "Mon"], None, []], [["MO", "SU"], None, None]),
+        (TEXT, pa.string(), ["a", "", None], ["a", "", None]),
+        (TEXT_NOT_EMPTY, pa.string(), ["a", "", None], ["a", None, None]),
+        (TEXT_OR_FLAG, pa.string(), ["detect", True, False, None], ["detect", "true", "false", None]),
+        (FLAG, pa.bool_(), [True, None, False], [True, None, False]),
+        (DATE_TIME, pa.string(), ["2026-10-5 06:00:00", None], ["2026-10-05T06:00:00", None]),
+        (whole_number(8), pa.int8(), [127, None, -128], [127, None, -128]),
+        (whole_number(8), pa.int8(), ["127", None, "-128"], [127, None, -128]),
+        (whole_number(8), pa.int8(), [None, None], [None, None]),
     ],
 )
-def test_a_clean_block_is_read_at_once(reader: Reader, values: list[Any], cells: list[Any]) -> None:
-    found = reader.bulk(values, LISTS)
-    assert found.type == LISTS
+def test_a_clean_block_is_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any], cells: list[Any]) -> None:
+    found = reader.bulk(values, kind)
+    assert found.type == kind
     assert found.to_pylist() == cells
 
 
+def test_a_clean_block_of_instants_is_read_at_once() -> None:
+    texts = ["2026-02-11T10:04:31.512Z", None, "1970-01-01T00:00:01+00:00"]
+    found = INSTANT.bulk(texts, TIME)
+    assert found.type == TIME
+    assert found.cast(pa.int64()).to_pylist() == [INSTANT.one(texts[0]), None, 1000]
+
+
 @pytest.mark.parametrize(
-    ("reader", "values"),
+    ("reader", "kind", "values"),
     [
-        (DNC_NAMES, [{"id": "d-1", "size": 3}]),
-        (DNC_NAMES, [[{"id": "d-1"}]]),
-        (NAMES, [["A", None]]),
-        (NAMES, ["A"]),
-        (whole_number(8), [5.5]),
-        (whole_number(8), ["0x10"]),
-        (whole_number(8), [True]),
+        (DNC_NAMES, LISTS, [{"id": "d-1", "size": 3}]),
+        (DNC_NAMES, LISTS, [[{"id": "d-1"}]]),
+        (NAMES, LISTS, [["A", None]]),
+        (NAMES, LISTS, ["A"]),
+        (WHICH_DAYS, LISTS, [["x"]]),
+        (WHICH_DAYS, LISTS, [[7]]),
+        (whole_number(8), pa.int8(), [5.5]),
+        (whole_number(8), pa.int8(), ["0x10"]),
+        (whole_number(8), pa.int8(), [True]),
+        (whole_number(8), pa.int8(), [128]),
+        (whole_number(8), pa.int8(), ["128"]),
+        (TEXT, pa.string(), [7]),
+        (DATE_TIME, pa.string(), ["soon"]),
+        (INSTANT, TIME, ["2026-02-11T10:04:31.5"]),
+        (INSTANT, TIME, ["+9999-02-11T10:04:31Z"]),
+        (INSTANT, TIME, ["0000-02-11T10:04:31Z"]),
     ],
 )
-def test_a_block_with_an_odd_value_is_not_read_at_once(reader: Reader, values: list[Any]) -> None:
-    with pytest.raises((ValueError, TypeError, pa.ArrowException)):
-        reader.bulk(values, pa.int8() if reader not in (DNC_NAMES, NAMES) else LISTS)
+def test_a_block_with_an_odd_value_is_not_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any]) -> None:
+    # Unreadable is a ValueError, too, and ArrowInvalid.
+    with pytest.raises((ValueError, TypeError)):
+        reader.bulk(values, kind)
 
 
 def test_null_and_an_empty_list_or_object_are_nothing_and_an_empty_text_is_not() -> None:
