@@ -23,8 +23,8 @@ class NotJson(ValueError):
 def loads(text: str | bytes) -> Any:
     """The value that `text` holds: dict, list, str, int, float, bool or None.
 
-    A number too large for a double comes back as its own text. Of a key that stands twice the last counts.
-    Raises `NotJson`.
+    A number too large for a double, or with more digits than Python reads, comes back as its own text. Of a key
+    that stands twice the last counts. Raises `NotJson`.
     """
     try:
         return _decode(text)
@@ -41,7 +41,9 @@ def _loads_patiently(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        value = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_float_or_text)
+        value = json.loads(
+            text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_float_or_text, parse_int=_integer_or_text
+        )
         return _without_lone_surrogates(value)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"not JSON: {type(error).__name__}") from None
@@ -54,6 +56,13 @@ def _refuse(constant: str) -> NoReturn:
 def _float_or_text(digits: str) -> float | str:
     number = float(digits)
     return digits if number in (float("inf"), float("-inf")) else number
+
+
+def _integer_or_text(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits  # beyond the digits that Python reads (sys.get_int_max_str_digits)
 
 
 def _without_lone_surrogates(value: Any) -> Any:

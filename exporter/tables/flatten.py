@@ -57,18 +57,22 @@ def flatten(responses: Sequence[Response]) -> Flat:
     """The rows that `responses` give: one of campaigns for each, and its calling windows."""
     block = _Block(responses)
     arrays = {column.name: block.read(column) for column in CAMPAIGNS if column.reader is not None}
-    arrays["campaign_id"] = pa.array([r.campaign_id for r in responses], pa.string())
-    arrays["fetched_at"] = pa.array([r.fetched_at for r in responses], schema_of("campaigns").field("fetched_at").type)
-    arrays["carried_from"] = pa.array([r.carried_from for r in responses], pa.string())
-    arrays["campaign_type"] = pa.array(block.types(), pa.string())
-    arrays |= block.messages()
-    week_columns, windows = block.weeks(arrays["campaign_id"], arrays["calling_hours_timezone"])
-    arrays |= week_columns
+    cells = {
+        "campaign_id": [r.campaign_id for r in responses],
+        "fetched_at": [r.fetched_at for r in responses],
+        "carried_from": [r.carried_from for r in responses],
+        "campaign_type": block.types(),
+        **block.messages(),
+        **block.weeks(),
+    }
+    # The two that tell of all the others come last.
     block.note_time_zones()
-    arrays["extra"] = block.sparse(block.extra_texts(), pa.string())
-    arrays["parse_issues"] = block.sparse(block.issues, pa.list_(pa.string()))
+    cells["extra"] = block.extra_texts()
+    cells["parse_issues"] = block.issue_texts()
+    arrays |= {name: pa.array(values, _COLUMNS[name].type) for name, values in cells.items()}
     schema = schema_of("campaigns")
-    return Flat(pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema), windows)
+    campaigns = pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
+    return Flat(campaigns, block.windows(campaigns))
 
 
 class _Block:
@@ -76,7 +80,7 @@ class _Block:
 
     def __init__(self, responses: Sequence[Response]) -> None:
         self.responses = responses
-        self.issues: dict[int, list[str]] = {}
+        self._issues: dict[int, list[str]] = {}
         self._extra: dict[int, Extra] = {}
         self._standing: dict[tuple[Paths, int], str] = {}
         self._odd_sms: set[int] = set()
@@ -87,21 +91,24 @@ class _Block:
         self._settle_ids()
 
     def issue(self, row: int, text: str) -> None:
-        self.issues.setdefault(row, []).append(text)
+        self._issues.setdefault(row, []).append(text)
 
     def extra_of(self, row: int) -> Extra:
         return self._extra.setdefault(row, Extra())
 
-    def extra_texts(self) -> dict[int, str]:
+    def extra_texts(self) -> Sequence[str | None]:
+        """The cells of `extra`."""
         for row, extra in self._extra.items():
             for path in extra.whole:
                 self.issue(row, f"{path[:100]}: has too many values to name each; extra has it as a whole")
-        return {row: dumps(extra) for row, extra in self._extra.items() if extra}
+        return self._sparse({row: dumps(extra) for row, extra in self._extra.items() if extra})
 
-    def sparse(self, cells: dict[int, Any], kind: pa.DataType) -> pa.Array:
-        if not cells:
-            return pa.nulls(len(self.responses), kind)
-        return pa.array([cells.get(row) for row in range(len(self.responses))], kind)
+    def issue_texts(self) -> Sequence[list[str] | None]:
+        """The cells of `parse_issues`."""
+        return self._sparse(self._issues)
+
+    def _sparse(self, cells: dict[int, Any]) -> Sequence[Any]:
+        return [cells.get(row) for row in range(len(self.responses))] if cells else self._nothing
 
     # Find
 
@@ -188,7 +195,7 @@ class _Block:
         if column.list_key is not None and self._has_items:
             values, from_list = self._filled_from_list(values, column.list_key)
         if values is self._nothing:
-            return pa.nulls(len(values), column.type)
+            return pa.array(values, column.type)
         assert column.reader is not None  # noqa: S101 - the caller's choice
         try:
             return column.reader.bulk(values, column.type)
@@ -247,23 +254,29 @@ class _Block:
             rows.update(row for row, item in enumerate(self._items) if any([item.get(key) for key in item_keys]))
         return rows
 
-    def messages(self) -> dict[str, pa.Array]:
-        """`message_text` and `message_encoding`."""
+    def messages(self) -> dict[str, Sequence[Any]]:
+        """The cells of `message_text` and `message_encoding`."""
         decoded = [decode_message(raw) if isinstance(raw, str) else (None, None) for raw in self.values[MESSAGE,]]
         return {
-            "message_text": pa.array([text for text, _ in decoded], pa.string()),
-            "message_encoding": pa.array([encoding for _, encoding in decoded], pa.string()),
+            "message_text": [text for text, _ in decoded],
+            "message_encoding": [encoding for _, encoding in decoded],
         }
 
-    def weeks(self, campaign_ids: pa.Array, time_zones: pa.Array) -> tuple[dict[str, pa.Array], pa.RecordBatch]:
-        """The columns of the calling hours, and the rows of `calling_windows`."""
-        weeks = self._weeks
-        self._note_weeks()
-        columns = {
-            f"calling_hours_{day.lower()}": pa.array([week.texts[at] for week in weeks], pa.string())
-            for at, day in enumerate(WEEKDAYS)
+    def weeks(self) -> dict[str, Sequence[Any]]:
+        """The cells of the columns that calling hours make; what is odd about them is noted."""
+        for row, week in enumerate(self._weeks):
+            for text in week.issues:
+                self.issue(row, f"{CALLING_HOURS}.{text}")
+            for below, value in week.left_over:
+                self.extra_of(row).keep_leaves(DAYS + below, value)
+        cells: dict[str, Sequence[Any]] = {
+            f"calling_hours_{day.lower()}": [week.texts[at] for week in self._weeks] for at, day in enumerate(WEEKDAYS)
         }
-        columns["calling_hours_minutes_per_week"] = pa.array([week.minutes for week in weeks], pa.int32())
+        return {**cells, "calling_hours_minutes_per_week": [week.minutes for week in self._weeks]}
+
+    def windows(self, campaigns: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of `calling_windows`, for those of `campaigns`."""
+        weeks = self._weeks
         # Many windows, few different ones: each is made once, and then taken wherever it stands.
         different = {id(window): window for week in weeks for window in week.windows}
         numbers = {key: number for number, key in enumerate(different)}
@@ -276,15 +289,9 @@ class _Block:
             name: pa.array(part, schema.field(name).type).take(take)
             for name, part in zip(Window._fields, parts, strict=True)
         }
-        cells |= {"campaign_id": campaign_ids.take(owners), "timezone": time_zones.take(owners)}
-        return columns, pa.RecordBatch.from_arrays([cells[name] for name in schema.names], schema=schema)
-
-    def _note_weeks(self) -> None:
-        for row, week in enumerate(self._weeks):
-            for text in week.issues:
-                self.issue(row, f"{CALLING_HOURS}.{text}")
-            for below, value in week.left_over:
-                self.extra_of(row).keep_leaves(DAYS + below, value)
+        for name, column in (("campaign_id", "campaign_id"), ("timezone", "calling_hours_timezone")):
+            cells[name] = campaigns.column(column).take(owners)
+        return pa.RecordBatch.from_arrays([cells[name] for name in schema.names], schema=schema)
 
     def note_time_zones(self) -> None:
         """Tell names that are no IANA zone; they are kept as given."""

@@ -203,7 +203,7 @@ def test_a_charset_that_is_none_for_json_is_not_tried(charset: str) -> None:
 
 
 def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
-    for found in ("[" * 400 + "]" * 400, '{"a":1}', "true", "9" * 5000):
+    for found in ("[" * 400 + "]" * 400, '{"a":1}', "true"):
         answer = Answer(200, b'{"status":"success","data":{"_id":' + found.encode() + b"}}")
         assert judge_campaign(answer, found, origin=OURS, now=0.0).kind in ("invalid", "retry")
 

@@ -263,6 +263,15 @@ def test_calling_hours_that_are_nested_without_end_are_no_week_and_do_not_touch_
     assert rows[1]["parse_issues"] is None
 
 
+@pytest.mark.parametrize("path", ["unknown", "dialingStrategy.callingHours.days"])
+def test_a_number_of_more_digits_than_python_reads_is_kept_as_text_and_costs_no_other_column(path: str) -> None:
+    digits = "9" * 5000
+    data = "".join(f'{{"{key}":' for key in path.split(".")) + f"[{digits}]" + "}" * (path.count(".") + 1)
+    (row,) = flatten([Response("cd-1", 0, 200, '{"data":{"name":"n",' + data[1:] + "}")]).campaigns.to_pylist()
+    assert row["name"] == "n"
+    assert json.loads(row["extra"]) == {f"{path}.0": digits}
+
+
 def test_a_week_too_long_to_be_remembered_is_read_all_the_same() -> None:
     days = [{"start": "10:00 AM", "end": "3:00 PM", "note": "x" * 2048}]
     row = row_of({"dialingStrategy": {"callingHours": {"frequency": "DAILY", "days": days}}})
