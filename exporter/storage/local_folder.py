@@ -47,6 +47,10 @@ class LocalDestination(Destination):
             # Not named after the process: in a container that is the same number each time, and a run that was killed
             # here would be in the way of all that follow.
             Path(tempfile.mkdtemp(prefix=f"{STAGING}probe-", dir=self.folder)).rmdir()
+        except (FileExistsError, NotADirectoryError):
+            raise DestinationError(
+                f"--out {self.shown} cannot be written: it, or what it lies in, is a file."
+            ) from None
         except OSError as error:
             raise DestinationError(f"--out {self.shown} cannot be written: {error.strerror}.") from None
 

@@ -208,6 +208,15 @@ def test_a_time_limit_ends_with_4_and_the_same_command_resumes(desk: Desk) -> No
     assert max(desk.service.asked_for().values()) == 1
 
 
+@pytest.mark.parametrize("below", ["", "/exports"])
+def test_a_destination_that_is_a_file_is_refused_before_any_request(desk: Desk, tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    done = desk.run("snapshot", str(desk.ids_file), "--out", f"{tmp_path}/file{below}")
+    assert done.returncode == 2
+    assert f"--out {tmp_path}/file{below} cannot be written: it, or what it lies in, is a file." in done.stderr
+    assert not desk.service.arrivals
+
+
 def test_a_second_run_on_one_destination_exits_with_5(desk: Desk) -> None:
     desk.service.chances["slow"] = 1.0
     first = subprocess.Popen(
