@@ -28,8 +28,9 @@ def run(*arguments: str, env: Mapping[str, str], **more: Any) -> subprocess.Comp
 
 
 def full(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a user, with what a process needs to run at all."""
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **env}
+    """The variables of a user, with what a process needs to run at all, and to be measured by `--cov`."""
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **measured, **env}
 
 
 def write_ids(path: Path, ids: Iterable[str]) -> Path:
