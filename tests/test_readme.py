@@ -47,12 +47,7 @@ def test_every_option_that_a_document_uses_is_known_to_the_program(document: str
 
 def test_every_option_named_in_the_readme_is_an_option_of_some_command() -> None:
     known = set.union(*(options_of(command) for command in COMMANDS))
-    foreign = {
-        "--rm",
-        "--read-only",
-        "--cap-drop",
-        "--env-file",
-    }
+    foreign = {"--rm", "--read-only", "--cap-drop", "--env-file", "--cov"}  # docker's, and pytest-cov's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known | foreign
 
 
