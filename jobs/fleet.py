@@ -67,6 +67,15 @@ def command(
         rows = _on_dask(console, entries, scheduler)
     else:
         rows = [result_row(result) for result in _here(console, entries, parallel)]
+    for row in rows:
+        if row["error"]:
+            # The table has room for its beginning at most.
+            console.trouble(
+                f"{row['account']}: " + row["error"].removeprefix(f"{row['account']}: "),
+                event="account_failed",
+                account=row["account"],
+                exit_code=row["exit_code"],
+            )
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     else:
