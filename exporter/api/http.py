@@ -66,7 +66,6 @@ class HttpTransport:
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=context, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
-            skip_auto_headers=("Content-Type",),
         )
         return self
 
@@ -98,7 +97,8 @@ class HttpTransport:
                     body=body,
                     retry_after=response.headers.get("Retry-After"),
                     location=response.headers.get("Location"),
-                    charset=response.charset,
+                    # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
+                    charset=None if body.isascii() else response.charset,
                     oversized=oversized,
                 )
         except aiohttp.ClientConnectorCertificateError as error:

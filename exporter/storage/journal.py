@@ -232,7 +232,10 @@ class Journal:
             self._db.execute("DELETE FROM failures WHERE campaign_id IN (SELECT campaign_id FROM listed)")
 
     def list_is_sound(self) -> bool:
-        """Whether what the list pass found is still what was put in."""
+        """Whether what the list pass found is still what was put in, and is found by its IDs."""
+        found = "SELECT 1 FROM listed b WHERE b.campaign_id = a.campaign_id"
+        if self._db.execute(f"SELECT 1 FROM listed a WHERE NOT EXISTS ({found}) LIMIT 1").fetchone():  # noqa: S608
+            return False  # its index is damaged: answers would lose their items unseen
         return self.get_meta(_LIST_SUM) == str(self._list_checksum())
 
     def _list_checksum(self) -> int:
