@@ -39,7 +39,8 @@ class Request(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What came back: status, body and the three headers that matter.
 
-    `oversized`: the body was longer than allowed; `body` is then only its beginning.
+    `charset`: what the header names, where the body is not plain ASCII. `oversized`: the body was longer than allowed;
+    `body` is then only its beginning.
     """
 
     status: int

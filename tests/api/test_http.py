@@ -14,6 +14,7 @@ from exporter.api.protocol import Answer, Request
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from tests.support.hostile import hostile, http
 
 CAMPAIGNS = sample_campaigns(3)
 FIRST = CAMPAIGNS[0].campaign_id
@@ -43,17 +44,11 @@ async def test_an_answer_comes_back_as_it_is() -> None:
 
 
 async def test_an_answer_that_is_not_ascii_brings_the_charset_of_its_header() -> None:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=ISO-8859-1\r\n")
-        writer.write(b'Content-Length: 3\r\n\r\n"\xe9"')
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server, HttpTransport(timeout=2.0, max_body=100, connections=1) as transport:
-        answer = await get(transport, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        assert (answer.body, answer.charset) == (b'"\xe9"', "ISO-8859-1")
+    latin = http(b'"\xe9"', "Content-Type: application/json; charset=ISO-8859-1")
+    with hostile({FIRST: latin}) as (_, url):
+        async with HttpTransport(timeout=2.0, max_body=100, connections=1) as transport:
+            answer = await get(transport, url)
+    assert (answer.body, answer.charset) == (b'"\xe9"', "ISO-8859-1")
 
 
 async def test_a_dropped_kept_alive_connection_costs_one_arrival_and_not_two() -> None:

@@ -175,10 +175,11 @@ def test_whatever_bytes_rot_no_answer_comes_out_other_than_it_went_in(tmp_path: 
             assert one.list_item == f'{{"id":"{one.campaign_id}"}}'
 
 
-def test_a_list_whose_index_has_rotted_is_not_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rotten", [b"cd-X\x06", b"cd-5\x07"], ids=["another ID", "another campaign's row"])
+def test_a_list_whose_index_has_rotted_is_not_sound(tmp_path: Path, rotten: bytes) -> None:
     """SQLite's quick check does not compare an index with its table, and the answers' items are found by it."""
     journal = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=ignore)
-    journal.set_listed([ListedCampaign(f"cd-{n}", "sms", "{}") for n in range(9)])
+    journal.set_listed([ListedCampaign(f"cd-{n}", "sms", f'{{"id":"cd-{n}"}}') for n in range(9)])
     assert journal.list_is_sound()
     journal.close()
     data = journal.path.read_bytes()
@@ -186,9 +187,11 @@ def test_a_list_whose_index_has_rotted_is_not_sound(tmp_path: Path) -> None:
         (size,) = db.execute("PRAGMA page_size").fetchone()
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_listed_1'").fetchone()
     index = data[(page - 1) * size : page * size]
-    assert b"cd-5" in index
-    journal.path.write_bytes(data[: (page - 1) * size] + index.replace(b"cd-5", b"cd-X") + data[page * size :])
-    again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=ignore)
+    assert b"cd-5\x06" in index  # the ID, and the position of its row
+    journal.path.write_bytes(data[: (page - 1) * size] + index.replace(b"cd-5\x06", rotten) + data[page * size :])
+    events: list[Event] = []
+    again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=events.append)
+    assert not events
     assert not again.list_is_sound()
     again.close()
 
