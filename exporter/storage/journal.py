@@ -301,13 +301,21 @@ class Journal:
         return [campaign_id for _, campaign_id in damaged]
 
     def _refetch(self, campaign_id: str) -> None:
-        number = 0
+        number, mended = 0, False
         with suppress(sqlite3.Error, StorageFailed):
             number = len(self.drop_damaged())
+            if number == 0:
+                # Every answer is what was put in, so the index led to another one's.
+                with self._changing():
+                    self._db.execute("REINDEX answers")
+                mended = True
         others = f" and for {number - 1:,} more" if number > 1 else ""
+        what = f"holds a damaged answer for {campaign_id!r}{others}. That is dropped"
+        if mended:
+            what = f"led to another answer for {campaign_id!r}: its index is damaged. No answer is lost"
         raise StorageFailed(
-            f"the journal {self.path} holds a damaged answer for {campaign_id!r}{others}. That is dropped: run the "
-            "same command again, and only what is missing is fetched. Check the disk."
+            f"the journal {self.path} {what}: run the same command again, and only what is missing is fetched. Check "
+            "the disk."
         )
 
     def _changing(self) -> Transaction:

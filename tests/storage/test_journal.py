@@ -175,6 +175,18 @@ def test_whatever_bytes_rot_no_answer_comes_out_other_than_it_went_in(tmp_path: 
             assert one.list_item == f'{{"id":"{one.campaign_id}"}}'
 
 
+def rot_index(journal: Path, table: str, sound: bytes, rotten: bytes) -> None:
+    """Change an entry of the index by which `table` finds a campaign; its rows stay as they are."""
+    data = journal.read_bytes()
+    with sqlite3.connect(journal) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        root = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = db.execute(root, (f"sqlite_autoindex_{table}_1",)).fetchone()
+    index = data[(page - 1) * size : page * size]
+    assert sound in index
+    journal.write_bytes(data[: (page - 1) * size] + index.replace(sound, rotten) + data[page * size :])
+
+
 @pytest.mark.parametrize("rotten", [b"cd-X\x06", b"cd-5\x07"], ids=["another ID", "another campaign's row"])
 def test_a_list_whose_index_has_rotted_is_not_sound(tmp_path: Path, rotten: bytes) -> None:
     """SQLite's quick check does not compare an index with its table, and the answers' items are found by it."""
@@ -182,17 +194,27 @@ def test_a_list_whose_index_has_rotted_is_not_sound(tmp_path: Path, rotten: byte
     journal.set_listed([ListedCampaign(f"cd-{n}", "sms", f'{{"id":"cd-{n}"}}') for n in range(9)])
     assert journal.list_is_sound()
     journal.close()
-    data = journal.path.read_bytes()
-    with sqlite3.connect(journal.path) as db:
-        (size,) = db.execute("PRAGMA page_size").fetchone()
-        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_listed_1'").fetchone()
-    index = data[(page - 1) * size : page * size]
-    assert b"cd-5\x06" in index  # the ID, and the position of its row
-    journal.path.write_bytes(data[: (page - 1) * size] + index.replace(b"cd-5\x06", rotten) + data[page * size :])
+    rot_index(journal.path, "listed", b"cd-5\x06", rotten)  # the ID, and the position of its row
     events: list[Event] = []
     again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=events.append)
     assert not events
     assert not again.list_is_sound()
+    again.close()
+
+
+def test_an_index_that_leads_to_another_answer_is_told_and_mended_and_no_answer_is_lost(tmp_path: Path) -> None:
+    wanted = [f"cd-{n}" for n in range(9)]
+    journal = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=ignore)
+    journal.want(wanted)
+    journal.add([(answer(one), 1, NOW) for one in wanted])
+    journal.close()
+    rot_index(journal.path, "answers", b"cd-5\x06", b"cd-5\x07")
+    events: list[Event] = []
+    again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=events.append)
+    assert not events
+    with pytest.raises(StorageFailed, match=r"led to another answer for 'cd-5'.*No answer is lost"):
+        list(again.responses())
+    assert [one for block in again.responses() for one in block] == [answer(one) for one in wanted]
     again.close()
 
 
