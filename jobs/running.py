@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from exporter.pipeline.stop import Stop
 
 Result = TypeVar("Result")
+
+COLLECT_AFTER = 50_000
+"""New objects after which Python looks for garbage in circles."""
 
 
 def run_until_stopped(
@@ -40,7 +44,8 @@ def run_until_stopped(
             )
         return await job(stop)
 
-    with _runner() as runner:
+    collect_seldom()
+    with new_runner() as runner:
         return runner.run(main())
 
 
@@ -57,7 +62,17 @@ def _ask(stop: Stop, number: signal.Signals, loop: asyncio.AbstractEventLoop) ->
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _runner() -> asyncio.Runner:
+def collect_seldom() -> None:
+    """Let Python look for circles of garbage less often than after each 700 new objects.
+
+    What is new in a run are answers on their way into the journal, which are no garbage: looking at them again and
+    again takes a thirtieth of a run without a limit.
+    """
+    gc.set_threshold(COLLECT_AFTER)
+
+
+def new_runner() -> asyncio.Runner:
+    """What a job runs in: uvloop's loop, where that is installed."""
     with suppress(ImportError):
         import uvloop
 

@@ -18,6 +18,10 @@ from exporter.settings import Credentials, ReadyToken
 LIFETIME = 600
 """Seconds a token is good for: well below the hour that the service allows at most."""
 
+MOST_AT_ONCE = 64
+"""Tokens that are signed together, where so many were used within one second. One between two requests takes four
+times as long as one of many: what signing needs is in the processor's cache no more."""
+
 SUBJECT = "campaign-export"
 """The `sub` claim: a user name, which the service asks for and is not known to check."""
 
@@ -41,12 +45,26 @@ class TokenSource:
             # One random prefix for the process and a counter: as unique as a UUID, and quicker.
             self._run = secrets.token_hex(16)
             self._count = 0
+            self._signed: list[str] = []
+            self._second = 0
+            self._next_batch = 1
+            # An RSA signature takes a thousand times as long, and one that is not used would cost more than it saves.
+            self._most_at_once = MOST_AT_ONCE if credentials.algorithm.startswith("HS") else 1
 
     def token(self) -> str:
-        """The token for one request."""
+        """The token for one request, signed within this second."""
         if self._ready is not None:
             return self._ready
         now = int(self._clock.now())
+        if now != self._second:
+            self._second, self._next_batch = now, 1
+            self._signed.clear()
+        if not self._signed:
+            self._signed = [self._sign(now) for _ in range(self._next_batch)]
+            self._next_batch = min(self._next_batch * 2, self._most_at_once)
+        return self._signed.pop()
+
+    def _sign(self, now: int) -> str:
         self._count += 1
         claims = {
             "sub": SUBJECT,

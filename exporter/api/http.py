@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Self
 
@@ -135,13 +136,13 @@ class _SentOnce:
     def __init__(self) -> None:
         self.sent = False
 
-    async def __call__(
+    def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
+    ) -> Awaitable[aiohttp.ClientResponse]:
         if self.sent:
             raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
         self.sent = True
-        return await handler(request)
+        return handler(request)
 
 
 def _told(error: BaseException) -> str:

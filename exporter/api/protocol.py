@@ -7,6 +7,7 @@ campaign or of a broken limit) is read tolerantly here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import quote
@@ -22,6 +23,10 @@ PATHS: Mapping[ApiVersion, str] = {"v1": "/agentassist/api/v1/public", "v2": "/c
 
 BODY_START = 500
 """Characters of a body that the failures table keeps."""
+
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+"""What a URL never escapes (RFC 3986, 2.3)."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -144,7 +149,7 @@ def without_token(answer: Answer, token: str) -> Answer:
     A ready-made token can look like anything, and even a good answer is kept for long.
     """
     body, location = answer.body, answer.location
-    for form in {token, token.replace("/", "\\/"), quote(token, safe="")}:
+    for form in _written_forms(token):
         raw = form.encode()
         if raw in body:
             body = body.replace(raw, TOKEN_HIDDEN.encode())
@@ -153,3 +158,10 @@ def without_token(answer: Answer, token: str) -> Answer:
     if body is answer.body and location == answer.location:
         return answer
     return msgspec.structs.replace(answer, body=body, location=location)
+
+
+def _written_forms(token: str) -> set[str]:
+    """`token` as it is, as JSON and as a URL write it: a signed token has no character that they write otherwise."""
+    if _UNRESERVED(token):
+        return {token}
+    return {token, token.replace("/", "\\/"), quote(token, safe="")}

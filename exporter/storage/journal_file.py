@@ -115,10 +115,11 @@ def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int
         for o, attempts, now in outcomes
         if isinstance(o, Response)
     ]
+    failures = [o for o, _, _ in outcomes if isinstance(o, Failure)]
+    if answers and db.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
+        db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
     if answers:
         db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", answers)
-        db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
-    failures = [o for o, _, _ in outcomes if isinstance(o, Failure)]
     if failures:
         db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", failures)
 

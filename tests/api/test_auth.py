@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.api.auth import TokenSource
 from exporter.settings import Algorithm, ReadyToken, Secret, SigningKey
@@ -48,6 +52,39 @@ def test_no_jti_is_ever_used_twice() -> None:
     tokens = [source.token() for source in sources for _ in range(200)]
     jtis = {jwt.decode(token, options={"verify_signature": False})["jti"] for token in tokens}
     assert len(jtis) == 600
+
+
+@given(st.lists(st.integers(-1500, 1500), min_size=1, max_size=300))
+def test_a_token_is_signed_in_the_second_in_which_it_is_asked_for(milliseconds: list[int]) -> None:
+    clock = ManualClock()
+    source = TokenSource(SigningKey("cs-1", Secret("s" * 32)), clock=clock)
+    for waited in milliseconds:
+        clock.time += waited / 1000
+        assert jwt.decode(source.token(), options={"verify_signature": False})["iat"] == int(clock.now())
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
+def test_fewer_tokens_are_signed_in_vain_than_are_used(
+    algorithm: Algorithm, rsa_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signatures = 0
+
+    class Counting:
+        def __init__(self, real: Any) -> None:
+            self.prepare_key, self._sign = real.prepare_key, real.sign
+
+        def sign(self, *args: Any) -> bytes:
+            nonlocal signatures
+            signatures += 1
+            return bytes(self._sign(*args))
+
+    real = jwt.get_algorithm_by_name
+    monkeypatch.setattr(jwt, "get_algorithm_by_name", lambda name: Counting(real(name)))
+    key = pem(rsa_key) if algorithm.startswith("RS") else "s" * 32
+    source = TokenSource(SigningKey("cs-1", Secret(key), algorithm), clock=ManualClock())
+    for used in range(1, 70):
+        source.token()
+        assert used <= signatures <= (used if algorithm == "RS256" else 2 * used - 1)
 
 
 def test_a_ready_token_is_sent_as_it_is_even_when_it_is_no_jwt() -> None:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,6 +26,7 @@ from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
 from jobs.console import Console
+from jobs.running import collect_seldom, new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
 from tests.support.serving import environment
@@ -54,15 +55,6 @@ def stats(url: str) -> dict[str, float]:
         return dict(json.load(answer))
 
 
-def _runner() -> asyncio.Runner:
-    """With the loop that the program itself takes."""
-    with suppress(ImportError):
-        import uvloop
-
-        return asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    return asyncio.Runner()
-
-
 def bare(url: str, ids: list[str], workers: int) -> float:
     """Seconds of a loop that only reads bodies and parses JSON."""
 
@@ -80,7 +72,7 @@ def bare(url: str, ids: list[str], workers: int) -> float:
             await asyncio.gather(*(work() for _ in range(workers)))
             return time.perf_counter() - began
 
-    with _runner() as runner:
+    with new_runner() as runner:
         return runner.run(main())
 
 
@@ -109,7 +101,8 @@ def ours(url: str, ids: list[str], workers: int) -> float:
                 stop=Stop(),
             )
 
-        with _runner() as runner:
+        collect_seldom()
+        with new_runner() as runner:
             runner.run(main())
     console.close()
     return moments["Writing"] - moments["RunStarted"]
