@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from exporter.api.protocol import Answer, Request
@@ -96,8 +97,8 @@ class HttpTransport:
                 return Answer(
                     status=response.status,
                     body=body,
-                    retry_after=response.headers.get("Retry-After"),
-                    location=response.headers.get("Location"),
+                    retry_after=response.headers.get(hdrs.RETRY_AFTER),
+                    location=response.headers.get(hdrs.LOCATION),
                     # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
                     charset=None if body.isascii() else response.charset,
                     oversized=oversized,
@@ -117,7 +118,7 @@ class HttpTransport:
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
         length = response.content_length
-        if length is not None and length <= self._max_body and "Content-Encoding" not in response.headers:
+        if length is not None and length <= self._max_body and hdrs.CONTENT_ENCODING not in response.headers:
             return await response.read(), False
         chunks: list[bytes] = []
         size = 0

@@ -18,7 +18,8 @@ class Item:
 
     campaign_id: str
     attempts: int = 0
-    first_at: int = 0
+    first_at: float = 0.0
+    """wall time of the first try; 0: not tried yet"""
     failed_at: list[float] = field(default_factory=list)
     """monotonic times of the failures"""
     error: str = ""

@@ -120,7 +120,7 @@ class Pool:
                 await self._answered.wait()
 
     async def _attempt(self, item: Item, feed: Feed, sink: Sink) -> None:
-        item.first_at = item.first_at or to_milliseconds(self._clock.now())
+        item.first_at = item.first_at or self._clock.now()
         exchange = await self._caller.campaign(item.campaign_id)
         verdict, answer = exchange.verdict, exchange.answer
         if verdict.kind == "good" and answer is not None:
@@ -211,6 +211,6 @@ class Pool:
             item.attempts,
             item.error,
             item.body_start,
-            item.first_at,
+            to_milliseconds(item.first_at),
             to_milliseconds(self._clock.now()),
         )

@@ -154,15 +154,10 @@ async def fetch_missing(run: Run, engine: Engine) -> None:
         else:
             run.emit(Settled(outcome.campaign_id, "ok", attempts))
 
-    writer = JournalWriter(journal, clock=run.clock, settled=settled)
-
-    async def sink(outcome: Response | Failure, attempts: int) -> None:
-        steps.reached("request.answered")
-        await writer.put(outcome, attempts)
-
+    writer = JournalWriter(journal, settled=settled)
     pool = engine.pool(known_good=journal.known_good())
     try:
-        await pool.run(journal.pending(), sink, run.stop)
+        await pool.run(journal.pending(), writer.put, run.stop)
     finally:
         run.retries += pool.retries
         await writer.close()

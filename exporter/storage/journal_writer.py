@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 from exporter import steps
-from exporter.clock import Clock
 from exporter.errors import StorageFailed
 from exporter.model import Response
 from exporter.storage.faults import storage_failed
@@ -41,9 +40,8 @@ class JournalWriter:
     `settled` is called in the event loop for each outcome that is durably in the journal.
     """
 
-    def __init__(self, journal: Journal, *, clock: Clock, settled: Callable[[Outcome, int], None]) -> None:
+    def __init__(self, journal: Journal, *, settled: Callable[[Outcome, int], None]) -> None:
         self._path = journal.path
-        self._clock = clock
         self._settled = settled
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
@@ -57,10 +55,12 @@ class JournalWriter:
         self._thread.start()
 
     async def put(self, outcome: Outcome, attempts: int) -> None:
-        """Hand over an outcome; it is done when `settled` is called. Raises `StorageFailed`."""
+        """Hand over an outcome that came just now; it is done when `settled` is called. Raises `StorageFailed`."""
+        steps.reached("request.answered")
         if self._error is not None:
             raise self._error
-        self._queue.put((outcome, attempts, int(self._clock.now() * 1000)))
+        now = outcome.fetched_at if isinstance(outcome, Response) else outcome.last_at
+        self._queue.put((outcome, attempts, now))
         self._backlog += 1
         self._backlog_bytes += _size(outcome)
         if self._is_full():

@@ -142,7 +142,7 @@ def journal(folder: Path, number: int) -> float:
             journal_ = Journal.open(Path(work), IDENTITY, clock=SystemClock(), emit=ignore)
             everything = list(responses(number))
             began = time.perf_counter()
-            writer = JournalWriter(journal_, clock=SystemClock(), settled=lambda *_: None)
+            writer = JournalWriter(journal_, settled=lambda *_: None)
             for one in everything:
                 await writer.put(one, 1)
             await writer.close()

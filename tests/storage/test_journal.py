@@ -274,7 +274,7 @@ async def test_the_writer_tells_an_outcome_only_when_it_is_durable(journal: Jour
         assert found is not None
         settled.append(outcome.campaign_id)
 
-    writer = JournalWriter(journal, clock=SystemClock(), settled=note)
+    writer = JournalWriter(journal, settled=note)
     for number in range(50):
         await writer.put(answer(f"c{number}"), 1)
     await writer.close()
@@ -282,7 +282,7 @@ async def test_the_writer_tells_an_outcome_only_when_it_is_durable(journal: Jour
 
 
 async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(journal: Journal) -> None:
-    writer = JournalWriter(journal, clock=SystemClock(), settled=lambda *_: None)
+    writer = JournalWriter(journal, settled=lambda *_: None)
     with sqlite3.connect(journal.path) as db:
         db.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
     await writer.put(answer("a"), 1)
