@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.errors import Interrupted, TimeIsUp
@@ -44,8 +44,7 @@ def run_until_stopped(
             )
         return await job(stop)
 
-    collect_seldom()
-    with new_runner() as runner:
+    with collecting_seldom(), new_runner() as runner:
         return runner.run(main())
 
 
@@ -62,13 +61,19 @@ def _ask(stop: Stop, number: signal.Signals, loop: asyncio.AbstractEventLoop) ->
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def collect_seldom() -> None:
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
     """Let Python look for circles of garbage less often than after each 700 new objects.
 
     What is new in a run are answers on their way into the journal, which are no garbage: looking at them again and
     again takes a thirtieth of a run without a limit.
     """
-    gc.set_threshold(COLLECT_AFTER)
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def new_runner() -> asyncio.Runner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -121,21 +121,25 @@ async def test_no_connection_is_told_as_not_reached() -> None:
 
 
 async def test_headers_without_end_are_refused() -> None:
+    ended = asyncio.Event()
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
-        try:
+        with suppress(ConnectionError):
             while True:
                 writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
                 await writer.drain()
-        except ConnectionError:
-            writer.close()
+        writer.close()
+        ended.set()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with HttpTransport(timeout=3.0, max_body=1000, connections=1) as transport:
         with pytest.raises(Unanswered):
             await get(transport, url)
+    await ended.wait()
     server.close()
+    await server.wait_closed()
 
 
 async def test_a_redirect_is_an_answer_and_is_not_followed_here() -> None:

@@ -26,7 +26,7 @@ from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
 from jobs.console import Console
-from jobs.running import collect_seldom, new_runner
+from jobs.running import collecting_seldom, new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
 from tests.support.serving import environment
@@ -101,8 +101,7 @@ def ours(url: str, ids: list[str], workers: int) -> float:
                 stop=Stop(),
             )
 
-        collect_seldom()
-        with new_runner() as runner:
+        with collecting_seldom(), new_runner() as runner:
             runner.run(main())
     console.close()
     return moments["Writing"] - moments["RunStarted"]
