@@ -7,12 +7,12 @@ seconds, moments in seconds since 1970, UTC. No event ever holds a secret.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(msgspec.Struct, frozen=True):
     """Base of all events."""
 
 
@@ -23,8 +23,7 @@ def ignore(event: Event) -> None:
     """The emitter of those who do not listen."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted(Event):
+class RunStarted(Event, frozen=True):
     """IDs are read and the work folder is open: what is wanted, what is there already."""
 
     snapshot_id: str
@@ -35,8 +34,7 @@ class RunStarted(Event):
     work_dir: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled(Event):
+class Settled(Event, frozen=True):
     """One ID has its outcome, and the journal has it too."""
 
     campaign_id: str
@@ -45,8 +43,7 @@ class Settled(Event):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPlanned(Event):
+class RetryPlanned(Event, frozen=True):
     """A request failed and will be tried again."""
 
     campaign_id: str
@@ -55,8 +52,7 @@ class RetryPlanned(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Paused(Event):
+class Paused(Event, frozen=True):
     """Every worker waits: the rate limit was hit, or the service as a whole is failing."""
 
     why: Literal["rate_limit", "outage"]
@@ -65,23 +61,20 @@ class Paused(Event):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Probing(Event):
+class Probing(Event, frozen=True):
     """The pause is over; one request goes first."""
 
     why: Literal["rate_limit", "outage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed(Event):
+class Resumed(Event, frozen=True):
     """The probe was answered well; all workers go on."""
 
     why: Literal["rate_limit", "outage"]
     paused: float
 
 
-@dataclass(frozen=True, slots=True)
-class PaceLowered(Event):
+class PaceLowered(Event, frozen=True):
     """The service's true limit is lower than `--rate`; from here on the lower one is kept."""
 
     from_places: int
@@ -89,8 +82,7 @@ class PaceLowered(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PaceRaised(Event):
+class PaceRaised(Event, frozen=True):
     """After a long time without a refusal, more is tried again, carefully."""
 
     from_places: int
@@ -98,15 +90,13 @@ class PaceRaised(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(Event, frozen=True):
     """Something the user should know; it is in the manifest's `warnings` too."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListPageRead(Event):
+class ListPageRead(Event, frozen=True):
     """One page of the list call."""
 
     campaign_type: str
@@ -115,31 +105,27 @@ class ListPageRead(Event):
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping(Event):
+class Stopping(Event, frozen=True):
     """The run ends early; requests under way get up to `grace` seconds."""
 
     why: str
     grace: float
 
 
-@dataclass(frozen=True, slots=True)
-class Writing(Event):
+class Writing(Event, frozen=True):
     """All IDs are settled; the files are being written."""
 
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Published(Event):
+class Published(Event, frozen=True):
     """A snapshot is there for readers."""
 
     snapshot_id: str
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spent(Event):
+class Spent(Event, frozen=True):
     """What a run has cost so far, all its attempts together, however this one ended. Times in seconds."""
 
     requests: int

@@ -13,7 +13,7 @@ import click
 
 from exporter import __version__
 from jobs.exit_codes import BUG
-from jobs.lean import spare_pandas
+from jobs.lean import collecting_seldom, spare_pandas
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -86,7 +86,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     spare_pandas()
     # Until the event loop takes it over. Without it SIGTERM would not end the first process of a container.
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    with collecting_seldom():
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(code)
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -10,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
+
+import msgspec
 
 from exporter import events
 from exporter.errors import ExportError
@@ -181,7 +182,7 @@ def _name(event: events.Event) -> str:
 
 
 def _fields(event: events.Event) -> dict[str, Any]:
-    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    return msgspec.structs.asdict(event)
 
 
 _LEVELS: dict[type[events.Event], int] = {

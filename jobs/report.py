@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
 
 import click
 
 from exporter.errors import InputError
+from exporter.time_zones import time_zones
 from jobs.command import job, option
 from jobs.options import check_output
 from jobs.values import Parsed
@@ -26,7 +26,7 @@ def _quiet_hours(text: str) -> QuietHours:
 
 
 def _time_zone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in time_zones():
         raise ValueError(f"{text!r} is no IANA time zone; write one like Europe/Lisbon or UTC")
     return text
 

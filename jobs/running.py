@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.errors import Interrupted, TimeIsUp
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from exporter.pipeline.stop import Stop
 
 Result = TypeVar("Result")
-
-COLLECT_AFTER = 50_000
-"""New objects after which Python looks for garbage in circles."""
 
 
 def run_until_stopped(
@@ -44,7 +40,7 @@ def run_until_stopped(
             )
         return await job(stop)
 
-    with collecting_seldom(), new_runner() as runner:
+    with new_runner() as runner:
         return runner.run(main())
 
 
@@ -59,21 +55,6 @@ def _ask(stop: Stop, number: signal.Signals, loop: asyncio.AbstractEventLoop) ->
     loop.remove_signal_handler(number)
     if number == signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@contextmanager
-def collecting_seldom() -> Iterator[None]:
-    """Let Python look for circles of garbage less often than after each 700 new objects.
-
-    What is new in a run are answers on their way into the journal, which are no garbage: looking at them again and
-    again takes a thirtieth of a run without a limit.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def new_runner() -> asyncio.Runner:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from exporter.api.auth import TokenSource
 from exporter.api.http import HttpTransport, Unanswered, Untrusted
@@ -18,13 +19,11 @@ from exporter.pacing.gate import Gate
 MOST_REDIRECTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """A judged answer, or what came instead of one."""
 
     verdict: Verdict
     answer: Answer | None
-    retried: int = 0
 
 
 class Caller:

@@ -7,20 +7,20 @@ import heapq
 import itertools
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+import msgspec
 
 from exporter.clock import Clock
 
 
-@dataclass(slots=True, eq=False)
-class Item:
+class Item(msgspec.Struct, eq=False):
     """One ID on its way through the pool."""
 
     campaign_id: str
     attempts: int = 0
     first_at: float = 0.0
     """wall time of the first try; 0: not tried yet"""
-    failed_at: list[float] = field(default_factory=list)
+    failed_at: list[float] = []
     """monotonic times of the failures"""
     error: str = ""
     http_status: int | None = None

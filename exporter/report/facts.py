@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from exporter.errors import DestinationError
 from exporter.model import Identity
 from exporter.report.quiet_hours import Breach, QuietHours, breaches
-from exporter.report.week import Grid, Window, grids, overlapping, quiet_grid, zones
+from exporter.report.week import Grid, Window, grids, overlapping, quiet_grid
 from exporter.storage.changes import Changes, changes_between
 from exporter.storage.destination import Destination
 from exporter.storage.manifest import Manifest, milliseconds
 from exporter.storage.names import began_at
 from exporter.storage.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
+from exporter.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60
 """Of the snapshots before, so many are in the picture over time."""
@@ -213,7 +214,7 @@ def _failures(failures: pa.Table) -> list[tuple[str, str, int, list[str]]]:
 def _oddities(campaigns: pa.Table, rows: list[Window], with_any: set[str]) -> list[Oddity]:
     have = {row[0] for row in rows}
     doubled = overlapping(rows)
-    known = zones()
+    known = time_zones()
     found = []
     columns = ("campaign_id", "name", "calling_hours_timezone", "parse_issues")
     for one, name, zone, issues in zip(*(campaigns.column(c).to_pylist() for c in columns), strict=True):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from exporter.report.quiet_hours import DAY, WEEK, QuietHours, wrapped
+from exporter.time_zones import time_zones
 
 HOURS = 24
 
@@ -18,12 +18,6 @@ Window = tuple[str, int, int, int, str | None]
 """Campaign ID, ISO weekday, start minute, end minute, time zone, as `calling_windows` has them."""
 
 Spans = list[tuple[int, int]]
-
-
-@cache
-def zones() -> frozenset[str]:
-    """The time zones that are known."""
-    return frozenset(available_timezones())
 
 
 def grids(windows: Iterable[Window], time_zone: str, moment: datetime) -> tuple[Grid, Grid, int]:
@@ -37,7 +31,7 @@ def grids(windows: Iterable[Window], time_zone: str, moment: datetime) -> tuple[
     strangers = 0
     for spans, zone in spans_of(windows).values():
         if zone not in offsets:
-            offsets[zone] = _offset(zone, moment) if zone in zones() else None
+            offsets[zone] = _offset(zone, moment) if zone in time_zones() else None
         here = offsets[zone]
         for start, stop in spans:
             _mark(own, start, stop)

@@ -11,9 +11,8 @@ The law: every leaf of an answer's `data` is in its row, as a column or in `extr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import available_timezones
 
 import pyarrow as pa
 
@@ -27,6 +26,7 @@ from exporter.tables.readers import Unreadable, is_nothing
 from exporter.tables.shape import DAYS, NO_DATA, NotUsual, read_usual, values_of
 from exporter.tables.walk import Extra, find
 from exporter.tables.weekdays import WEEKDAYS
+from exporter.time_zones import time_zones
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
 _SHARED = tuple(dict.fromkeys(column.answer_paths for column in CAMPAIGNS if column.answer_paths))
@@ -295,7 +295,7 @@ class _Block:
 
     def note_time_zones(self) -> None:
         """Tell names that are no IANA zone; they are kept as given."""
-        known = _time_zones()
+        known = time_zones()
         for path in _ZONES:
             for row, name in enumerate(self.values[path,]):
                 if name is not None and isinstance(name, str) and name not in known:
@@ -318,8 +318,3 @@ def _read_week(text: bytes, daily: bool) -> Week:
 
 
 _remembered_week = lru_cache(maxsize=4096)(_read_week)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"localtime"}  # a file of Debian's, which says nothing elsewhere

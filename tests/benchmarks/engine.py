@@ -26,7 +26,8 @@ from exporter.pipeline.stop import Stop
 from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
 from jobs.console import Console
-from jobs.running import collecting_seldom, new_runner
+from jobs.lean import collecting_seldom
+from jobs.running import new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
 from tests.support.serving import environment

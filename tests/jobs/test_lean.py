@@ -37,3 +37,14 @@ def test_fetching_imports_no_pandas(command: str, tmp_path: Path) -> None:
 def test_pandas_cannot_be_imported_where_it_is_spared() -> None:
     done = python("-c", "from jobs.lean import spare_pandas; spare_pandas(); import pandas")
     assert "the command line does without pandas" in done.stderr
+
+
+def test_a_process_looks_for_garbage_seldom_and_not_at_its_end() -> None:
+    code = """
+import gc
+from jobs.lean import collecting_seldom
+with collecting_seldom():
+    print(gc.get_threshold()[0])
+print(gc.isenabled(), gc.get_freeze_count() > 1_000)
+"""
+    assert python("-c", code).stdout.split() == ["50000", "False", "True"]
