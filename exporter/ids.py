@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -35,8 +34,12 @@ _CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
 _CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """The same in the dialect of Arrow's regular expressions."""
 _PIECE = 1 << 20
-_ODD, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+_WORD = 8
+"""Bytes of a text that are hashed at once."""
+_ODD, _HALF = pa.scalar(0x9E3779B97F4A7C15, pa.uint64()), pa.scalar(32, pa.uint64())
 """A multiplier and a shift that spread every bit of a text over its hash."""
+_ROWS = 1 << 16
+"""Texts that are hashed together: what that needs stays in the processor's cache."""
 _PIECE_READ = 1 << 26
 """Bytes that are read at once: a file of usual size is one piece, and is not copied."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -76,10 +79,10 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
     del data, body
     if len(values) == 0:
         raise IdsError(f"{told}: no IDs in it.")
-    if _all_different(values):
-        return CampaignIds(values, len(values), 0, sha256, told)
     # What reading has used is given back first: finding repeats takes as much again.
     pa.default_memory_pool().release_unused()
+    if _all_different(values):
+        return CampaignIds(values, len(values), 0, sha256, told)
     unique = values.unique()
     return CampaignIds(unique, len(values), len(values) - len(unique), sha256, told)
 
@@ -87,32 +90,31 @@ def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | N
 def _all_different(values: pa.Array | pa.ChunkedArray) -> bool:
     """Whether no ID stands twice, for IDs of one length, as real ones are; False says nothing.
 
-    Texts that are the same have the same hash, so a million different hashes settle it, in a fifth of the time that a
+    Texts that are the same have the same hash, so a million different hashes settle it, in a third of the time that a
     table of the texts takes.
     """
     if values.type != pa.large_string():
         return False
     lengths = pc.min_max(pc.binary_length(values))
     length = lengths["max"].as_py()
-    if lengths["min"].as_py() != length or length == 0:
+    if lengths["min"].as_py() != length or length < _WORD:
         return False
-    words = -(-length // 8)
-    hashes = []
-    for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
-        if not len(chunk):
-            continue
-        _, offsets, data = chunk.buffers()
-        begin = np.frombuffer(offsets, np.int64, 1, chunk.offset * 8)[0]
-        texts = np.frombuffer(data, np.uint8, len(chunk) * length, begin).reshape(len(chunk), length)
-        padded = np.zeros((len(chunk), words * 8), np.uint8)
-        padded[:, :length] = texts
-        mixed = np.zeros(len(chunk), np.uint64)
-        for word in padded.view(np.uint64).T:
-            mixed = (mixed ^ word) * _ODD
-            mixed ^= mixed >> _HALF
-        hashes.append(mixed)
-    everyone = np.sort(np.concatenate(hashes))
-    return not (everyone[1:] == everyone[:-1]).any()
+    pieces = pa.table({"ids": values}).to_batches(max_chunksize=_ROWS)
+    hashes = pa.chunked_array([_hashes(piece.column(0), length) for piece in pieces], pa.uint64())
+    return len(hashes.unique()) == len(values)
+
+
+def _hashes(texts: pa.Array, length: int) -> pa.Array:
+    """A hash of each text; all have so many bytes."""
+    texts = texts.cast(pa.large_binary())
+    hashes = pa.nulls(0)
+    # The last word begins within the one before it, where the length is no multiple of it.
+    for begin in (*range(0, length - _WORD, _WORD), length - _WORD):
+        _, _, data = pc.binary_slice(texts, begin, begin + _WORD).buffers()
+        word = pa.Array.from_buffers(pa.uint64(), len(texts), [None, data])
+        hashes = pc.multiply(pc.bit_wise_xor(hashes, word) if begin else word, _ODD)
+        hashes = pc.bit_wise_xor(hashes, pc.shift_right(hashes, _HALF))
+    return hashes
 
 
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:

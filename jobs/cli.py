@@ -13,7 +13,7 @@ import click
 
 from exporter import __version__
 from jobs.exit_codes import BUG
-from jobs.lean import collecting_seldom, spare_pandas
+from jobs.lean import collecting_seldom, spare
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -83,7 +83,7 @@ def cli(**_told_to_the_command: object) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that `jobs.exit_codes` gives."""
-    spare_pandas()
+    spare("numpy", "pandas")
     # Until the event loop takes it over. Without it SIGTERM would not end the first process of a container.
     signal.signal(signal.SIGTERM, _terminated)
     with collecting_seldom():

@@ -13,6 +13,7 @@ from exporter.errors import ExportError, InputError
 from jobs.command import job, option
 from jobs.exit_codes import MEANINGS, worst
 from jobs.fleet_rows import result_row
+from jobs.lean import need
 
 if TYPE_CHECKING:
     from exporter.events import Event
@@ -126,6 +127,7 @@ def labelled(console: Console, name: str) -> Callable[[Event], None]:
 
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
+    need("numpy")  # which Dask looks for
     try:
         from jobs.fleet_dask import run_on_dask
     except ModuleNotFoundError as error:

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 COLLECT_AFTER = 50_000
 """New objects after which Python looks for garbage in circles."""
@@ -27,21 +28,29 @@ def collecting_seldom() -> Iterator[None]:
         gc.freeze()
 
 
-class NoPandas:
-    """A finder of modules that lets nobody find pandas."""
+class Spared:
+    """A finder of modules that lets nobody find those of `names`."""
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
+    names: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
         """None lets the other finders look."""
-        if name == "pandas":
-            raise ModuleNotFoundError("the command line does without pandas", name=name)
+        if name in cls.names:
+            raise ModuleNotFoundError(f"the command line does without {name}", name=name)
 
 
-def spare_pandas() -> None:
-    """Let nothing in this process import pandas.
+def spare(*names: str) -> None:
+    """Let nothing in this process import these modules, until `need` names them.
 
-    pyarrow imports it with the first array that it makes, only to know whether a list may be a Series: that takes
-    longer than all the rest of a small `pull`. No command makes a DataFrame; in the library, `read_snapshot` does.
+    pyarrow imports NumPy, and pandas with the first array that it makes, only to know whether what it is given is
+    theirs: together that takes longer than all the rest of a small `pull`. No command gives it an array or a frame.
     """
-    if NoPandas not in sys.meta_path:
-        sys.meta_path.insert(0, NoPandas)
+    Spared.names |= {*names}
+    if Spared not in sys.meta_path:
+        sys.meta_path.insert(0, Spared)
+
+
+def need(*names: str) -> None:
+    """Let these modules be imported again; pyarrow knows their arrays only if it is imported after this."""
+    Spared.names -= {*names}

@@ -11,6 +11,7 @@ import click
 from exporter.errors import InputError
 from exporter.time_zones import time_zones
 from jobs.command import job, option
+from jobs.lean import need
 from jobs.options import check_output
 from jobs.values import Parsed
 
@@ -64,6 +65,7 @@ def command(
     from exporter.storage.reader import find
     from jobs.metrics import replace_file
 
+    need("numpy")  # for matplotlib
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours: name them, such as --quiet-hours 21:00-08:00.")

@@ -143,6 +143,12 @@ def test_repeats_among_ids_of_one_length_are_found(values: list[str]) -> None:
     assert (found.given, found.repeats) == (len(values), len(values) - len(set(values)))
 
 
+def test_a_repeat_far_from_the_first_is_found() -> None:
+    values = [f"campaign-{index:07}" for index in range(70_000)]
+    found = read("campaign_id\n" + "\n".join([*values, values[0]]) + "\n")
+    assert (found.repeats, len(found.ids), found.ids[0].as_py()) == (1, 70_000, values[0])
+
+
 cells = st.text(st.sampled_from("ab\"',; \t\r\n|=\u00a0\u2028\u0085\u200b\x00\x1c"), max_size=6)
 rows = st.lists(cells, min_size=1, max_size=6)
 

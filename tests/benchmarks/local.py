@@ -36,7 +36,7 @@ from exporter.storage.locate import open_destination
 from exporter.storage.writer import SnapshotWriter
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
-from jobs.lean import spare_pandas
+from jobs.lean import spare
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
@@ -263,7 +263,7 @@ MEASURED: dict[str, Callable[..., float]] = {
 if __name__ == "__main__":
     name, folder, *numbers = sys.argv[1:]
     if "pandas" not in name:
-        spare_pandas()
+        spare("numpy", "pandas")
     if name in PREPARE:
         PREPARE[name](Path(folder), int(numbers[0]))
         print(0, 0)

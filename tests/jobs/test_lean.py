@@ -24,18 +24,31 @@ def imported_by(*arguments: str, **env: str) -> set[str]:
 
 
 @pytest.mark.parametrize("command", ["pull", "snapshot"])
-def test_fetching_imports_no_pandas(command: str, tmp_path: Path) -> None:
+def test_fetching_imports_neither_numpy_nor_pandas(command: str, tmp_path: Path) -> None:
     behaviour = Behaviour(sample_campaigns(3))
     ids = str(write_ids(tmp_path / "ids.csv", behaviour.campaigns))
     place = ("--out", str(tmp_path / "out")) if command == "snapshot" else ()
     with serving(behaviour) as url:
         imported = imported_by(command, ids, *place, **environment(url, tmp_path))
     assert "pyarrow" in imported
-    assert not imported & {"pandas.core", "prometheus_client"}
+    assert not imported & {"numpy._core", "pandas.core", "prometheus_client"}
 
 
-def test_pandas_cannot_be_imported_where_it_is_spared() -> None:
-    done = python("-c", "from jobs.lean import spare_pandas; spare_pandas(); import pandas")
+def test_what_is_spared_cannot_be_imported_until_it_is_needed() -> None:
+    code = """
+from jobs.lean import need, spare
+spare("numpy", "pandas")
+for _ in range(2):
+    try:
+        import numpy
+        print("there")
+    except ModuleNotFoundError as error:
+        print(error)
+    need("numpy")
+import pandas
+"""
+    done = python("-c", code)
+    assert done.stdout.splitlines() == ["the command line does without numpy", "there"]
     assert "the command line does without pandas" in done.stderr
 
 
