@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from exporter.errors import IdsError
 
@@ -22,8 +23,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """How the file is laid out: delimiter, where the rows begin, which column holds the IDs."""
 
     delimiter: str

@@ -10,10 +10,10 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -45,18 +45,20 @@ _PIECE_READ = 1 << 26
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignIds:
+class CampaignIds(msgspec.Struct, frozen=True):
     """The wanted IDs: `ids` holds each once, in the order of the file.
 
     `given` counts repeats too: `given == len(ids) + repeats`. `sha256` is that of the file's bytes.
     """
 
-    ids: pa.Array | pa.ChunkedArray = field(repr=False)
+    ids: pa.Array | pa.ChunkedArray
     given: int
     repeats: int
     sha256: str
     source: str
+
+    def __repr__(self) -> str:
+        return f"CampaignIds({len(self.ids)} of {self.source!r}, given={self.given}, repeats={self.repeats})"
 
 
 def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | None = None) -> CampaignIds:

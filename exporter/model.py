@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+import msgspec
 
 ApiVersion = Literal["v1", "v2"]
 CampaignType = Literal["sms", "voice"]
@@ -11,8 +12,7 @@ FailureOutcome = Literal["not_found", "invalid", "failed"]
 SnapshotMode = Literal["full", "incremental", "rebuild"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Whose campaigns these are. What was fetched for one identity is never used for another."""
 
     host: str
@@ -55,8 +55,7 @@ class ListedCampaign(NamedTuple):
     """the item's JSON text"""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """Proof of one written file."""
 
     name: str
@@ -65,8 +64,7 @@ class Receipt:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """Where every ID ended. `given == ok + not_found + invalid + failed + repeats`, or no publishing."""
 
     given: int = 0
@@ -86,8 +84,7 @@ class Counts:
         return self.given == ended + self.repeats and self.unique == ended
 
 
-@dataclass(frozen=True, slots=True)
-class RequestCounts:
+class RequestCounts(msgspec.Struct, frozen=True):
     """What a run sent, as its manifest tells it. Times in seconds."""
 
     total: int = 0

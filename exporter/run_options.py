@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from exporter.units import Allowance, Limit
 
@@ -12,8 +13,7 @@ MINUTE = Limit(60, 60.0)
 """What the service allows an account for campaign calls (page rate-limit-ccai)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOptions:
+class FetchOptions(msgspec.Struct, frozen=True):
     """How requests are sent. Durations in seconds, sizes in bytes, shares from 0 to 1.
 
     `rates` empty: no limit. `ledger`: file of the places taken, None: kept in memory only.
@@ -33,8 +33,7 @@ class FetchOptions:
     page_size: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotOptions:
+class SnapshotOptions(msgspec.Struct, frozen=True):
     """What is wanted and when it may be published."""
 
     campaign_type: Literal["sms", "voice", "all"] = "sms"
@@ -52,15 +51,17 @@ class SnapshotOptions:
     keep_days: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a run works: `dest` a folder or URL, `work_dir` None for the usual one, `state_dir` the user's.
 
     `environ` is handed on to object stores, which take their region and endpoint from it. It holds secrets, and so may
     `dest`: the repr shows neither.
     """
 
-    dest: str = field(repr=False)
+    dest: str
     state_dir: str
     work_dir: str | None = None
-    environ: Mapping[str, str] | None = field(default=None, repr=False)
+    environ: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Place(state_dir={self.state_dir!r}, work_dir={self.work_dir!r})"

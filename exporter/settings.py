@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from exporter.errors import SettingsError
 from exporter.model import ApiVersion, Identity
@@ -22,8 +23,7 @@ ALGORITHMS: tuple[Algorithm, ...] = ("HS256", "HS512", "RS256", "RS512")
 """What the service offers for a JWT app (page sdk-security)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One setting: its variable, its option (none for a secret), what it means."""
 
     name: str
@@ -83,15 +83,13 @@ class Secret:
         return hash(self._text)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyToken:
+class ReadyToken(msgspec.Struct, frozen=True):
     """A token made elsewhere; it is never parsed, since it may be encrypted (page sdk-security)."""
 
     token: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(msgspec.Struct, frozen=True):
     """What tokens are signed with here: the app's secret, or a PEM private key for the RS algorithms."""
 
     client_id: str
@@ -102,9 +100,9 @@ class SigningKey:
 Credentials = ReadyToken | SigningKey
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """One account and how to reach it. `host` is an origin; `proxy` a URL or None; `ca_file` a path or None."""
+class Settings(msgspec.Struct, frozen=True):
+    """One account and how to reach it. `host` is an origin; `proxy` a URL or None; `ca_file` a path or None. The
+    repr shows no secret, and no proxy, which may hold one."""
 
     host: str
     stream_id: str
@@ -112,8 +110,11 @@ class Settings:
     app_id: str
     credentials: Credentials
     api: ApiVersion = "v2"
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     ca_file: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Settings({self.identity!r}, app_id={self.app_id!r}, credentials={self.credentials!r})"
 
     @property
     def identity(self) -> Identity:

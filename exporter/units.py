@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -30,8 +31,7 @@ _LONGEST = 36_600 * 86400.0
 """Seconds, about a hundred years."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """At most `places` requests in any `seconds`."""
 
     places: int
@@ -41,8 +41,7 @@ class Limit:
         return f"{self.places}/{_compact(self.seconds)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     """How many may go wrong: `count` of them, or a `share` (0 to 1) of all; one of the two is None."""
 
     count: int | None

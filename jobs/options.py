@@ -222,7 +222,7 @@ def take_snapshot_options(options: dict[str, Any]) -> tuple[Place, SnapshotOptio
         state_dir=state_dir(),
         environ=dict(os.environ),
     )
-    names = SnapshotOptions.__dataclass_fields__
+    names = SnapshotOptions.__struct_fields__
     return place, SnapshotOptions(**{name: options.pop(name) for name in names})
 
 

@@ -10,7 +10,6 @@ import codecs
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -93,14 +92,13 @@ def judge_campaign(answer: Answer, campaign_id: str, *, origin: str, now: float)
     return Verdict("good", text=decode_body(answer) or "")
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(msgspec.Struct, frozen=True):
     """One page of the list call. `total` is `totalResults`, where it is a number; `bytes` what the answer had."""
 
     items: tuple[Mapping[str, Any], ...]
     has_more: bool | None
     total: int | None
-    bytes: int = field(default=0, compare=False)
+    bytes: int
 
 
 def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Verdict:

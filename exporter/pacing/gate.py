@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Literal, Self
+
+import msgspec
 
 from exporter.clock import Clock
 from exporter.errors import ServiceDown
@@ -34,8 +35,7 @@ UNLIMITED = Limit(1, 60.0)
 """Its window is the one in which `most_in_a_window` is counted where there is no limit."""
 
 
-@dataclass(slots=True)
-class GateStats:
+class GateStats(msgspec.Struct):
     """What was sent and waited for; times in seconds."""
 
     total: int = 0
@@ -45,8 +45,7 @@ class GateStats:
     paused: float = 0.0
 
 
-@dataclass(slots=True)
-class _Pause:
+class _Pause(msgspec.Struct):
     why: Literal["rate_limit", "outage"]
     began: float
     until: float

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random as randomness
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from exporter._version import __version__
 from exporter.api.auth import TokenSource
@@ -26,8 +27,7 @@ from exporter.run_options import FetchOptions
 from exporter.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True):
     """What sends requests for one account."""
 
     caller: Caller

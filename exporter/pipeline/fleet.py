@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
+
+import msgspec
 
 from exporter.clock import SystemClock
 from exporter.errors import ExportError, TimeIsUp
@@ -23,8 +24,7 @@ from exporter.settings import Settings
 from exporter.units import format_duration
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """One account of a fleet, ready to run."""
 
     name: str
@@ -35,8 +35,7 @@ class Account:
     options: SnapshotOptions
 
 
-@dataclass(frozen=True, slots=True)
-class AccountResult:
+class AccountResult(msgspec.Struct, frozen=True):
     """How it went. `error`: why nothing was published; None: a snapshot was. `complete`: every ID has its campaign, or
     is known not to exist where that is no failure.
     """
@@ -54,7 +53,7 @@ class AccountResult:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values; the error as its text."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_PLAIN}
+        plain = {name: value for name, value in msgspec.structs.asdict(self).items() if name not in _NOT_PLAIN}
         return {**plain, "error": str(self.error) if self.error is not None else None}
 
 

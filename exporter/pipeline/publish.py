@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+
+import msgspec
 
 from exporter import steps
 from exporter._version import __version__
@@ -38,8 +39,7 @@ GONE_TOLD = 5
 _BUG = "This is a bug of campaign-export: please report it with this message."
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotResult:
+class SnapshotResult(msgspec.Struct, frozen=True):
     """What was published: the manifest, where it is, how many answers were there already, what was removed."""
 
     manifest: Manifest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import pyarrow as pa
 
 from exporter.clock import Clock
@@ -19,8 +18,7 @@ from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(msgspec.Struct, frozen=True):
     """What came: answers and failures, both in the order of the IDs."""
 
     responses: tuple[Response, ...]

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import StorageFailed
@@ -26,8 +27,7 @@ from exporter.storage.lock import RunLock
 from exporter.storage.names import next_id
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """A run from the lock to the published snapshot. `reused`: answers that were there before it asked for any."""
 
     settings: Settings
@@ -37,7 +37,7 @@ class Run:
     stop: Stop
     destination: Destination
     journal: Journal
-    state: RunState = field(default_factory=lambda: RunState("", 0))
+    state: RunState = msgspec.field(default_factory=lambda: RunState("", 0))
     resumed: bool = False
     reused: int = 0
     list_requests: int = 0

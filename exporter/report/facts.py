@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -29,8 +28,7 @@ NOT_GIVEN = "not given"
 __all__ = ["Facts", "Grid", "Halt", "Oddity", "gather"]
 
 
-@dataclass(frozen=True, slots=True)
-class Oddity:
+class Oddity(msgspec.Struct, frozen=True):
     """A campaign that deserves a look."""
 
     campaign_id: str
@@ -38,8 +36,7 @@ class Oddity:
     what: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(msgspec.Struct, frozen=True):
     """A time when every worker waited."""
 
     began: datetime
@@ -47,8 +44,7 @@ class Halt:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """How the run went: answers at moments, against the limits, with pauses."""
 
     answers: list[tuple[datetime, int]]
@@ -57,8 +53,7 @@ class Course:
     pauses: list[Halt]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """All that the page tells."""
 
     manifest: Manifest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from exporter.tables.calling_hours import read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
@@ -16,8 +17,7 @@ WEEK = 7 * DAY
 _FORM = re.compile(r"(?:([A-Za-z,]+):)?(\d{1,2}:\d{2})-(\d{1,2}:\d{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
+class QuietHours(msgspec.Struct, frozen=True):
     """`spans`: (start, stop) in minutes of the week, from Monday's midnight, none beyond Sunday's."""
 
     text: str
@@ -51,8 +51,7 @@ def wrapped(start: int, stop: int) -> list[tuple[int, int]]:
     return [(start, WEEK), (0, stop - WEEK)]
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(msgspec.Struct, frozen=True):
     """A calling window that reaches into quiet hours, in the campaign's own time zone.
 
     `minutes` of it lie in them; `spans` are the window's minutes of the week.

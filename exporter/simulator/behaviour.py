@@ -10,12 +10,12 @@ import time
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 from urllib.parse import unquote
 
 import jwt
+import msgspec
 
 from exporter.model import ApiVersion, CampaignType
 from exporter.simulator.replies import JSON, RATE_TEXT, Reply, broken, error_reply, json_reply
@@ -35,8 +35,7 @@ LONGEST_TOKEN = 3600.0
 """Seconds that a token may be good for, where each is good once."""
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(msgspec.Struct):
     """One request, as it came. `at`: seconds on the server's monotonic clock."""
 
     at: float
@@ -49,8 +48,7 @@ class Arrival:
     fault: str | None = None
 
 
-@dataclass
-class ListHabits:
+class ListHabits(msgspec.Struct):
     """How the list call behaves: all that the vendor's page leaves open."""
 
     most: int | None = None

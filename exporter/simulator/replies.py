@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+import msgspec
 
 LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
 
@@ -21,13 +22,12 @@ Fault = Literal[
 FAULTS: tuple[str, ...] = get_args(Fault)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What to answer; `fault` tells the server how to carry it out wrongly."""
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     fault: str | None = None
 
 

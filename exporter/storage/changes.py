@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,8 +24,7 @@ _CELLS = pa.schema(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """The differences, in the order of the newer snapshot (removed campaigns in that of the older).
 
     `added` and `removed` have the columns campaign_id and name; `changed` has one row for each changed cell:

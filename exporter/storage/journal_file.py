@@ -8,9 +8,10 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import astuple
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from exporter.model import Failure, Identity, Response
 from exporter.storage.faults import storage_failed
@@ -61,7 +62,7 @@ class Transaction:
 
 def journal_path(work_dir: Path, identity: Identity) -> Path:
     """The journal of an account in a work folder."""
-    name = hashlib.sha256("\n".join(astuple(identity)).encode()).hexdigest()[:16]
+    name = hashlib.sha256("\n".join(msgspec.structs.astuple(identity)).encode()).hexdigest()[:16]
     return work_dir / f"journal-{name}.sqlite"
 
 

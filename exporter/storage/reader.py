@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -30,8 +30,7 @@ BLOCK = 512
 """Rows that are read at once: few enough that their parsed answers stay in the processor's cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotInfo:
+class SnapshotInfo(msgspec.Struct, frozen=True):
     """One published snapshot: its ID, where it is, and its manifest."""
 
     snapshot_id: str
@@ -166,8 +165,7 @@ class Columns(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _FileColumns:
+class _FileColumns(msgspec.Struct, frozen=True):
     file: pq.ParquetFile
     told: str
 

@@ -13,10 +13,10 @@ A source is the vendor's page (in the public repository Koredotcom/docs-v2, fold
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import msgspec
 import pyarrow as pa
 
 from exporter.tables import readers
@@ -49,8 +49,7 @@ def answer_paths(path: str) -> Paths:
     return tuple(one.split("[]")[0] for one in paths if not one.startswith(LIST))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column. `reader` is None where a column is made of several values, in `flatten`."""
 
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,8 +25,7 @@ def _nothing_left(value: Any) -> Iterable[tuple[str, Any]]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """One way of reading values.
 
     `bulk(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises

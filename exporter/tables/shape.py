@@ -7,7 +7,6 @@ with any other key, or with a value of another type, is refused here as a whole 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -24,12 +23,11 @@ class NotUsual(ValueError):
     """An answer is not of the usual shape."""
 
 
-@dataclass
-class _Object:
+class _Object(msgspec.Struct):
     """An object of the answer: for each key the type of its value, or the object that stands there."""
 
-    types: dict[str, Any] = field(default_factory=dict)
-    parts: dict[str, _Object] = field(default_factory=dict)
+    types: dict[str, Any] = {}
+    parts: dict[str, _Object] = {}
     record: type[msgspec.Struct] = msgspec.Struct
     empty: msgspec.Struct | None = None
 

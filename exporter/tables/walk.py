@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
+
+import msgspec
 
 from exporter.tables.calling_hours import escape_key
 from exporter.tables.columns import CAMPAIGNS, Paths
@@ -90,12 +91,11 @@ def _below(at: str, part: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any
     return ((f"{at}.{index}", below) for index, below in enumerate(part))
 
 
-@dataclass
-class _Object:
+class _Object(msgspec.Struct):
     """An object of the answer that holds values of columns: its parts, and for each key whose value stands there."""
 
-    parts: dict[str, _Object] = field(default_factory=dict)
-    users: dict[str, list[tuple[Paths, int]]] = field(default_factory=dict)
+    parts: dict[str, _Object] = {}
+    users: dict[str, list[tuple[Paths, int]]] = {}
 
 
 @cache
