@@ -83,7 +83,7 @@ def cli(**_told_to_the_command: object) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that `jobs.exit_codes` gives."""
-    spare("numpy", "pandas")
+    spare("cryptography", "numpy", "pandas")
     # Until the event loop takes it over. Without it SIGTERM would not end the first process of a container.
     signal.signal(signal.SIGTERM, _terminated)
     with collecting_seldom():

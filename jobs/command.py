@@ -16,6 +16,7 @@ from exporter.config_file import check_config, read_config
 from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings, read_settings
 from jobs.exit_codes import MEANINGS, exit_code
+from jobs.lean import need
 from jobs.values import COLUMNS
 
 if TYPE_CHECKING:
@@ -253,7 +254,10 @@ def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = N
     `environ`: where the rest stands; None: in the process's own variables.
     """
     given = {s.name: options.pop(s.name, None) for s in SETTINGS if not s.secret}
-    return read_settings(os.environ if environ is None else environ, given)
+    environ = os.environ if environ is None else environ
+    if given["private_key_file"] or environ.get("KORE_PRIVATE_KEY_FILE"):
+        need("cryptography")
+    return read_settings(environ, given)
 
 
 def every_fault(*readings: Callable[[], Any]) -> list[Any]:

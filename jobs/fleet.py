@@ -59,6 +59,7 @@ def command(
     FLEET.toml names them: each with its host, stream_id, account_id, client_id, where its secret comes from
     (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`.
     """
+    need("cryptography")  # some account may sign with a private key
     from jobs.fleet_file import read_fleet
 
     if (engine == "dask") != (scheduler is not None):

@@ -44,7 +44,8 @@ def spare(*names: str) -> None:
     """Let nothing in this process import these modules, until `need` names them.
 
     pyarrow imports NumPy, and pandas with the first array that it makes, only to know whether what it is given is
-    theirs: together that takes longer than all the rest of a small `pull`. No command gives it an array or a frame.
+    theirs; no command gives it an array or a frame. PyJWT imports cryptography, which only a private key needs.
+    Together that takes longer than all the rest of a small `pull`.
     """
     Spared.names |= {*names}
     if Spared not in sys.meta_path:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import secrets
 
-import jwt
-from jwt.utils import base64url_encode
-
 from exporter.clock import Clock
 from exporter.json_text import dumps
 from exporter.settings import Credentials, ReadyToken
@@ -37,11 +34,16 @@ class TokenSource:
         self._clock = clock
         self._ready = credentials.token.reveal() if isinstance(credentials, ReadyToken) else None
         if not isinstance(credentials, ReadyToken):
+            # Here, not above: a ready-made token needs nothing of it, and a secret no cryptography, which it imports.
+            import jwt
+            from jwt.utils import base64url_encode
+
+            self._encode = base64url_encode
             self._client_id = credentials.client_id
             self._algorithm = jwt.get_algorithm_by_name(credentials.algorithm)
             self._key = self._algorithm.prepare_key(credentials.key.reveal())
             header = dumps({"alg": credentials.algorithm, "typ": "JWT"}).encode()
-            self._header = base64url_encode(header) + b"."
+            self._header = self._encode(header) + b"."
             # One random prefix for the process and a counter: as unique as a UUID, and quicker.
             self._run = secrets.token_hex(16)
             self._count = 0
@@ -73,5 +75,5 @@ class TokenSource:
             "exp": now + LIFETIME,
             "jti": f"{self._run}{self._count:x}",
         }
-        signed = self._header + base64url_encode(dumps(claims).encode())
-        return (signed + b"." + base64url_encode(self._algorithm.sign(signed, self._key))).decode("ascii")
+        signed = self._header + self._encode(dumps(claims).encode())
+        return (signed + b"." + self._encode(self._algorithm.sign(signed, self._key))).decode("ascii")
