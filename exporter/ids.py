@@ -36,7 +36,7 @@ _CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 _PIECE = 1 << 20
 _WORD = 8
 """Bytes of a text that are hashed at once."""
-_ODD, _HALF = pa.scalar(0x9E3779B97F4A7C15, pa.uint64()), pa.scalar(32, pa.uint64())
+_ODD, _HALF = 0x9E3779B97F4A7C15, 32
 """A multiplier and a shift that spread every bit of a text over its hash."""
 _ROWS = 1 << 16
 """Texts that are hashed together: what that needs stays in the processor's cache."""
@@ -109,13 +109,14 @@ def _all_different(values: pa.Array | pa.ChunkedArray) -> bool:
 def _hashes(texts: pa.Array, length: int) -> pa.Array:
     """A hash of each text; all have so many bytes."""
     texts = texts.cast(pa.large_binary())
+    odd, half = pa.scalar(_ODD, pa.uint64()), pa.scalar(_HALF, pa.uint64())
     hashes = pa.nulls(0)
     # The last word begins within the one before it, where the length is no multiple of it.
     for begin in (*range(0, length - _WORD, _WORD), length - _WORD):
         _, _, data = pc.binary_slice(texts, begin, begin + _WORD).buffers()
         word = pa.Array.from_buffers(pa.uint64(), len(texts), [None, data])
-        hashes = pc.multiply(pc.bit_wise_xor(hashes, word) if begin else word, _ODD)
-        hashes = pc.bit_wise_xor(hashes, pc.shift_right(hashes, _HALF))
+        hashes = pc.multiply(pc.bit_wise_xor(hashes, word) if begin else word, odd)
+        hashes = pc.bit_wise_xor(hashes, pc.shift_right(hashes, half))
     return hashes
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import doctest
 import inspect
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.storage.manifest import milliseconds
 from exporter.units import Limit
+from tests.support.running import ROOT
 from tests.support.serving import environment, serving
 
 UNLIMITED = FetchOptions(rates=())
@@ -135,3 +138,14 @@ async def test_the_manifest_tells_the_limits_and_the_pauses_of_the_run(tmp_path:
     assert pacing.limits == ["40/1m", "720/1h"]
     assert [pause.why for pause in pacing.pauses] == ["rate_limit"]
     assert before - 1 <= milliseconds(pacing.pauses[0].at) / 1000 <= time.time()
+
+
+def test_importing_every_part_of_the_library_imports_no_pandas() -> None:
+    code = """
+import importlib, pkgutil, sys, exporter
+for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
+    importlib.import_module(module.name)
+sys.exit("pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
