@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -212,14 +212,18 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Res
             _check_columns(opened.schema_arrow, "responses")
             for batch in opened.iter_batches(BLOCK, columns=schema_of("responses").names):
                 _without_holes(batch, "responses")
-                times = batch.column("fetched_at").cast(pa.int64())
                 columns = [
-                    times.to_pylist() if field == "fetched_at" else batch.column(field).to_pylist()
-                    for field in schema_of("responses").names
+                    _values(batch.column(name).cast(pa.int64()) if name == "fetched_at" else batch.column(name))
+                    for name in schema_of("responses").names
                 ]
-                yield [Response(*row) for row in zip(*columns, strict=True)]
+                yield list(map(Response._make, zip(*columns, strict=True)))
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def _values(column: pa.Array) -> list[Any]:
+    # What is empty as a whole, as the columns of the list pass often are, need not be looked at cell by cell.
+    return [None] * len(column) if column.null_count == len(column) else column.to_pylist()
 
 
 def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
