@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,3 +65,6 @@ class Place(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Place(state_dir={self.state_dir!r}, work_dir={self.work_dir!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("state_dir", self.state_dir), ("work_dir", self.work_dir)]

@@ -10,7 +10,7 @@ import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -115,6 +115,9 @@ class Settings(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Settings({self.identity!r}, app_id={self.app_id!r}, credentials={self.credentials!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("identity", self.identity), ("app_id", self.app_id), ("credentials", self.credentials)]
 
     @property
     def identity(self) -> Identity:

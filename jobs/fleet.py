@@ -128,7 +128,6 @@ def labelled(console: Console, name: str) -> Callable[[Event], None]:
 
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
-    need("numpy")  # which Dask looks for
     try:
         from jobs.fleet_dask import run_on_dask
     except ModuleNotFoundError as error:

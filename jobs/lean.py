@@ -53,5 +53,5 @@ def spare(*names: str) -> None:
 
 
 def need(*names: str) -> None:
-    """Let these modules be imported again; pyarrow knows their arrays only if it is imported after this."""
+    """Let these modules be imported again, before pyarrow or PyJWT are: they look for them once, when they are."""
     Spared.names -= {*names}

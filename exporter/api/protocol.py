@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -39,6 +39,9 @@ class Request(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("method", self.method), ("url", self.url)]
 
 
 class Answer(msgspec.Struct, frozen=True):

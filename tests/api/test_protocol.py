@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from exporter.api.protocol import Answer, CampaignApi, Request, body_start, is_askable, quote_id, without_token
 from exporter.api.shown import TOKEN_HIDDEN
@@ -27,7 +28,8 @@ def test_the_get_request_has_path_query_and_headers_of_the_page() -> None:
     request = api().get("cd-1", "token")
     assert request.url == f"{ORIGIN}/campaign/api/v2/public/st-1/campaign/cd-1?accountId=acc%201"
     assert {"auth": "token", "iid": "st-1", "accountId": "acc 1"}.items() <= request.headers.items()
-    assert "token" not in repr(request)
+    assert "token" not in repr(request) + pretty_repr(request)
+    assert request.url in pretty_repr(request, max_width=500)
 
 
 def test_v1_asks_on_the_older_path() -> None:
