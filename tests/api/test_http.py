@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from exporter.api.protocol import Answer, Request
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
-from tests.support.hostile import hostile, http
+from tests.support.hostile import Asked, hostile, http
 
 CAMPAIGNS = sample_campaigns(3)
 FIRST = CAMPAIGNS[0].campaign_id
@@ -65,35 +65,23 @@ async def test_a_dropped_kept_alive_connection_costs_one_arrival_and_not_two() -
 
 
 async def test_a_server_that_drops_every_connection_sees_each_request_once() -> None:
-    arrivals = 0
+    async def once_only(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if len(service.asked) % 2 == 0:
+            writer.close()  # the second request of a connection is never answered
+        else:
+            writer.write(http("{}"))
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal arrivals
-        while True:
-            try:
-                await reader.readuntil(b"\r\n\r\n")
-            except asyncio.IncompleteReadError:
-                break
-            arrivals += 1
-            if arrivals % 2 == 0:
-                break  # the second request of a connection is never answered
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
-        sent = answered = 0
-        for _ in range(10):
-            sent += 1
-            try:
-                await get(transport, url)
-                answered += 1
-            except Unanswered as error:
-                assert error.reached
-        assert arrivals == sent
-        assert answered == 5
+    with hostile({FIRST: once_only}) as (service, url):
+        async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
+            answered = 0
+            for sent in range(1, 11):
+                try:
+                    await get(transport, url)
+                    answered += 1
+                except Unanswered as error:
+                    assert error.reached
+                assert len(service.asked) == sent
+    assert answered == 5
 
 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
@@ -121,25 +109,16 @@ async def test_no_connection_is_told_as_not_reached() -> None:
 
 
 async def test_headers_without_end_are_refused() -> None:
-    ended = asyncio.Event()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def endless(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
-        with suppress(ConnectionError):
-            while True:
-                writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
-                await writer.drain()
-        writer.close()
-        ended.set()
+        while True:
+            writer.write(b"X-Long: " + b"x" * 1000 + b"\r\n")
+            await writer.drain()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with HttpTransport(timeout=3.0, max_body=1000, connections=1) as transport:
-        with pytest.raises(Unanswered):
-            await get(transport, url)
-    await ended.wait()
-    server.close()
-    await server.wait_closed()
+    with hostile({FIRST: endless}) as (_, url):
+        async with HttpTransport(timeout=3.0, max_body=1000, connections=1) as transport:
+            with pytest.raises(Unanswered):
+                await get(transport, url)
 
 
 async def test_a_redirect_is_an_answer_and_is_not_followed_here() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import issue
-from tests.support.hostile import hostile
+from tests.support.hostile import hostile, listening
 from tests.support.running import run, write_ids
 from tests.support.serving import environment
 
@@ -64,7 +63,10 @@ class Proxy:
             return
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         there = await asyncio.open_connection("127.0.0.1", self.target)
-        await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer))
+        try:
+            await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer))
+        finally:
+            there[1].transport.abort()
 
     async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -76,28 +78,9 @@ class Proxy:
 
 @contextmanager
 def proxying(target: int) -> Iterator[tuple[Proxy, int]]:
-    proxy, started, ports = Proxy(target), threading.Event(), []
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    async def main() -> None:
-        server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-        ports.append(server.sockets[0].getsockname()[1])
-        started.set()
-        await stop.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
-    thread.start()
-    assert started.wait(10)
-    try:
-        yield proxy, ports[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    proxy = Proxy(target)
+    with listening(proxy.serve) as port:
+        yield proxy, port
 
 
 def test_the_proxy_alone_sees_its_password(tmp_path: Path) -> None:

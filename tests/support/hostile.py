@@ -28,6 +28,7 @@ class Asked:
 
 Actor = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 Reaction = bytes | Actor
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Hostile:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in head[1:] if h)}
@@ -58,8 +59,6 @@ class Hostile:
                     await reaction(asked, writer)
                 if writer.is_closing():
                     break
-        with suppress(ConnectionError):
-            writer.close()
 
 
 def http(body: bytes | str, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
@@ -80,31 +79,50 @@ def ok(campaign_id: str, **data: object) -> bytes:
 
 
 @contextmanager
+def listening(handle: Handler, *, tls: SSLContext | None = None) -> Iterator[int]:
+    """A TCP server in a thread, and its port. Nothing of it is left at the end: no task, no open connection."""
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    ports: list[int] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with suppress(ConnectionError):
+            await handle(reader, writer)
+            writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls, limit=2**20)
+        ports.append(server.sockets[0].getsockname()[1])
+        started.set()
+        await stop.wait()
+        server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # an aborted connection is closed in the next round
+
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), name="listening", daemon=True)
+    thread.start()
+    assert started.wait(10), "the server did not start"
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
+
+
+@contextmanager
 def hostile(
     answers: Mapping[str, Reaction] | None = None, *, tls: SSLContext | None = None
 ) -> Iterator[tuple[Hostile, str]]:
     """The service in a thread, and its URL."""
     service = Hostile(dict(answers or {}))
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    ports: list[int] = []
-
-    async def main() -> None:
-        server = await asyncio.start_server(service.serve, "127.0.0.1", 0, ssl=tls, limit=2**20)
-        ports.append(server.sockets[0].getsockname()[1])
-        started.set()
-        async with server:
-            await stop.wait()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), name="hostile", daemon=True)
-    thread.start()
-    assert started.wait(10), "the hostile server did not start"
-    try:
-        yield service, f"{'https' if tls else 'http'}://127.0.0.1:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    with listening(service.serve, tls=tls) as port:
+        yield service, f"{'https' if tls else 'http'}://127.0.0.1:{port}"
