@@ -24,11 +24,10 @@ from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
 from exporter.storage.faults import storage_failed
 from exporter.storage.journal_file import Outcome, Transaction, checksum, connect, journal_path, write_outcomes
 from exporter.storage.private import NotPrivate
+from exporter.tables.flatten import BLOCK_ROWS
 
-BLOCK_ROWS = 512
 BLOCK_BYTES = 32 * 2**20
-"""A block of answers on its way to the files has at most so many rows and about so many bytes of bodies. So few rows
-that their parsed answers stay in the processor's cache: larger blocks take half as long again."""
+"""A block of answers on its way to the files has about so many bytes of bodies at most."""
 
 PAGE = 1000
 """IDs that are read from the journal at once."""

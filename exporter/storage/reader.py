@@ -19,15 +19,12 @@ from exporter.storage.manifest import Manifest, NotAManifest, load
 from exporter.storage.names import MANIFEST, PREFIX, file_name, is_snapshot_id
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
-from exporter.tables.flatten import flatten
+from exporter.tables.flatten import BLOCK_ROWS, flatten
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
-
-BLOCK = 512
-"""Rows that are read at once: few enough that their parsed answers stay in the processor's cache."""
 
 
 class SnapshotInfo(msgspec.Struct, frozen=True):
@@ -210,15 +207,21 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Res
         with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
             opened = pq.ParquetFile(file)
             _check_columns(opened.schema_arrow, "responses")
-            for batch in opened.iter_batches(BLOCK, columns=schema_of("responses").names):
-                _without_holes(batch, "responses")
-                columns = [
-                    _values(batch.column(name).cast(pa.int64()) if name == "fetched_at" else batch.column(name))
-                    for name in schema_of("responses").names
-                ]
-                yield list(map(Response._make, zip(*columns, strict=True)))
+            for group in range(opened.num_row_groups):
+                # One by one: a group has bounded bytes, a block over several of large answers would have not.
+                for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group]):
+                    yield _as_responses(batch)
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def _as_responses(rows: pa.RecordBatch) -> list[Response]:
+    _without_holes(rows, "responses")
+    names = schema_of("responses").names
+    columns = [
+        _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
+    ]
+    return list(map(Response._make, zip(*columns, strict=True)))
 
 
 def _values(column: pa.Array) -> list[Any]:

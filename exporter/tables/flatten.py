@@ -41,6 +41,9 @@ _SMS = tuple(_COLUMNS[name].answer_paths for name in ("format", "message_raw", "
                                                       "message_template_name"))  # fmt: skip
 _VOICE_ITEM, _SMS_ITEM = ("connection", "dialingMode"), ("format", "direction", "message")
 
+BLOCK_ROWS = 2048
+"""Answers that are best flattened together: of fewer each takes longer, of more only the memory grows."""
+
 _EMPTY: dict[str, Any] = {}
 _LONGEST_WEEK = 2048
 """Characters of calling hours that are remembered."""

@@ -33,14 +33,13 @@ from exporter.storage.changes import changes_between
 from exporter.storage.journal import Journal
 from exporter.storage.journal_writer import JournalWriter
 from exporter.storage.locate import open_destination
-from exporter.storage.writer import SnapshotWriter
+from exporter.storage.writer import ROW_GROUP_ROWS, SnapshotWriter
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
 from jobs.lean import spare
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
-BLOCK = 512
 
 
 def responses(number: int) -> Iterator[Response]:
@@ -64,7 +63,7 @@ def store(dest: Path, snapshot: str, answers: Iterable[Response]) -> None:
         name, schema, rows = f"{table}.parquet", schema_of(table), 0
         file = staging.create(name)
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for block in batched(answers if table == "responses" else (), BLOCK):
+            for block in batched(answers if table == "responses" else (), ROW_GROUP_ROWS):
                 columns = [pa.array(values, pa.int64() if field == "fetched_at" else schema.field(field).type)
                            for field, values in zip(Response._fields, zip(*block, strict=True), strict=True)]  # fmt: skip
                 cast = [
