@@ -446,8 +446,9 @@ def test_the_help_of_every_command_ends_with_an_example_and_its_exit_codes() -> 
             assert common in done.stdout
 
 
-def test_a_pipe_that_closes_early_is_no_error(desk: Desk) -> None:
-    shell = f"{' '.join(program('schema', '--format', 'markdown'))} | head -1"
+@pytest.mark.parametrize("form", ["markdown", "table"])
+def test_a_pipe_that_closes_early_is_no_error(form: str, desk: Desk) -> None:
+    shell = f"{' '.join(program('schema', '--format', form))} | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], env=full(desk.env), capture_output=True, check=False)
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
