@@ -109,7 +109,7 @@ def run(arguments: list[str]) -> int:
         return 130
     except (BrokenPipeError, SystemExit) as error:
         # click and rich end the process with 1 where they meet it.
-        if not isinstance(error if isinstance(error, BrokenPipeError) else error.__context__, BrokenPipeError):
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
         # The reader of our pipe has gone (`| head`): not an error, and nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -61,11 +61,11 @@ def command(
 
     It opens from a mail or a file share, with no network.
     """
+    need("numpy")  # for matplotlib
     from exporter.storage.locate import open_destination
     from exporter.storage.reader import find
     from jobs.metrics import replace_file
 
-    need("numpy")  # for matplotlib
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours: name them, such as --quiet-hours 21:00-08:00.")
