@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from exporter._version import __version__
 
 if TYPE_CHECKING:
-    from exporter.pipeline.embed import export as export
-    from exporter.storage.reader import read_snapshot as read_snapshot
-    from exporter.storage.reader import snapshots as snapshots
+    from exporter.pipeline.export import export as export
+    from exporter.snapshots.reader import read_snapshot as read_snapshot
+    from exporter.snapshots.reader import snapshots as snapshots
 
 __all__ = ["__version__", "export", "read_snapshot", "snapshots"]
 
@@ -25,11 +25,11 @@ __all__ = ["__version__", "export", "read_snapshot", "snapshots"]
 def __getattr__(name: str) -> Any:
     # Imported when asked for: `campaign-export --help` must not wait for pyarrow.
     if name in ("read_snapshot", "snapshots"):
-        from exporter.storage import reader
+        from exporter.snapshots import reader
 
         return getattr(reader, name)
     if name == "export":
-        from exporter.pipeline.embed import export
+        from exporter.pipeline.export import export
 
         return export
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

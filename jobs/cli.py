@@ -12,8 +12,8 @@ from typing import NoReturn
 import click
 
 from exporter import __version__
-from jobs.exit_codes import BUG
-from jobs.lean import collecting_seldom, spare
+from jobs.support.exit_codes import BUG
+from jobs.support.lean import collecting_seldom, spare
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -82,7 +82,7 @@ def cli(**_told_to_the_command: object) -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with the code that `jobs.exit_codes` gives."""
+    """Run the command line and exit with the code that `jobs.support.exit_codes` gives."""
     spare("cryptography", "numpy", "pandas")
     # Until the event loop takes it over. Without it SIGTERM would not end the first process of a container.
     signal.signal(signal.SIGTERM, _terminated)
@@ -125,14 +125,14 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> None:
         error.show()
         return
     from exporter.errors import InputError
-    from jobs.console import Console
+    from jobs.support.console import Console
 
     faults = [line.strip() for line in error.format_message().splitlines()]
     Console.of(verbose=0, quiet=False, log_format="json").fail(InputError(faults), 2)
 
 
 def _tell_bug(error: Exception, *, verbose: bool) -> int:
-    from jobs.console import safe
+    from jobs.support.console import safe
 
     if verbose:
         import traceback

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.settings import Settings, read_settings
-from jobs.command import job, option
-from jobs.options import state_dir
+from jobs.support.command import job, option
+from jobs.support.options import state_dir
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.pipeline.stop import Stop
-    from jobs.console import Console
+    from exporter.stop import Stop
+    from jobs.support.console import Console
 
 RATE = "60/2s"
 """The service's limit with its minute made short, so that the demo shows the pacing and ends soon."""
@@ -35,18 +35,18 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
     """
     from exporter.clock import SystemClock
     from exporter.errors import DestinationError
-    from exporter.ids import read_ids
+    from exporter.ids.campaign_ids import read_ids
+    from exporter.options import FetchOptions, Place, SnapshotOptions
     from exporter.pipeline.snapshot import take_snapshot
-    from exporter.run_options import FetchOptions, Place, SnapshotOptions
     from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import read_failures
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import read_failures
     from exporter.units import parse_rate
-    from jobs.running import run_until_stopped
     from jobs.simulate import write_ids
-    from jobs.summary import summary_of
+    from jobs.support.signals import run_until_stopped
+    from jobs.support.summary import summary_of
 
     limit = parse_rate(RATE)
     behaviour = Behaviour(sample_campaigns(campaigns, voice_share=0.25), limit=limit)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.errors import DestinationError, InputError
-from jobs.command import job, option
-from jobs.values import COLUMNS
+from jobs.support.command import job, option
+from jobs.support.param_types import COLUMNS
 
 if TYPE_CHECKING:
-    from exporter.storage.changes import Changes
-    from jobs.console import Console
-    from jobs.terminal import Lines
+    from exporter.snapshots.diff import Changes
+    from jobs.support.console import Console
+    from jobs.support.table_output import Lines
 
 MOST_ROWS = 200
 """Campaigns of each kind that are shown to people; csv and json have them all."""
@@ -54,12 +54,12 @@ def command(
 
     With OLD alone it is compared with the latest. Times of fetching are no difference.
     """
-    from exporter.storage.changes import changes_between
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import find
+    from exporter.snapshots.diff import changes_between
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import find
     from exporter.tables.columns import CAMPAIGNS
-    from jobs.terminal import print_bytes
-    from jobs.values import check_columns
+    from jobs.support.param_types import check_columns
+    from jobs.support.table_output import print_bytes
 
     known = [column.name for column in CAMPAIGNS]
     faults = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
@@ -98,8 +98,8 @@ def _json(changes: Changes) -> str:
 def _print_csv(changes: Changes) -> None:
     import pyarrow as pa
 
-    from exporter.storage.writer import csv_text
-    from jobs.terminal import print_bytes
+    from exporter.snapshots.writer import csv_text
+    from jobs.support.table_output import print_bytes
 
     kinds = (("added", changes.added), ("removed", changes.removed), ("changed", changes.changed))
     names = ["change", "campaign_id", "name", "column", "old", "new"]
@@ -122,9 +122,9 @@ def _print_grouped(changes: Changes) -> None:
     from itertools import groupby, islice
     from operator import itemgetter
 
-    from exporter.storage.changes import spoken
+    from exporter.snapshots.diff import spoken
     from exporter.tables.columns import CAMPAIGNS
-    from jobs.terminal import Lines
+    from jobs.support.table_output import Lines
 
     lines = Lines()
     lines.line(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import InputError
-from jobs.command import every_fault, job, option, take_settings
-from jobs.options import TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.options import TYPE, check_output, fetch_options, settings_options, take_fetch_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from exporter.model import CampaignType, ListedCampaign
-    from exporter.pipeline.stop import Stop
-    from jobs.console import Console
+    from exporter.stop import Stop
+    from jobs.support.console import Console
 
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 
@@ -44,13 +44,13 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     Its columns are campaign_id, campaign_type, name, status and updated_at; `snapshot` and `pull` read it.
     """
     from exporter.clock import SystemClock
-    from exporter.pipeline.engine import open_engine
-    from exporter.pipeline.listing import ListPass
-    from exporter.plan import shared
-    from exporter.storage.writer import csv_text
-    from jobs.metrics import replace_file
-    from jobs.running import run_until_stopped
-    from jobs.terminal import print_bytes
+    from exporter.fetch.engine import open_engine
+    from exporter.fetch.list_pass import ListPass
+    from exporter.ratelimit.estimate import shared
+    from exporter.snapshots.writer import csv_text
+    from jobs.support.metrics import replace_file
+    from jobs.support.signals import run_until_stopped
+    from jobs.support.table_output import print_bytes
 
     settings, _ = every_fault(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)
@@ -84,7 +84,7 @@ def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.
     """What was found, as rows; of `statuses` in any letter case, if there are any."""
     import pyarrow as pa
 
-    from exporter.json_text import loads
+    from exporter.text import loads
 
     wanted = {status.lower() for status in statuses}
     rows = []

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import ExportError, InputError
-from jobs.command import job, option
-from jobs.exit_codes import MEANINGS, worst
-from jobs.fleet_rows import result_row
-from jobs.lean import need
+from jobs.support.command import job, option
+from jobs.support.exit_codes import MEANINGS, worst
+from jobs.support.fleet_rows import result_row
+from jobs.support.lean import need
 
 if TYPE_CHECKING:
     from exporter.events import Event
     from exporter.pipeline.fleet import AccountResult
-    from exporter.pipeline.stop import Stop
-    from jobs.console import Console
+    from exporter.stop import Stop
+    from jobs.support.console import Console
 
 ENOUGH_FILES = 65_536
 
@@ -60,7 +60,7 @@ def command(
     (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`.
     """
     need("cryptography")  # some account may sign with a private key
-    from jobs.fleet_file import read_fleet
+    from jobs.support.fleet_file import read_fleet
 
     if (engine == "dask") != (scheduler is not None):
         raise InputError("--engine dask and --scheduler go together: give both, or none.")
@@ -87,8 +87,8 @@ def command(
 
 def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> list[AccountResult]:
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
-    from jobs.fleet_file import prepare
-    from jobs.running import run_until_stopped
+    from jobs.support.fleet_file import prepare
+    from jobs.support.signals import run_until_stopped
 
     allow_open_files()
     by_name = {entry["name"]: entry for entry in entries}
@@ -129,14 +129,14 @@ def labelled(console: Console, name: str) -> Callable[[Event], None]:
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
     try:
-        from jobs.fleet_dask import run_on_dask
+        from jobs.support.fleet_dask import run_on_dask
     except ModuleNotFoundError as error:
         raise InputError(f"--engine dask needs {error.name}: pip install 'campaign-exporter[fleet]'.") from None
     return run_on_dask(console, entries, scheduler)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from jobs.terminal import print_table
+    from jobs.support.table_output import print_table
 
     cells = [
         [

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.plan import list_requests, seconds_for, shared
+from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.units import format_duration
-from jobs.command import every_fault, job, option, take_settings
-from jobs.options import (
+from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.options import (
     fetch_options,
     settings_options,
     snapshot_options,
@@ -22,7 +22,7 @@ from jobs.options import (
 )
 
 if TYPE_CHECKING:
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 @job(
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 @settings_options
 def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
-    from exporter.pipeline.begin import already_fetched
     from exporter.pipeline.snapshot import needs_list
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import latest_of
+    from exporter.pipeline.start import already_fetched
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import latest_of
 
     settings, found, (place, wanted) = every_fault(
         lambda: take_settings(options),

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import IdsError, InputError
-from jobs.command import every_fault, job, option, take_settings
-from jobs.options import check_output, fetch_options, settings_options, take_fetch_options
-from jobs.values import COLUMNS, check_columns
+from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.options import check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.param_types import COLUMNS, check_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from exporter.ids import CampaignIds
+    from exporter.ids.campaign_ids import CampaignIds
     from exporter.pipeline.pull import Pulled
-    from exporter.pipeline.stop import Stop
-    from jobs.console import Console
+    from exporter.stop import Stop
+    from jobs.support.console import Console
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 SHOWN = {
@@ -73,9 +73,9 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     """
     from exporter.clock import SystemClock
     from exporter.pipeline.pull import pull_campaigns
-    from exporter.plan import shared
+    from exporter.ratelimit.estimate import shared
     from exporter.tables.arrow import schema_of
-    from jobs.running import run_until_stopped
+    from jobs.support.signals import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
     form, id_column = options.pop("form"), options.pop("id_column")
@@ -112,7 +112,7 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
 
 def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignIds:
     """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
-    from exporter.ids import ids_of, read_ids
+    from exporter.ids.campaign_ids import ids_of, read_ids
 
     found: list[str] = []
     faults: list[str] = []
@@ -158,8 +158,8 @@ def _refuse(faults: list[str]) -> None:
 
 
 def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
-    from jobs.metrics import replace_file
-    from jobs.terminal import print_bytes, print_table, table_text
+    from jobs.support.metrics import replace_file
+    from jobs.support.table_output import print_bytes, print_table, table_text
 
     if columns is not None:
         rows = rows.select(list(columns))
@@ -179,7 +179,7 @@ def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ..
 
 def text_rows(rows: pa.Table) -> list[list[str]]:
     """Cells as the terminal shows them."""
-    from exporter.storage.writer import csv_column
+    from exporter.snapshots.writer import csv_column
 
     columns = [csv_column(column).to_pylist() for column in rows.columns]
     words = {None: "", True: "true", False: "false"}
@@ -191,8 +191,8 @@ def text_rows(rows: pa.Table) -> list[list[str]]:
 
 def render(rows: pa.Table, form: str) -> bytes:
     """Rows in a format, as bytes."""
-    from exporter.json_text import dumps
-    from exporter.storage.writer import csv_text, json_rows, parquet_bytes
+    from exporter.snapshots.writer import csv_text, json_rows, parquet_bytes
+    from exporter.text import dumps
 
     if form == "parquet":
         return parquet_bytes(rows)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.command import job, option
-from jobs.options import state_dir
+from jobs.support.command import job, option
+from jobs.support.options import state_dir
 
 if TYPE_CHECKING:
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 @job("rebuild", example="campaign-export rebuild exports", codes=(0, 2, 4, 5))
@@ -32,8 +32,8 @@ def command(
 ) -> int:
     """Flatten the stored responses of a snapshot with today's columns, into a new snapshot, without one request."""
     from exporter.clock import SystemClock
+    from exporter.options import Place
     from exporter.pipeline.rebuild import rebuild_snapshot
-    from exporter.run_options import Place
 
     rebuild_snapshot(
         Place(dest, state_dir(), work_dir=work_dir, environ=dict(os.environ)),

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import InputError
-from exporter.time_zones import time_zones
-from jobs.command import job, option
-from jobs.lean import need
-from jobs.options import check_output
-from jobs.values import Parsed
+from exporter.tables.time_zones import time_zones
+from jobs.support.command import job, option
+from jobs.support.lean import need
+from jobs.support.options import check_output
+from jobs.support.param_types import Parsed
 
 if TYPE_CHECKING:
     from exporter.report.quiet_hours import QuietHours
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 def _quiet_hours(text: str) -> QuietHours:
@@ -62,9 +62,9 @@ def command(
     It opens from a mail or a file share, with no network.
     """
     need("numpy")  # for matplotlib
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import find
-    from jobs.metrics import replace_file
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import find
+    from jobs.support.metrics import replace_file
 
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.command import job, option
+from jobs.support.command import job, option
 
 if TYPE_CHECKING:
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
@@ -67,7 +67,7 @@ def _paths(path: str | None) -> str:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from jobs.terminal import print_table
+    from jobs.support.table_output import print_table
 
     for table in dict.fromkeys(row["table"] for row in rows):
         cells = [

@@ -11,13 +11,13 @@ import click
 
 from exporter.errors import InputError
 from exporter.units import parse_allowance
-from jobs.command import job, option
-from jobs.values import DURATION, RATE, Parsed
+from jobs.support.command import job, option
+from jobs.support.param_types import DURATION, RATE, Parsed
 
 if TYPE_CHECKING:
-    from exporter.pipeline.stop import Stop
+    from exporter.stop import Stop
     from exporter.units import Limit
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 def _fault(text: str) -> tuple[str, float]:
@@ -60,7 +60,7 @@ def command(console: Console, **options: Any) -> int:
     from exporter.simulator.replies import FAULTS
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
-    from jobs.running import run_until_stopped
+    from jobs.support.signals import run_until_stopped
 
     faults = dict(options["faults"])
     unknown = sorted(set(faults) - set(FAULTS))

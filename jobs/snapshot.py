@@ -9,9 +9,9 @@ import click
 
 from exporter.errors import ExportError
 from exporter.events import Event, Spent
-from jobs.command import every_fault, job, option, take_settings
-from jobs.exit_codes import BUG, exit_code
-from jobs.options import (
+from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.exit_codes import BUG, exit_code
+from jobs.support.options import (
     fetch_options,
     settings_options,
     snapshot_options,
@@ -22,12 +22,12 @@ from jobs.options import (
 
 if TYPE_CHECKING:
     from exporter.events import Emit
-    from exporter.ids import CampaignIds
+    from exporter.ids.campaign_ids import CampaignIds
+    from exporter.options import FetchOptions, Place, SnapshotOptions
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.pipeline.stop import Stop
-    from exporter.run_options import FetchOptions, Place, SnapshotOptions
     from exporter.settings import Settings
-    from jobs.console import Console
+    from exporter.stop import Stop
+    from jobs.support.console import Console
 
 
 @job(
@@ -46,7 +46,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
     are taken. The same command run again resumes what was interrupted.
     """
-    from jobs.metrics import check_metrics_file
+    from jobs.support.metrics import check_metrics_file
 
     settings, found, (place, wanted), _ = every_fault(
         lambda: take_settings(options),
@@ -90,10 +90,10 @@ def run_snapshot(
     """Take the snapshot with signals, progress and a summary; `emit`: as the console's. Raises `ExportError`."""
     from exporter.clock import SystemClock
     from exporter.pipeline.snapshot import needs_list, take_snapshot
-    from exporter.plan import shared
-    from exporter.storage.locate import open_destination
-    from jobs.running import run_until_stopped
-    from jobs.summary import summary_of
+    from exporter.ratelimit.estimate import shared
+    from exporter.snapshots.open_destination import open_destination
+    from jobs.support.signals import run_until_stopped
+    from jobs.support.summary import summary_of
 
     needs_list(ids, wanted)
     if ids is not None and ids.repeats:
@@ -121,7 +121,7 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        from exporter.storage.reader import read_failures
+        from exporter.snapshots.reader import read_failures
 
         failures = read_failures(open_destination(place.dest, environ=place.environ), result.manifest.snapshot_id)
         console.summarize(summary_of(result, failures), result)
@@ -137,7 +137,7 @@ def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
 def _write_metrics(
     console: Console, path: str, code: int, duration: float, spent: list[Spent], result: SnapshotResult | None
 ) -> None:
-    from jobs.metrics import write_metrics
+    from jobs.support.metrics import write_metrics
 
     try:
         write_metrics(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.command import job, option
+from jobs.support.command import job, option
 
 if TYPE_CHECKING:
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode", "size")
 
@@ -32,8 +32,8 @@ COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode
 def command(console: Console, dest: str, form: str) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
     from exporter.errors import DestinationError
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import list_snapshots
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import list_snapshots
 
     if "://" not in dest and not Path(dest).is_dir():
         raise DestinationError(f"{dest}: there is no such folder.")
@@ -52,7 +52,7 @@ def command(console: Console, dest: str, form: str) -> int:
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "csv":
-        from jobs.terminal import print_bytes
+        from jobs.support.table_output import print_bytes
 
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -62,7 +62,7 @@ def command(console: Console, dest: str, form: str) -> int:
     elif not rows:
         console.say(f"there is no snapshot in {dest}", event="empty")
     else:
-        from jobs.terminal import print_table
+        from jobs.support.table_output import print_table
 
         cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in (*row.values(),)] for row in rows]
         for row, cell in zip(rows, cells, strict=True):

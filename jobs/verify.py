@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.errors import InputError
-from jobs.command import job, option
+from jobs.support.command import job, option
 
 if TYPE_CHECKING:
-    from jobs.console import Console
+    from jobs.support.console import Console
 
 
 @job(
@@ -27,10 +27,10 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool) -
 
     Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
     """
-    from exporter.storage.locate import open_destination
-    from exporter.storage.reader import find
-    from exporter.storage.verify import damages
-    from jobs.terminal import print_line
+    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshots.reader import find
+    from exporter.snapshots.verify import damages
+    from jobs.support.table_output import print_line
 
     if snapshot is not None and everyone:
         raise InputError("SNAPSHOT and --all exclude each other: give one of them.")

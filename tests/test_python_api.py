@@ -16,13 +16,13 @@ import pytest
 import exporter
 from exporter.errors import CredentialsRefused, TimeIsUp
 from exporter.events import Event, Published, Settled
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, SnapshotOptions
+from exporter.options import FetchOptions, SnapshotOptions
 from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
-from exporter.storage.manifest import milliseconds
+from exporter.snapshots.manifest import milliseconds
+from exporter.stop import Stop
 from exporter.units import Limit
 from tests.support.running import ROOT
 from tests.support.serving import environment, serving

@@ -11,8 +11,8 @@ import pytest
 from exporter.settings import SETTINGS
 from exporter.tables.arrow import data_dictionary
 from jobs.cli import COMMANDS, cli
-from jobs.exit_codes import BUG, MEANINGS
 from jobs.schema import markdown
+from jobs.support.exit_codes import BUG, MEANINGS
 from tests.support.running import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

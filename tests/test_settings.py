@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 from yarl import URL
 
-from exporter.config_file import check_config, read_config
 from exporter.errors import SettingsError
+from exporter.options import Place
 from exporter.origin import is_loopback, proxy_for, read_host
-from exporter.run_options import Place
 from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
+from jobs.support.config_file import check_config, read_config
 
 GOOD = {
     "KORE_HOST": "platform.kore.ai",

@@ -17,8 +17,8 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from exporter.api.protocol import Answer, Request
-from exporter.api.shown import one_line
+from exporter.api.endpoints import Answer, Request
+from exporter.text import one_line
 
 
 class Unanswered(Exception):

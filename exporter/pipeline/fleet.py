@@ -16,11 +16,11 @@ import msgspec
 from exporter.clock import SystemClock
 from exporter.errors import ExportError, TimeIsUp
 from exporter.events import Emit
-from exporter.ids import CampaignIds
+from exporter.ids.campaign_ids import CampaignIds
+from exporter.options import FetchOptions, Place, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings
+from exporter.stop import Stop
 from exporter.units import format_duration
 
 

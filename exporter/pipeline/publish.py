@@ -14,23 +14,23 @@ from itertools import islice
 
 import msgspec
 
-from exporter import steps
+from exporter import failpoints as steps
 from exporter._version import __version__
 from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError, Interrupted, NotPublished, NotReconciled, StorageFailed
 from exporter.events import Published, Warned, Writing
-from exporter.ids import CampaignIds
+from exporter.ids.campaign_ids import CampaignIds
+from exporter.journal.checkpoint import Costs
 from exporter.model import Counts, Receipt
-from exporter.pipeline.carry import gone
+from exporter.pipeline.incremental import gone
 from exporter.pipeline.run import Run
-from exporter.pipeline.run_state import Costs
-from exporter.storage import manifest as manifests
-from exporter.storage.destination import NameTaken, Staging, one_line_error
-from exporter.storage.manifest import Manifest
-from exporter.storage.names import next_id
-from exporter.storage.reader import latest_of, read_manifest
-from exporter.storage.retention import apply_retention
-from exporter.storage.writer import SnapshotWriter
+from exporter.snapshots import manifest as manifests
+from exporter.snapshots.destination import NameTaken, Staging, one_line_error
+from exporter.snapshots.manifest import Manifest
+from exporter.snapshots.names import next_id
+from exporter.snapshots.reader import latest_of, read_manifest
+from exporter.snapshots.retention import apply_retention
+from exporter.snapshots.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 GONE_TOLD = 5

@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from exporter.clock import Clock
 from exporter.events import Emit, Settled
-from exporter.ids import CampaignIds
+from exporter.fetch.engine import open_engine
+from exporter.ids.campaign_ids import CampaignIds
 from exporter.model import Failure, Response
-from exporter.pipeline.engine import open_engine
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions
+from exporter.options import FetchOptions
 from exporter.settings import Settings
+from exporter.stop import Stop
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten

@@ -9,15 +9,15 @@ from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
-from exporter.run_options import Place
-from exporter.storage import manifest as manifests
-from exporter.storage.destination import Destination, NameTaken, Staging, one_line_error
-from exporter.storage.locate import open_destination
-from exporter.storage.lock import RunLock
-from exporter.storage.manifest import Manifest
-from exporter.storage.names import next_id, snapshot_id
-from exporter.storage.reader import find, read_failures, read_manifest, read_responses
-from exporter.storage.writer import Format, SnapshotWriter
+from exporter.options import Place
+from exporter.snapshots import manifest as manifests
+from exporter.snapshots.destination import Destination, NameTaken, Staging, one_line_error
+from exporter.snapshots.lock import RunLock
+from exporter.snapshots.manifest import Manifest
+from exporter.snapshots.names import next_id, snapshot_id
+from exporter.snapshots.open_destination import open_destination
+from exporter.snapshots.reader import find, read_failures, read_manifest, read_responses
+from exporter.snapshots.writer import Format, SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 

@@ -13,18 +13,18 @@ import msgspec
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import StorageFailed
 from exporter.events import Emit, Event, Resumed, Spent, Warned
-from exporter.pipeline import run_state
-from exporter.pipeline.engine import Engine
-from exporter.pipeline.run_state import MOST_PAUSES, Costs, Pause, RunState
-from exporter.pipeline.stop import Stop
-from exporter.plan import shared
-from exporter.run_options import Place, SnapshotOptions
+from exporter.fetch.engine import Engine
+from exporter.journal import checkpoint as run_state
+from exporter.journal.checkpoint import MOST_PAUSES, Costs, Pause, RunState
+from exporter.journal.journal import Journal
+from exporter.options import Place, SnapshotOptions
+from exporter.ratelimit.estimate import shared
 from exporter.settings import Settings
-from exporter.storage.destination import Destination
-from exporter.storage.journal import Journal
-from exporter.storage.locate import open_destination
-from exporter.storage.lock import RunLock
-from exporter.storage.names import next_id
+from exporter.snapshots.destination import Destination
+from exporter.snapshots.lock import RunLock
+from exporter.snapshots.names import next_id
+from exporter.snapshots.open_destination import open_destination
+from exporter.stop import Stop
 
 
 class Run(msgspec.Struct):

@@ -15,22 +15,22 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 
-from exporter import steps
+from exporter import failpoints as steps
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, RunStarted, Settled, Warned
-from exporter.ids import CampaignIds
+from exporter.fetch.engine import Engine, open_engine
+from exporter.fetch.list_pass import ListPass
+from exporter.ids.campaign_ids import CampaignIds
+from exporter.journal.batch_writer import JournalWriter
 from exporter.model import CampaignType, Failure, ListedCampaign, Response
-from exporter.pipeline.begin import begin, finish_interrupted_publishing
-from exporter.pipeline.carry import carried, is_unchanged
-from exporter.pipeline.engine import Engine, open_engine
-from exporter.pipeline.listing import ListPass
+from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult, publish
 from exporter.pipeline.run import Run
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, Place, SnapshotOptions
+from exporter.pipeline.start import begin, finish_interrupted_publishing
 from exporter.settings import Settings
-from exporter.storage.journal_writer import JournalWriter
+from exporter.stop import Stop
 
 
 async def take_snapshot(

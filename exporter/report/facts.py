@@ -13,12 +13,12 @@ from exporter.errors import DestinationError
 from exporter.model import Identity
 from exporter.report.quiet_hours import Breach, QuietHours, breaches
 from exporter.report.week import Grid, Window, grids, overlapping, quiet_grid
-from exporter.storage.changes import Changes, changes_between
-from exporter.storage.destination import Destination
-from exporter.storage.manifest import Manifest, milliseconds
-from exporter.storage.names import began_at
-from exporter.storage.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
-from exporter.time_zones import time_zones
+from exporter.snapshots.destination import Destination
+from exporter.snapshots.diff import Changes, changes_between
+from exporter.snapshots.manifest import Manifest, milliseconds
+from exporter.snapshots.names import began_at
+from exporter.snapshots.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
+from exporter.tables.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60
 """Of the snapshots before, so many are in the picture over time."""

@@ -17,9 +17,9 @@ from exporter.report import figures
 from exporter.report.facts import Facts, gather
 from exporter.report.quiet_hours import QuietHours
 from exporter.report.week import Grid, common, joined
-from exporter.storage.changes import spoken
-from exporter.storage.destination import Destination
-from exporter.storage.names import began_at
+from exporter.snapshots.destination import Destination
+from exporter.snapshots.diff import spoken
+from exporter.snapshots.names import began_at
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 from exporter.units import format_duration, parse_rate
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from exporter.report.quiet_hours import DAY, WEEK, QuietHours, wrapped
-from exporter.time_zones import time_zones
+from exporter.tables.time_zones import time_zones
 
 HOURS = 24
 

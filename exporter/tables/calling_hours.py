@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from exporter.json_text import dumps
-from exporter.tables.readers import is_nothing
+from exporter.tables.converters import is_nothing
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
+from exporter.text import dumps
 
 DAY = 24 * 3600
 """Seconds. A day of a calling week is a wall-clock day: it has no 23 or 25 hours."""

@@ -19,9 +19,9 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from exporter.tables import readers
-from exporter.tables.moments import TIME
-from exporter.tables.readers import Reader
+from exporter.tables import converters as readers
+from exporter.tables.converters import Reader
+from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
 SCHEMA_VERSION = 1

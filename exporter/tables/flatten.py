@@ -16,17 +16,17 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from exporter.json_text import NotJson, dumps, loads
 from exporter.model import Response
 from exporter.tables.arrow import schema_of
 from exporter.tables.calling_hours import NO_WEEK, Week, Window, read_week
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, LIST, MESSAGE, Column, Paths
+from exporter.tables.converters import Unreadable, is_nothing
+from exporter.tables.leaves import Extra, find
 from exporter.tables.message import decode_message
-from exporter.tables.readers import Unreadable, is_nothing
-from exporter.tables.shape import DAYS, NO_DATA, NotUsual, read_usual, values_of
-from exporter.tables.walk import Extra, find
+from exporter.tables.time_zones import time_zones
+from exporter.tables.typed_decoder import DAYS, NO_DATA, NotUsual, read_usual, values_of
 from exporter.tables.weekdays import WEEKDAYS
-from exporter.time_zones import time_zones
+from exporter.text import NotJson, dumps, loads
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
 _SHARED = tuple(dict.fromkeys(column.answer_paths for column in CAMPAIGNS if column.answer_paths))

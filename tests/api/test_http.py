@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from exporter.api.endpoints import Answer, Request
 from exporter.api.http import HttpTransport, Unanswered
-from exporter.api.protocol import Answer, Request
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve

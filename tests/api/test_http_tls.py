@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from exporter.api.endpoints import Request
 from exporter.api.http import HttpTransport, Unanswered
-from exporter.api.protocol import Request
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

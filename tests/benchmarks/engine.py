@@ -20,14 +20,14 @@ import aiohttp
 
 from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
-from exporter.ids import ids_of
+from exporter.ids.campaign_ids import ids_of
+from exporter.options import FetchOptions, Place, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
-from jobs.console import Console
-from jobs.lean import collecting_seldom
-from jobs.running import new_runner
+from exporter.stop import Stop
+from jobs.support.console import Console
+from jobs.support.lean import collecting_seldom
+from jobs.support.signals import new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
 from tests.support.serving import environment

@@ -23,20 +23,20 @@ import pyarrow.parquet as pq
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.events import ignore
-from exporter.ids import read_ids
+from exporter.ids.campaign_ids import read_ids
+from exporter.journal.batch_writer import JournalWriter
+from exporter.journal.journal import Journal
 from exporter.model import Identity, Response
+from exporter.options import Place
 from exporter.pipeline.rebuild import rebuild_snapshot
-from exporter.run_options import Place
 from exporter.simulator.samples import sample_campaigns
-from exporter.storage import manifest as manifests
-from exporter.storage.changes import changes_between
-from exporter.storage.journal import Journal
-from exporter.storage.journal_writer import JournalWriter
-from exporter.storage.locate import open_destination
-from exporter.storage.writer import ROW_GROUP_ROWS, SnapshotWriter
+from exporter.snapshots import manifest as manifests
+from exporter.snapshots.diff import changes_between
+from exporter.snapshots.open_destination import open_destination
+from exporter.snapshots.writer import ROW_GROUP_ROWS, SnapshotWriter
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
-from jobs.lean import spare
+from jobs.support.lean import spare
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")

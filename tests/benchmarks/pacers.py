@@ -17,8 +17,8 @@ import pyrate_limiter
 
 from exporter.clock import SystemClock
 from exporter.events import ignore
-from exporter.pacing.gate import Gate
-from exporter.pacing.ledger import Ledger
+from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.limiter import Gate
 from exporter.units import Limit
 
 

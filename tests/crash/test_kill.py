@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from exporter.failpoints import STEPS
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.steps import STEPS
-from exporter.storage import manifest as manifests
+from exporter.snapshots import manifest as manifests
 from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
@@ -28,7 +28,7 @@ WORKERS = 4
 
 DRIVER = """
 import os, shutil, sys
-from exporter import steps
+from exporter import failpoints as steps
 from jobs.cli import main
 
 step, times, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]

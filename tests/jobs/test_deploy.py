@@ -25,7 +25,7 @@ from exporter.settings import SETTINGS
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from jobs.cli import cli
-from jobs.exit_codes import MEANINGS
+from jobs.support.exit_codes import MEANINGS
 from tests.support.running import ROOT, full, manifest_of, snapshot_folders
 from tests.support.serving import environment, serving
 

@@ -19,14 +19,14 @@ import pytest
 
 from exporter.errors import InputError
 from exporter.pipeline.fleet import AccountResult, run_side_by_side
-from exporter.pipeline.stop import Stop
 from exporter.settings import SigningKey
 from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.stop import Stop
 from jobs import cli
-from jobs.exit_codes import worst
-from jobs.fleet_file import prepare
-from jobs.fleet_rows import result_row
+from jobs.support.exit_codes import worst
+from jobs.support.fleet_file import prepare
+from jobs.support.fleet_rows import result_row
 from tests.support.running import ROOT, full, program, rows_of, run, snapshot_folders, write_ids
 from tests.support.serving import serving
 

@@ -14,15 +14,15 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
-from exporter.ids import CampaignIds, ids_of
+from exporter.ids.campaign_ids import CampaignIds, ids_of
+from exporter.options import FetchOptions, Place, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import Settings, read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns, stamp
 from exporter.simulator.server import serve
+from exporter.stop import Stop
 from exporter.units import Allowance
 from tests.support.running import rows_of
 from tests.support.serving import environment

@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 
 from exporter.clock import SystemClock
-from exporter.ids import ids_of
+from exporter.ids.campaign_ids import ids_of
+from exporter.options import FetchOptions, Place, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.pipeline.stop import Stop
-from exporter.run_options import FetchOptions, Place, SnapshotOptions
 from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.stop import Stop
 from tests.support.serving import environment
 
 

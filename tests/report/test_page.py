@@ -13,14 +13,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.snapshots.test_snapshot_files import NOW, RESPONSES, publish
 
 from exporter.model import Response
 from exporter.report.facts import Facts
 from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
-from exporter.storage import manifest as manifests
-from exporter.storage.locate import open_destination
-from tests.storage.test_snapshot_files import NOW, RESPONSES, publish
+from exporter.snapshots import manifest as manifests
+from exporter.snapshots.open_destination import open_destination
 from tests.support.answers import body_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

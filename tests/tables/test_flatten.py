@@ -14,7 +14,7 @@ from exporter.model import Response
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
-from exporter.tables.walk import leaves_of
+from exporter.tables.leaves import leaves_of
 from tests.support.answers import SEED, body_of, response_of
 from tests.support.examples import examples
 

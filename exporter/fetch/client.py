@@ -1,0 +1,120 @@
+"""One request after the other, for the pool and the list pass: gate, token, transport, judgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from exporter.api.auth import TokenSource
+from exporter.api.classify import judge_campaign
+from exporter.api.endpoints import Answer, CampaignApi, Request, Verdict, is_askable, without_token
+from exporter.api.http import HttpTransport, Unanswered, Untrusted
+from exporter.clock import Clock
+from exporter.errors import SettingsError
+from exporter.ratelimit.limiter import Gate
+
+MOST_REDIRECTS = 3
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """A judged answer, or what came instead of one."""
+
+    verdict: Verdict
+    answer: Answer | None
+
+
+class Caller:
+    """Sends one request after the other for the pool and the list pass: gate, token, transport, judgement.
+
+    Order matters: the gate is entered first, so that the token is fresh when it is sent and the place is
+    held exactly as long as the request may reach the service.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: CampaignApi,
+        tokens: TokenSource,
+        transport: HttpTransport,
+        gate: Gate,
+        clock: Clock,
+    ) -> None:
+        self.api = api
+        self.gate = gate
+        self.clock = clock
+        self.sent = 0
+        self._tokens = tokens
+        self._transport = transport
+        self.sending: set[asyncio.Task[object]] = set()
+
+    async def campaign(self, campaign_id: str) -> Exchange:
+        """Ask for one campaign; follows redirects that stay on our origin."""
+        if not is_askable(campaign_id):
+            return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
+        redirect: str | None = None
+        for _ in range(MOST_REDIRECTS + 1):
+            exchange = await self._once(
+                partial(self._get, campaign_id, redirect),
+                lambda answer: judge_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
+                item=campaign_id,
+            )
+            if exchange.verdict.kind != "redirect":
+                return exchange
+            redirect = exchange.verdict.text
+        return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.answer)
+
+    async def ask(self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str) -> Exchange:
+        """Send what `build` makes of a fresh token and judge the answer."""
+        return await self._once(build, judge, item=item)
+
+    def _get(self, campaign_id: str, redirect: str | None, token: str) -> Request:
+        request = self.api.get(campaign_id, token)
+        return request if redirect is None else self.api.redirected(request, redirect, token)
+
+    async def _once(
+        self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str
+    ) -> Exchange:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - we are in a coroutine
+        async with self.gate.admit() as turn:
+            self.sending.add(task)
+            self.sent += 1
+            token = self._tokens.token()
+            try:
+                answer = without_token(await self._transport.send(build(token)), token)
+            except Unanswered as error:
+                if isinstance(error, Untrusted) and self.gate.last_ok_at is None:
+                    # It was never trusted, and waiting does not change that.
+                    raise SettingsError(f"{error}.") from None
+                told = str(error).replace(token, "[token hidden]")
+                turn.failing(told, item=item)
+                return Exchange(Verdict("retry", told), None)
+            finally:
+                self.sending.discard(task)
+            verdict = judge(answer)
+            if verdict.kind == "rate_limited":
+                turn.rate_limited(verdict.retry_after, verdict.error)
+            elif verdict.kind == "retry":
+                turn.failing(verdict.error, item=item)
+            else:
+                turn.ok()
+            return Exchange(verdict, answer)
+
+
+def refusal(error: str) -> str:
+    """What to check when the service refuses the credentials (pages sdk-security, api-introduction)."""
+    text = error.lower()
+    if "scope" in text or "permission" in text:
+        hint = "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish."
+    elif "replay" in text:
+        hint = "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT."
+    else:
+        hint = (
+            "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID and KORE_HOST (the region): "
+            "the service gives one answer for a wrong one of them. Check too that the app has the scope "
+            "'Campaign Management'."
+        )
+    return f"the service refused the credentials ({error}).\n{hint}"

@@ -1,0 +1,102 @@
+"""The fetching half of the house, put together once for every command that sends requests.
+
+pool -> gate (doors, then a place) -> transport
+        each request with a token of its own
+"""
+
+from __future__ import annotations
+
+import random as randomness
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from exporter._version import __version__
+from exporter.api.auth import TokenSource
+from exporter.api.endpoints import CampaignApi
+from exporter.api.http import HttpTransport
+from exporter.clock import Clock
+from exporter.events import Emit
+from exporter.fetch.client import Caller
+from exporter.fetch.worker_pool import Pool
+from exporter.options import FetchOptions
+from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.retry import RetryPolicy
+from exporter.settings import Settings
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """What sends requests for one account."""
+
+    caller: Caller
+    gate: Gate
+    retry: RetryPolicy
+    clock: Clock
+    emit: Emit
+    options: FetchOptions
+
+    def pool(self, known_good: str | None = None) -> Pool:
+        """A worker pool. `known_good`: an ID that was fetched before, to tell an outage from a bad ID."""
+        return Pool(
+            self.caller,
+            retry=self.retry,
+            clock=self.clock,
+            emit=self.emit,
+            workers=self.options.workers,
+            grace=self.options.grace,
+            known_good=known_good,
+        )
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings,
+    options: FetchOptions,
+    *,
+    clock: Clock,
+    emit: Emit,
+    random: randomness.Random | None = None,
+) -> AsyncIterator[Engine]:
+    """Connections, tokens and pacing for one account; closed at the end."""
+    random = random or randomness.Random()  # noqa: S311 - jitter, no secret
+    ledger = Ledger.open(options.ledger, clock=clock, emit=emit) if options.ledger and options.rates else None
+    gate = Gate(
+        options.rates,
+        clock=clock,
+        emit=emit,
+        random=random,
+        ledger=ledger,
+        share=options.rate_share,
+        pace=options.pace,
+        patience=options.patience,
+    )
+    transport = HttpTransport(
+        timeout=options.timeout,
+        max_body=options.max_body,
+        connections=options.workers,
+        proxy=settings.proxy,
+        ca_file=settings.ca_file,
+    )
+    caller = Caller(
+        api=CampaignApi(
+            host=settings.host,
+            stream_id=settings.stream_id,
+            account_id=settings.account_id,
+            app_id=settings.app_id,
+            version=settings.api,
+            user_agent=f"campaign-export/{__version__}",
+        ),
+        tokens=TokenSource(settings.credentials, clock=clock),
+        transport=transport,
+        gate=gate,
+        clock=clock,
+    )
+    retry = RetryPolicy(attempts=options.attempts, random=random)
+    try:
+        async with transport:
+            yield Engine(caller, gate, retry, clock, emit, options)
+    finally:
+        if ledger is not None:
+            ledger.close()

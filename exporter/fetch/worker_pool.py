@@ -1,0 +1,216 @@
+"""The worker pool: takes IDs, asks for each campaign within the limit, hands on one outcome per ID.
+
+An ID that failed waits for its next try in a heap, not in a worker, and holds no place meanwhile. Whose fault a
+failure is decides whether it counts: what fell into an outage of the whole service is tried again for free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import suppress
+from typing import Protocol
+
+from exporter.api.endpoints import Answer, Verdict, body_start
+from exporter.clock import Clock, to_milliseconds
+from exporter.errors import CredentialsRefused, ExportError
+from exporter.events import Emit, RetryPlanned, Stopping
+from exporter.fetch.client import Caller, refusal
+from exporter.fetch.work_queue import Feed, Item
+from exporter.model import Failure, FailureOutcome, Response
+from exporter.ratelimit.retry import RetryPolicy
+from exporter.stop import Stop
+
+FIRST_ALONE = 1.0
+"""Seconds for which the very first request goes alone: with wrong credentials, one is enough to know."""
+
+FIRST_FEW = 4
+"""Workers that begin when it takes longer than that; the rest follow the first answer, whosever it is."""
+
+
+class Sink(Protocol):
+    """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
+
+    def __call__(self, outcome: Response | Failure, attempts: int) -> Awaitable[None]:
+        """Take one outcome."""
+        ...
+
+
+class Pool:
+    """`workers` tasks that take IDs from one feed until every one has its outcome."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        *,
+        retry: RetryPolicy,
+        clock: Clock,
+        emit: Emit,
+        workers: int,
+        grace: float,
+        known_good: str | None = None,
+    ) -> None:
+        self._caller = caller
+        self._gate = caller.gate
+        self._retry = retry
+        self._clock = clock
+        self._emit = emit
+        self._workers = workers
+        self._grace = grace
+        self._known_good = known_good
+        self._certain: float | None = None
+        self.retries = 0
+        self._answered = asyncio.Event()
+        self._judging = asyncio.Lock()
+
+    async def run(self, ids: Iterator[str], sink: Sink, stop: Stop) -> None:
+        """Fetch every one of `ids` and hand each outcome to `sink`.
+
+        Raises `CredentialsRefused`, `ServiceDown`, `StorageFailed` or the reason of `stop`; requests that are
+        under way then get the grace, and what they bring is handed on.
+        """
+        feed = Feed(ids, self._clock)
+        tasks = [asyncio.create_task(self._work(feed, sink, number)) for number in range(self._workers)]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await self._wait(tasks, stopping)
+        except ExportError as error:
+            await self._wind_down(feed, tasks, str(error).partition("\n")[0].rstrip("."))
+            raise
+        finally:
+            for task in (*tasks, stopping):
+                task.cancel()
+            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+
+    async def _wait(self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[ExportError]) -> None:
+        open_tasks: set[asyncio.Task[None]] = set(tasks)
+        while open_tasks:
+            done, _ = await asyncio.wait({*open_tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done & open_tasks:
+                open_tasks.discard(task)
+                task.result()
+            if stopping in done:
+                raise stopping.result()
+
+    async def _wind_down(self, feed: Feed, tasks: list[asyncio.Task[None]], why: str) -> None:
+        feed.close()
+        sending = [task for task in tasks if task in self._caller.sending]
+        for task in tasks:
+            if task not in sending:
+                task.cancel()
+        if not sending:
+            return
+        self._emit(Stopping(why, self._grace))
+        await asyncio.wait(sending, timeout=self._grace)
+
+    async def _work(self, feed: Feed, sink: Sink, number: int) -> None:
+        if number > 0:
+            await self._first_answer(number)
+        while (item := await feed.next()) is not None:
+            try:
+                await self._attempt(item, feed, sink)
+            finally:
+                feed.done(item)
+            self._answered.set()
+
+    async def _first_answer(self, number: int) -> None:
+        """Let one request go first, then a few more: a first ID that is slow must not hold up all others."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ALONE if number < FIRST_FEW else None):
+                await self._answered.wait()
+
+    async def _attempt(self, item: Item, feed: Feed, sink: Sink) -> None:
+        item.first_at = item.first_at or self._clock.now()
+        exchange = await self._caller.campaign(item.campaign_id)
+        verdict, answer = exchange.verdict, exchange.answer
+        if verdict.kind == "good" and answer is not None:
+            self._known_good = item.campaign_id
+            now = to_milliseconds(self._clock.now())
+            await sink(Response(item.campaign_id, now, answer.status, verdict.text), item.attempts + 1)
+        elif verdict.kind in ("not_found", "invalid"):
+            item.attempts += 1
+            self._note(item, verdict, answer)
+            await sink(self._failure(item, "not_found" if verdict.kind == "not_found" else "invalid"), item.attempts)
+        elif verdict.kind == "denied":
+            raise CredentialsRefused(refusal(verdict.error))
+        elif verdict.kind == "rate_limited":
+            self.retries += 1
+            feed.again(item, 0.0)
+        else:
+            self._note(item, verdict, answer)
+            item.attempts += 1
+            item.failed_at.append(self._clock.monotonic())
+            await self._look_at_outage(item)
+            await self._retry_or_give_up(item, feed, sink)
+
+    async def _look_at_outage(self, item: Item) -> None:
+        """Probe what looks like an outage with a campaign that is known to be there.
+
+        IDs that always fail look like one, where nothing else is left to ask for: without this they would be its
+        only probes, and it would never end.
+        """
+        async with self._judging:
+            began = self._gate.outage_began
+            if began is None or self._known_good is None or self._known_good == item.campaign_id:
+                return
+            exchange = await self._caller.campaign(self._known_good)
+            if exchange.verdict.kind == "retry":
+                self._certain = began
+            elif self._certain != began and exchange.verdict.kind in ("good", "not_found", "invalid"):
+                self._gate.acquit(began)
+
+    async def _retry_or_give_up(self, item: Item, feed: Feed, sink: Sink) -> None:
+        if self._retry.delay_after(item.attempts) is None:
+            # What fell into an outage was not this ID's fault.
+            own = [at for at in item.failed_at if not self._gate.blameless(at)]
+            item.failed_at, item.attempts = own, len(own)
+        delay = self._retry.delay_after(item.attempts)
+        if delay is None and await self._service_is_well(item):
+            await sink(self._failure(item, "failed"), item.attempts)
+            return
+        if delay is None:
+            delay = 0.0  # the doors are shut now: the gate decides when the next request goes
+        self.retries += 1
+        self._emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
+        feed.again(item, delay)
+
+    async def _service_is_well(self, item: Item) -> bool:
+        """Whether the failures of `item` are its own: some other request was answered well since its first.
+
+        Where none was asked meanwhile, a campaign that is known to be there is asked for now.
+        """
+        async with self._judging:
+            since = item.failed_at[0]
+            if self._gate.last_ok_at is not None and self._gate.last_ok_at >= since:
+                return True
+            if self._known_good is None:
+                # Nothing was ever answered well: more likely the service than every single ID.
+                self._gate.suspect(item.error)
+                return False
+            if self._known_good == item.campaign_id:
+                return not self._gate.outage
+            exchange = await self._caller.campaign(self._known_good)
+            if exchange.verdict.kind in ("good", "not_found", "invalid"):
+                return True
+            self._gate.suspect(item.error)
+            return False
+
+    def _note(self, item: Item, verdict: Verdict, answer: Answer | None) -> None:
+        item.error = verdict.error
+        if answer is not None:
+            item.http_status = answer.status
+            item.body_start = body_start(answer)
+        else:
+            item.http_status = item.body_start = None
+
+    def _failure(self, item: Item, outcome: FailureOutcome) -> Failure:
+        return Failure(
+            item.campaign_id,
+            outcome,
+            item.http_status,
+            item.attempts,
+            item.error,
+            item.body_start,
+            to_milliseconds(item.first_at),
+            to_milliseconds(self._clock.now()),
+        )

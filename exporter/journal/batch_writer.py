@@ -1,0 +1,134 @@
+"""The thread that commits outcomes to the journal.
+
+One transaction for what came in the meantime, on the disk (`synchronous=FULL`) before any of it is told as done. So
+answers are durable one by one, and yet the disk is never the wall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from exporter import failpoints as steps
+from exporter.errors import StorageFailed
+from exporter.files import storage_failed
+from exporter.journal.database import Outcome, Transaction, connect, write_outcomes
+from exporter.journal.journal import Journal
+from exporter.model import Response
+
+BACKLOG = 2000
+
+
+BACKLOG_BYTES = 64 * 2**20
+"""Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
+
+
+CROWD = 24
+
+
+LINGER = 0.01
+"""Where so many answers came during one commit, the next waits so many seconds for more: a commit costs as much as
+dozens of answers. Under a limit of 60 a minute that never happens."""
+
+
+class JournalWriter:
+    """Adds outcomes from a thread of its own, committing together what came in the meantime.
+
+    `settled` is called in the event loop for each outcome that is durably in the journal.
+    """
+
+    def __init__(self, journal: Journal, *, settled: Callable[[Outcome, int], None]) -> None:
+        self._path = journal.path
+        self._settled = settled
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
+        self._error: StorageFailed | None = None
+        self._backlog = self._backlog_bytes = 0
+        self._last_batch = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self.failed: asyncio.Future[StorageFailed] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    async def put(self, outcome: Outcome, attempts: int) -> None:
+        """Hand over an outcome that came just now; it is done when `settled` is called. Raises `StorageFailed`."""
+        steps.reached("request.answered")
+        if self._error is not None:
+            raise self._error
+        now = outcome.fetched_at if isinstance(outcome, Response) else outcome.last_at
+        self._queue.put((outcome, attempts, now))
+        self._backlog += 1
+        self._backlog_bytes += _size(outcome)
+        if self._is_full():
+            self._room.clear()
+            await self._room.wait()
+            if self._error is not None:
+                raise self._error
+
+    async def close(self) -> None:
+        """Commit what is left. Raises `StorageFailed`."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.sleep(0)  # let the last call-backs run
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            db = connect(self._path)
+            try:
+                while (batch := self._batch()) is not None:
+                    with Transaction(db, self._path):
+                        write_outcomes(db, batch)
+                        steps.reached("journal.before_commit")
+                    steps.reached("journal.after_commit")
+                    self._loop.call_soon_threadsafe(self._committed, batch)
+            finally:
+                db.close()
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread must end the run
+            failed = error if isinstance(error, StorageFailed) else storage_failed(self._path, error)
+            self._loop.call_soon_threadsafe(self._fail, failed)
+
+    def _batch(self) -> list[tuple[Outcome, int, int]] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        if self._last_batch >= CROWD:
+            time.sleep(LINGER)
+        batch = [first]
+        while len(batch) < BACKLOG:
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if entry is None:
+                self._queue.put(None)
+                break
+            batch.append(entry)
+        self._last_batch = len(batch)
+        return batch
+
+    def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:
+        self._backlog -= len(batch)
+        self._backlog_bytes -= sum(_size(outcome) for outcome, _, _ in batch)
+        if not self._is_full():
+            self._room.set()
+        for outcome, attempts, _ in batch:
+            self._settled(outcome, attempts)
+
+    def _is_full(self) -> bool:
+        return self._backlog >= BACKLOG or self._backlog_bytes >= BACKLOG_BYTES
+
+    def _fail(self, error: StorageFailed) -> None:
+        self._error = error
+        self._room.set()
+        if not self.failed.done():
+            self.failed.set_result(error)
+
+
+def _size(outcome: Outcome) -> int:
+    return len(outcome.body) if isinstance(outcome, Response) else 0

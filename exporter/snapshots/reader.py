@@ -1,0 +1,281 @@
+"""Published snapshots, read again. The newest is found by listing, never by a pointer that can lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from exporter.errors import DestinationError
+from exporter.model import Failure, Identity, Response
+from exporter.snapshots.destination import Destination, one_line_error
+from exporter.snapshots.manifest import Manifest, NotAManifest, load
+from exporter.snapshots.names import MANIFEST, PREFIX, file_name, is_snapshot_id
+from exporter.snapshots.open_destination import open_destination
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.flatten import BLOCK_ROWS, flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
+
+
+class SnapshotInfo(msgspec.Struct, frozen=True):
+    """One published snapshot: its ID, where it is, and its manifest."""
+
+    snapshot_id: str
+    where: str
+    manifest: Manifest
+
+
+def snapshots(dest: str) -> list[SnapshotInfo]:
+    """The published snapshots of a destination, oldest first.
+
+    `dest`: a folder or a URL. Raises `DestinationError` when it cannot be read.
+
+    >>> from exporter import snapshots
+    >>> for snapshot in snapshots("exports"):  # doctest: +SKIP
+    ...     print(snapshot.manifest.mode, snapshot.manifest.counts.ok)
+    full 3
+    """
+    return list_snapshots(open_destination(dest))
+
+
+def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campaigns") -> pd.DataFrame:
+    """A table of a snapshot as a pandas DataFrame with Arrow-backed columns, so that integers stay integers.
+
+    `dest`: a folder or a URL. `snapshot`: an ID, or `latest`. `table`: `campaigns`, `calling_windows`,
+    `responses` or `failures`. Raises `DestinationError` when there is no such snapshot or it cannot be read,
+    `ValueError` when there is no such table.
+
+    >>> from exporter import read_snapshot
+    >>> campaigns = read_snapshot("exports")  # doctest: +SKIP
+    >>> campaigns.groupby("campaign_type").size().to_dict()  # doctest: +SKIP
+    {'sms': 3}
+    """
+    import pandas as pd
+
+    if table not in TABLES:
+        raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
+    destination = open_destination(dest)
+    found = read_table(destination, find(destination, snapshot), table)
+    frame: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def list_snapshots(destination: Destination) -> list[SnapshotInfo]:
+    """As `snapshots`. What has a snapshot's name but no readable manifest is left out."""
+    found = []
+    for one in destination.snapshot_ids():
+        try:
+            found.append(SnapshotInfo(one, destination.where(one), read_manifest(destination, one)))
+        except DestinationError:
+            continue
+    return found
+
+
+def find(destination: Destination, snapshot: str = "latest") -> str:
+    """The ID that `latest`, an ID or a folder's name means. Raises `DestinationError`."""
+    ids = destination.snapshot_ids()
+    wanted = snapshot.removeprefix(PREFIX).rstrip("/")
+    if wanted == "latest":
+        if not ids:
+            raise DestinationError(f"{destination.shown}: there is no snapshot in it.")
+        return ids[-1]
+    if wanted in ids:
+        return wanted
+    if not is_snapshot_id(wanted):
+        raise DestinationError(f"{snapshot!r} is no snapshot ID; write latest or one like 20261123T020000Z.")
+    shown = ", ".join(ids[-5:]) or "none"
+    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {shown}.")
+
+
+def read_manifest(destination: Destination, snapshot: str, *, sealed: bool = False) -> Manifest:
+    """The manifest of a snapshot. Raises `DestinationError`; `sealed`: also when it was changed."""
+    try:
+        return load(destination.read(snapshot, MANIFEST), sealed=sealed)
+    except (OSError, NotAManifest) as error:
+        raise DestinationError(f"{destination.where(snapshot)}/{MANIFEST}: {one_line_error(error)}.") from None
+
+
+def latest_of(destination: Destination, identity: Identity) -> SnapshotInfo | None:
+    """The newest snapshot of an account."""
+    for info in reversed(list_snapshots(destination)):
+        if belongs_to(info.manifest, identity):
+            return info
+    return None
+
+
+def belongs_to(manifest: Manifest, identity: Identity) -> bool:
+    """Whether a snapshot is of that account."""
+    api = manifest.api
+    return (api.host, api.stream_id, api.account_id, api.version) == (
+        identity.host,
+        identity.stream_id,
+        identity.account_id,
+        identity.version,
+    )
+
+
+def read_table(
+    destination: Destination, snapshot: str, table: TableName, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """A table of a snapshot with today's columns, or only some of them. Raises `DestinationError`.
+
+    One that an older version of the program wrote, or that is there only as CSV, is made anew from the stored
+    responses.
+    """
+    manifest = read_manifest(destination, snapshot)
+    name = file_name(table, "parquet")
+    try:
+        if table in ("campaigns", "calling_windows") and not _stands_as_today(manifest, table):
+            found = _flattened(destination, snapshot, table)
+        elif name not in manifest.files:
+            found = _read_failures_csv(destination, snapshot)
+        else:
+            with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
+                opened = pq.ParquetFile(file)
+                _check_columns(opened.schema_arrow, table)
+                return _without_holes(opened.read(columns=None if columns is None else list(columns)), table)
+        return found if columns is None else found.select(list(columns))
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+class Columns(Protocol):
+    """A table whose columns are read when they are asked for; a `pyarrow.Table` is one, too."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types."""
+        ...
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column."""
+        ...
+
+
+class _FileColumns(msgspec.Struct, frozen=True):
+    file: pq.ParquetFile
+    told: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.file.schema_arrow
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        try:
+            return self.file.read([name]).column(0)
+        except (OSError, pa.ArrowException) as error:
+            raise DestinationError(f"{self.told}: {one_line_error(error)}.") from None
+
+
+@contextmanager
+def open_columns(destination: Destination, snapshot: str, table: TableName) -> Iterator[Columns]:
+    """As `read_table`, a column at a time, so that a large snapshot need not fit into memory."""
+    if not _stands_as_today(read_manifest(destination, snapshot), table):
+        yield read_table(destination, snapshot, table)
+        return
+    name = file_name(table, "parquet")
+    told = f"{destination.where(snapshot)}/{name}"
+    try:
+        file = destination.fs.open_input_file(destination.path(snapshot, name))
+        opened = pq.ParquetFile(file)
+        _check_columns(opened.schema_arrow, table)
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{told}: {one_line_error(error)}.") from None
+    with file:
+        yield _FileColumns(opened, told)
+
+
+def _stands_as_today(manifest: Manifest, table: TableName) -> bool:
+    """Whether a table is there as a Parquet file with today's columns."""
+    return file_name(table, "parquet") in manifest.files and manifest.schema_version == SCHEMA_VERSION
+
+
+def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Response]]:
+    """The stored answers of a snapshot, in blocks. Raises `DestinationError`."""
+    name = file_name("responses", "parquet")
+    try:
+        with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
+            opened = pq.ParquetFile(file)
+            _check_columns(opened.schema_arrow, "responses")
+            for group in range(opened.num_row_groups):
+                # One by one: a group has bounded bytes, a block over several of large answers would have not.
+                for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group]):
+                    yield _as_responses(batch)
+    except (OSError, pa.ArrowException) as error:
+        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+
+
+def _as_responses(rows: pa.RecordBatch) -> list[Response]:
+    _without_holes(rows, "responses")
+    names = schema_of("responses").names
+    columns = [
+        _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
+    ]
+    return list(map(Response._make, zip(*columns, strict=True)))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    # What is empty as a whole, as the columns of the list pass often are, need not be looked at cell by cell.
+    return [None] * len(column) if column.null_count == len(column) else column.to_pylist()
+
+
+def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
+    """The failures of a snapshot. Raises `DestinationError`."""
+    for batch in read_table(destination, base, "failures").to_batches():
+        columns = [
+            (batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)).to_pylist()
+            for name in Failure._fields
+        ]
+        yield from (Failure(*row) for row in zip(*columns, strict=True))
+
+
+def _without_holes(rows: Rows, table: TableName) -> Rows:
+    """`rows`, in which nothing is null that may not be. Raises `pa.ArrowInvalid`."""
+    for field in schema_of(table):
+        if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
+            raise pa.ArrowInvalid(f"{field.name} is null in a row of it")
+    return rows
+
+
+def _check_columns(found: pa.Schema, table: TableName) -> None:
+    schema = schema_of(table)
+    if found.names != schema.names or found.types != schema.types:
+        raise pa.ArrowInvalid(f"its columns are not those of {table}")
+
+
+def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
+    batches = [
+        flat.campaigns if table == "campaigns" else flat.calling_windows
+        for flat in map(flatten, read_responses(destination, snapshot))
+    ]
+    return pa.Table.from_batches(batches, schema_of(table))
+
+
+def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
+    schema = schema_of("failures")
+    with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
+        types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+        found = pacsv.read_csv(
+            file,
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types=types,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+            ),
+        )
+    if found.schema.names != schema.names:
+        raise pa.ArrowInvalid("its columns are not those of failures")
+    columns = [found.column(field.name).cast(field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

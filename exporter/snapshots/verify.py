@@ -1,0 +1,157 @@
+"""Is a published snapshot what its manifest says, and does it agree with itself?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from exporter.errors import DestinationError
+from exporter.snapshots.destination import Destination, one_line_error
+from exporter.snapshots.manifest import Manifest
+from exporter.snapshots.names import MANIFEST
+from exporter.snapshots.reader import read_manifest, read_responses, read_table
+from exporter.snapshots.writer import csv_text
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.flatten import flatten
+
+CHUNK = 4 * 2**20
+
+
+def damages(destination: Destination, snapshot: str) -> list[str]:
+    """Everything that is wrong with a snapshot, one line each; empty: it is sound.
+
+    Files, sizes, hashes, rows, schemas; counts against rows; IDs unique over campaigns and failures; windows and
+    responses belonging to campaigns; responses flattened again equal to the rows. What the bytes already disprove is
+    not looked into further.
+    """
+    try:
+        manifest = read_manifest(destination, snapshot, sealed=True)
+    except DestinationError as error:
+        return [f"{MANIFEST}: {_after_colon(error)}"]
+    found = list(_files(destination, snapshot, manifest))
+    if found:
+        return found
+    try:
+        return [*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)]
+    except (DestinationError, OSError, pa.ArrowException) as error:
+        return [one_line_error(error)]
+
+
+def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
+    there = destination.files(snapshot)
+    if manifest.snapshot_id != snapshot:
+        yield f"{MANIFEST}: is that of {manifest.snapshot_id}"
+    for name in sorted(set(there) - set(manifest.files) - {MANIFEST}):
+        yield f"{name}: is not in the manifest"
+    for name, receipt in manifest.files.items():
+        if name not in there:
+            yield f"{name}: is missing"
+            continue
+        try:
+            size, sha256 = _hash(destination, destination.path(snapshot, name))
+        except OSError as error:
+            yield f"{name}: cannot be read: {one_line_error(error)}"
+            continue
+        if size != receipt.bytes:
+            yield f"{name}: has {size:,} bytes, the manifest says {receipt.bytes:,}"
+        elif sha256 != receipt.sha256:
+            yield f"{name}: its content is not what was written (SHA-256 differs)"
+
+
+def _hash(destination: Destination, path: str) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with destination.fs.open_input_stream(path, compression=None) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
+    counts = manifest.as_counts()
+    if not counts.reconciled:
+        yield f"{MANIFEST}: its counts do not add up"
+    failures = read_table(destination, snapshot, "failures")
+    outcomes = {row["values"]: row["counts"] for row in pc.value_counts(failures.column("outcome")).to_pylist()}
+    for outcome in ("not_found", "invalid", "failed"):
+        if outcomes.get(outcome, 0) != getattr(counts, outcome):
+            yield f"failures: {outcomes.get(outcome, 0)} are {outcome}, the manifest says {getattr(counts, outcome)}"
+    expected = {"campaigns": counts.ok, "responses": counts.ok, "failures": failures.num_rows}
+    for name, file in manifest.files.items():
+        table: TableName = name.rsplit(".", 1)[0]  # type: ignore[assignment]
+        if table not in TABLES:
+            yield f"{name}: there is no such table"
+            continue
+        if file.rows != expected.get(table, file.rows):
+            yield f"{name}: has {file.rows:,} rows, the counts say {expected[table]:,}"
+        if name.endswith(".parquet"):
+            with destination.fs.open_input_file(destination.path(snapshot, name)) as opened:
+                parquet = pq.ParquetFile(opened)
+                if parquet.metadata.num_rows != file.rows:
+                    yield f"{name}: has {parquet.metadata.num_rows:,} rows, the manifest says {file.rows:,}"
+                if manifest.schema_version == SCHEMA_VERSION and parquet.schema_arrow != schema_of(table):
+                    yield f"{name}: its columns are not those of schema version {SCHEMA_VERSION}"
+
+
+def _rows(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
+    """Each answer flattened again must give the very rows that are stored."""
+    ids: list[pa.Array] = []
+    stored = _Stored(destination, snapshot, manifest)
+    for block in read_responses(destination, snapshot):
+        flat = flatten(block)
+        ids.append(flat.campaigns.column("campaign_id"))
+        stored.compare("campaigns", flat.campaigns)
+        stored.compare("calling_windows", flat.calling_windows)
+    yield from stored.differences()
+    failures = read_table(destination, snapshot, "failures").column("campaign_id").chunks
+    everyone = pa.chunked_array([*ids, *failures], pa.string())
+    if pc.count_distinct(everyone).as_py() != len(everyone):
+        yield "campaigns: an ID stands in the snapshot more than once"
+
+
+class _Stored:
+    """The stored rows, compared block by block with what the responses give."""
+
+    def __init__(self, destination: Destination, snapshot: str, manifest: Manifest) -> None:
+        self._tables: dict[str, pa.Table] = {}
+        self._at = {"campaigns": 0, "calling_windows": 0}
+        self._wrong: dict[str, None] = {}
+        self._csv: dict[str, tuple[str, list[hashlib._Hash]]] = {}
+        for table in ("campaigns", "calling_windows"):
+            name: TableName = table
+            if f"{table}.parquet" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
+                self._tables[table] = read_table(destination, snapshot, name)
+            if f"{table}.csv" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
+                header = (",".join(schema_of(name).names) + "\n").encode()
+                # Whether --excel-safe was on is not written down: one of the two must fit.
+                sums = [hashlib.sha256(header), hashlib.sha256(header)]
+                self._csv[table] = (manifest.files[f"{table}.csv"].sha256, sums)
+
+    def compare(self, table: str, rows: pa.RecordBatch) -> None:
+        if table in self._tables:
+            begin = self._at[table]
+            part = self._tables[table].slice(begin, rows.num_rows)
+            self._at[table] = begin + rows.num_rows
+            if part.num_rows != rows.num_rows or not pa.Table.from_batches([rows]).equals(part):
+                self._wrong[f"{table}.parquet: its rows are not what responses.parquet gives"] = None
+        if table in self._csv:
+            for digest, excel_safe in zip(self._csv[table][1], (False, True), strict=True):
+                digest.update(csv_text(rows, excel_safe=excel_safe))
+
+    def differences(self) -> Iterator[str]:
+        yield from self._wrong
+        for table, rows in self._tables.items():
+            if self._at[table] != rows.num_rows:
+                yield f"{table}.parquet: has rows that belong to no answer"
+        for table, (expected, sums) in self._csv.items():
+            if expected not in [digest.hexdigest() for digest in sums]:
+                yield f"{table}.csv: its rows are not what responses.parquet gives"
+
+
+def _after_colon(error: Exception) -> str:
+    return str(error).partition(f"{MANIFEST}: ")[2] or str(error)

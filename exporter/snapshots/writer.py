@@ -1,0 +1,240 @@
+"""From blocks of rows to files with receipts, in bounded memory: the only file that uses pyarrow's writers."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from exporter.model import Failure, Receipt, Response
+from exporter.snapshots.destination import HashingFile, Staging
+from exporter.snapshots.names import FileFormat, file_name
+from exporter.tables.arrow import schema_of
+from exporter.tables.columns import TableName
+from exporter.tables.flatten import flatten
+from exporter.text import dumps
+
+ROW_GROUP_ROWS = 32_768
+ROW_GROUP_BYTES = 64 * 2**20
+"""A row group has at most so many rows, and is closed once it has so many bytes in memory."""
+
+_PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
+"""Columns of nearly all different values, for which a dictionary would only cost."""
+
+_FORMULA = r"^(?:[\x00-\x1f]|[\s\pZ\x{feff}]*[=+\-@＝＋－＠])"
+"""What a spreadsheet may run: the characters that OWASP names for CSV injection, full-width ones too, and blanks before
+them, which some programs cut off."""
+
+Format = Literal["parquet", "csv", "both"]
+
+
+class SnapshotWriter:
+    """Writes the four tables of a snapshot. `close` gives the receipts."""
+
+    def __init__(self, staging: Staging, *, form: Format, excel_safe: bool = False) -> None:
+        self._files: dict[TableName, list[_ParquetFile | _CsvFile]] = {}
+        forms: tuple[FileFormat, ...] = ("parquet", "csv") if form == "both" else (form,)
+        try:
+            for table in ("campaigns", "calling_windows", "responses", "failures"):
+                name: TableName = table
+                wanted: tuple[FileFormat, ...] = ("parquet",) if name == "responses" else forms
+                self._files[name] = [
+                    _ParquetFile(staging, name) if one == "parquet" else _CsvFile(staging, name, excel_safe=excel_safe)
+                    for one in wanted
+                ]
+        except BaseException:
+            self.abandon()
+            raise
+
+    def __enter__(self) -> Self:
+        # A block of parsed answers is tens of thousands of objects without a cycle among them: looking through them
+        # again and again costs the collector half of the time, and finds nothing.
+        self._collects = gc.isenabled()
+        gc.disable()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._collects:
+            gc.enable()
+        if kind is not None:
+            self.abandon()
+
+    def add(self, responses: list[Response]) -> None:
+        """Flatten a block of answers and write its rows. Raises `StorageFailed`."""
+        flat = flatten(responses)
+        self._write("campaigns", flat.campaigns)
+        self._write("calling_windows", flat.calling_windows)
+        self._write("responses", response_rows(responses))
+
+    def add_failures(self, failures: Iterable[Failure]) -> None:
+        """Write the IDs that gave no campaign. Raises `StorageFailed`."""
+        block: list[Failure] = []
+        for failure in failures:
+            block.append(failure)
+            if len(block) == ROW_GROUP_ROWS:
+                self._write("failures", failure_rows(block))
+                block = []
+        if block:
+            self._write("failures", failure_rows(block))
+
+    def close(self) -> list[Receipt]:
+        """Finish all files. Raises `StorageFailed`."""
+        receipts: list[Receipt] = []
+        for files in self._files.values():
+            receipts.extend(file.finish() for file in files)
+        return receipts
+
+    def abandon(self) -> None:
+        """Close what is open; the staging is thrown away as a whole."""
+        for files in self._files.values():
+            for file in files:
+                file.abandon()
+
+    def _write(self, table: TableName, rows: pa.RecordBatch) -> None:
+        for file in self._files[table]:
+            file.write(rows)
+
+
+def response_rows(responses: list[Response]) -> pa.RecordBatch:
+    """Answers as rows of the responses table."""
+    return _rows("responses", responses)
+
+
+def failure_rows(failures: list[Failure]) -> pa.RecordBatch:
+    """Failures as rows of their table."""
+    return _rows("failures", failures)
+
+
+def _rows(table: TableName, records: list[Any]) -> pa.RecordBatch:
+    schema = schema_of(table)
+    columns = list(zip(*records, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+class _ParquetFile:
+    """One Parquet file; rows are gathered into row groups of a good size for readers."""
+
+    def __init__(self, staging: Staging, table: TableName) -> None:
+        self._name = file_name(table, "parquet")
+        self._file = staging.create(self._name)
+        self._schema = schema_of(table)
+        self._rows = 0
+        self._gathered: list[pa.RecordBatch] = []
+        self._gathered_rows = self._gathered_bytes = 0
+        self._writer = pq.ParquetWriter(
+            self._file,
+            self._schema,
+            compression="zstd",
+            use_dictionary=[name for name in _leaf_names(self._schema) if name.split(".")[0] not in _PLAIN],
+            write_statistics=True,
+        )
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        if rows.num_rows == 0:
+            return
+        self._rows += rows.num_rows
+        self._gathered.append(rows)
+        self._gathered_rows += rows.num_rows
+        self._gathered_bytes += rows.nbytes
+        if self._gathered_rows >= ROW_GROUP_ROWS or self._gathered_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            table = pa.Table.from_batches(self._gathered, self._schema)
+            self._writer.write_table(table, row_group_size=max(ROW_GROUP_ROWS * 2, table.num_rows))
+        self._gathered, self._gathered_rows, self._gathered_bytes = [], 0, 0
+
+    def finish(self) -> Receipt:
+        self._flush()
+        self._writer.close()
+        return self._file.finish(self._name, self._rows)
+
+    def abandon(self) -> None:
+        # The writer would complete a short but readable file; it is closed only so that nothing is left open.
+        _ignoring_storage(self._writer.close)
+        _ignoring_storage(self._file.close)
+
+
+def _leaf_names(schema: pa.Schema) -> list[str]:
+    return [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in schema]
+
+
+class _CsvFile:
+    """One CSV file: RFC 4180, UTF-8, LF; null is an empty cell and an empty text is ""."""
+
+    def __init__(self, staging: Staging, table: TableName, *, excel_safe: bool) -> None:
+        self._name = file_name(table, "csv")
+        self._file: HashingFile = staging.create(self._name)
+        self._excel_safe = excel_safe
+        self._rows = 0
+        self._file.write((",".join(schema_of(table).names) + "\n").encode())
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        if rows.num_rows:
+            self._rows += rows.num_rows
+            self._file.write(csv_text(rows, excel_safe=self._excel_safe))
+
+    def finish(self) -> Receipt:
+        return self._file.finish(self._name, self._rows)
+
+    def abandon(self) -> None:
+        _ignoring_storage(self._file.close)
+
+
+def csv_text(rows: pa.RecordBatch | pa.Table, *, excel_safe: bool = False) -> bytes:
+    """Rows as CSV without a header: lists as JSON, times as ISO 8601 in UTC, booleans as true and false."""
+    columns = [csv_column(column) for column in rows.columns]
+    if excel_safe:
+        columns = [_excel_safe(column) if pa.types.is_string(column.type) else column for column in columns]
+    text = pa.BufferOutputStream()
+    pacsv.write_csv(
+        pa.Table.from_arrays(columns, names=rows.schema.names), text, pacsv.WriteOptions(include_header=False)
+    )
+    return text.getvalue().to_pybytes()
+
+
+def json_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as JSON objects: times as ISO 8601 text, all else as it is."""
+    columns = [column if pa.types.is_list(column.type) else csv_column(column) for column in rows.columns]
+    return pa.Table.from_arrays(columns, names=rows.schema.names).to_pylist()
+
+
+def parquet_bytes(rows: pa.Table) -> bytes:
+    """A Parquet file of `rows`."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def csv_column(column: Any) -> Any:
+    """A column in the form its CSV cells have."""
+    if pa.types.is_list(column.type):
+        return pa.array([None if value is None else dumps(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_timestamp(column.type):
+        # %S of a column in milliseconds has its three decimals.
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+def _excel_safe(column: Any) -> Any:
+    risky = pc.match_substring_regex(column, _FORMULA)
+    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def _ignoring_storage(close: Callable[[], object]) -> None:
+    # An earlier error is on its way up, and the file is thrown away.
+    with suppress(Exception):
+        close()

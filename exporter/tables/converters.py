@@ -1,0 +1,271 @@
+"""How the values of a column are read: a whole block at once where it is clean, one by one where it is odd."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exporter.tables.timestamps import is_finer, read_date_time, read_instant, read_instants
+from exporter.tables.weekdays import WEEKDAYS, read_weekday
+
+STRING = pa.string()
+NoneType = type(None)
+
+
+class Unreadable(ValueError):
+    """A value cannot be read as its column's type; the text says what it is not."""
+
+
+def _nothing_left(value: Any) -> Iterable[tuple[str, Any]]:
+    return ()
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """One way of reading values.
+
+    `bulk(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises
+    ValueError, TypeError or OverflowError as soon as one is not, and the block is then read value by value.
+    `one(value)` reads one value that is neither None nor an empty list or object, or raises `Unreadable`. What
+    both can read they read alike. `usual`: the JSON types that `bulk` takes, in the words of msgspec; null is one of
+    them. `left_over(value)` names what of a value that `one` has read is not in the
+    column: (path below the value's own, value).
+    """
+
+    one: Callable[[Any], Any]
+    bulk: Callable[[Sequence[Any], pa.DataType], pa.Array]
+    usual: Any = str | None
+    left_over: Callable[[Any], Iterable[tuple[str, Any]]] = _nothing_left
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a value of an answer counts as nothing: null, an empty list, an empty object."""
+    return value is None or (isinstance(value, list | dict) and not value)
+
+
+def _only(values: Sequence[Any], *kinds: type) -> None:
+    if not {NoneType, *kinds}.issuperset(map(type, values)):
+        raise TypeError
+
+
+# Text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Unreadable("not text")
+
+
+def _as_it_is(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array(values, kind)
+
+
+def _text_or_integer(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    return _text(value)
+
+
+def _text_or_flag(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value)
+
+
+def _texts_or_flags(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array([{True: "true", False: "false"}[v] if type(v) is bool else v for v in values], kind)
+
+
+def _text_not_empty(value: Any) -> str | None:
+    return _text(value) or None
+
+
+def _texts_not_empty(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    texts = pa.array(values, kind)
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, kind), texts)
+
+
+TEXT = Reader(_text, _as_it_is)
+TEXT_OR_INTEGER = Reader(_text_or_integer, _as_it_is)
+TEXT_OR_FLAG = Reader(_text_or_flag, _texts_or_flags, str | bool | None)
+TEXT_NOT_EMPTY = Reader(_text_not_empty, _texts_not_empty)
+
+
+# Numbers and flags
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+
+
+def whole_number(bits: int) -> Reader:
+    """Reads integers of that many bits: `5`, `"5"`, `5.0`."""
+    limit = 1 << (bits - 1)
+
+    def one(value: Any) -> int:
+        number = value
+        if (isinstance(value, str) and _DIGITS.fullmatch(value.strip())) or (
+            isinstance(value, float) and value.is_integer()
+        ):
+            number = int(value)
+        if type(number) is not int:
+            raise Unreadable("not a whole number")
+        if not -limit <= number < limit:
+            raise Unreadable(f"does not fit into {bits} bits")
+        return number
+
+    return Reader(one, _whole_numbers, int | str | None)
+
+
+def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if {NoneType, str}.issuperset(map(type, values)):
+        texts = pa.array(values, STRING)
+        if pc.any(pc.match_substring_regex(texts, "[xX]")).as_py():
+            raise ValueError  # Arrow would read 0x10 as 16
+        return texts.cast(kind)
+    _only(values, int)  # Arrow would cut 5.5 down to 5
+    return pa.array(values, kind)
+
+
+def _flag(value: Any) -> bool:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word is True or word == "true":
+        return True
+    if word is False or word == "false":
+        return False
+    raise Unreadable("neither true nor false")
+
+
+FLAG = Reader(_flag, _as_it_is, bool | None)
+
+
+# Moments
+
+
+def _instant(value: Any) -> int:
+    instant = read_instant(value) if isinstance(value, str) else None
+    if instant is None:
+        raise Unreadable("not a date and time with its zone")
+    return instant
+
+
+def _instants(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return read_instants(values)
+
+
+def _finer_than_column(value: Any) -> Iterable[tuple[str, Any]]:
+    return [("", value)] if is_finer(value) else []
+
+
+def _date_time(value: Any) -> str:
+    moment = read_date_time(value) if isinstance(value, str) else None
+    if moment is None:
+        raise Unreadable("not a date and time")
+    return moment
+
+
+def _date_times(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else _date_time(value) for value in values], kind)
+
+
+INSTANT = Reader(_instant, _instants, left_over=_finer_than_column)
+DATE_TIME = Reader(_date_time, _date_times)
+
+
+# Lists
+
+
+def _elements(value: Any) -> list[tuple[str, Any]]:
+    """(path, element) of a list, or of the one thing that stands in its place."""
+    if not isinstance(value, list):
+        return [("", value)]
+    return [(f".{index}", element) for index, element in enumerate(value) if not is_nothing(element)]
+
+
+def _name_key(element: dict[str, Any]) -> str:
+    """The key of a list object that names it: `name`, else `id`."""
+    for key in ("name", "id"):
+        if isinstance(element.get(key), str) and element[key]:
+            return key
+    raise Unreadable("an object with neither name nor id")
+
+
+def _names(value: Any) -> list[str] | None:
+    names: list[str] = []
+    for _, element in _elements(value):
+        names.append(_text(element[_name_key(element)] if isinstance(element, dict) else element))
+    return names or None
+
+
+def _names_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    _only(values, list)
+    names = pa.array([value or None for value in values], kind)
+    if names.flatten().null_count:
+        raise TypeError
+    return names
+
+
+def _beside_names(value: Any) -> Iterable[tuple[str, Any]]:
+    for path, element in _elements(value):
+        if isinstance(element, dict):
+            taken = _name_key(element)
+            yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key != taken)
+
+
+NAMES = Reader(_names, _names_in_bulk, list[str] | None, _beside_names)
+
+
+def _dnc(key: str) -> Callable[[Any], list[str] | None]:
+    def one(value: Any) -> list[str] | None:
+        found: list[str] = []
+        for _, element in _elements(value):
+            part = element.get(key) if isinstance(element, dict) else element if key == "name" else None
+            if not is_nothing(part):
+                found.append(_text(part))
+        return found or None
+
+    return one
+
+
+def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
+    def bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+        _only(values, dict)
+        objects = [value or {} for value in values]
+        if not _DNC_KEYS.issuperset(set[str]().union(*objects)):
+            raise TypeError
+        parts = [value.get(key) for value in objects]
+        return pa.array([None if part is None else [part] for part in parts], kind)
+
+    return bulk
+
+
+def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
+    for path, element in _elements(value):
+        if isinstance(element, dict):
+            yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key not in _DNC_KEYS)
+
+
+_DNC_KEYS = frozenset({"id", "name"})
+_DNC = dict[str, str | None] | None
+DNC_IDS = Reader(_dnc("id"), _dnc_in_bulk("id"), _DNC)
+DNC_NAMES = Reader(_dnc("name"), _dnc_in_bulk("name"), _DNC, _beside_dnc)
+
+
+def _which_days(value: Any) -> list[str] | None:
+    found: set[int] = set()
+    for _, element in _elements(value):
+        day = read_weekday(element) if isinstance(element, str) else None
+        if day is None:
+            raise Unreadable("not weekdays")
+        found.add(day)
+    return [WEEKDAYS[day] for day in sorted(found)] or None
+
+
+def _which_days_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else _which_days(value) for value in values], kind)
+
+
+WHICH_DAYS = Reader(_which_days, _which_days_in_bulk, list[str] | None)

@@ -1,0 +1,231 @@
+"""The printers of events: lines for people, JSON lines for machines. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import msgspec
+
+from exporter import events
+from exporter.errors import ExportError
+from exporter.units import Limit, format_duration
+from jobs.support.progress import Bar, Lines, Tally, clock_time
+
+if TYPE_CHECKING:
+    from exporter.pipeline.publish import SnapshotResult
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed; marks that turn the direction of writing; other line ends; halves."""
+
+
+def safe(text: str) -> str:
+    """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Console:
+    """Tells people, or their log collector, what happens."""
+
+    def __init__(self, *, stream: TextIO, verbosity: int, as_json: bool) -> None:
+        self._stream = stream
+        self._verbosity = verbosity
+        self._as_json = as_json
+        self.is_terminal = stream.isatty() and not as_json
+        self._tally: Tally | None = None
+        self._bar: Bar | None = None
+        self._lines: Lines | None = None
+
+    @classmethod
+    def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
+        """The console that the common options of a command ask for."""
+        return cls(stream=sys.stderr, verbosity=-1 if quiet else int(verbose), as_json=log_format == "json")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only errors are told."""
+        return self._verbosity < 0
+
+    def track(self, limits: Sequence[Limit]) -> None:
+        """Show how far the run is: a bar on a terminal, else a line every half minute."""
+        if self._verbosity < 0:
+            return
+        self._tally = Tally(limits)
+        if self.is_terminal and os.environ.get("TERM") != "dumb":
+            self._bar = Bar(self._tally)
+        else:
+            self._lines = Lines(self._tally, self._say_progress)
+
+    def track_all(self, total: int, limits: Sequence[Limit]) -> None:
+        """As `track`, for work whose size is known from the start."""
+        self.track(limits)
+        self.emit(events.RunStarted("", "pull", total, 0, total, ""))
+
+    def _say_progress(self, tally: Tally) -> None:
+        self.say(
+            tally.line(utc=not self.is_terminal), event="progress", done=tally.done, total=tally.total,
+            failed=tally.failed, not_found=tally.missing, listed=tally.listed,
+            per_minute=round(tally.per_minute(), 1),
+            seconds_left=tally.seconds_left(),
+        )  # fmt: skip
+
+    def emit(self, event: events.Event) -> None:
+        """Tell one event, if it is told at this verbosity."""
+        if self._tally is not None:
+            self._tally.note(event)
+        if isinstance(event, events.RunStarted) and not event.snapshot_id:
+            return
+        level = _LEVELS.get(type(event), 0)
+        if level > self._verbosity:
+            return
+        if self._as_json:
+            self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
+        else:
+            self.say(describe(event, utc=not self.is_terminal))
+
+    def emit_for(self, account: str, event: events.Event) -> None:
+        """Tell an event of one of several accounts."""
+        if _LEVELS.get(type(event), 0) <= self._verbosity:
+            self.say(
+                f"{account}: {describe(event, utc=not self.is_terminal)}",
+                **{"event": _name(event), "account": account, **_fields(event)},
+            )
+
+    def say(self, text: str, **fields: Any) -> None:
+        """A line of information. `fields` stand beside the text in JSON logs."""
+        if self._verbosity < 0:
+            return
+        if self._as_json:
+            self._write_json("info", fields.pop("event", "message"), {"message": text, **fields})
+        else:
+            self._write(text)
+
+    def trouble(self, text: str, **fields: Any) -> None:
+        """What went wrong with one item, told in quiet, too. `fields` stand beside the text in JSON logs."""
+        if self._as_json:
+            self._write_json("error", fields.pop("event", "trouble"), {"message": text, **fields})
+        else:
+            self._write(text)
+
+    def summarize(self, text: str, result: SnapshotResult) -> None:
+        """The end of a run that published a snapshot."""
+        if self._as_json:
+            fields = result.manifest
+            self._write_json(
+                "info", "summary",
+                {
+                    "snapshot_id": fields.snapshot_id, "where": result.where, "mode": fields.mode,
+                    **{name: getattr(fields.counts, name) for name in fields.counts.__struct_fields__},
+                    "requests": fields.requests.total, "rate_limited": fields.requests.rate_limited,
+                    "seconds": fields.seconds.total, "warnings": fields.warnings,
+                },
+            )  # fmt: skip
+        elif self._verbosity >= 0:
+            # Commands to copy: no time stamps before them.
+            self._put(safe(text) + "\n")
+
+    def fail(self, error: ExportError, code: int) -> None:
+        """Why the command ends with `code`."""
+        if self._as_json:
+            self._write_json(
+                "error", "failed", {"message": str(error), "error": type(error).__name__, "exit_code": code}
+            )
+            return
+        lines = str(error).split("\n") or [type(error).__name__]
+        self._write("campaign-export: " + lines[0])
+        for line in lines[1:]:
+            self._write("                 " + line)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._lines is not None:
+            self._lines.close()
+        if self._bar is not None:
+            bar, self._bar = self._bar, None
+            bar.close()
+
+    def _write(self, text: str) -> None:
+        stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
+        self._put("".join(f"{stamp}{safe(line)}\n" for line in text.split("\n")))
+
+    def _write_json(self, level: str, name: str, fields: dict[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._put(json.dumps({"time": now, "level": level, "event": name, **fields}, default=str) + "\n")
+
+    def _put(self, text: str) -> None:
+        try:
+            if self._bar is not None:
+                self._bar.print(text.rstrip("\n"))
+                return
+            self._stream.write(text)
+            self._stream.flush()
+        except (BrokenPipeError, ValueError):
+            # Nobody listens to stderr any more; the work itself goes on.
+            self._verbosity = -2
+
+
+def describe(event: events.Event, *, utc: bool = False) -> str:
+    """An event in a sentence; times of day are local, or in UTC as the stamps of log lines."""
+    if isinstance(event, events.Paused):
+        return _paused(event, utc=utc)
+    sentence = _SENTENCES.get(type(event))
+    return sentence(event) if sentence is not None else _name(event)
+
+
+def _name(event: events.Event) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def _fields(event: events.Event) -> dict[str, Any]:
+    return msgspec.structs.asdict(event)
+
+
+_LEVELS: dict[type[events.Event], int] = {
+    events.Settled: 2,
+    events.RetryPlanned: 1,
+    events.ListPageRead: 1,
+    events.Probing: 1,
+    events.Spent: 1,
+}
+"""Verbosity from which an event is told; 0, where none is named."""
+
+
+def _started(event: events.RunStarted) -> str:
+    there = f", {event.already_fetched:,} already there" if event.already_fetched else ""
+    return f"{event.wanted:,} campaigns wanted{there}, {event.to_fetch:,} to fetch ({event.mode})"
+
+
+def _paused(event: events.Paused, *, utc: bool) -> str:
+    why = "rate limit" if event.why == "rate_limit" else "the service is failing"
+    return f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until, utc=utc)}" + (
+        f" ({event.detail})" if event.detail else ""
+    )
+
+
+_SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
+    events.RunStarted: _started,
+    events.Probing: lambda _: "one request goes first",
+    events.Resumed: lambda e: f"going on after {format_duration(e.paused)}",
+    events.PaceLowered: lambda e: (
+        f"the service allows less than --rate: from {e.from_places} to {e.to_places} requests in "
+        f"{format_duration(e.seconds)} from here on"
+    ),
+    events.PaceRaised: lambda e: (
+        f"trying more again: from {e.from_places} to {e.to_places} requests in {format_duration(e.seconds)}"
+    ),
+    events.Warned: lambda e: f"warning: {e.message}",
+    events.Settled: lambda e: f"{e.campaign_id}: {e.outcome}" + (f" ({e.error})" if e.error else ""),
+    events.RetryPlanned: lambda e: (
+        f"{e.campaign_id}: attempt {e.attempt} failed ({e.error}); again in {format_duration(e.delay)}"
+    ),
+    events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
+    events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
+    events.Writing: lambda e: f"writing {e.rows:,} campaigns",
+    events.Spent: lambda e: f"{e.requests:,} requests so far, {e.rate_limited:,} of them refused for the rate limit",
+    events.Published: lambda e: f"published {e.where}",
+}

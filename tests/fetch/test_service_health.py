@@ -1,0 +1,94 @@
+"""`exporter.fetch.worker_pool`: IDs that always fail are told from a service that does, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from exporter.api.endpoints import Answer, Verdict
+from exporter.events import ignore
+from exporter.fetch.client import Caller, Exchange
+from exporter.fetch.worker_pool import Pool
+from exporter.model import Failure, Response
+from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.retry import RetryPolicy
+from exporter.stop import Stop
+from tests.support.virtual_time import VirtualClock, run_virtually
+
+
+class Service:
+    """Answers every campaign well but `bad` ones, and none while it is `down` (from, until)."""
+
+    def __init__(self, bad: set[str], down: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.clock = VirtualClock()
+        self.gate = Gate((), clock=self.clock, emit=ignore, random=Random(1), patience=900.0)
+        self.sending: set[asyncio.Task[Any]] = set()
+        self.bad = bad
+        self.down = down
+        self.asked: list[str] = []
+
+    async def campaign(self, campaign_id: str) -> Exchange:
+        async with self.gate.admit() as turn:
+            self.asked.append(campaign_id)
+            await self.clock.sleep(0.05)
+            if campaign_id in self.bad or self.down[0] <= self.clock.monotonic() < self.down[1]:
+                turn.failing("HTTP 500", item=campaign_id)
+                return Exchange(Verdict("retry", "HTTP 500"), Answer(500, b""))
+            turn.ok()
+            return Exchange(Verdict("good", text="{}"), Answer(200, b"{}"))
+
+    async def fetch(self, ids: list[str], *, known_good: str | None = None) -> dict[str, str]:
+        outcomes: dict[str, str] = {}
+
+        async def sink(outcome: Response | Failure, attempts: int) -> None:
+            outcomes[outcome.campaign_id] = outcome.outcome if isinstance(outcome, Failure) else "ok"
+
+        pool = Pool(
+            cast(Caller, self), retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
+            workers=16, grace=10.0, known_good=known_good,
+        )  # fmt: skip
+        await pool.run(iter(ids), sink, Stop())
+        return outcomes
+
+
+GOOD = [f"cd-{number}" for number in range(60)]
+BAD = [f"bad-{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize("bad", [3, 5, 20])
+def test_ids_that_always_fail_are_no_outage_though_nothing_else_is_left_to_ask_for(bad: int) -> None:
+    async def main() -> None:
+        service = Service(set(BAD))
+        began = service.clock.monotonic()
+        outcomes = await service.fetch([*GOOD, *BAD[:bad]])
+        assert [outcomes[one] for one in BAD[:bad]] == ["failed"] * bad
+        assert all(outcomes[one] == "ok" for one in GOOD)
+        assert service.clock.monotonic() - began < 600
+
+    run_virtually(main())
+
+
+def test_tried_again_alone_they_fail_again_and_the_run_ends() -> None:
+    """As the command does after exit 1: only what failed is asked for, and one campaign is known to be there."""
+
+    async def main() -> None:
+        service = Service(set(BAD))
+        outcomes = await service.fetch(BAD[:5], known_good="cd-1")
+        assert set(outcomes.values()) == {"failed"}
+        assert all(service.asked.count(one) >= 5 for one in BAD[:5])
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("known_good", [None, "cd-1"])
+def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(known_good: str | None) -> None:
+    async def main() -> None:
+        service = Service(set(BAD), down=(1000.02, 1400.0))
+        outcomes = await service.fetch([*GOOD, *BAD[:5]], known_good=known_good)
+        assert {one for one, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:5])
+        assert len(outcomes) == 65
+
+    run_virtually(main())

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
+from exporter.simulator.samples import sample_campaigns
+from tests.support.running import ROOT, full, write_ids
+from tests.support.serving import environment, serving
+
+
+def python(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], env=full(env), cwd=ROOT, capture_output=True, text=True)
+
+
+def imported_by(*arguments: str, **env: str) -> set[str]:
+    """The modules that a command of the program imports."""
+    done = python("-X", "importtime", "-m", "jobs", *arguments, **env)
+    assert done.returncode == 0, done.stderr
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+
+
+@pytest.mark.parametrize("command", ["pull", "snapshot"])
+def test_fetching_imports_nothing_heavy_that_it_has_no_use_for(command: str, tmp_path: Path) -> None:
+    behaviour = Behaviour(sample_campaigns(3))
+    ids = str(write_ids(tmp_path / "ids.csv", behaviour.campaigns))
+    place = ("--out", str(tmp_path / "out")) if command == "snapshot" else ()
+    with serving(behaviour) as url:
+        imported = imported_by(command, ids, *place, **environment(url, tmp_path))
+    assert "pyarrow" in imported
+    assert not imported & {"cryptography.x509", "numpy.linalg", "pandas.core", "prometheus_client"}
+
+
+@pytest.fixture
+def private_key(tmp_path: Path) -> tuple[Path, str]:
+    """The file of an RSA key, and the public half."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    file = tmp_path / "key.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return file, public.decode()
+
+
+@pytest.mark.parametrize("given", ["option", "variable", "config"])
+def test_a_private_key_signs_however_it_is_given(given: str, tmp_path: Path, private_key: tuple[Path, str]) -> None:
+    file, public = private_key
+    behaviour = Behaviour(sample_campaigns(2), key=public, algorithms=("RS256",))
+    with serving(behaviour) as url:
+        env = environment(url, tmp_path)
+        del env["KORE_CLIENT_SECRET"]
+        options: tuple[str, ...] = ()
+        if given == "option":
+            options = ("--private-key-file", str(file), "--jwt-algorithm", "RS256")
+        elif given == "variable":
+            env |= {"KORE_PRIVATE_KEY_FILE": str(file), "KORE_JWT_ALGORITHM": "RS256"}
+        else:
+            config = tmp_path / "config.toml"
+            config.write_text(f'private_key_file = "{file}"\njwt_algorithm = "RS256"\n', encoding="utf-8")
+            env |= {"CAMPAIGN_EXPORT_CONFIG": str(config)}
+        done = python("-m", "jobs", "pull", *behaviour.campaigns, "--format", "jsonl", *options, **env)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
+def test_a_private_key_signs_in_a_fleet_after_an_account_with_a_secret(
+    tmp_path: Path, private_key: tuple[Path, str]
+) -> None:
+    file, public = private_key
+    services = [
+        Behaviour(sample_campaigns(2)),
+        Behaviour(sample_campaigns(2), account_id="66f0a1b2c3d4e5f6a7b8c9d1", key=public, algorithms=("RS256",)),
+    ]
+    fleet = tmp_path / "fleet.toml"
+    with serving(services[0]) as first, serving(services[1]) as second:
+        fleet.write_text(
+            f"""
+out = "{tmp_path / "out"}"
+[defaults]
+stream_id = "{STREAM_ID}"
+client_id = "{CLIENT_ID}"
+ids = "{write_ids(tmp_path / "ids.csv", services[0].campaigns)}"
+[[account]]
+name = "secret"
+host = "{first}"
+account_id = "{services[0].account_id}"
+client_secret_env = "HUSH"
+[[account]]
+name = "key"
+host = "{second}"
+account_id = "{services[1].account_id}"
+private_key_file = "{file}"
+jwt_algorithm = "RS256"
+""",
+            encoding="utf-8",
+        )
+        env = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "HUSH": CLIENT_SECRET}
+        done = python("-m", "jobs", "fleet", str(fleet), "--parallel", "1", "--format", "json", **env)
+    assert done.returncode == 0, done.stderr
+    assert [row["ok"] for row in json.loads(done.stdout)] == [2, 2]
+
+
+def test_a_report_draws_its_pictures_with_numpy(tmp_path: Path) -> None:
+    behaviour = Behaviour(sample_campaigns(3))
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    with serving(behaviour) as url:
+        ids = write_ids(tmp_path / "ids.csv", behaviour.campaigns)
+        done = python("-m", "jobs", "snapshot", str(ids), "--out", str(out), **environment(url, tmp_path))
+    assert done.returncode == 0, done.stderr
+    done = python("-m", "jobs", "report", str(out), "-o", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_what_is_spared_cannot_be_imported_until_it_is_needed() -> None:
+    code = """
+from jobs.support.lean import need, spare
+spare("numpy", "pandas")
+for _ in range(2):
+    try:
+        import numpy
+        print("there")
+    except ModuleNotFoundError as error:
+        print(error)
+    need("numpy")
+import pandas
+"""
+    done = python("-c", code)
+    assert done.stdout.splitlines() == ["the command line does without numpy", "there"]
+    assert "the command line does without pandas" in done.stderr
+
+
+def test_a_process_looks_for_garbage_seldom_and_not_at_its_end() -> None:
+    code = """
+import atexit, gc
+from jobs import cli
+atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1_000))
+cli.run = lambda arguments: print(gc.get_threshold()[0]) or 3
+cli.main([])
+"""
+    done = python("-c", code)
+    assert (done.stdout.split(), done.returncode) == (["50000", "False", "True"], 3), done.stderr

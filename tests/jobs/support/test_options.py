@@ -1,0 +1,145 @@
+"""`jobs.support.options`: options from the command line, the environment and a configuration file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import COMMANDS, cli, run
+from jobs.support.command import JobCommand
+
+ACCOUNT = {"KORE_HOST": "env.kore.ai", "KORE_STREAM_ID": "st-1", "KORE_ACCOUNT_ID": "a", "KORE_JWT": "a.b.c"}
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ids.csv").write_text("id\na\nb\n")
+
+
+def config(text: str) -> str:
+    Path("export.toml").write_text(text)
+    return "export.toml"
+
+
+def plan(*arguments: str) -> int:
+    return run(["plan", "ids.csv", "--out", "exports", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("timeout = true", "--config: timeout must be a text or a number, not true or false."),
+        ("full_every = 2026-01-01", "--config: full_every must be one value or a list of texts"),
+        ("keep = [1, 2]", "--config: keep must be one value, not a list."),
+        ('format = ["csv"]', "--config: format must be one value, not a list."),
+        ('incremental = "perhaps"', "--config: incremental must be true or false."),
+        ('workers = "many"', "Invalid value for '--workers': 'many'"),
+        ("workers = 1.5", "Invalid value for '--workers': '1.5'"),
+        ("[rate]\nx = 1", "--config: rate must be one value or a list of texts"),
+        ("rate = [[1]]", "--config: rate must be one value or a list of texts"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_in_the_file_is_told(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plan("--config", config(line)) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_faults_of_file_options_and_settings_are_told_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KORE_STREAM_ID")
+    assert plan("--config", config('wrokers = 3\nkeep = "x"'), "--pace", "fast") == 2
+    told = capsys.readouterr().err
+    for fault in ("did you mean workers?", "'--keep'", "'--pace'", "KORE_STREAM_ID (--stream-id) is missing"):
+        assert fault in told
+
+
+def test_numbers_lists_and_flags_of_the_file_are_read_as_options_are(capsys: pytest.CaptureFixture[str]) -> None:
+    file = config(
+        'workers = 3\nrate = ["7/1m", "90/1h"]\nkeep_days = 2.5\nexcel_safe = true\nverbose = 1\nmax_body = 1000'
+    )
+    assert plan("--config", file) == 0
+    assert "7/1m, 90/1h" in capsys.readouterr().out
+    assert plan("--config", config('rate = "8/1m"')) == 0
+    assert "8/1m" in capsys.readouterr().out
+
+
+def test_command_line_beats_environment_beats_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = config('host = "http://file.kore.ai"')
+    assert plan("--config", file) == 0
+    assert plan("--config", file, "--host", "http://line.kore.ai") == 2
+    assert "https://line.kore.ai" in capsys.readouterr().err
+    monkeypatch.delenv("KORE_HOST")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_CONFIG", file)
+    assert plan() == 2
+    assert "https://file.kore.ai" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--log-format", "json", "-q", "snapshots", "nowhere"], ["snapshots", "nowhere", "--log-format=json"]]
+)
+def test_common_options_stand_before_or_after_the_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 2
+
+
+@pytest.mark.parametrize("asked", [["--log-format", "json"], ["--log-format=json"]])
+def test_wrong_usage_is_a_json_line_where_the_log_is_json(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--workers", "0", "--keep", "x", *asked) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["exit_code"] == 2
+    assert "--workers" in json.loads(line)["message"]
+    assert "--keep" in json.loads(line)["message"]
+
+
+def test_the_log_format_after_the_command_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--log-format", "json", "snapshots", "nowhere", "--log-format", "text"]) == 2
+    assert "there is no such folder" in capsys.readouterr().err.split("campaign-export: ")[1]
+
+
+@pytest.mark.parametrize("command", [["pull", "a"], ["discover"], ["report", "exports"]])
+@pytest.mark.parametrize("output", ["", ".", "/", "nowhere/file"])
+def test_an_output_that_is_no_file_is_refused_before_anything_is_asked(
+    command: list[str], output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "-o", output]) == 2
+    assert "-o: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_codes(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in ("-v, --verbose", "-q, --quiet", "--log-format [text|json]", "--config"):
+        assert option in shown
+    example, codes = shown.split("\nExample:\n")[1].split("\nExit codes:\n")
+    assert example.strip().startswith(f"campaign-export {name}")
+    command = cli.get_command(None, name)  # type: ignore[arg-type]
+    assert isinstance(command, JobCommand)
+    first_words = [line.split()[0] for line in codes.splitlines() if line[:3].strip()]
+    assert first_words == [str(code) for code in command.exit_code_meanings]
+
+
+@pytest.mark.parametrize("line", ['out = "a\\u0000b"', 'ledger = "a\\nb"', 'rate = ["60/1m\\u001b[2J"]'])
+def test_a_control_character_in_the_file_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--config", config(line)) == 2
+    assert "holds a control character" in capsys.readouterr().err
+
+
+def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pull", "x" * 300]) == 2
+    assert "longer than 256" in capsys.readouterr().err

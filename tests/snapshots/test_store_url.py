@@ -1,0 +1,83 @@
+"""What a store's URL and the usual variables mean. Nothing is asked of a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.errors import DestinationError
+from exporter.snapshots.open_destination import open_destination
+from exporter.snapshots.store_url import open_store, without_secrets
+
+KEY = "aHVzaCBodXNo"
+
+
+def arguments(url: str, **environ: str) -> tuple[dict[str, Any], str]:
+    """What pyarrow's file system was made with, and the path in it."""
+    fs, path = open_store(url, environ)
+    made = fs.__reduce__()[1]
+    found = next((dict(part) for part in made if isinstance(part, dict)), {})
+    return found, path
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("abfs://box@north.dfs.core.windows.net/a/b", "box/a/b"),
+        ("abfss://box@north.dfs.core.windows.net/a/b/", "box/a/b"),
+        ("abfs://north.dfs.core.windows.net/box/a/b", "box/a/b"),
+        ("abfs://north@box/a/b", "box/a/b"),
+        ("abfs://box/a/b", "box/a/b"),
+        ("abfs://box@north.dfs.core.windows.net", "box"),
+    ],
+)
+def test_every_way_to_write_an_azure_url_names_the_same_container(url: str, path: str) -> None:
+    made, found = arguments(url, AZURE_STORAGE_ACCOUNT="north", AZURE_STORAGE_KEY=KEY)
+    assert found == path
+    assert (made["account_name"], made["account_key"]) == ("north", KEY)
+
+
+def test_azure_credentials_come_from_the_variables_of_azures_own_tools() -> None:
+    made, _ = arguments("abfs://box/a", AZURE_STORAGE_ACCOUNT="north", AZURE_STORAGE_SAS_TOKEN="sv=1&sig=x")
+    assert (made["account_key"] or None, made["sas_token"]) == (None, "sv=1&sig=x")
+    connection = f"AccountName=south;AccountKey={KEY}==;EndpointSuffix=core.chinacloudapi.cn"
+    made, _ = arguments("abfs://box/a", AZURE_STORAGE_CONNECTION_STRING=connection)
+    assert (made["account_name"], made["account_key"]) == ("south", f"{KEY}==")
+    assert made["blob_storage_authority"] == ".blob.core.chinacloudapi.cn"
+
+
+def test_the_endpoint_stands_in_the_url_or_in_a_variable_and_the_url_wins() -> None:
+    made, path = arguments(
+        "s3://box/a/?endpoint_override=here:1&scheme=http&region=eu-1", AWS_ENDPOINT_URL="http://x:2"
+    )
+    assert (made["endpoint_override"], made["scheme"], made["region"], path) == ("here:1", "http", "eu-1", "box/a")
+    made, _ = arguments("s3://box", AWS_ENDPOINT_URL_S3="http://x:2", AWS_REGION="eu-2")
+    assert (made["endpoint_override"], made["scheme"], made["region"]) == ("x:2", "http", "eu-2")
+    made, path = arguments("gs://box/a", STORAGE_EMULATOR_HOST="http://x:3")
+    assert (made["endpoint_override"], made["scheme"], made["anonymous"], path) == ("x:3", "http", True, "box/a")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("s3://box/a?regoin=x", "unknown options in the URL: regoin; known: endpoint_override, scheme, region"),
+        ("gs://box/a?secret=x", "unknown options in the URL: secret"),
+        ("abfs://box/a", "names no storage account"),
+        ("ftp://box/a", "write s3://, gs:// or abfs://"),
+        ("s3://", "names no bucket"),
+        ("abfs:///a", "names no storage account"),
+        ("gs:///a", "names no bucket"),
+    ],
+)
+def test_a_url_that_cannot_be_is_told(url: str, told: str) -> None:
+    with pytest.raises(DestinationError, match=told.replace("?", r"\?")):
+        open_destination(url, environ={"AWS_REGION": "eu-1"})
+
+
+def test_no_secret_of_a_url_is_shown() -> None:
+    assert without_secrets("s3://AKIA:hush@bucket/x?region=eu&secret_key=hush") == "s3://bucket/x?region=eu"
+    assert without_secrets("abfs://box@north.dfs.core.windows.net/x?account_key=hush&sig=hush") == (
+        "abfs://box@north.dfs.core.windows.net/x"
+    )
+    assert without_secrets("abfs://box:hush@north.dfs.core.windows.net/x") == "abfs://box@north.dfs.core.windows.net/x"

@@ -1,0 +1,162 @@
+"""`exporter.tables.converters`: one value read alone, whatever the block would have done."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from exporter.tables import converters as readers
+from exporter.tables.converters import (
+    DATE_TIME,
+    DNC_IDS,
+    DNC_NAMES,
+    FLAG,
+    INSTANT,
+    NAMES,
+    TEXT,
+    TEXT_NOT_EMPTY,
+    TEXT_OR_FLAG,
+    TEXT_OR_INTEGER,
+    WHICH_DAYS,
+    Reader,
+    Unreadable,
+    whole_number,
+)
+from exporter.tables.timestamps import TIME
+
+LISTS = pa.list_(pa.string())
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "cell"),
+    [
+        (TEXT_OR_FLAG, True, "true"),
+        (TEXT_OR_FLAG, False, "false"),
+        (TEXT_OR_FLAG, "detect", "detect"),
+        (TEXT_OR_INTEGER, 15550100, "15550100"),
+        (TEXT_NOT_EMPTY, "", None),
+        (TEXT_NOT_EMPTY, "t-1", "t-1"),
+        (FLAG, " TRUE ", True),
+        (FLAG, "False", False),
+        (DNC_IDS, {"id": "d-1", "name": "A"}, ["d-1"]),
+        (DNC_NAMES, {"id": "d-1", "name": "A"}, ["A"]),
+        (DNC_NAMES, ["A", {"name": "B"}, {"id": "d-3"}], ["A", "B"]),
+        (DNC_IDS, ["A", {"name": "B"}, {"id": "d-3"}], ["d-3"]),
+        (DNC_IDS, {"name": "B"}, None),
+        (NAMES, [{"name": "", "id": "l-1"}, "P"], ["l-1", "P"]),
+        (NAMES, "P", ["P"]),
+        (NAMES, [], None),
+    ],
+)
+def test_a_value_is_read_alone(reader: Reader, value: Any, cell: Any) -> None:
+    assert reader.one(value) == cell
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "left"),
+    [
+        (DNC_NAMES, [{"name": "A", "size": 3}, {"id": "d-2", "kind": "x"}], [(".0.size", 3), (".1.kind", "x")]),
+        (DNC_NAMES, {"id": "d-1", "name": "A", "size": 3}, [(".size", 3)]),
+        (NAMES, [{"name": "A", "id": "l-1"}, "P", {"id": "l-2", "size": 1}], [(".0.id", "l-1"), (".2.size", 1)]),
+        (INSTANT, "2026-02-11T10:04:31.512500Z", [("", "2026-02-11T10:04:31.512500Z")]),
+        (INSTANT, "2026-02-11T10:04:31.512000Z", []),
+    ],
+)  # fmt: skip
+def test_what_a_column_does_not_hold_of_its_value_is_left_over_with_its_place(
+    reader: Reader, value: Any, left: list[tuple[str, Any]]
+) -> None:
+    assert list(reader.left_over(value)) == left
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "why"),
+    [
+        (NAMES, [{"size": 3}], "an object with neither name nor id"),
+        (DNC_IDS, [{"id": 7}], "not text"),
+        (FLAG, "maybe", "neither true nor false"),
+        (FLAG, 1, "neither true nor false"),
+        (INSTANT, "2026-02-11T10:04:31", "not a date and time with its zone"),
+        (whole_number(8), 128, "does not fit into 8 bits"),
+        (whole_number(8), -129, "does not fit into 8 bits"),
+        (whole_number(8), 5.5, "not a whole number"),
+        (whole_number(8), True, "not a whole number"),
+        (whole_number(8), "0x10", "not a whole number"),
+        (whole_number(8), math.inf, "not a whole number"),
+    ],
+)
+def test_what_cannot_be_read_says_what_it_is_not(reader: Reader, value: Any, why: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        reader.one(value)
+    assert str(caught.value) == why
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(127, 127), (-128, -128), (" 5 ", 5), ("-5", -5), ("+5", 5), (5.0, 5), ("007", 7)]
+)
+def test_a_whole_number_is_read_in_each_of_its_forms(value: Any, number: int) -> None:
+    assert whole_number(8).one(value) == number
+
+
+@pytest.mark.parametrize(
+    ("reader", "kind", "values", "cells"),
+    [
+        (DNC_NAMES, LISTS, [{"id": "d-1", "name": "A"}, None, {"id": "d-2"}, {}], [["A"], None, None, None]),
+        (DNC_IDS, LISTS, [{"id": "d-1", "name": "A"}, None], [["d-1"], None]),
+        (NAMES, LISTS, [["A", "B"], None, []], [["A", "B"], None, None]),
+        (WHICH_DAYS, LISTS, [["Sun", "Mon", "Mon"], None, []], [["MO", "SU"], None, None]),
+        (TEXT, pa.string(), ["a", "", None], ["a", "", None]),
+        (TEXT_NOT_EMPTY, pa.string(), ["a", "", None], ["a", None, None]),
+        (TEXT_OR_FLAG, pa.string(), ["detect", True, False, None], ["detect", "true", "false", None]),
+        (FLAG, pa.bool_(), [True, None, False], [True, None, False]),
+        (DATE_TIME, pa.string(), ["2026-10-5 06:00:00", None], ["2026-10-05T06:00:00", None]),
+        (whole_number(8), pa.int8(), [127, None, -128], [127, None, -128]),
+        (whole_number(8), pa.int8(), ["127", None, "-128"], [127, None, -128]),
+        (whole_number(8), pa.int8(), [None, None], [None, None]),
+    ],
+)
+def test_a_clean_block_is_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any], cells: list[Any]) -> None:
+    found = reader.bulk(values, kind)
+    assert found.type == kind
+    assert found.to_pylist() == cells
+
+
+def test_a_clean_block_of_instants_is_read_at_once() -> None:
+    texts = ["2026-02-11T10:04:31.512Z", None, "1970-01-01T00:00:01+00:00"]
+    found = INSTANT.bulk(texts, TIME)
+    assert found.type == TIME
+    assert found.cast(pa.int64()).to_pylist() == [INSTANT.one(texts[0]), None, 1000]
+
+
+@pytest.mark.parametrize(
+    ("reader", "kind", "values"),
+    [
+        (DNC_NAMES, LISTS, [{"id": "d-1", "size": 3}]),
+        (DNC_NAMES, LISTS, [[{"id": "d-1"}]]),
+        (NAMES, LISTS, [["A", None]]),
+        (NAMES, LISTS, ["A"]),
+        (WHICH_DAYS, LISTS, [["x"]]),
+        (WHICH_DAYS, LISTS, [[7]]),
+        (whole_number(8), pa.int8(), [5.5]),
+        (whole_number(8), pa.int8(), ["0x10"]),
+        (whole_number(8), pa.int8(), [True]),
+        (whole_number(8), pa.int8(), [128]),
+        (whole_number(8), pa.int8(), ["128"]),
+        (TEXT, pa.string(), [7]),
+        (DATE_TIME, pa.string(), ["soon"]),
+        (INSTANT, TIME, ["2026-02-11T10:04:31.5"]),
+        (INSTANT, TIME, ["+9999-02-11T10:04:31Z"]),
+        (INSTANT, TIME, ["0000-02-11T10:04:31Z"]),
+    ],
+)
+def test_a_block_with_an_odd_value_is_not_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any]) -> None:
+    # Unreadable is a ValueError, too, and ArrowInvalid.
+    with pytest.raises((ValueError, TypeError)):
+        reader.bulk(values, kind)
+
+
+def test_null_and_an_empty_list_or_object_are_nothing_and_an_empty_text_is_not() -> None:
+    values: list[Any] = [None, [], {}, "", 0, False]
+    assert [readers.is_nothing(value) for value in values] == [True] * 3 + [False] * 3
