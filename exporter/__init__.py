@@ -16,8 +16,8 @@ from exporter._version import __version__
 
 if TYPE_CHECKING:
     from exporter.pipeline.export import export as export
-    from exporter.snapshots.reader import read_snapshot as read_snapshot
-    from exporter.snapshots.reader import snapshots as snapshots
+    from exporter.snapshot_store.reader import read_snapshot as read_snapshot
+    from exporter.snapshot_store.reader import snapshots as snapshots
 
 __all__ = ["__version__", "export", "read_snapshot", "snapshots"]
 
@@ -25,7 +25,7 @@ __all__ = ["__version__", "export", "read_snapshot", "snapshots"]
 def __getattr__(name: str) -> Any:
     # Imported when asked for: `campaign-export --help` must not wait for pyarrow.
     if name in ("read_snapshot", "snapshots"):
-        from exporter.snapshots import reader
+        from exporter.snapshot_store import reader
 
         return getattr(reader, name)
     if name == "export":

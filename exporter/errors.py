@@ -28,12 +28,12 @@ class ExportError(Exception):
 class InputError(ExportError):
     """Usage, settings or input are wrong; nothing was written and no request was sent.
 
-    `faults` holds every fault found, one line each, not just the first.
+    `problems` holds every fault found, one line each, not just the first.
     """
 
-    def __init__(self, faults: str | Sequence[str]) -> None:
-        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
-        super().__init__("\n".join(self.faults))
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 class SettingsError(InputError):

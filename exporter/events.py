@@ -77,16 +77,16 @@ class Resumed(Event, frozen=True):
 class PaceLowered(Event, frozen=True):
     """The service's true limit is lower than `--rate`; from here on the lower one is kept."""
 
-    from_places: int
-    to_places: int
+    from_slots: int
+    to_slots: int
     seconds: float
 
 
 class PaceRaised(Event, frozen=True):
     """After a long time without a refusal, more is tried again, carefully."""
 
-    from_places: int
-    to_places: int
+    from_slots: int
+    to_slots: int
     seconds: float
 
 

@@ -1,13 +1,13 @@
 """The points of a run at which a crash matters, named, so that tests can make one happen there.
 
-In a real run `reached` does nothing. A test sets `hook` in the process that it is going to kill.
+In a real run `hit` does nothing. A test sets `hook` in the process that it is going to kill.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-STEPS = (
+FAILPOINTS = (
     "list.kept",
     "carry.block",
     "request.answered",
@@ -26,12 +26,12 @@ STEPS = (
     "retention.hidden",
     "books.before_closing",
 )
-"""In the order of a run. A step `write.FILE` is reached many times: whenever a piece of the file has been written."""
+"""In the order of a run. A step `write.FILE` is hit many times: whenever a piece of the file has been written."""
 
 hook: Callable[[str], None] | None = None
 
 
-def reached(step: str) -> None:
+def hit(step: str) -> None:
     """The run has come to `step`."""
     if hook is not None:
         hook(step)

@@ -21,7 +21,7 @@ class Identity(msgspec.Struct, frozen=True):
     version: ApiVersion
 
 
-class Response(NamedTuple):
+class CampaignResponse(NamedTuple):
     """One good answer, as it came: a row of `responses.parquet`, and all that flattening needs."""
 
     campaign_id: str
@@ -55,7 +55,7 @@ class ListedCampaign(NamedTuple):
     """the item's JSON text"""
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class FileEntry(msgspec.Struct, frozen=True):
     """Proof of one written file."""
 
     name: str

@@ -51,7 +51,7 @@ class SnapshotOptions(msgspec.Struct, frozen=True):
     keep_days: float | None = None
 
 
-class Place(msgspec.Struct, frozen=True):
+class Locations(msgspec.Struct, frozen=True):
     """Where a run works: `dest` a folder or URL, `work_dir` None for the usual one, `state_dir` the user's.
 
     `environ` is handed on to object stores, which take their region and endpoint from it. It holds secrets, and so may

@@ -145,8 +145,8 @@ def read_settings(
     credentials = reading.credentials()
     proxy = reading.proxy(host)
     ca_file = reading.ca_file()
-    if reading.faults or credentials is None:
-        raise SettingsError(reading.faults)
+    if reading.problems or credentials is None:
+        raise SettingsError(reading.problems)
     return Settings(host, stream_id, account_id, app_id, credentials, api, proxy, ca_file)  # type: ignore[arg-type]
 
 
@@ -156,7 +156,7 @@ class _Reading:
     def __init__(
         self, environ: Mapping[str, str], options: Mapping[str, str | None], config: Mapping[str, object]
     ) -> None:
-        self.faults: list[str] = []
+        self.problems: list[str] = []
         self._environ = environ
         self._options = options
         self._config = config
@@ -169,9 +169,9 @@ class _Reading:
     def identifier(self, name: str, *, required: bool = False) -> str:
         text = self.value(name)
         if not text and required:
-            self.faults.append(f"{_told(name)} is missing: {_BY_NAME[name].meaning}")
+            self.problems.append(f"{_told(name)} is missing: {_BY_NAME[name].meaning}")
         elif UNFIT.search(text):
-            self.faults.append(f"{_told(name)} holds a blank, a control or a non-ASCII character: {text!r}")
+            self.problems.append(f"{_told(name)} holds a blank, a control or a non-ASCII character: {text!r}")
         return text
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
@@ -180,18 +180,18 @@ class _Reading:
             if text.lower() == word.lower():
                 return word
         if text:
-            self.faults.append(f"{_told(name)} is {text!r}; it can be {', '.join(allowed)}.")
+            self.problems.append(f"{_told(name)} is {text!r}; it can be {', '.join(allowed)}.")
         return allowed[0]
 
     def host(self) -> str:
         text = self.value("host")
         if not text:
-            self.faults.append(f"{_told('host')} is missing: {_BY_NAME['host'].meaning}")
+            self.problems.append(f"{_told('host')} is missing: {_BY_NAME['host'].meaning}")
             return ""
         try:
             return read_host(text)
         except ValueError as error:
-            self.faults.append(f"{_told('host')}: {error}")
+            self.problems.append(f"{_told('host')}: {error}")
             return ""
 
     def credentials(self) -> Credentials | None:
@@ -205,18 +205,18 @@ class _Reading:
                 _told(name) for name, given in (("client_secret", secret), ("private_key_file", key_file)) if given
             ]
             if others:
-                self.faults.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
+                self.problems.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
             if token and UNFIT.search(token):
-                self.faults.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
+                self.problems.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
-            self.faults.append(
+            self.problems.append(
                 "No credentials: set KORE_CLIENT_ID and KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE), "
                 "or KORE_JWT (or KORE_JWT_FILE)."
             )
             return None
         if not client_id:
-            self.faults.append(f"{_told('client_id')} is missing: it goes with the secret or key.")
+            self.problems.append(f"{_told('client_id')} is missing: it goes with the secret or key.")
         if algorithm.startswith("RS"):
             key = self._private_key(key_file, algorithm, secret is not None)
         else:
@@ -225,33 +225,33 @@ class _Reading:
 
     def _shared_secret(self, secret: str | None, algorithm: str, key_file: str) -> str:
         if secret is None and key_file:
-            self.faults.append(
+            self.problems.append(
                 f"{algorithm} signs with KORE_CLIENT_SECRET; for {_told('private_key_file')} "
                 f"set {_told('jwt_algorithm')} to RS256 or RS512."
             )
         elif secret is None:
-            self.faults.append("KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE) is missing.")
+            self.problems.append("KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE) is missing.")
         elif key_file:
-            self.faults.append(
+            self.problems.append(
                 f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
             )
         elif "-----BEGIN" in secret or secret.startswith("ssh-"):
             # PyJWT refuses it, too: whoever knows the public key could sign with it.
-            self.faults.append(
+            self.problems.append(
                 f"KORE_CLIENT_SECRET holds a key or certificate, no secret: for a private key use "
                 f"{_told('private_key_file')} with RS256 or RS512."
             )
         elif _SURROGATE.search(secret):
-            self.faults.append("KORE_CLIENT_SECRET is not UTF-8 text.")
+            self.problems.append("KORE_CLIENT_SECRET is not UTF-8 text.")
         return secret or ""
 
     def _private_key(self, key_file: str, algorithm: str, has_secret: bool) -> str:
         if not key_file:
             what = "not with KORE_CLIENT_SECRET" if has_secret else "which is missing"
-            self.faults.append(f"{algorithm} signs with {_told('private_key_file')}, {what}.")
+            self.problems.append(f"{algorithm} signs with {_told('private_key_file')}, {what}.")
             return ""
         if has_secret:
-            self.faults.append(
+            self.problems.append(
                 f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
             )
         text = self._file(key_file, _told("private_key_file"))
@@ -262,10 +262,10 @@ class _Reading:
 
             try:
                 if not isinstance(load_pem_private_key(text.encode(), password=None), RSAPrivateKey):
-                    self.faults.append(f"{_told('private_key_file')}: {key_file} holds no RSA key.")
+                    self.problems.append(f"{_told('private_key_file')}: {key_file} holds no RSA key.")
             except (ValueError, TypeError, UnsupportedAlgorithm):
                 # The library's own text may quote the key: it is not shown.
-                self.faults.append(
+                self.problems.append(
                     f"{_told('private_key_file')}: {key_file} holds no PEM private key without a passphrase."
                 )
         return text
@@ -277,7 +277,7 @@ class _Reading:
             self._environ.get(variable + "_FILE", "").strip(),
         )
         if direct and file:
-            self.faults.append(f"{variable} and {variable}_FILE exclude each other: keep one of them.")
+            self.problems.append(f"{variable} and {variable}_FILE exclude each other: keep one of them.")
         if file and not direct:
             return self._file(file, f"{variable}_FILE")
         return direct or None
@@ -287,17 +287,17 @@ class _Reading:
             text = read_small_file(path).decode("utf-8").strip()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            self.faults.append(f"{told}: {path} cannot be read: {why}.")
+            self.problems.append(f"{told}: {path} cannot be read: {why}.")
             return ""
         if not text:
-            self.faults.append(f"{told}: {path} is empty.")
+            self.problems.append(f"{told}: {path} is empty.")
         return text
 
     def proxy(self, host: str) -> str | None:
         try:
             return proxy_for(host, self._environ) if host else None
         except ValueError as error:
-            self.faults.append(str(error))
+            self.problems.append(str(error))
             return None
 
     def ca_file(self) -> str | None:
@@ -309,7 +309,7 @@ class _Reading:
         try:
             ssl.create_default_context(cafile=path)
         except (OSError, ValueError):
-            self.faults.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
+            self.problems.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
         return path
 
 

@@ -32,13 +32,13 @@ _LONGEST = 36_600 * 86400.0
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """At most `places` requests in any `seconds`."""
+    """At most `slots` requests in any `seconds`."""
 
-    places: int
+    slots: int
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.places}/{_compact(self.seconds)}"
+        return f"{self.slots}/{_compact(self.seconds)}"
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -117,13 +117,13 @@ def parse_rate(text: str) -> Limit:
     """A number of requests in a window: `60/1m`, `1800/1h`, `10/s`."""
     number, slash, window = text.strip().partition("/")
     try:
-        places = int(number) if re.fullmatch(r"[0-9]{1,15}", number) else 0
+        slots = int(number) if re.fullmatch(r"[0-9]{1,15}", number) else 0
         seconds = parse_duration(window if window[:1] in "0123456789" else "1" + window)
     except ValueError:
-        places, seconds = 0, 0.0
-    if not slash or places < 1 or not 0 < seconds < 366 * 86400:
+        slots, seconds = 0, 0.0
+    if not slash or slots < 1 or not 0 < seconds < 366 * 86400:
         raise ValueError(f"{_shown(text)} is no rate: write requests/window, such as 60/1m or 1800/1h, or off")
-    return Limit(places, seconds)
+    return Limit(slots, seconds)
 
 
 def format_duration(seconds: float) -> str:

@@ -127,8 +127,8 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> None:
     from exporter.errors import InputError
     from jobs.support.console import Console
 
-    faults = [line.strip() for line in error.format_message().splitlines()]
-    Console.of(verbose=0, quiet=False, log_format="json").fail(InputError(faults), 2)
+    problems = [line.strip() for line in error.format_message().splitlines()]
+    Console.of(verbose=0, quiet=False, log_format="json").fail(InputError(problems), 2)
 
 
 def _tell_bug(error: Exception, *, verbose: bool) -> int:

@@ -36,13 +36,13 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
     from exporter.clock import SystemClock
     from exporter.errors import DestinationError
     from exporter.ids.campaign_ids import read_ids
-    from exporter.options import FetchOptions, Place, SnapshotOptions
+    from exporter.options import FetchOptions, Locations, SnapshotOptions
     from exporter.pipeline.snapshot import take_snapshot
     from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
-    from exporter.snapshots.open_destination import open_destination
-    from exporter.snapshots.reader import read_failures
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import read_failures
     from exporter.units import parse_rate
     from jobs.simulate import write_ids
     from jobs.support.signals import run_until_stopped
@@ -68,7 +68,7 @@ def command(console: Console, dest: str, campaigns: int, form: str) -> int:
             return await take_snapshot(
                 read_ids(str(ids_file)),
                 settings=_settings(url),
-                place=Place(dest, state_dir()),
+                locations=Locations(dest, state_dir()),
                 fetch=FetchOptions(rates=(limit,)),
                 options=SnapshotOptions(format=form, fresh=True),  # type: ignore[arg-type]
                 clock=SystemClock(),

@@ -13,7 +13,7 @@ from jobs.support.command import job, option
 from jobs.support.param_types import COLUMNS
 
 if TYPE_CHECKING:
-    from exporter.snapshots.diff import Changes
+    from exporter.snapshot_store.diff import Changes
     from jobs.support.console import Console
     from jobs.support.table_output import Lines
 
@@ -54,17 +54,17 @@ def command(
 
     With OLD alone it is compared with the latest. Times of fetching are no difference.
     """
-    from exporter.snapshots.diff import changes_between
-    from exporter.snapshots.open_destination import open_destination
-    from exporter.snapshots.reader import find
+    from exporter.snapshot_store.diff import changes_between
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import find
     from exporter.tables.columns import CAMPAIGNS
     from jobs.support.param_types import check_columns
     from jobs.support.table_output import print_bytes
 
     known = [column.name for column in CAMPAIGNS]
-    faults = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
-    if faults:
-        raise InputError(faults)
+    problems = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
+    if problems:
+        raise InputError(problems)
     destination = open_destination(dest, environ=dict(os.environ))
     ids = destination.snapshot_ids()
     if old is None and len(ids) < 2:
@@ -98,7 +98,7 @@ def _json(changes: Changes) -> str:
 def _print_csv(changes: Changes) -> None:
     import pyarrow as pa
 
-    from exporter.snapshots.writer import csv_text
+    from exporter.snapshot_store.writer import csv_text
     from jobs.support.table_output import print_bytes
 
     kinds = (("added", changes.added), ("removed", changes.removed), ("changed", changes.changed))
@@ -122,7 +122,7 @@ def _print_grouped(changes: Changes) -> None:
     from itertools import groupby, islice
     from operator import itemgetter
 
-    from exporter.snapshots.diff import spoken
+    from exporter.snapshot_store.diff import spoken
     from exporter.tables.columns import CAMPAIGNS
     from jobs.support.table_output import Lines
 

@@ -47,7 +47,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     from exporter.fetch.engine import open_engine
     from exporter.fetch.list_pass import ListPass
     from exporter.ratelimit.estimate import shared
-    from exporter.snapshots.writer import csv_text
+    from exporter.snapshot_store.writer import csv_text
     from jobs.support.metrics import replace_file
     from jobs.support.signals import run_until_stopped
     from jobs.support.table_output import print_bytes

@@ -37,19 +37,19 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.snapshot import needs_list
     from exporter.pipeline.start import already_fetched
-    from exporter.snapshots.open_destination import open_destination
-    from exporter.snapshots.reader import latest_of
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import latest_of
 
-    settings, found, (place, wanted) = every_fault(
+    settings, found, (locations, wanted) = every_fault(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column),
         lambda: take_snapshot_options(options),
     )
     fetch = take_fetch_options(options, settings)
     lists = needs_list(found, wanted)
-    destination = open_destination(place.dest, environ=place.environ)
-    usual = destination.default_work_dir(Path(place.state_dir))
-    work_dir = Path(place.work_dir) if place.work_dir else usual
+    destination = open_destination(locations.dest, environ=locations.environ)
+    usual = destination.default_work_dir(Path(locations.state_dir))
+    work_dir = Path(locations.work_dir) if locations.work_dir else usual
     base = latest_of(destination, settings.identity) if lists else None
     known = base.manifest.counts.ok if base is not None else None
     lines: list[tuple[str, str]] = []

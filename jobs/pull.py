@@ -115,7 +115,7 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
     from exporter.ids.campaign_ids import ids_of, read_ids
 
     found: list[str] = []
-    faults: list[str] = []
+    problems: list[str] = []
     for argument in arguments:
         try:
             if argument == "-":
@@ -126,9 +126,9 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
             else:
                 found.append(argument)
         except IdsError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise IdsError(faults)
+            problems.extend(error.problems)
+    if problems:
+        raise IdsError(problems)
     return ids_of(found, source="ID_OR_FILE")
 
 
@@ -152,9 +152,9 @@ def choose_format(form: str | None, output: str | None) -> str:
     return "table" if output is None and sys.stdout.isatty() else "csv"
 
 
-def _refuse(faults: list[str]) -> None:
-    if faults:
-        raise InputError(faults)
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise InputError(problems)
 
 
 def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
@@ -179,7 +179,7 @@ def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ..
 
 def text_rows(rows: pa.Table) -> list[list[str]]:
     """Cells as the terminal shows them."""
-    from exporter.snapshots.writer import csv_column
+    from exporter.snapshot_store.writer import csv_column
 
     columns = [csv_column(column).to_pylist() for column in rows.columns]
     words = {None: "", True: "true", False: "false"}
@@ -191,7 +191,7 @@ def text_rows(rows: pa.Table) -> list[list[str]]:
 
 def render(rows: pa.Table, form: str) -> bytes:
     """Rows in a format, as bytes."""
-    from exporter.snapshots.writer import csv_text, json_rows, parquet_bytes
+    from exporter.snapshot_store.writer import csv_text, json_rows, parquet_bytes
     from exporter.text import dumps
 
     if form == "parquet":

@@ -32,11 +32,11 @@ def command(
 ) -> int:
     """Flatten the stored responses of a snapshot with today's columns, into a new snapshot, without one request."""
     from exporter.clock import SystemClock
-    from exporter.options import Place
+    from exporter.options import Locations
     from exporter.pipeline.rebuild import rebuild_snapshot
 
     rebuild_snapshot(
-        Place(dest, state_dir(), work_dir=work_dir, environ=dict(os.environ)),
+        Locations(dest, state_dir(), work_dir=work_dir, environ=dict(os.environ)),
         snapshot or "latest",
         form=form,
         excel_safe=excel_safe,

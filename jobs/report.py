@@ -62,8 +62,8 @@ def command(
     It opens from a mail or a file share, with no network.
     """
     need("numpy")  # for matplotlib
-    from exporter.snapshots.open_destination import open_destination
-    from exporter.snapshots.reader import find
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import find
     from jobs.support.metrics import replace_file
 
     check_output(output)

@@ -23,7 +23,7 @@ from jobs.support.options import (
 if TYPE_CHECKING:
     from exporter.events import Emit
     from exporter.ids.campaign_ids import CampaignIds
-    from exporter.options import FetchOptions, Place, SnapshotOptions
+    from exporter.options import FetchOptions, Locations, SnapshotOptions
     from exporter.pipeline.publish import SnapshotResult
     from exporter.settings import Settings
     from exporter.stop import Stop
@@ -48,7 +48,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     """
     from jobs.support.metrics import check_metrics_file
 
-    settings, found, (place, wanted), _ = every_fault(
+    settings, found, (locations, wanted), _ = every_fault(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column),
         lambda: take_snapshot_options(options),
@@ -66,7 +66,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
         console.emit(event)
 
     try:
-        result = run_snapshot(console, found, settings, place, fetch, wanted, emit=emit)
+        result = run_snapshot(console, found, settings, locations, fetch, wanted, emit=emit)
         code = code_of(result, fail_on_missing=wanted.fail_on_missing)
     except ExportError as error:
         code = exit_code(error)
@@ -81,7 +81,7 @@ def run_snapshot(
     console: Console,
     ids: CampaignIds | None,
     settings: Settings,
-    place: Place,
+    locations: Locations,
     fetch: FetchOptions,
     wanted: SnapshotOptions,
     *,
@@ -91,7 +91,7 @@ def run_snapshot(
     from exporter.clock import SystemClock
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.ratelimit.estimate import shared
-    from exporter.snapshots.open_destination import open_destination
+    from exporter.snapshot_store.open_destination import open_destination
     from jobs.support.signals import run_until_stopped
     from jobs.support.summary import summary_of
 
@@ -107,7 +107,7 @@ def run_snapshot(
         return await take_snapshot(
             ids,
             settings=settings,
-            place=place,
+            locations=locations,
             fetch=fetch,
             options=wanted,
             clock=SystemClock(),
@@ -121,9 +121,11 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        from exporter.snapshots.reader import read_failures
+        from exporter.snapshot_store.reader import read_failures
 
-        failures = read_failures(open_destination(place.dest, environ=place.environ), result.manifest.snapshot_id)
+        failures = read_failures(
+            open_destination(locations.dest, environ=locations.environ), result.manifest.snapshot_id
+        )
         console.summarize(summary_of(result, failures), result)
     return result
 

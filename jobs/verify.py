@@ -27,9 +27,9 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool) -
 
     Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
     """
-    from exporter.snapshots.open_destination import open_destination
-    from exporter.snapshots.reader import find
-    from exporter.snapshots.verify import damages
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import find
+    from exporter.snapshot_store.verify import damages
     from jobs.support.table_output import print_line
 
     if snapshot is not None and everyone:

@@ -14,7 +14,7 @@ from exporter.files import NotPrivate, open_private
 from exporter.journal.database import journal_path
 from exporter.journal.journal import Journal
 from exporter.model import Identity
-from exporter.snapshots.lock import RunLock
+from exporter.snapshot_store.lock import RunLock
 
 WHO = Identity("https://kore.example", "st", "acc", "v2")
 

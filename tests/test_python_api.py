@@ -21,7 +21,7 @@ from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
-from exporter.snapshots.manifest import milliseconds
+from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
 from exporter.units import Limit
 from tests.support.running import ROOT

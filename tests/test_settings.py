@@ -13,7 +13,7 @@ from rich.pretty import pretty_repr
 from yarl import URL
 
 from exporter.errors import SettingsError
-from exporter.options import Place
+from exporter.options import Locations
 from exporter.origin import is_loopback, proxy_for, read_host
 from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
 from jobs.support.config_file import check_config, read_config
@@ -30,7 +30,7 @@ GOOD = {
 def faults_of(environ: dict[str, str], **more: Any) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         read_settings(environ, **more)
-    return list(caught.value.faults)
+    return list(caught.value.problems)
 
 
 def test_six_variables_are_enough() -> None:
@@ -82,9 +82,9 @@ def test_rs_algorithms_need_a_key_file_that_is_pem(tmp_path: Path) -> None:
     assert "KORE_PRIVATE_KEY_FILE" in faults_of(environ)[0]
     file = tmp_path / "key.pem"
     file.write_text("no key")
-    faults = faults_of({**environ, "KORE_PRIVATE_KEY_FILE": str(file)})
-    assert "key.pem" in faults[0]
-    assert "no key" not in faults[0]
+    problems = faults_of({**environ, "KORE_PRIVATE_KEY_FILE": str(file)})
+    assert "key.pem" in problems[0]
+    assert "no key" not in problems[0]
 
 
 def test_no_repr_shows_a_secret() -> None:
@@ -142,8 +142,8 @@ def test_a_certificate_file_that_cannot_be_read_is_told() -> None:
 def test_an_unknown_name_in_the_configuration_suggests_the_nearest() -> None:
     with pytest.raises(SettingsError) as caught:
         check_config({"wokers": 3, "client_secret": "x", "rate": ["60/1m"]}, {"workers", "rate"})
-    assert "did you mean workers?" in caught.value.faults[0]
-    assert "KORE_CLIENT_SECRET" in caught.value.faults[1]
+    assert "did you mean workers?" in caught.value.problems[0]
+    assert "KORE_CLIENT_SECRET" in caught.value.problems[1]
 
 
 def test_a_configuration_that_is_no_toml_is_told(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_whatever_the_environment_holds_it_is_settings_or_faults(environ: dict[s
     try:
         read_settings(environ)
     except SettingsError as error:
-        assert error.faults
+        assert error.problems
 
 
 @given(st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/\\\\#?%\\[\\]-]{0,25}", fullmatch=True))
@@ -203,7 +203,7 @@ def test_whatever_a_configuration_holds_it_fits_or_is_told(config: dict[str, Any
     try:
         check_config(config, {"workers", "rate"})
     except SettingsError as error:
-        assert error.faults
+        assert error.problems
 
 
 @pytest.mark.parametrize("text", ["a=" + "[" * 5000 + "]" * 5000, "a=" + "9" * 5000, "a=2026-13-45", "\ufeff\x00"])
@@ -229,6 +229,6 @@ def test_a_secret_that_nothing_can_be_signed_with_is_told_without_it(secret: str
 
 
 def test_a_place_does_not_show_the_environment_or_a_key_in_its_destination() -> None:
-    place = Place("s3://AKIA:hush@bucket", "/state", environ={"AWS_SECRET_ACCESS_KEY": "hush"})
-    assert "hush" not in repr(place) + pretty_repr(place)
-    assert "/state" in pretty_repr(place)
+    locations = Locations("s3://AKIA:hush@bucket", "/state", environ={"AWS_SECRET_ACCESS_KEY": "hush"})
+    assert "hush" not in repr(locations) + pretty_repr(locations)
+    assert "/state" in pretty_repr(locations)

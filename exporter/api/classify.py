@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
 
-from exporter.api.endpoints import Answer, Verdict, body_start
+from exporter.api.endpoints import HttpResponse, Verdict, body_start
 from exporter.api.error_body import read_error, says_missing
 from exporter.text import _CONTROL, NotJson, loads, one_line
 
@@ -59,7 +59,7 @@ class _Success(msgspec.Struct):
 _decode_success = msgspec.json.Decoder(_Success).decode
 
 
-def _is_plainly_good(answer: Answer, campaign_id: str) -> bool:
+def _is_plainly_good(answer: HttpResponse, campaign_id: str) -> bool:
     """Whether there is no need to look closer. False says nothing."""
     if answer.status != 200 or answer.oversized:
         return False
@@ -70,14 +70,14 @@ def _is_plainly_good(answer: Answer, campaign_id: str) -> bool:
     return found.success and found.data.campaign_id == campaign_id
 
 
-def judge_campaign(answer: Answer, campaign_id: str, *, origin: str, now: float) -> Verdict:
+def classify_campaign(answer: HttpResponse, campaign_id: str, *, origin: str, now: float) -> Verdict:
     """What the answer to `CampaignApi.get` means; never raises, whatever the answer."""
     if _is_plainly_good(answer, campaign_id):
         try:
             return Verdict("good", text=answer.body.decode("utf-8"))
         except UnicodeDecodeError:
             pass  # to be looked at closer
-    verdict, document = _judge_envelope(answer, origin=origin, now=now)
+    verdict, document = _classify_envelope(answer, origin=origin, now=now)
     if verdict is not None:
         return verdict
     data = document.get("data")
@@ -100,9 +100,9 @@ class ListPage(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def read_list_page(answer: Answer, *, origin: str, now: float) -> ListPage | Verdict:
+def read_list_page(answer: HttpResponse, *, origin: str, now: float) -> ListPage | Verdict:
     """The page that an answer to `CampaignApi.list` holds, or what else the answer means."""
-    verdict, document = _judge_envelope(answer, origin=origin, now=now)
+    verdict, document = _classify_envelope(answer, origin=origin, now=now)
     if verdict is not None:
         return verdict
     data = document.get("data")
@@ -131,11 +131,11 @@ def item_id(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _judge_envelope(answer: Answer, *, origin: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
+def _classify_envelope(answer: HttpResponse, *, origin: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
     """A verdict on all that is not a success answer; else None and the parsed body."""
     kind = answer.status // 100
     if kind == 3:
-        return _judge_redirect(answer, origin), {}
+        return _classify_redirect(answer, origin), {}
     text = decode_body(answer)
     document: Any = None
     is_json = False
@@ -144,10 +144,10 @@ def _judge_envelope(answer: Answer, *, origin: str, now: float) -> tuple[Verdict
             document, is_json = loads(text), True
     if kind == 2 and isinstance(document, dict) and _is_success(document):
         return None, document
-    return _judge_failure(answer, document, is_json=is_json, now=now), {}
+    return _classify_failure(answer, document, is_json=is_json, now=now), {}
 
 
-def _judge_failure(answer: Answer, document: Any, *, is_json: bool, now: float) -> Verdict:
+def _classify_failure(answer: HttpResponse, document: Any, *, is_json: bool, now: float) -> Verdict:
     status = answer.status
     message, code = read_error(document) if is_json else (body_start(answer), None)
     told = f"HTTP {status}" + (f": {one_line(message, 200)}" if message else "")
@@ -170,7 +170,7 @@ def _judge_failure(answer: Answer, document: Any, *, is_json: bool, now: float) 
     return Verdict("invalid", told)
 
 
-def _judge_redirect(answer: Answer, origin: str) -> Verdict:
+def _classify_redirect(answer: HttpResponse, origin: str) -> Verdict:
     if not answer.location:
         return Verdict("invalid", f"HTTP {answer.status} without a place to go to")
     try:
@@ -180,9 +180,9 @@ def _judge_redirect(answer: Answer, origin: str) -> Verdict:
         return Verdict("invalid", f"HTTP {answer.status} to a place that is no URL")
     if same:
         # Put together anew from our own origin: no other reading of the text can lead elsewhere.
-        place = quote(parts.path, safe=_IN_PATH, errors="surrogateescape") or "/"
+        locations = quote(parts.path, safe=_IN_PATH, errors="surrogateescape") or "/"
         query = quote(parts.query, safe=_IN_PATH + "?", errors="surrogateescape")
-        return Verdict("redirect", f"HTTP {answer.status}", text=origin + place + ("?" + query if query else ""))
+        return Verdict("redirect", f"HTTP {answer.status}", text=origin + locations + ("?" + query if query else ""))
     where = one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", 120)
     return Verdict(
         "invalid",
@@ -229,7 +229,7 @@ def read_retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
-def decode_body(answer: Answer) -> str | None:
+def decode_body(answer: HttpResponse) -> str | None:
     """The body as text: UTF-8 as JSON must be, else the charset its header names; None when neither fits."""
     try:
         return answer.body.decode("utf-8")
@@ -243,7 +243,7 @@ def decode_body(answer: Answer) -> str | None:
     return text
 
 
-def _what_instead(answer: Answer) -> str:
+def _what_instead(answer: HttpResponse) -> str:
     start = answer.body[:200].lstrip().lower()
     if not start:
         return "empty"

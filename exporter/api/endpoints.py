@@ -43,7 +43,7 @@ class Request(msgspec.Struct, frozen=True):
         return [("method", self.method), ("url", self.url)]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResponse(msgspec.Struct, frozen=True):
     """What came back: status, body and the three headers that matter.
 
     `charset`: what the header names, where the body is not plain ASCII. `oversized`: the body was longer than allowed;
@@ -139,13 +139,13 @@ def is_askable(campaign_id: str) -> bool:
     return campaign_id not in {".", ".."}
 
 
-def body_start(answer: Answer) -> str:
+def body_start(answer: HttpResponse) -> str:
     """The beginning of the body for the failures table, tokens hidden."""
     text = answer.body[: BODY_START * 4].decode("utf-8", "replace")
     return hide_tokens(text)[:BODY_START]
 
 
-def without_token(answer: Answer, token: str) -> Answer:
+def without_token(answer: HttpResponse, token: str) -> HttpResponse:
     """The answer without the very token that its request carried, wherever a server has put it.
 
     A ready-made token can look like anything, and even a good answer is kept for long.

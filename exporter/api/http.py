@@ -17,11 +17,11 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from exporter.api.endpoints import Answer, Request
+from exporter.api.endpoints import HttpResponse, Request
 from exporter.text import one_line
 
 
-class Unanswered(Exception):
+class TransportError(Exception):
     """No complete answer came: connection refused or dropped, time limit, answer cut off.
 
     `reached`: whether the request may have reached the service.
@@ -32,7 +32,7 @@ class Unanswered(Exception):
         self.reached = reached
 
 
-class Untrusted(Unanswered):
+class CertificateError(TransportError):
     """The service's certificate did not pass the check, so no request was sent."""
 
 
@@ -77,8 +77,8 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: Request) -> Answer:
-        """The answer to `request`, whatever its status. Redirects are answers. Raises `Unanswered`."""
+    async def send(self, request: Request) -> HttpResponse:
+        """The answer to `request`, whatever its status. Redirects are answers. Raises `TransportError`."""
         if self._session is None:
             raise RuntimeError("send() outside of `async with`")
         once = _SentOnce()
@@ -94,7 +94,7 @@ class HttpTransport:
                 middlewares=(once,),
             ) as response:
                 body, oversized = await self._read(response)
-                return Answer(
+                return HttpResponse(
                     status=response.status,
                     body=body,
                     retry_after=response.headers.get(hdrs.RETRY_AFTER),
@@ -104,17 +104,17 @@ class HttpTransport:
                     oversized=oversized,
                 )
         except aiohttp.ClientConnectorCertificateError as error:
-            raise Untrusted(_untrusted(error), reached=False) from None
+            raise CertificateError(_untrusted(error), reached=False) from None
         except aiohttp.ClientHttpProxyError as error:
             told = f"the proxy answered HTTP {error.status} ({_told(error)}); check HTTPS_PROXY"
-            raise Unanswered(told, reached=False) from None
+            raise TransportError(told, reached=False) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unanswered(f"no connection: {_told(error)}", reached=False) from None
+            raise TransportError(f"no connection: {_told(error)}", reached=False) from None
         except TimeoutError:
             seconds = self._timeout.total or 0.0
-            raise Unanswered(f"no complete answer within {seconds:g} s (--timeout)", reached=True) from None
+            raise TransportError(f"no complete answer within {seconds:g} s (--timeout)", reached=True) from None
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-            raise Unanswered(f"connection broke: {_told(error)}", reached=once.sent) from None
+            raise TransportError(f"connection broke: {_told(error)}", reached=once.sent) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
         length = response.content_length

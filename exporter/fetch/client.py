@@ -9,12 +9,12 @@ from functools import partial
 import msgspec
 
 from exporter.api.auth import TokenSource
-from exporter.api.classify import judge_campaign
-from exporter.api.endpoints import Answer, CampaignApi, Request, Verdict, is_askable, without_token
-from exporter.api.http import HttpTransport, Unanswered, Untrusted
+from exporter.api.classify import classify_campaign
+from exporter.api.endpoints import CampaignApi, HttpResponse, Request, Verdict, is_askable, without_token
+from exporter.api.http import CertificateError, HttpTransport, TransportError
 from exporter.clock import Clock
 from exporter.errors import SettingsError
-from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.limiter import Limiter
 
 MOST_REDIRECTS = 3
 
@@ -23,10 +23,10 @@ class Exchange(msgspec.Struct, frozen=True):
     """A judged answer, or what came instead of one."""
 
     verdict: Verdict
-    answer: Answer | None
+    answer: HttpResponse | None
 
 
-class Caller:
+class Client:
     """Sends one request after the other for the pool and the list pass: gate, token, transport, judgement.
 
     Order matters: the gate is entered first, so that the token is fresh when it is sent and the place is
@@ -39,11 +39,11 @@ class Caller:
         api: CampaignApi,
         tokens: TokenSource,
         transport: HttpTransport,
-        gate: Gate,
+        limiter: Limiter,
         clock: Clock,
     ) -> None:
         self.api = api
-        self.gate = gate
+        self.limiter = limiter
         self.clock = clock
         self.sent = 0
         self._tokens = tokens
@@ -58,7 +58,7 @@ class Caller:
         for _ in range(MOST_REDIRECTS + 1):
             exchange = await self._once(
                 partial(self._get, campaign_id, redirect),
-                lambda answer: judge_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
+                lambda answer: classify_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
                 item=campaign_id,
             )
             if exchange.verdict.kind != "redirect":
@@ -66,41 +66,43 @@ class Caller:
             redirect = exchange.verdict.text
         return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.answer)
 
-    async def ask(self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str) -> Exchange:
+    async def ask(
+        self, build: Callable[[str], Request], classify: Callable[[HttpResponse], Verdict], *, item: str
+    ) -> Exchange:
         """Send what `build` makes of a fresh token and judge the answer."""
-        return await self._once(build, judge, item=item)
+        return await self._once(build, classify, item=item)
 
     def _get(self, campaign_id: str, redirect: str | None, token: str) -> Request:
         request = self.api.get(campaign_id, token)
         return request if redirect is None else self.api.redirected(request, redirect, token)
 
     async def _once(
-        self, build: Callable[[str], Request], judge: Callable[[Answer], Verdict], *, item: str
+        self, build: Callable[[str], Request], classify: Callable[[HttpResponse], Verdict], *, item: str
     ) -> Exchange:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in a coroutine
-        async with self.gate.admit() as turn:
+        async with self.limiter.acquire() as permit:
             self.sending.add(task)
             self.sent += 1
             token = self._tokens.token()
             try:
                 answer = without_token(await self._transport.send(build(token)), token)
-            except Unanswered as error:
-                if isinstance(error, Untrusted) and self.gate.last_ok_at is None:
+            except TransportError as error:
+                if isinstance(error, CertificateError) and self.limiter.last_ok_at is None:
                     # It was never trusted, and waiting does not change that.
                     raise SettingsError(f"{error}.") from None
                 told = str(error).replace(token, "[token hidden]")
-                turn.failing(told, item=item)
+                permit.failing(told, item=item)
                 return Exchange(Verdict("retry", told), None)
             finally:
                 self.sending.discard(task)
-            verdict = judge(answer)
+            verdict = classify(answer)
             if verdict.kind == "rate_limited":
-                turn.rate_limited(verdict.retry_after, verdict.error)
+                permit.rate_limited(verdict.retry_after, verdict.error)
             elif verdict.kind == "retry":
-                turn.failing(verdict.error, item=item)
+                permit.failing(verdict.error, item=item)
             else:
-                turn.ok()
+                permit.ok()
             return Exchange(verdict, answer)
 
 

@@ -1,6 +1,6 @@
 """The fetching half of the house, put together once for every command that sends requests.
 
-pool -> gate (doors, then a place) -> transport
+pool -> limiter (pause, then a slot) -> transport
         each request with a token of its own
 """
 
@@ -18,11 +18,11 @@ from exporter.api.endpoints import CampaignApi
 from exporter.api.http import HttpTransport
 from exporter.clock import Clock
 from exporter.events import Emit
-from exporter.fetch.client import Caller
-from exporter.fetch.worker_pool import Pool
+from exporter.fetch.client import Client
+from exporter.fetch.worker_pool import WorkerPool
 from exporter.options import FetchOptions
 from exporter.ratelimit.ledger import Ledger
-from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
 from exporter.settings import Settings
 
@@ -30,23 +30,23 @@ from exporter.settings import Settings
 class Engine(msgspec.Struct, frozen=True):
     """What sends requests for one account."""
 
-    caller: Caller
-    gate: Gate
+    client: Client
+    limiter: Limiter
     retry: RetryPolicy
     clock: Clock
     emit: Emit
     options: FetchOptions
 
-    def pool(self, known_good: str | None = None) -> Pool:
-        """A worker pool. `known_good`: an ID that was fetched before, to tell an outage from a bad ID."""
-        return Pool(
-            self.caller,
+    def pool(self, canary: str | None = None) -> WorkerPool:
+        """A worker pool. `canary`: an ID that was fetched before, to tell an outage from a bad ID."""
+        return WorkerPool(
+            self.client,
             retry=self.retry,
             clock=self.clock,
             emit=self.emit,
             workers=self.options.workers,
             grace=self.options.grace,
-            known_good=known_good,
+            canary=canary,
         )
 
 
@@ -62,7 +62,7 @@ async def open_engine(
     """Connections, tokens and pacing for one account; closed at the end."""
     random = random or randomness.Random()  # noqa: S311 - jitter, no secret
     ledger = Ledger.open(options.ledger, clock=clock, emit=emit) if options.ledger and options.rates else None
-    gate = Gate(
+    limiter = Limiter(
         options.rates,
         clock=clock,
         emit=emit,
@@ -79,7 +79,7 @@ async def open_engine(
         proxy=settings.proxy,
         ca_file=settings.ca_file,
     )
-    caller = Caller(
+    client = Client(
         api=CampaignApi(
             host=settings.host,
             stream_id=settings.stream_id,
@@ -90,13 +90,13 @@ async def open_engine(
         ),
         tokens=TokenSource(settings.credentials, clock=clock),
         transport=transport,
-        gate=gate,
+        limiter=limiter,
         clock=clock,
     )
     retry = RetryPolicy(attempts=options.attempts, random=random)
     try:
         async with transport:
-            yield Engine(caller, gate, retry, clock, emit, options)
+            yield Engine(client, limiter, retry, clock, emit, options)
     finally:
         if ledger is not None:
             ledger.close()

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from exporter.api.classify import ListPage, item_id, read_list_page
-from exporter.api.endpoints import Answer, Verdict
+from exporter.api.endpoints import HttpResponse, Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
 from exporter.fetch.client import refusal
@@ -194,16 +194,16 @@ class ListPass:
             self.requests += 1
             found: list[ListPage] = []
 
-            def judge(answer: Answer, found: list[ListPage] = found) -> Verdict:
-                read = read_list_page(answer, origin=engine.caller.api.origin, now=engine.clock.now())
+            def classify(answer: HttpResponse, found: list[ListPage] = found) -> Verdict:
+                read = read_list_page(answer, origin=engine.client.api.origin, now=engine.clock.now())
                 if isinstance(read, Verdict):
                     return read
                 found.append(read)
                 return Verdict("good")
 
-            exchange = await engine.caller.ask(
-                lambda token: engine.caller.api.list(campaign_type, limit=limit, skip=skip, page=page, token=token),
-                judge,
+            exchange = await engine.client.ask(
+                lambda token: engine.client.api.list(campaign_type, limit=limit, skip=skip, page=page, token=token),
+                classify,
                 item=f"the {campaign_type} list",
             )
             verdict = exchange.verdict
@@ -219,7 +219,7 @@ class ListPass:
             delay = engine.retry.delay_after(attempts)
             if delay is None:
                 # The list is one ID to the gate; when it fails so often, the service is taken as failing.
-                engine.gate.suspect(verdict.error)
+                engine.limiter.suspect(verdict.error)
                 attempts, delay = 0, 0.0
             engine.emit(RetryPlanned(f"the {campaign_type} list", attempts, delay, verdict.error))
             await engine.clock.sleep(delay)

@@ -27,7 +27,7 @@ class Item(msgspec.Struct, eq=False):
     body_start: str | None = None
 
 
-class Feed:
+class WorkQueue:
     """The next item to try: what is due again first, then fresh IDs. Ends when all have their outcome."""
 
     def __init__(self, ids: Iterator[str], clock: Clock) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
-from exporter.api.endpoints import Answer, Verdict, body_start
+from exporter.api.endpoints import HttpResponse, Verdict, body_start
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import CredentialsRefused, ExportError
 from exporter.events import Emit, RetryPlanned, Stopping
-from exporter.fetch.client import Caller, refusal
-from exporter.fetch.work_queue import Feed, Item
-from exporter.model import Failure, FailureOutcome, Response
+from exporter.fetch.client import Client, refusal
+from exporter.fetch.work_queue import Item, WorkQueue
+from exporter.model import CampaignResponse, Failure, FailureOutcome
 from exporter.ratelimit.retry import RetryPolicy
 from exporter.stop import Stop
 
@@ -31,33 +31,33 @@ FIRST_FEW = 4
 class Sink(Protocol):
     """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
 
-    def __call__(self, outcome: Response | Failure, attempts: int) -> Awaitable[None]:
+    def __call__(self, outcome: CampaignResponse | Failure, attempts: int) -> Awaitable[None]:
         """Take one outcome."""
         ...
 
 
-class Pool:
+class WorkerPool:
     """`workers` tasks that take IDs from one feed until every one has its outcome."""
 
     def __init__(
         self,
-        caller: Caller,
+        client: Client,
         *,
         retry: RetryPolicy,
         clock: Clock,
         emit: Emit,
         workers: int,
         grace: float,
-        known_good: str | None = None,
+        canary: str | None = None,
     ) -> None:
-        self._caller = caller
-        self._gate = caller.gate
+        self._client = client
+        self._limiter = client.limiter
         self._retry = retry
         self._clock = clock
         self._emit = emit
         self._workers = workers
         self._grace = grace
-        self._known_good = known_good
+        self._canary = canary
         self._certain: float | None = None
         self.retries = 0
         self._answered = asyncio.Event()
@@ -69,13 +69,13 @@ class Pool:
         Raises `CredentialsRefused`, `ServiceDown`, `StorageFailed` or the reason of `stop`; requests that are
         under way then get the grace, and what they bring is handed on.
         """
-        feed = Feed(ids, self._clock)
-        tasks = [asyncio.create_task(self._work(feed, sink, number)) for number in range(self._workers)]
+        queue = WorkQueue(ids, self._clock)
+        tasks = [asyncio.create_task(self._work(queue, sink, number)) for number in range(self._workers)]
         stopping = asyncio.create_task(stop.wait())
         try:
             await self._wait(tasks, stopping)
         except ExportError as error:
-            await self._wind_down(feed, tasks, str(error).partition("\n")[0].rstrip("."))
+            await self._wind_down(queue, tasks, str(error).partition("\n")[0].rstrip("."))
             raise
         finally:
             for task in (*tasks, stopping):
@@ -92,9 +92,9 @@ class Pool:
             if stopping in done:
                 raise stopping.result()
 
-    async def _wind_down(self, feed: Feed, tasks: list[asyncio.Task[None]], why: str) -> None:
-        feed.close()
-        sending = [task for task in tasks if task in self._caller.sending]
+    async def _wind_down(self, queue: WorkQueue, tasks: list[asyncio.Task[None]], why: str) -> None:
+        queue.close()
+        sending = [task for task in tasks if task in self._client.sending]
         for task in tasks:
             if task not in sending:
                 task.cancel()
@@ -103,14 +103,14 @@ class Pool:
         self._emit(Stopping(why, self._grace))
         await asyncio.wait(sending, timeout=self._grace)
 
-    async def _work(self, feed: Feed, sink: Sink, number: int) -> None:
+    async def _work(self, queue: WorkQueue, sink: Sink, number: int) -> None:
         if number > 0:
             await self._first_answer(number)
-        while (item := await feed.next()) is not None:
+        while (item := await queue.next()) is not None:
             try:
-                await self._attempt(item, feed, sink)
+                await self._attempt(item, queue, sink)
             finally:
-                feed.done(item)
+                queue.done(item)
             self._answered.set()
 
     async def _first_answer(self, number: int) -> None:
@@ -119,14 +119,14 @@ class Pool:
             async with asyncio.timeout(FIRST_ALONE if number < FIRST_FEW else None):
                 await self._answered.wait()
 
-    async def _attempt(self, item: Item, feed: Feed, sink: Sink) -> None:
+    async def _attempt(self, item: Item, queue: WorkQueue, sink: Sink) -> None:
         item.first_at = item.first_at or self._clock.now()
-        exchange = await self._caller.campaign(item.campaign_id)
+        exchange = await self._client.campaign(item.campaign_id)
         verdict, answer = exchange.verdict, exchange.answer
         if verdict.kind == "good" and answer is not None:
-            self._known_good = item.campaign_id
+            self._canary = item.campaign_id
             now = to_milliseconds(self._clock.now())
-            await sink(Response(item.campaign_id, now, answer.status, verdict.text), item.attempts + 1)
+            await sink(CampaignResponse(item.campaign_id, now, answer.status, verdict.text), item.attempts + 1)
         elif verdict.kind in ("not_found", "invalid"):
             item.attempts += 1
             self._note(item, verdict, answer)
@@ -135,13 +135,13 @@ class Pool:
             raise CredentialsRefused(refusal(verdict.error))
         elif verdict.kind == "rate_limited":
             self.retries += 1
-            feed.again(item, 0.0)
+            queue.again(item, 0.0)
         else:
             self._note(item, verdict, answer)
             item.attempts += 1
             item.failed_at.append(self._clock.monotonic())
             await self._look_at_outage(item)
-            await self._retry_or_give_up(item, feed, sink)
+            await self._retry_or_give_up(item, queue, sink)
 
     async def _look_at_outage(self, item: Item) -> None:
         """Probe what looks like an outage with a campaign that is known to be there.
@@ -150,19 +150,19 @@ class Pool:
         only probes, and it would never end.
         """
         async with self._judging:
-            began = self._gate.outage_began
-            if began is None or self._known_good is None or self._known_good == item.campaign_id:
+            began = self._limiter.outage_began
+            if began is None or self._canary is None or self._canary == item.campaign_id:
                 return
-            exchange = await self._caller.campaign(self._known_good)
+            exchange = await self._client.campaign(self._canary)
             if exchange.verdict.kind == "retry":
                 self._certain = began
             elif self._certain != began and exchange.verdict.kind in ("good", "not_found", "invalid"):
-                self._gate.acquit(began)
+                self._limiter.acquit(began)
 
-    async def _retry_or_give_up(self, item: Item, feed: Feed, sink: Sink) -> None:
+    async def _retry_or_give_up(self, item: Item, queue: WorkQueue, sink: Sink) -> None:
         if self._retry.delay_after(item.attempts) is None:
             # What fell into an outage was not this ID's fault.
-            own = [at for at in item.failed_at if not self._gate.blameless(at)]
+            own = [at for at in item.failed_at if not self._limiter.blameless(at)]
             item.failed_at, item.attempts = own, len(own)
         delay = self._retry.delay_after(item.attempts)
         if delay is None and await self._service_is_well(item):
@@ -172,7 +172,7 @@ class Pool:
             delay = 0.0  # the doors are shut now: the gate decides when the next request goes
         self.retries += 1
         self._emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
-        feed.again(item, delay)
+        queue.again(item, delay)
 
     async def _service_is_well(self, item: Item) -> bool:
         """Whether the failures of `item` are its own: some other request was answered well since its first.
@@ -181,21 +181,21 @@ class Pool:
         """
         async with self._judging:
             since = item.failed_at[0]
-            if self._gate.last_ok_at is not None and self._gate.last_ok_at >= since:
+            if self._limiter.last_ok_at is not None and self._limiter.last_ok_at >= since:
                 return True
-            if self._known_good is None:
+            if self._canary is None:
                 # Nothing was ever answered well: more likely the service than every single ID.
-                self._gate.suspect(item.error)
+                self._limiter.suspect(item.error)
                 return False
-            if self._known_good == item.campaign_id:
-                return not self._gate.outage
-            exchange = await self._caller.campaign(self._known_good)
+            if self._canary == item.campaign_id:
+                return not self._limiter.outage
+            exchange = await self._client.campaign(self._canary)
             if exchange.verdict.kind in ("good", "not_found", "invalid"):
                 return True
-            self._gate.suspect(item.error)
+            self._limiter.suspect(item.error)
             return False
 
-    def _note(self, item: Item, verdict: Verdict, answer: Answer | None) -> None:
+    def _note(self, item: Item, verdict: Verdict, answer: HttpResponse | None) -> None:
         item.error = verdict.error
         if answer is not None:
             item.http_status = answer.status

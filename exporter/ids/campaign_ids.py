@@ -123,9 +123,9 @@ def _hashes(texts: pa.Array, length: int) -> pa.Array:
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
     """IDs that do not come from a file: of the command line or the list call. Raises `IdsError`."""
     given = [text for value in values if (text := value.strip())]
-    faults = [f"{source}: {problem}" for value in given if (problem := _problem(value))]
-    if faults or not given:
-        raise IdsError(faults or f"{source}: no IDs in it.")
+    problems = [f"{source}: {problem}" for value in given if (problem := _problem(value))]
+    if problems or not given:
+        raise IdsError(problems or f"{source}: no IDs in it.")
     unique = pa.array(dict.fromkeys(given), pa.large_string())
     sha256 = hashlib.sha256("\n".join(given).encode()).hexdigest()
     return CampaignIds(unique, len(given), len(given) - len(unique), sha256, source)

@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter.errors import StorageFailed
 from exporter.files import storage_failed
 from exporter.journal.database import Outcome, Transaction, connect, write_outcomes
 from exporter.journal.journal import Journal
-from exporter.model import Response
+from exporter.model import CampaignResponse
 
 BACKLOG = 2000
 
@@ -34,7 +34,7 @@ LINGER = 0.01
 dozens of answers. Under a limit of 60 a minute that never happens."""
 
 
-class JournalWriter:
+class BatchWriter:
     """Adds outcomes from a thread of its own, committing together what came in the meantime.
 
     `settled` is called in the event loop for each outcome that is durably in the journal.
@@ -56,10 +56,10 @@ class JournalWriter:
 
     async def put(self, outcome: Outcome, attempts: int) -> None:
         """Hand over an outcome that came just now; it is done when `settled` is called. Raises `StorageFailed`."""
-        steps.reached("request.answered")
+        failpoints.hit("request.answered")
         if self._error is not None:
             raise self._error
-        now = outcome.fetched_at if isinstance(outcome, Response) else outcome.last_at
+        now = outcome.fetched_at if isinstance(outcome, CampaignResponse) else outcome.last_at
         self._queue.put((outcome, attempts, now))
         self._backlog += 1
         self._backlog_bytes += _size(outcome)
@@ -84,8 +84,8 @@ class JournalWriter:
                 while (batch := self._batch()) is not None:
                     with Transaction(db, self._path):
                         write_outcomes(db, batch)
-                        steps.reached("journal.before_commit")
-                    steps.reached("journal.after_commit")
+                        failpoints.hit("journal.before_commit")
+                    failpoints.hit("journal.after_commit")
                     self._loop.call_soon_threadsafe(self._committed, batch)
             finally:
                 db.close()
@@ -131,4 +131,4 @@ class JournalWriter:
 
 
 def _size(outcome: Outcome) -> int:
-    return len(outcome.body) if isinstance(outcome, Response) else 0
+    return len(outcome.body) if isinstance(outcome, CampaignResponse) else 0

@@ -62,7 +62,7 @@ class Pause(msgspec.Struct, frozen=True):
     why: str
 
 
-class RunState(msgspec.Struct, omit_defaults=True):
+class Checkpoint(msgspec.Struct, omit_defaults=True):
     """One run, from its first attempt to its publishing. Times in milliseconds since 1970, UTC.
 
     `writer`: its name on a store where others may write too.
@@ -94,15 +94,15 @@ class Notebook(Protocol):
         ...
 
 
-def load(notebook: Notebook) -> RunState | None:
+def load(notebook: Notebook) -> Checkpoint | None:
     """The run that the journal remembers; None when there is none, or none that this version can read."""
     text = notebook.get_meta(_KEY)
     try:
-        return msgspec.json.decode(text, type=RunState) if text else None
+        return msgspec.json.decode(text, type=Checkpoint) if text else None
     except msgspec.MsgspecError:
         return None
 
 
-def save(notebook: Notebook, state: RunState) -> None:
+def save(notebook: Notebook, state: Checkpoint) -> None:
     """Remember `state`."""
     notebook.set_meta(_KEY, msgspec.json.encode(state).decode())

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from exporter.files import open_private, storage_failed
-from exporter.model import Failure, Identity, Response
+from exporter.model import CampaignResponse, Failure, Identity
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS listed (
 """
 
 
-Outcome = Response | Failure
+Outcome = CampaignResponse | Failure
 
 
 class Transaction:
@@ -113,7 +113,7 @@ def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int
     answers = [
         (o.campaign_id, o.fetched_at, now, o.http_status, o.body, checksum(o), attempts, o.carried_from)
         for o, attempts, now in outcomes
-        if isinstance(o, Response)
+        if isinstance(o, CampaignResponse)
     ]
     failures = [o for o, _, _ in outcomes if isinstance(o, Failure)]
     if answers and db.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
@@ -124,7 +124,7 @@ def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int
         db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", failures)
 
 
-def checksum(answer: Response) -> int:
+def checksum(answer: CampaignResponse) -> int:
     """Of all that the journal keeps of an answer."""
     rest = f"{answer.campaign_id}\n{answer.fetched_at}\n{answer.http_status}\n{answer.carried_from}"
     return zlib.crc32(answer.body.encode(), zlib.crc32(rest.encode()))

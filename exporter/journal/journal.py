@@ -22,7 +22,7 @@ from exporter.errors import InputError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.files import NotPrivate, storage_failed
 from exporter.journal.database import Outcome, Transaction, checksum, connect, journal_path, write_outcomes
-from exporter.model import Counts, Failure, Identity, ListedCampaign, Response
+from exporter.model import CampaignResponse, Counts, Failure, Identity, ListedCampaign
 from exporter.tables.flatten import BLOCK_ROWS
 
 BLOCK_BYTES = 32 * 2**20
@@ -37,7 +37,7 @@ _LIST_SUM = "list checksum"
 
 
 class Journal:
-    """What is wanted and what is there. Use `JournalWriter` to add outcomes while requests run."""
+    """What is wanted and what is there. Use `BatchWriter` to add outcomes while requests run."""
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
@@ -158,7 +158,7 @@ class Journal:
             last = page[-1][0]
             yield from (campaign_id for _, campaign_id in page)
 
-    def known_good(self) -> str | None:
+    def canary(self) -> str | None:
         """An ID that was fetched, if there is one."""
         row = self._db.execute("SELECT campaign_id FROM answers ORDER BY rowid DESC LIMIT 1").fetchone()
         return row[0] if row else None
@@ -215,7 +215,7 @@ class Journal:
             )
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LIST_SUM, str(self._list_checksum())))
 
-    def forget_outdated(self, unchanged: Callable[[Response, str], bool]) -> None:
+    def forget_outdated(self, unchanged: Callable[[CampaignResponse, str], bool]) -> None:
         """Drop the outcomes that the list pass, made after them, shows to be no longer true.
 
         `unchanged`: whether an answer is still that of the campaign, by its item of the list. Raises `StorageFailed`.
@@ -224,7 +224,7 @@ class Journal:
             "SELECT a.campaign_id, a.fetched_at, a.status, a.body, l.item "
             "FROM listed l JOIN answers a USING (campaign_id)"
         )
-        outdated = [row[:1] for row in rows if not unchanged(Response(*row[:4]), row[4])]
+        outdated = [row[:1] for row in rows if not unchanged(CampaignResponse(*row[:4]), row[4])]
         with self._changing():
             self._db.executemany("DELETE FROM answers WHERE campaign_id = ?", outdated)
             self._db.execute("DELETE FROM failures WHERE campaign_id IN (SELECT campaign_id FROM listed)")
@@ -256,16 +256,16 @@ class Journal:
 
     # Out again, in the order of the wanted IDs
 
-    def responses(self, *, rows: int = BLOCK_ROWS, bytes_: int = BLOCK_BYTES) -> Iterator[list[Response]]:
+    def responses(self, *, rows: int = BLOCK_ROWS, bytes_: int = BLOCK_BYTES) -> Iterator[list[CampaignResponse]]:
         """The answers in blocks of bounded size. Raises `StorageFailed` for one that was damaged on disk."""
-        block: list[Response] = []
+        block: list[CampaignResponse] = []
         size = 0
         for row in self._db.execute(
             "SELECT w.campaign_id, a.fetched_at, a.status, a.body, l.item, l.list_type, a.carried_from, a.checksum "
             "FROM wanted w JOIN answers a USING (campaign_id) LEFT JOIN listed l USING (campaign_id) "
             "ORDER BY w.position"
         ):
-            response = Response(*row[:7])
+            response = CampaignResponse(*row[:7])
             if checksum(response) != row[7]:
                 self._refetch(response.campaign_id)
             block.append(response)
@@ -291,7 +291,7 @@ class Journal:
             for row, expected, *fields, carried_from in self._db.execute(
                 "SELECT rowid, checksum, campaign_id, fetched_at, status, body, carried_from FROM answers"
             )
-            if checksum(one := Response(*fields)._replace(carried_from=carried_from)) != expected
+            if checksum(one := CampaignResponse(*fields)._replace(carried_from=carried_from)) != expected
         ]
         if damaged:
             with self._changing():

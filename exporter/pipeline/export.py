@@ -10,7 +10,7 @@ import platformdirs
 from exporter.clock import SystemClock
 from exporter.events import Event, ignore
 from exporter.ids.campaign_ids import CampaignIds, ids_of, read_ids
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
@@ -52,7 +52,7 @@ async def export(
     return await take_snapshot(
         _ids(ids),
         settings=settings,
-        place=Place(str(dest), state_dir),
+        locations=Locations(str(dest), state_dir),
         fetch=fetch,
         options=options or SnapshotOptions(),
         clock=SystemClock(),

@@ -17,7 +17,7 @@ from exporter.clock import SystemClock
 from exporter.errors import ExportError, TimeIsUp
 from exporter.events import Emit
 from exporter.ids.campaign_ids import CampaignIds
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
 from exporter.stop import Stop
@@ -30,7 +30,7 @@ class Account(msgspec.Struct, frozen=True):
     name: str
     settings: Settings
     ids: CampaignIds | None
-    place: Place
+    locations: Locations
     fetch: FetchOptions
     options: SnapshotOptions
 
@@ -69,7 +69,7 @@ async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountRes
         result = await take_snapshot(
             account.ids,
             settings=account.settings,
-            place=account.place,
+            locations=account.locations,
             fetch=account.fetch,
             options=account.options,
             clock=SystemClock(),
@@ -113,11 +113,11 @@ async def run_side_by_side(
     stop: Stop,
 ) -> list[AccountResult]:
     """Run all accounts, `parallel` at a time, in their order. A stop reaches every one that runs; no more begin."""
-    places = asyncio.Semaphore(parallel)
+    slots = asyncio.Semaphore(parallel)
     stops: dict[str, Stop] = {}
 
     async def one(name: str) -> AccountResult:
-        async with places:
+        async with slots:
             own = stops.setdefault(name, Stop())
             if stop.reason is not None:
                 return AccountResult(name, error=stop.reason)

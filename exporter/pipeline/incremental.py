@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from exporter.events import Emit, Warned
-from exporter.model import Identity, Response
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.names import began_at
-from exporter.snapshots.reader import SnapshotInfo, belongs_to, list_snapshots, read_responses
+from exporter.model import CampaignResponse, Identity
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.names import began_at
+from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_responses
 from exporter.tables.timestamps import read_instant
 from exporter.text import NotJson, loads
 from exporter.units import format_duration
@@ -44,7 +44,7 @@ def carried(
     *,
     wanted: Callable[[str], bool],
     item_of: Callable[[str], str | None],
-) -> Iterator[list[Response]]:
+) -> Iterator[list[CampaignResponse]]:
     """The base's answers that are still true, in blocks.
 
     `wanted`: whether an ID is wanted and not there yet. `item_of`: its item of this run's list pass.
@@ -61,7 +61,7 @@ def carried(
             yield kept
 
 
-def is_unchanged(response: Response, item: str) -> bool:
+def is_unchanged(response: CampaignResponse, item: str) -> bool:
     """Whether a campaign is as it was when `response` was stored, by today's list item.
 
     Both stamps must be those that the base saw. A base without a list item has only the answer's own `updatedAt`;

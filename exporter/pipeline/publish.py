@@ -14,23 +14,23 @@ from itertools import islice
 
 import msgspec
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter._version import __version__
 from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError, Interrupted, NotPublished, NotReconciled, StorageFailed
 from exporter.events import Published, Warned, Writing
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.checkpoint import Costs
-from exporter.model import Counts, Receipt
+from exporter.model import Counts, FileEntry
 from exporter.pipeline.incremental import gone
 from exporter.pipeline.run import Run
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.destination import NameTaken, Staging, one_line_error
-from exporter.snapshots.manifest import Manifest
-from exporter.snapshots.names import next_id
-from exporter.snapshots.reader import latest_of, read_manifest
-from exporter.snapshots.retention import apply_retention
-from exporter.snapshots.writer import SnapshotWriter
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.destination import NameTaken, Staging, one_line_error
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.names import next_id
+from exporter.snapshot_store.reader import latest_of, read_manifest
+from exporter.snapshot_store.retention import apply_retention
+from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 GONE_TOLD = 5
@@ -88,7 +88,7 @@ def close(
     _or_warn(run, settle, "it may not survive a power cut")
     removed: list[str] = []
     _or_warn(run, lambda: removed.extend(_retain(run)), "old snapshots were not removed")
-    steps.reached("books.before_closing")
+    failpoints.hit("books.before_closing")
     _or_warn(run, lambda: _close_books(run, manifest), "the journal could not be closed; the next run does that")
     return SnapshotResult(manifest, where, reused, tuple(removed))
 
@@ -161,7 +161,7 @@ def _stage(run: Run) -> Staging:
             run.remember()
 
 
-def _write_tables(run: Run, staging: Staging) -> list[Receipt]:
+def _write_tables(run: Run, staging: Staging) -> list[FileEntry]:
     with SnapshotWriter(staging, form=run.options.format, excel_safe=run.options.excel_safe) as writer:
         for block in run.journal.responses():
             if isinstance(run.stop.reason, Interrupted):
@@ -171,10 +171,10 @@ def _write_tables(run: Run, staging: Staging) -> list[Receipt]:
         return writer.close()
 
 
-def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt], began: float) -> Manifest:
+def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntry], began: float) -> Manifest:
     state, costs, identity = run.state, run.state.costs, run.settings.identity
     seconds = costs.seconds + run.clock.monotonic() - began
-    written = {receipt.name: receipt.rows for receipt in receipts}
+    written = {entry.name: entry.rows for entry in entries}
     if written["responses.parquet"] != counts.ok:
         raise NotReconciled(
             f"{counts.ok} answers were counted and {written['responses.parquet']} written: nothing is published. {_BUG}"
@@ -192,7 +192,7 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, receipts: list[Receipt
         counts=manifests.outcome_counts(counts),
         requests=manifests.requests_of(costs.as_request_counts()),
         seconds=manifests.Seconds(round(seconds, 3), round(costs.waiting_for_rate, 3), round(costs.paused, 3)),
-        files=manifests.files_of(receipts),
+        files=manifests.files_of(entries),
         warnings=list(state.warnings),
         pacing=manifests.Pacing(
             list(state.limits), [manifests.Pause(manifests.iso(one.at), one.seconds, one.why) for one in state.pauses]

@@ -9,7 +9,7 @@ from exporter.clock import Clock
 from exporter.events import Emit, Settled
 from exporter.fetch.engine import open_engine
 from exporter.ids.campaign_ids import CampaignIds
-from exporter.model import Failure, Response
+from exporter.model import CampaignResponse, Failure
 from exporter.options import FetchOptions
 from exporter.settings import Settings
 from exporter.stop import Stop
@@ -21,7 +21,7 @@ from exporter.tables.flatten import flatten
 class Pulled(msgspec.Struct, frozen=True):
     """What came: answers and failures, both in the order of the IDs."""
 
-    responses: tuple[Response, ...]
+    responses: tuple[CampaignResponse, ...]
     failures: tuple[Failure, ...]
 
     def table(self, name: TableName = "campaigns") -> pa.Table:
@@ -37,9 +37,9 @@ async def pull_campaigns(
 
     Raises `CredentialsRefused` or a `StoppedEarly`.
     """
-    outcomes: dict[str, Response | Failure] = {}
+    outcomes: dict[str, CampaignResponse | Failure] = {}
 
-    async def sink(outcome: Response | Failure, attempts: int) -> None:
+    async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
         outcomes[outcome.campaign_id] = outcome
         if isinstance(outcome, Failure):
             emit(Settled(outcome.campaign_id, outcome.outcome, attempts, outcome.error))
@@ -51,6 +51,6 @@ async def pull_campaigns(
         await engine.pool().run(iter(wanted), sink, stop)
     found = [outcomes[one] for one in wanted]
     return Pulled(
-        tuple(one for one in found if isinstance(one, Response)),
+        tuple(one for one in found if isinstance(one, CampaignResponse)),
         tuple(one for one in found if isinstance(one, Failure)),
     )

@@ -9,31 +9,31 @@ from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
-from exporter.options import Place
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.destination import Destination, NameTaken, Staging, one_line_error
-from exporter.snapshots.lock import RunLock
-from exporter.snapshots.manifest import Manifest
-from exporter.snapshots.names import next_id, snapshot_id
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.reader import find, read_failures, read_manifest, read_responses
-from exporter.snapshots.writer import Format, SnapshotWriter
+from exporter.options import Locations
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
+from exporter.snapshot_store.lock import RunLock
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.names import next_id, snapshot_id
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import find, read_failures, read_manifest, read_responses
+from exporter.snapshot_store.writer import Format, SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 
 def rebuild_snapshot(
-    place: Place, snapshot: str, *, form: Format, excel_safe: bool, clock: Clock, emit: Emit
+    locations: Locations, snapshot: str, *, form: Format, excel_safe: bool, clock: Clock, emit: Emit
 ) -> Manifest:
     """Publish a snapshot of mode `rebuild` from the responses of `snapshot` (an ID, or `latest`).
 
     Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
     """
-    destination = open_destination(place.dest, environ=place.environ)
+    destination = open_destination(locations.dest, environ=locations.environ)
     base = find(destination, snapshot)
     old = read_manifest(destination, base)
-    usual = destination.default_work_dir(Path(place.state_dir))
+    usual = destination.default_work_dir(Path(locations.state_dir))
     with ExitStack() as held:
-        held.enter_context(RunLock(Path(place.work_dir) if place.work_dir else usual, clock=clock, emit=emit))
+        held.enter_context(RunLock(Path(locations.work_dir) if locations.work_dir else usual, clock=clock, emit=emit))
         started = clock.now()
         emit(Writing(old.counts.ok))
         staging = _stage(destination, snapshot_id(started))
@@ -43,8 +43,8 @@ def rebuild_snapshot(
                 for block in read_responses(destination, base):
                     writer.add(block)
                 writer.add_failures(read_failures(destination, base))
-                receipts = writer.close()
-            rows = {receipt.name: receipt.rows for receipt in receipts}
+                entries = writer.close()
+            rows = {entry.name: entry.rows for entry in entries}
             if rows["responses.parquet"] != old.counts.ok:
                 raise DestinationError(
                     f"{destination.where(base)}: has {rows['responses.parquet']:,} answers, its manifest says "
@@ -63,7 +63,7 @@ def rebuild_snapshot(
                 counts=old.counts,
                 requests=manifests.Requests(),
                 seconds=manifests.Seconds(total=round(clock.now() - started, 3)),
-                files=manifests.files_of(receipts),
+                files=manifests.files_of(entries),
                 warnings=[],
             )
             where = staging.publish(manifests.dump(manifest))

@@ -15,15 +15,15 @@ from exporter.errors import StorageFailed
 from exporter.events import Emit, Event, Resumed, Spent, Warned
 from exporter.fetch.engine import Engine
 from exporter.journal import checkpoint as run_state
-from exporter.journal.checkpoint import MOST_PAUSES, Costs, Pause, RunState
+from exporter.journal.checkpoint import MOST_PAUSES, Checkpoint, Costs, Pause
 from exporter.journal.journal import Journal
-from exporter.options import Place, SnapshotOptions
+from exporter.options import Locations, SnapshotOptions
 from exporter.ratelimit.estimate import shared
 from exporter.settings import Settings
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.lock import RunLock
-from exporter.snapshots.names import next_id
-from exporter.snapshots.open_destination import open_destination
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.lock import RunLock
+from exporter.snapshot_store.names import next_id
+from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
 
 
@@ -37,7 +37,7 @@ class Run(msgspec.Struct):
     stop: Stop
     destination: Destination
     journal: Journal
-    state: RunState = msgspec.field(default_factory=lambda: RunState("", 0))
+    state: Checkpoint = msgspec.field(default_factory=lambda: Checkpoint("", 0))
     resumed: bool = False
     reused: int = 0
     list_requests: int = 0
@@ -49,7 +49,7 @@ class Run(msgspec.Struct):
         held: ExitStack,
         *,
         settings: Settings,
-        place: Place,
+        locations: Locations,
         options: SnapshotOptions,
         clock: Clock,
         emit: Emit,
@@ -59,10 +59,10 @@ class Run(msgspec.Struct):
 
         Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
         """
-        destination = open_destination(place.dest, environ=place.environ)
+        destination = open_destination(locations.dest, environ=locations.environ)
         destination.check_writable()
-        usual = destination.default_work_dir(Path(place.state_dir))
-        work_dir = Path(place.work_dir) if place.work_dir else usual
+        usual = destination.default_work_dir(Path(locations.state_dir))
+        work_dir = Path(locations.work_dir) if locations.work_dir else usual
         held.enter_context(RunLock(work_dir, clock=clock, emit=emit))
         if destination.is_local and usual.resolve() != work_dir.resolve():
             # Two runs with different work folders are still two runs on one destination.
@@ -109,7 +109,7 @@ class _Costs:
         return None
 
     async def __aexit__(self, *_: object) -> None:
-        run, stats = self._run, self._engine.gate.stats
+        run, stats = self._run, self._engine.limiter.stats
         run.state.costs = run.state.costs.plus(
             Costs(
                 total=stats.total,

@@ -15,16 +15,16 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, RunStarted, Settled, Warned
 from exporter.fetch.engine import Engine, open_engine
 from exporter.fetch.list_pass import ListPass
 from exporter.ids.campaign_ids import CampaignIds
-from exporter.journal.batch_writer import JournalWriter
-from exporter.model import CampaignType, Failure, ListedCampaign, Response
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.journal.batch_writer import BatchWriter
+from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult, publish
 from exporter.pipeline.run import Run
@@ -37,7 +37,7 @@ async def take_snapshot(
     ids: CampaignIds | None,
     *,
     settings: Settings,
-    place: Place,
+    locations: Locations,
     fetch: FetchOptions,
     options: SnapshotOptions,
     clock: Clock,
@@ -52,7 +52,7 @@ async def take_snapshot(
     wants_list = needs_list(ids, options)
     emit = in_this_loop(emit)
     with ExitStack() as held:
-        run = Run.open(held, settings=settings, place=place, options=options, clock=clock, emit=emit, stop=stop)
+        run = Run.open(held, settings=settings, locations=locations, options=options, clock=clock, emit=emit, stop=stop)
         finished = finish_interrupted_publishing(run, ids)
         if finished is not None:
             return finished
@@ -114,7 +114,7 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
     run.state.listed_at = to_milliseconds(run.clock.now())
     run.state.listed_types = types
     run.remember()
-    steps.reached("list.kept")
+    failpoints.hit("list.kept")
 
 
 def listed_ids(run: Run) -> CampaignIds:
@@ -135,7 +135,7 @@ def carry_over(run: Run) -> None:
     now = to_milliseconds(run.clock.now())
     for block in carried(run.destination, run.state.base, wanted=pending.__contains__, item_of=items.get):
         run.journal.add([(response, 1, now) for response in block])
-        steps.reached("carry.block")
+        failpoints.hit("carry.block")
 
 
 async def fetch_missing(run: Run, engine: Engine) -> None:
@@ -148,14 +148,14 @@ async def fetch_missing(run: Run, engine: Engine) -> None:
     if not to_fetch:
         return
 
-    def settled(outcome: Response | Failure, attempts: int) -> None:
+    def settled(outcome: CampaignResponse | Failure, attempts: int) -> None:
         if isinstance(outcome, Failure):
             run.emit(Settled(outcome.campaign_id, outcome.outcome, attempts, outcome.error))
         else:
             run.emit(Settled(outcome.campaign_id, "ok", attempts))
 
-    writer = JournalWriter(journal, settled=settled)
-    pool = engine.pool(known_good=journal.known_good())
+    writer = BatchWriter(journal, settled=settled)
+    pool = engine.pool(canary=journal.canary())
     try:
         await pool.run(journal.pending(), writer.put, run.stop)
     finally:

@@ -10,15 +10,15 @@ from exporter.clock import to_milliseconds
 from exporter.events import Warned
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal import checkpoint as run_state
-from exporter.journal.checkpoint import RunState
+from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
 from exporter.model import Identity
 from exporter.pipeline.incremental import choose_base
 from exporter.pipeline.publish import SnapshotResult, close
 from exporter.pipeline.run import Run
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.names import snapshot_id
-from exporter.snapshots.reader import belongs_to, read_manifest
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.names import snapshot_id
+from exporter.snapshot_store.reader import belongs_to, read_manifest
 
 REUSE_AFTER_PUBLISHING = 12 * 3600.0
 """Seconds. What a published run fetched is used again only that long, to complete a snapshot with failures.
@@ -51,7 +51,7 @@ def finish_interrupted_publishing(run: Run, ids: CampaignIds | None) -> Snapshot
     return close(run, manifest, reused=manifest.counts.ok)
 
 
-def _reused_within(before: RunState | None, resume_within: float) -> float:
+def _reused_within(before: Checkpoint | None, resume_within: float) -> float:
     """Seconds for which what is in the journal is used again."""
     published = before is not None and before.published_at is not None
     return min(resume_within, REUSE_AFTER_PUBLISHING) if published else resume_within
@@ -90,7 +90,7 @@ def begin(run: Run) -> None:
         run.state = before
         run.state.warnings = ()
     else:
-        run.state = RunState(run.free_id(snapshot_id(now)), to_milliseconds(now), listed_at=listed_at)
+        run.state = Checkpoint(run.free_id(snapshot_id(now)), to_milliseconds(now), listed_at=listed_at)
         if before is not None:
             run.state.listed_types = before.listed_types
     if run.destination.has_manifest(run.state.snapshot_id):

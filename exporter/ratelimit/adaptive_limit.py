@@ -20,23 +20,23 @@ CAREFUL = 2
 """Requests under way at once, where the places used are more than have been seen to be granted."""
 
 
-class TrueLimit:
+class AdaptiveLimit:
     """Lowers a limit on evidence, and carefully tries more after a long quiet time."""
 
     def __init__(self, told: Limit) -> None:
         self.told = told
-        self.places = told.places
+        self.slots = told.slots
         self._refusals: list[tuple[float, int]] = []
         self._quiet_since: float | None = None
         self._trial_since = -math.inf
         self._trial_after = TRIAL_AFTER
         self._careful_until = 0.0
-        self._granted = told.places
+        self._granted = told.slots
 
     @property
     def limit(self) -> Limit:
         """The limit to keep."""
-        return Limit(self.places, self.told.seconds)
+        return Limit(self.slots, self.told.seconds)
 
     def refused(self, now: float, granted: int) -> bool:
         """A request was refused after `granted` were granted in the window before; True: the limit is lower now.
@@ -51,24 +51,24 @@ class TrueLimit:
         least, most = min(n for _, n in self._refusals), max(n for _, n in self._refusals)
         self._granted = max(1, most)
         in_trial = now - self._trial_since < REMEMBERED * window
-        if least < self.places / 4 or most >= self.places or not (len(self._refusals) > 1 or in_trial):
+        if least < self.slots / 4 or most >= self.slots or not (len(self._refusals) > 1 or in_trial):
             return False
         if in_trial:
             self._trial_after *= 2
-        self.places = most
+        self.slots = most
         self._refusals.clear()
         return True
 
     def quiet(self, now: float) -> bool:
         """Called as time goes by; True: more is tried again from now on."""
-        if self._quiet_since is None or self.places == self.told.places:
+        if self._quiet_since is None or self.slots == self.told.slots:
             return False
         if now - self._quiet_since < self._trial_after * self.told.seconds:
             return False
         self._quiet_since = self._trial_since = now
-        self._granted = self.places
+        self._granted = self.slots
         self._careful_until = now + REMEMBERED * self.told.seconds
-        self.places = min(self.told.places, (self.places + self.told.places + 1) // 2)
+        self.slots = min(self.told.slots, (self.slots + self.told.slots + 1) // 2)
         return True
 
     def most_under_way(self, now: float, used: int) -> int | None:

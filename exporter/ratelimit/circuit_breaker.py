@@ -10,7 +10,7 @@ LONGEST_PROBE = 60.0
 """Seconds between probes: doubling from the first to the longest."""
 
 
-class Outage:
+class CircuitBreaker:
     """The failures in a row, the outage they make, and the outages there were. Times on the monotonic clock."""
 
     def __init__(self, patience: float) -> None:

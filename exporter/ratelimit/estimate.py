@@ -22,16 +22,16 @@ def seconds_for(
     longest = latency
     for limit in limits:
         if pace == "even":
-            waiting = (requests - 1) * limit.seconds / limit.places
+            waiting = (requests - 1) * limit.seconds / limit.slots
         else:
-            waiting = (requests - 1) // limit.places * (limit.seconds + latency)
+            waiting = (requests - 1) // limit.slots * (limit.seconds + latency)
         longest = max(longest, waiting + latency)
     return longest
 
 
 def shared(limits: Sequence[Limit], share: float) -> tuple[Limit, ...]:
     """The limits of which only a share is ours."""
-    return tuple(Limit(max(1, int(limit.places * share)), limit.seconds) for limit in limits)
+    return tuple(Limit(max(1, int(limit.slots * share)), limit.seconds) for limit in limits)
 
 
 def list_requests(campaigns: int, page_size: int) -> int:

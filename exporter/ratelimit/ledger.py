@@ -19,7 +19,7 @@ from typing import Self
 from exporter.clock import Clock
 from exporter.events import Emit, Warned
 from exporter.files import boot_id, is_alive, this_holder
-from exporter.ratelimit.sliding_window import Place, Windows, wait_for
+from exporter.ratelimit.sliding_window import SlidingWindow, Slot, wait_for
 from exporter.units import Limit
 
 POLL = 0.05
@@ -57,8 +57,8 @@ class Ledger:
         self._clock = clock
         self._emit = emit
         self._holder = this_holder()
-        self._own = Windows()
-        self._own_places: dict[Place, Place] = {}
+        self._own = SlidingWindow()
+        self._own_places: dict[Slot, Slot] = {}
         self._db: sqlite3.Connection | None = None
         self._rebuilt = False
         self._waiting = False
@@ -79,10 +79,10 @@ class Ledger:
         """Whether other processes are seen."""
         return self._db is not None
 
-    def take(self, limits: Sequence[Limit]) -> tuple[Place | None, float]:
+    def acquire(self, limits: Sequence[Limit]) -> tuple[Slot | None, float]:
         """A place and 0, or None and the seconds after which to ask again."""
         now = self._clock.monotonic()
-        own, wait = self._own.take(limits, now)
+        own, wait = self._own.acquire(limits, now)
         if own is None or self._db is None:
             return own, wait
         try:
@@ -101,11 +101,11 @@ class Ledger:
         self._own_places[own] = shared
         return own, 0.0
 
-    def give_back(self, place: Place) -> None:
+    def release(self, slot: Slot) -> None:
         """The answer has completely come, or its connection was given up."""
         now = self._clock.monotonic()
-        self._own.give_back(place, now)
-        shared = self._own_places.pop(place, None)
+        self._own.release(slot, now)
+        shared = self._own_places.pop(slot, None)
         if self._db is None or shared is None:
             return
         try:
@@ -125,14 +125,14 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; places under way count as given back now."""
-        for place in list(self._own_places):
-            self.give_back(place)
+        for slot in list(self._own_places):
+            self.release(slot)
         self.stop_waiting()
         if self._db is not None:
             self._db.close()
             self._db = None
 
-    def _take_shared(self, limits: Sequence[Limit], now: float) -> tuple[Place | None, float]:
+    def _take_shared(self, limits: Sequence[Limit], now: float) -> tuple[Slot | None, float]:
         assert self._db is not None  # noqa: S101 - the caller looked
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -142,7 +142,7 @@ class Ledger:
             if wait == 0 and self._another_goes_first(limits, now):
                 wait = POLL
             if wait == 0:
-                place = self._db.execute(
+                slot = self._db.execute(
                     "INSERT INTO places (holder, taken, wall) VALUES (?, ?, ?)",
                     (self._holder, now, self._clock.now()),
                 ).lastrowid
@@ -150,7 +150,7 @@ class Ledger:
                     self._db.execute("DELETE FROM waiting WHERE holder = ?", (self._holder,))
                     self._waiting = False
             else:
-                place = None
+                slot = None
                 # Where it depends on requests under way, they may be another's: look again soon.
                 wait = POLL if math.isinf(wait) else wait
                 self._db.execute(
@@ -163,7 +163,7 @@ class Ledger:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        return place, wait
+        return slot, wait
 
     def _kept_for(self, limits: Sequence[Limit]) -> float:
         """Seconds for which places are kept: the longest window that any program has asked this file for.
@@ -186,7 +186,7 @@ class Ledger:
             "(SELECT count(*) FROM places WHERE released >= ?)",
             (since - ROUNDING,),
         )
-        if under_way + count < min(limit.places for limit in limits):
+        if under_way + count < min(limit.slots for limit in limits):
             return 0.0
         released = [
             at
@@ -280,7 +280,7 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
             "INSERT INTO places (holder, taken, released, wall) VALUES ('lost', ?, ?, ?)",
-            [(now, now, wall)] * shortest.places,
+            [(now, now, wall)] * shortest.slots,
         )
         self._db.execute("COMMIT")
 

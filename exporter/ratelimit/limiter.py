@@ -19,10 +19,10 @@ import msgspec
 from exporter.clock import Clock
 from exporter.errors import ServiceDown
 from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed
-from exporter.ratelimit.adaptive_limit import TrueLimit
-from exporter.ratelimit.circuit_breaker import Outage
+from exporter.ratelimit.adaptive_limit import AdaptiveLimit
+from exporter.ratelimit.circuit_breaker import CircuitBreaker
 from exporter.ratelimit.ledger import Ledger
-from exporter.ratelimit.sliding_window import Place, Windows
+from exporter.ratelimit.sliding_window import SlidingWindow, Slot
 from exporter.units import Limit, format_duration
 
 FIRST_BACKOFF = 1.0
@@ -35,7 +35,7 @@ UNLIMITED = Limit(1, 60.0)
 """Its window is the one in which `most_in_a_window` is counted where there is no limit."""
 
 
-class GateStats(msgspec.Struct):
+class LimiterStats(msgspec.Struct):
     """What was sent and waited for; times in seconds."""
 
     total: int = 0
@@ -49,10 +49,10 @@ class _Pause(msgspec.Struct):
     why: Literal["rate_limit", "outage"]
     began: float
     until: float
-    probe: Turn | None = None
+    probe: Permit | None = None
 
 
-class Gate:
+class Limiter:
     """Where every request waits for its turn. Not for several event loops."""
 
     def __init__(
@@ -67,18 +67,18 @@ class Gate:
         pace: Literal["asap", "even"] = "asap",
         patience: float = 900.0,
     ) -> None:
-        ours = tuple(Limit(max(1, math.floor(limit.places * share)), limit.seconds) for limit in limits)
+        ours = tuple(Limit(max(1, math.floor(limit.slots * share)), limit.seconds) for limit in limits)
         self._clock = clock
         self._emit = emit
         self._random = random
         self._ledger = ledger
-        self._windows = Windows()
+        self._window = SlidingWindow()
         self._pace = pace
         self._shortest = min(ours, key=lambda limit: limit.seconds, default=None)
         self._others = tuple(limit for limit in ours if limit is not self._shortest)
-        self._true = TrueLimit(self._shortest) if self._shortest else None
+        self._adaptive = AdaptiveLimit(self._shortest) if self._shortest else None
         self._limits = ours
-        self._outage = Outage(patience)
+        self._outage = CircuitBreaker(patience)
         self._pause: _Pause | None = None
         self._backoff = 0.0
         self._dead: ServiceDown | None = None
@@ -89,13 +89,13 @@ class Gate:
         self._under_way = 0
         self._next_even = 0.0
         self.last_ok_at: float | None = None
-        self.stats = GateStats()
+        self.stats = LimiterStats()
 
     # What the pool asks
 
-    def admit(self) -> Turn:
+    def acquire(self) -> Permit:
         """`async with gate.admit() as turn:` waits for the turn of one request; raises `ServiceDown`."""
-        return Turn(self)
+        return Permit(self)
 
     @property
     def outage(self) -> bool:
@@ -124,14 +124,14 @@ class Gate:
 
     # Letting in
 
-    def walk_in(self, turn: Turn) -> bool:
+    def walk_in(self, permit: Permit) -> bool:
         """Whether there is nothing to wait for: no limit, and open doors."""
         if self._shortest is not None or self._pause is not None or self._dead is not None:
             return False
-        self._admitted(turn, self._clock.monotonic())
+        self._admitted(permit, self._clock.monotonic())
         return True
 
-    async def enter(self, turn: Turn) -> None:
+    async def enter(self, permit: Permit) -> None:
         """Wait for the doors, then for a place."""
         async with self._line:
             while True:
@@ -140,7 +140,7 @@ class Gate:
                 now = self._clock.monotonic()
                 wait = self._doors(now)
                 if wait == 0:
-                    wait = self._take(turn, now)
+                    wait = self._take_slot(permit, now)
                     if wait == 0:
                         break
                     await self._sleep(wait)
@@ -150,9 +150,9 @@ class Gate:
                     self._ledger.stop_waiting()
                 await self._sleep(wait)
             if self._pause is not None:
-                self._pause.probe = turn
+                self._pause.probe = permit
                 self._emit(Probing(self._pause.why))
-            self._admitted(turn, self._clock.monotonic())
+            self._admitted(permit, self._clock.monotonic())
 
     def _doors(self, now: float) -> float:
         """Seconds until the doors let one through; infinity: until the probe is back."""
@@ -162,28 +162,28 @@ class Gate:
             return math.inf
         return max(0.0, self._pause.until - now)
 
-    def _take(self, turn: Turn, now: float) -> float:
-        """Take a place for `turn`: 0, or the seconds to wait."""
-        if self._shortest is None or self._true is None:
+    def _take_slot(self, permit: Permit, now: float) -> float:
+        """Take a place for `permit`: 0, or the seconds to wait."""
+        if self._shortest is None or self._adaptive is None:
             return 0.0
-        if self._true.quiet(now):
+        if self._adaptive.quiet(now):
             self._set_limit(raised=True)
-        most = self._true.most_under_way(now, self._sent_since(now - self._shortest.seconds))
+        most = self._adaptive.most_under_way(now, self._sent_since(now - self._shortest.seconds))
         if most is not None and self._under_way >= most:
             return math.inf
         if self._pace == "even" and now < self._next_even:
             return self._next_even - now
         if self._ledger is not None:
-            turn.place, wait = self._ledger.take(self._limits)
+            permit.slot, wait = self._ledger.acquire(self._limits)
         else:
-            turn.place, wait = self._windows.take(self._limits, now)
-        if turn.place is not None and self._pace == "even":
+            permit.slot, wait = self._window.acquire(self._limits, now)
+        if permit.slot is not None and self._pace == "even":
             # Never faster than the spacing, and what was missed is not made up for.
-            self._next_even = now + max(limit.seconds / limit.places for limit in self._limits)
+            self._next_even = now + max(limit.seconds / limit.slots for limit in self._limits)
         return wait
 
-    def _admitted(self, turn: Turn, now: float) -> None:
-        turn.began = now
+    def _admitted(self, permit: Permit, now: float) -> None:
+        permit.began = now
         self._under_way += 1
         self.stats.total += 1
         window = self._shortest.seconds if self._shortest else UNLIMITED.seconds
@@ -218,36 +218,36 @@ class Gate:
 
     # What came of it
 
-    def leave(self, turn: Turn) -> None:
+    def leave(self, permit: Permit) -> None:
         """The answer has come, or the connection was given up."""
         self._under_way -= 1
-        if turn.place is not None:
+        if permit.slot is not None:
             if self._ledger is not None:
-                self._ledger.give_back(turn.place)
+                self._ledger.release(permit.slot)
             else:
-                self._windows.give_back(turn.place, self._clock.monotonic())
+                self._window.release(permit.slot, self._clock.monotonic())
         pause = self._pause
-        if pause is not None and pause.probe is turn:
+        if pause is not None and pause.probe is permit:
             pause.probe = None  # it said nothing: the next one probes
         if self._line.locked():
             self._wake()
 
-    def ok(self, turn: Turn) -> None:
+    def ok(self, permit: Permit) -> None:
         """The service answered what it was asked."""
         now = self._clock.monotonic()
         self.last_ok_at = now
         if self._shortest is not None:
-            self._granted.append(turn.began)
-            if len(self._granted) > self._shortest.places:
+            self._granted.append(permit.began)
+            if len(self._granted) > self._shortest.slots:
                 self._granted.popleft()
         self._outage.answered(now)
         pause = self._pause
-        if pause is not None and (pause.probe is turn or pause.why == "outage"):
+        if pause is not None and (pause.probe is permit or pause.why == "outage"):
             self._open(now)
         elif pause is None:
             self._backoff = 0.0
 
-    def rate_limited(self, turn: Turn, retry_after: float | None, detail: str) -> None:
+    def rate_limited(self, permit: Permit, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit."""
         now = self._clock.monotonic()
         self.stats.rate_limited += 1
@@ -256,7 +256,7 @@ class Gate:
         if pause is not None and pause.why == "outage":
             self._open(now)
             pause = None
-        if pause is not None and pause.probe is not turn:
+        if pause is not None and pause.probe is not permit:
             # Sent before the doors closed: the same wall, not a new one. A longer wait still counts.
             if retry_after is not None and now + retry_after > pause.until:
                 longer, pause.until = now + retry_after - pause.until, now + retry_after
@@ -272,12 +272,12 @@ class Gate:
         wait = max(retry_after or 0.0, least)
         self._close(_Pause("rate_limit", pause.began if pause else now, now + wait), now, detail)
 
-    def failing(self, turn: Turn, detail: str, item: str) -> None:
+    def failing(self, permit: Permit, detail: str, item: str) -> None:
         """The request failed in a way that may be the service's fault."""
         now = self._clock.monotonic()
         pause = self._pause
         lasting = self._outage.began is not None
-        if lasting and pause is not None and pause.probe is not turn:
+        if lasting and pause is not None and pause.probe is not permit:
             return  # sent before the doors closed
         if self._outage.failed(item, now):
             self._close_for_outage(now, detail)
@@ -313,50 +313,50 @@ class Gate:
 
     def _learn(self, now: float) -> None:
         """Compare what was granted in the window before a refusal with what we were told."""
-        if self._shortest is None or self._true is None:
+        if self._shortest is None or self._adaptive is None:
             return
         since = now - self._shortest.seconds
-        if self._true.refused(now, sum(began > since for began in self._granted)):
+        if self._adaptive.refused(now, sum(began > since for began in self._granted)):
             self._set_limit(raised=False)
 
     def _set_limit(self, *, raised: bool) -> None:
-        assert self._true is not None  # noqa: S101 - the callers looked
-        limit = self._true.limit
+        assert self._adaptive is not None  # noqa: S101 - the callers looked
+        limit = self._adaptive.limit
         before = self._limits[0] if self._limits[0].seconds == limit.seconds else self._shortest
         self._limits = (limit, *self._others)
         assert before is not None  # noqa: S101
         changed = PaceRaised if raised else PaceLowered
-        self._emit(changed(before.places, limit.places, limit.seconds))
+        self._emit(changed(before.slots, limit.slots, limit.seconds))
 
 
-class Turn:
+class Permit:
     """The turn of one request. Of `ok`, `rate_limited` and `failing` one is to be called before it ends."""
 
-    __slots__ = ("_gate", "began", "place")
+    __slots__ = ("_limiter", "began", "slot")
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self.place: Place | None = None
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self.slot: Slot | None = None
         self.began = 0.0
 
     async def __aenter__(self) -> Self:
-        if not self._gate.walk_in(self):
-            await self._gate.enter(self)
+        if not self._limiter.walk_in(self):
+            await self._limiter.enter(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._gate.leave(self)
+        self._limiter.leave(self)
 
     def ok(self) -> None:
         """The service answered what it was asked, well or not."""
-        self._gate.ok(self)
+        self._limiter.ok(self)
 
     def rate_limited(self, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit; `retry_after`: seconds, where it named them."""
-        self._gate.rate_limited(self, retry_after, detail)
+        self._limiter.rate_limited(self, retry_after, detail)
 
     def failing(self, detail: str, *, item: str) -> None:
         """The request failed in a way that may be the service's fault: no answer, 5xx, a broken body."""
-        self._gate.failing(self, detail, item)
+        self._limiter.failing(self, detail, item)

@@ -13,19 +13,19 @@ from collections.abc import Sequence
 
 from exporter.units import Limit
 
-Place = int
+Slot = int
 """A taken place, to be given back."""
 
 
-class Windows:
+class SlidingWindow:
     """The places of one process. Times are seconds on any clock that never goes back."""
 
     def __init__(self) -> None:
-        self._open: set[Place] = set()
+        self._open: set[Slot] = set()
         self._released: list[float] = []
         self._next = 0
 
-    def take(self, limits: Sequence[Limit], now: float) -> tuple[Place | None, float]:
+    def acquire(self, limits: Sequence[Limit], now: float) -> tuple[Slot | None, float]:
         """A place and 0, or None and the seconds until one may be free.
 
         Infinity: that depends on requests that are still under way.
@@ -38,14 +38,14 @@ class Windows:
         self._open.add(self._next)
         return self._next, 0.0
 
-    def give_back(self, place: Place, now: float) -> None:
+    def release(self, slot: Slot, now: float) -> None:
         """The answer to the request has completely come, or its connection was given up."""
-        self._open.discard(place)
+        self._open.discard(slot)
         self._released.append(now)
 
-    def cancel(self, place: Place) -> None:
+    def cancel(self, slot: Slot) -> None:
         """The request was not sent after all."""
-        self._open.discard(place)
+        self._open.discard(slot)
 
     def forget(self, limits: Sequence[Limit], now: float) -> None:
         """Drop places that no window holds any more."""
@@ -68,7 +68,7 @@ def wait_for(limits: Sequence[Limit], now: float, under_way: int, released: Sequ
     wait = 0.0
     for limit in limits:
         gone = _gone(released, limit.seconds, now)
-        too_many = under_way + len(released) - gone - limit.places + 1
+        too_many = under_way + len(released) - gone - limit.slots + 1
         if too_many <= 0:
             continue
         last = gone + too_many - 1

@@ -13,11 +13,11 @@ from exporter.errors import DestinationError
 from exporter.model import Identity
 from exporter.report.quiet_hours import Breach, QuietHours, breaches
 from exporter.report.week import Grid, Window, grids, overlapping, quiet_grid
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.diff import Changes, changes_between
-from exporter.snapshots.manifest import Manifest, milliseconds
-from exporter.snapshots.names import began_at
-from exporter.snapshots.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.diff import Changes, changes_between
+from exporter.snapshot_store.manifest import Manifest, milliseconds
+from exporter.snapshot_store.names import began_at
+from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
 from exporter.tables.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60

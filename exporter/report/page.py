@@ -17,9 +17,9 @@ from exporter.report import figures
 from exporter.report.facts import Facts, gather
 from exporter.report.quiet_hours import QuietHours
 from exporter.report.week import Grid, common, joined
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.diff import spoken
-from exporter.snapshots.names import began_at
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.diff import spoken
+from exporter.snapshot_store.names import began_at
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 from exporter.units import format_duration, parse_rate
 
@@ -158,7 +158,7 @@ def limit_of(facts: Facts) -> float | None:
     """The answers that the tightest limit allows in a step of the picture; None where there was no limit."""
     step = facts.course.step.total_seconds()
     limits = [parse_rate(text) for text in facts.course.limits]
-    return min((limit.places * max(1.0, step / limit.seconds) for limit in limits), default=None)
+    return min((limit.slots * max(1.0, step / limit.seconds) for limit in limits), default=None)
 
 
 def _unit(facts: Facts) -> str:

@@ -201,7 +201,7 @@ class Behaviour:
         start = now - self.limit.seconds if self.window == "sliding" else now - now % self.limit.seconds
         while self._counted and (self._counted[0] <= start if self.window == "sliding" else self._counted[0] < start):
             self._counted.popleft()
-        if len(self._counted) < self.limit.places:
+        if len(self._counted) < self.limit.slots:
             self._counted.append(now)
             return None
         free = (self._counted[0] if self.window == "sliding" else start) + self.limit.seconds - now

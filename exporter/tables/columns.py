@@ -19,8 +19,8 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from exporter.tables import converters as readers
-from exporter.tables.converters import Reader
+from exporter.tables import converters as converters
+from exporter.tables.converters import Converter
 from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
@@ -50,12 +50,12 @@ def answer_paths(path: str) -> Paths:
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column. `reader` is None where a column is made of several values, in `flatten`."""
+    """One column. `converter` is None where a column is made of several values, in `flatten`."""
 
     name: str
     type: pa.DataType
     path: str
-    reader: Reader | None
+    converter: Converter | None
     source: str
     description: str
     required: bool = False
@@ -90,8 +90,8 @@ MESSAGE = "message.message"
 
 def _wherever(*keys: str) -> str:
     """The keys of a schedule wherever they stand: no published answer shows an enabled schedule."""
-    places = ("schedule.recurrenceObject.", "schedule.", "recurrenceObject.", "")
-    return " | ".join(place + key for key in keys for place in places)
+    slots = ("schedule.recurrenceObject.", "schedule.", "recurrenceObject.", "")
+    return " | ".join(prefix + key for key in keys for prefix in slots)
 
 
 CAMPAIGNS = (
@@ -99,33 +99,33 @@ CAMPAIGNS = (
            "The campaign's ID, as it was asked for.", required=True),
     Column("campaign_type", STRING, "", None, _OURS,
            "sms or voice: the type asked of the list call, else inferred from the keys that are there."),
-    Column("name", STRING, "name", readers.TEXT, f"{_SMS}, sample", "The campaign's name; free text, no key."),
-    Column("lname", STRING, "lname", readers.TEXT, f"{_SMS}, sample", "The name in lower case."),
-    Column("description", STRING, "description", readers.TEXT, f"{_SMS}, sample", "What it is for."),
-    Column("status", STRING, "status", readers.TEXT, f"{_LIST}, table",
+    Column("name", STRING, "name", converters.TEXT, f"{_SMS}, sample", "The campaign's name; free text, no key."),
+    Column("lname", STRING, "lname", converters.TEXT, f"{_SMS}, sample", "The name in lower case."),
+    Column("description", STRING, "description", converters.TEXT, f"{_SMS}, sample", "What it is for."),
+    Column("status", STRING, "status", converters.TEXT, f"{_LIST}, table",
            "The campaign's status, such as Ready, Active, Paused, Completed; an open set."),
-    Column("priority", INT8, "priority", readers.whole_number(8), f"{_SMS}, sample",
+    Column("priority", INT8, "priority", converters.whole_number(8), f"{_SMS}, sample",
            "5 is highest; string or number in the answer."),
-    Column("format", STRING, "format | direction", readers.TEXT, f"{_SMS}, sample",
+    Column("format", STRING, "format | direction", converters.TEXT, f"{_SMS}, sample",
            "SMS: simple or advanced. Older answers call it direction."),
-    Column("dialing_mode", STRING, "dialingMode", readers.TEXT, f"{_VOICE}, sample",
+    Column("dialing_mode", STRING, "dialingMode", converters.TEXT, f"{_VOICE}, sample",
            "Voice: Agentless, Progressive, Preview, Power."),
-    Column("experience_flow", STRING, "experienceFlow", readers.TEXT, f"{_SMS}, sample", "ID of the flow."),
-    Column("connection", STRING, "connection | list:connection", readers.TEXT, f"{_LIST}, sample",
+    Column("experience_flow", STRING, "experienceFlow", converters.TEXT, f"{_SMS}, sample", "ID of the flow."),
+    Column("connection", STRING, "connection | list:connection", converters.TEXT, f"{_LIST}, sample",
            "Voice: name of the queue or, when agentless, of the flow."),
-    Column("queue_name", STRING, "queue_name", readers.TEXT, "create-voice-campaign-progressive-v2, request",
+    Column("queue_name", STRING, "queue_name", converters.TEXT, "create-voice-campaign-progressive-v2, request",
            "Voice: name of the queue."),
-    Column("contact_lists", STRINGS, "contactLists[]", readers.NAMES, f"{_SMS}, sample",
+    Column("contact_lists", STRINGS, "contactLists[]", converters.NAMES, f"{_SMS}, sample",
            "Names of the contact lists; of an object its name, else its id."),
-    Column("dnc_list_ids", STRINGS, "dncLists[].id", readers.DNC_IDS, f"{_VOICE}, sample",
+    Column("dnc_list_ids", STRINGS, "dncLists[].id", converters.DNC_IDS, f"{_VOICE}, sample",
            "IDs of the do-not-contact lists; one object or an array of them in the answer."),
-    Column("dnc_list_names", STRINGS, "dncLists[].name", readers.DNC_NAMES, f"{_SMS}, sample",
+    Column("dnc_list_names", STRINGS, "dncLists[].name", converters.DNC_NAMES, f"{_SMS}, sample",
            "Names of the do-not-contact lists."),
-    Column("caller_id_phone_number", STRING, f"{_DIALING}.callerId.phoneNumber", readers.TEXT_OR_INTEGER,
+    Column("caller_id_phone_number", STRING, f"{_DIALING}.callerId.phoneNumber", converters.TEXT_OR_INTEGER,
            f"{_SMS}, sample", "Number or sender ID that contacts see; text, never a number."),
-    Column("calling_hours_frequency", STRING, f"{CALLING_HOURS}.frequency", readers.TEXT, f"{_SMS}, sample",
+    Column("calling_hours_frequency", STRING, f"{CALLING_HOURS}.frequency", converters.TEXT, f"{_SMS}, sample",
            "WEEKLY, DAILY or CUSTOM."),
-    Column("calling_hours_timezone", STRING, f"{CALLING_HOURS}.timezone", readers.TEXT, f"{_SMS}, sample",
+    Column("calling_hours_timezone", STRING, f"{CALLING_HOURS}.timezone", converters.TEXT, f"{_SMS}, sample",
            "Time zone of the calling hours, as given; one that is no IANA zone is told in parse_issues."),
     *(
         Column(f"calling_hours_{day.lower()}", STRING, f"{CALLING_HOURS}.days[]", None, f"{_SMS}, sample",
@@ -135,64 +135,64 @@ CAMPAIGNS = (
     ),
     Column("calling_hours_minutes_per_week", INT32, f"{CALLING_HOURS}.days[]", None, _OURS,
            "Minutes of a week in which sending is allowed, overlaps counted once."),
-    Column("dialing_order", STRING, f"{_DIALING}.dialingOrder", readers.TEXT, f"{_VOICE}, table",
+    Column("dialing_order", STRING, f"{_DIALING}.dialingOrder", converters.TEXT, f"{_VOICE}, table",
            "Voice: FIFO or LIFO."),
-    Column("max_attempts_per_record", INT32, f"{_DIALING}.maxAttemptsPerRecord", readers.whole_number(32),
+    Column("max_attempts_per_record", INT32, f"{_DIALING}.maxAttemptsPerRecord", converters.whole_number(32),
            f"{_VOICE}, table", "Voice: calls to one contact, 1 to 100."),
-    Column("default_retry_period", INT32, f"{_DIALING}.defaultRetryPeriod", readers.whole_number(32),
+    Column("default_retry_period", INT32, f"{_DIALING}.defaultRetryPeriod", converters.whole_number(32),
            f"{_VOICE}, table", "Voice: minutes between two calls to one contact."),
-    Column("max_ring_time", INT32, f"{_DIALING}.maxRingTime", readers.whole_number(32), f"{_VOICE}, table",
+    Column("max_ring_time", INT32, f"{_DIALING}.maxRingTime", converters.whole_number(32), f"{_VOICE}, table",
            "Voice: seconds."),
-    Column("use_system_mappings", BOOL, f"{_DIALING}.useSystemMappings", readers.FLAG, f"{_VOICE}, sample",
+    Column("use_system_mappings", BOOL, f"{_DIALING}.useSystemMappings", converters.FLAG, f"{_VOICE}, sample",
            "Voice; the vendor does not tell its meaning."),
-    Column("max_skips", INT32, f"maxSkips | {_DIALING}.maxSkips", readers.whole_number(32),
+    Column("max_skips", INT32, f"maxSkips | {_DIALING}.maxSkips", converters.whole_number(32),
            "create-voice-campaign-preview-v2, table", "Voice, preview: contacts that an agent may skip."),
-    Column("enable_machine_detect", STRING, "enableMachineDetect", readers.TEXT_OR_FLAG,
+    Column("enable_machine_detect", STRING, "enableMachineDetect", converters.TEXT_OR_FLAG,
            "get-voice-campaign-by-id, sample", "true, false, no, detect or disconnect."),
-    Column("is_imported", BOOL, "isImported", readers.FLAG, f"{_SMS}, sample", "Whether it was imported."),
-    Column("is_filters_enabled", BOOL, "isFiltersEnabled", readers.FLAG, f"{_SMS}, sample",
+    Column("is_imported", BOOL, "isImported", converters.FLAG, f"{_SMS}, sample", "Whether it was imported."),
+    Column("is_filters_enabled", BOOL, "isFiltersEnabled", converters.FLAG, f"{_SMS}, sample",
            "Whether filters on contact columns are switched on."),
-    Column("schedule_is_scheduling_enabled", BOOL, "schedule.isSchedulingEnabled", readers.FLAG,
+    Column("schedule_is_scheduling_enabled", BOOL, "schedule.isSchedulingEnabled", converters.FLAG,
            f"{_SMS}, sample", "Whether it starts by a schedule."),
-    Column("schedule_is_recurrence_enabled", BOOL, "schedule.isRecurrenceEnabled", readers.FLAG,
+    Column("schedule_is_recurrence_enabled", BOOL, "schedule.isRecurrenceEnabled", converters.FLAG,
            f"{_SMS}, sample", "Whether the schedule recurs."),
-    Column("schedule_start_date_time", STRING, "schedule.startDateTime | startDateTime", readers.DATE_TIME,
+    Column("schedule_start_date_time", STRING, "schedule.startDateTime | startDateTime", converters.DATE_TIME,
            f"{_SCHEDULE}, request", "ISO 8601; with Z or an offset only if the answer had one."),
-    Column("schedule_end_date_time", STRING, "schedule.endDateTime | endDateTime", readers.DATE_TIME,
+    Column("schedule_end_date_time", STRING, "schedule.endDateTime | endDateTime", converters.DATE_TIME,
            f"{_SCHEDULE}, request", "ISO 8601; with Z or an offset only if the answer had one."),
-    Column("schedule_timezone", STRING, "schedule.timezone", readers.TEXT, "user guide",
+    Column("schedule_timezone", STRING, "schedule.timezone", converters.TEXT, "user guide",
            "Time zone of the schedule, as given."),
-    Column("schedule_recur_type", STRING, _wherever("recurType"), readers.TEXT, f"{_SCHEDULE}, request",
+    Column("schedule_recur_type", STRING, _wherever("recurType"), converters.TEXT, f"{_SCHEDULE}, request",
            "Daily or Weekly; the product also knows Monthly and Yearly."),
     Column("schedule_once_every_n_days", INT32, _wherever("dailyDetails.onceEveryNdays", "onceEveryNdays"),
-           readers.whole_number(32), f"{_DAILY}, request", "Daily: every so many days."),
+           converters.whole_number(32), f"{_DAILY}, request", "Daily: every so many days."),
     Column("schedule_once_every_n_weeks", INT32,
            _wherever("weeklyDetails.onceEveryNweeks", "dailyDetails.onceEveryNweeks", "onceEveryNweeks"),
-           readers.whole_number(32), f"{_SCHEDULE}, request", "Weekly: every so many weeks."),
+           converters.whole_number(32), f"{_SCHEDULE}, request", "Weekly: every so many weeks."),
     Column("schedule_which_days", STRINGS,
            _wherever("weeklyDetails.whichDays[]", "dailyDetails.whichDays[]", "whichDays[]"),
-           readers.WHICH_DAYS, f"{_SCHEDULE}, request", "Weekly: MO … SU, in week order."),
+           converters.WHICH_DAYS, f"{_SCHEDULE}, request", "Weekly: MO … SU, in week order."),
     Column("message_text", STRING, MESSAGE, None, "create-sms-campaign-using-template-v2, table",
            "SMS, simple: the message, decoded."),
     Column("message_encoding", STRING, MESSAGE, None, _OURS,
            "How the message came: plain, base64 or percent_base64."),
-    Column("message_raw", STRING, MESSAGE, readers.TEXT, f"{_LIST}, sample", "The message as it came."),
-    Column("message_template_id", STRING, "message.templateId", readers.TEXT_NOT_EMPTY, f"{_LIST}, sample",
+    Column("message_raw", STRING, MESSAGE, converters.TEXT, f"{_LIST}, sample", "The message as it came."),
+    Column("message_template_id", STRING, "message.templateId", converters.TEXT_NOT_EMPTY, f"{_LIST}, sample",
            "ID of the message template; an empty one becomes null."),
-    Column("message_template_name", STRING, "message.template_name", readers.TEXT, f"{_LIST}, sample",
+    Column("message_template_name", STRING, "message.template_name", converters.TEXT, f"{_LIST}, sample",
            "Name of the message template."),
-    Column("campaign_instance_id", STRING, "campaignInstanceId | list:campaignInstanceId", readers.TEXT,
+    Column("campaign_instance_id", STRING, "campaignInstanceId | list:campaignInstanceId", converters.TEXT,
            f"{_LIST}, sample", "ID of the last run; there once it has run."),
     Column("campaign_instance_updated_at", TIME, "campaignInstanceUpdatedAt | list:campaignInstanceUpdatedAt",
-           readers.INSTANT, f"{_LIST}, sample", "When the last run changed."),
+           converters.INSTANT, f"{_LIST}, sample", "When the last run changed."),
     Column("campaign_execution_type", STRING, "campaignExecutionType | list:campaignExecutionType",
-           readers.TEXT, f"{_LIST}, sample", "NORMAL, or the word for an emergency run."),
+           converters.TEXT, f"{_LIST}, sample", "NORMAL, or the word for an emergency run."),
     Column("total_messages_sent", INT64, "totalMessagesSent | list:totalMessagesSent",
-           readers.whole_number(64), f"{_LIST}, sample", "SMS: messages sent so far."),
-    Column("total_calls_completed", INT64, "totalCallsCompleted", readers.whole_number(64),
+           converters.whole_number(64), f"{_LIST}, sample", "SMS: messages sent so far."),
+    Column("total_calls_completed", INT64, "totalCallsCompleted", converters.whole_number(64),
            "start-voice-campaign-v2, sample", "Voice: calls completed so far."),
-    Column("created_at", TIME, "createdAt", readers.INSTANT, f"{_SMS}, sample", "When it was created."),
-    Column("updated_at", TIME, "updatedAt", readers.INSTANT, f"{_SMS}, sample",
+    Column("created_at", TIME, "createdAt", converters.INSTANT, f"{_SMS}, sample", "When it was created."),
+    Column("updated_at", TIME, "updatedAt", converters.INSTANT, f"{_SMS}, sample",
            "When it was last changed; may lie a little before created_at."),
     Column("extra", STRING, "", None, _OURS,
            "JSON object of all that no column takes: dotted path and value; null when there is nothing."),

@@ -25,20 +25,20 @@ def _nothing_left(value: Any) -> Iterable[tuple[str, Any]]:
     return ()
 
 
-class Reader(msgspec.Struct, frozen=True):
+class Converter(msgspec.Struct, frozen=True):
     """One way of reading values.
 
-    `bulk(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises
+    `parse_batch(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises
     ValueError, TypeError or OverflowError as soon as one is not, and the block is then read value by value.
-    `one(value)` reads one value that is neither None nor an empty list or object, or raises `Unreadable`. What
-    both can read they read alike. `usual`: the JSON types that `bulk` takes, in the words of msgspec; null is one of
-    them. `left_over(value)` names what of a value that `one` has read is not in the
-    column: (path below the value's own, value).
+    `parse(value)` reads one value that is neither None nor an empty list or object, or raises `Unreadable`. What
+    both can read they read alike. `json_type`: the JSON types that `parse_batch` takes, as msgspec names them; null
+    is one of them. `left_over(value)` names what of a value that `parse` has read is not in the column:
+    (path below the value's own, value).
     """
 
-    one: Callable[[Any], Any]
-    bulk: Callable[[Sequence[Any], pa.DataType], pa.Array]
-    usual: Any = str | None
+    parse: Callable[[Any], Any]
+    parse_batch: Callable[[Sequence[Any], pa.DataType], pa.Array]
+    json_type: Any = str | None
     left_over: Callable[[Any], Iterable[tuple[str, Any]]] = _nothing_left
 
 
@@ -90,10 +90,10 @@ def _texts_not_empty(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, kind), texts)
 
 
-TEXT = Reader(_text, _as_it_is)
-TEXT_OR_INTEGER = Reader(_text_or_integer, _as_it_is)
-TEXT_OR_FLAG = Reader(_text_or_flag, _texts_or_flags, str | bool | None)
-TEXT_NOT_EMPTY = Reader(_text_not_empty, _texts_not_empty)
+TEXT = Converter(_text, _as_it_is)
+TEXT_OR_INTEGER = Converter(_text_or_integer, _as_it_is)
+TEXT_OR_FLAG = Converter(_text_or_flag, _texts_or_flags, str | bool | None)
+TEXT_NOT_EMPTY = Converter(_text_not_empty, _texts_not_empty)
 
 
 # Numbers and flags
@@ -101,11 +101,11 @@ TEXT_NOT_EMPTY = Reader(_text_not_empty, _texts_not_empty)
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
 
 
-def whole_number(bits: int) -> Reader:
+def whole_number(bits: int) -> Converter:
     """Reads integers of that many bits: `5`, `"5"`, `5.0`."""
     limit = 1 << (bits - 1)
 
-    def one(value: Any) -> int:
+    def parse(value: Any) -> int:
         number = value
         if (isinstance(value, str) and _DIGITS.fullmatch(value.strip())) or (
             isinstance(value, float) and value.is_integer()
@@ -117,7 +117,7 @@ def whole_number(bits: int) -> Reader:
             raise Unreadable(f"does not fit into {bits} bits")
         return number
 
-    return Reader(one, _whole_numbers, int | str | None)
+    return Converter(parse, _whole_numbers, int | str | None)
 
 
 def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -139,7 +139,7 @@ def _flag(value: Any) -> bool:
     raise Unreadable("neither true nor false")
 
 
-FLAG = Reader(_flag, _as_it_is, bool | None)
+FLAG = Converter(_flag, _as_it_is, bool | None)
 
 
 # Moments
@@ -171,8 +171,8 @@ def _date_times(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else _date_time(value) for value in values], kind)
 
 
-INSTANT = Reader(_instant, _instants, left_over=_finer_than_column)
-DATE_TIME = Reader(_date_time, _date_times)
+INSTANT = Converter(_instant, _instants, left_over=_finer_than_column)
+DATE_TIME = Converter(_date_time, _date_times)
 
 
 # Lists
@@ -215,11 +215,11 @@ def _beside_names(value: Any) -> Iterable[tuple[str, Any]]:
             yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key != taken)
 
 
-NAMES = Reader(_names, _names_in_bulk, list[str] | None, _beside_names)
+NAMES = Converter(_names, _names_in_bulk, list[str] | None, _beside_names)
 
 
 def _dnc(key: str) -> Callable[[Any], list[str] | None]:
-    def one(value: Any) -> list[str] | None:
+    def parse(value: Any) -> list[str] | None:
         found: list[str] = []
         for _, element in _elements(value):
             part = element.get(key) if isinstance(element, dict) else element if key == "name" else None
@@ -227,11 +227,11 @@ def _dnc(key: str) -> Callable[[Any], list[str] | None]:
                 found.append(_text(part))
         return found or None
 
-    return one
+    return parse
 
 
 def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
-    def bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    def parse_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         _only(values, dict)
         objects = [value or {} for value in values]
         if not _DNC_KEYS.issuperset(set[str]().union(*objects)):
@@ -239,7 +239,7 @@ def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
         parts = [value.get(key) for value in objects]
         return pa.array([None if part is None else [part] for part in parts], kind)
 
-    return bulk
+    return parse_batch
 
 
 def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
@@ -250,8 +250,8 @@ def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
 
 _DNC_KEYS = frozenset({"id", "name"})
 _DNC = dict[str, str | None] | None
-DNC_IDS = Reader(_dnc("id"), _dnc_in_bulk("id"), _DNC)
-DNC_NAMES = Reader(_dnc("name"), _dnc_in_bulk("name"), _DNC, _beside_dnc)
+DNC_IDS = Converter(_dnc("id"), _dnc_in_bulk("id"), _DNC)
+DNC_NAMES = Converter(_dnc("name"), _dnc_in_bulk("name"), _DNC, _beside_dnc)
 
 
 def _which_days(value: Any) -> list[str] | None:
@@ -268,4 +268,4 @@ def _which_days_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else _which_days(value) for value in values], kind)
 
 
-WHICH_DAYS = Reader(_which_days, _which_days_in_bulk, list[str] | None)
+WHICH_DAYS = Converter(_which_days, _which_days_in_bulk, list[str] | None)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from exporter.model import Response
+from exporter.model import CampaignResponse
 from exporter.tables.arrow import schema_of
 from exporter.tables.calling_hours import NO_WEEK, Week, Window, read_week
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, LIST, MESSAGE, Column, Paths
@@ -24,7 +24,7 @@ from exporter.tables.converters import Unreadable, is_nothing
 from exporter.tables.leaves import Extra, find
 from exporter.tables.message import decode_message
 from exporter.tables.time_zones import time_zones
-from exporter.tables.typed_decoder import DAYS, NO_DATA, NotUsual, read_usual, values_of
+from exporter.tables.typed_decoder import DAYS, NO_DATA, NotTyped, decode_typed, values_of
 from exporter.tables.weekdays import WEEKDAYS
 from exporter.text import NotJson, dumps, loads
 
@@ -56,10 +56,10 @@ class Flat(NamedTuple):
     calling_windows: pa.RecordBatch
 
 
-def flatten(responses: Sequence[Response]) -> Flat:
+def flatten(responses: Sequence[CampaignResponse]) -> Flat:
     """The rows that `responses` give: one of campaigns for each, and its calling windows."""
     block = _Block(responses)
-    arrays = {column.name: block.read(column) for column in CAMPAIGNS if column.reader is not None}
+    arrays = {column.name: block.read(column) for column in CAMPAIGNS if column.converter is not None}
     cells = {
         "campaign_id": [r.campaign_id for r in responses],
         "fetched_at": [r.fetched_at for r in responses],
@@ -81,7 +81,7 @@ def flatten(responses: Sequence[Response]) -> Flat:
 class _Block:
     """A block of answers on its way to rows. `values`: for each column's paths its values, one for each answer."""
 
-    def __init__(self, responses: Sequence[Response]) -> None:
+    def __init__(self, responses: Sequence[CampaignResponse]) -> None:
         self.responses = responses
         self._issues: dict[int, list[str]] = {}
         self._extra: dict[int, Extra] = {}
@@ -119,13 +119,13 @@ class _Block:
         records, odd = [], []
         for row, response in enumerate(self.responses):
             try:
-                records.append(read_usual(response.body))
-            except NotUsual:
+                records.append(decode_typed(response.body))
+            except NotTyped:
                 records.append(NO_DATA)
                 odd.append(row)
-        usual = values_of(records)
-        self._weeks = self._usual_weeks(usual, odd)
-        values = {paths: usual.get(paths[0], self._nothing) for paths in _SHARED}
+        json_type = values_of(records)
+        self._weeks = self._usual_weeks(json_type, odd)
+        values = {paths: json_type.get(paths[0], self._nothing) for paths in _SHARED}
         if odd:
             # Columns share their values where they are the same; an odd row needs lists of its own.
             values = {paths: list(found) for paths, found in values.items()}
@@ -133,13 +133,13 @@ class _Block:
             self._find_odd(row, values)
         return values
 
-    def _usual_weeks(self, usual: dict[str, Sequence[Any]], odd: list[int]) -> list[Week]:
+    def _usual_weeks(self, json_type: dict[str, Sequence[Any]], odd: list[int]) -> list[Week]:
         """The weeks of the usual answers; one whose text is no JSON after all is odd, too."""
-        texts = usual.get(DAYS)
+        texts = json_type.get(DAYS)
         if texts is None:
             return [NO_WEEK] * len(self.responses)
         weeks = []
-        for row, (text, frequency) in enumerate(zip(texts, usual.get(_FREQUENCY, self._nothing), strict=True)):
+        for row, (text, frequency) in enumerate(zip(texts, json_type.get(_FREQUENCY, self._nothing), strict=True)):
             try:
                 weeks.append(NO_WEEK if text is None else _week_of(bytes(text), frequency))
             except NotJson:
@@ -199,9 +199,9 @@ class _Block:
             values, from_list = self._filled_from_list(values, column.list_key)
         if values is self._nothing:
             return pa.array(values, column.type)
-        assert column.reader is not None  # noqa: S101 - the caller's choice
+        assert column.converter is not None  # noqa: S101 - the caller's choice
         try:
-            return column.reader.bulk(values, column.type)
+            return column.converter.parse_batch(values, column.type)
         except (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowException):
             cells = [
                 None if value is None or is_nothing(value) else self._cell(column, row, value, row in from_list)
@@ -210,16 +210,16 @@ class _Block:
             return pa.array(cells, column.type)
 
     def _cell(self, column: Column, row: int, value: Any, listed: bool) -> Any:
-        assert column.reader is not None  # noqa: S101
+        assert column.converter is not None  # noqa: S101
         paths = column.answer_paths
         path = f"{LIST}{column.list_key}" if listed else self._standing.get((paths, row), paths[0])
         try:
-            cell = column.reader.one(value)
+            cell = column.converter.parse(value)
         except (Unreadable, RecursionError) as error:
             self.issue(row, f"{path}: {error}")
             self.extra_of(row)[path] = value
             return None
-        for below, rest in column.reader.left_over(value):
+        for below, rest in column.converter.left_over(value):
             if not is_nothing(rest):
                 self.extra_of(row).keep_leaves(path + below, rest)
         return cell

@@ -54,11 +54,11 @@ class Found(NamedTuple):
 
 def find(data: dict[str, Any], extra: Extra) -> dict[Paths, Found]:
     """What of an answer's data belongs to which columns; all else goes into `extra`."""
-    places: dict[Paths, list[tuple[int, str, Any]]] = {}
-    _walk(_tree(), "", data, places, extra)
+    slots: dict[Paths, list[tuple[int, str, Any]]] = {}
+    _walk(_tree(), "", data, slots, extra)
     found: dict[Paths, Found] = {}
-    for paths, standing in places.items():
-        (_, path, taken), *others = sorted(standing, key=lambda place: place[0])
+    for paths, standing in slots.items():
+        (_, path, taken), *others = sorted(standing, key=lambda locations: locations[0])
         found[paths] = Found(taken, path)
         for _, other, value in others:
             if value != taken or type(value) is not type(taken):
@@ -114,7 +114,7 @@ def _tree() -> _Object:
 
 
 def _walk(
-    at: _Object, path: str, value: dict[str, Any], places: dict[Paths, list[tuple[int, str, Any]]], extra: Extra
+    at: _Object, path: str, value: dict[str, Any], slots: dict[Paths, list[tuple[int, str, Any]]], extra: Extra
 ) -> None:
     for key, part in value.items():
         if is_nothing(part):
@@ -122,8 +122,8 @@ def _walk(
         below = f"{path}.{escape_key(key)}" if path else escape_key(key)
         if key in at.users:
             for paths, rank in at.users[key]:
-                places.setdefault(paths, []).append((rank, below, part))
+                slots.setdefault(paths, []).append((rank, below, part))
         elif key in at.parts and isinstance(part, dict):
-            _walk(at.parts[key], below, part, places, extra)
+            _walk(at.parts[key], below, part, slots, extra)
         else:
             extra.keep_leaves(below, part)

@@ -19,7 +19,7 @@ DAYS = f"{CALLING_HOURS}.days"
 _astuple = msgspec.structs.astuple
 
 
-class NotUsual(ValueError):
+class NotTyped(ValueError):
     """An answer is not of the usual shape."""
 
 
@@ -51,8 +51,8 @@ def _shape() -> _Object:
         at = root
         for parent in parents:
             at = at.parts.setdefault(parent, _Object())
-        if column.reader is not None:
-            at.types[key] = column.reader.usual
+        if column.converter is not None:
+            at.types[key] = column.converter.json_type
         else:
             at.types.setdefault(key, msgspec.Raw if column.answer_paths == (DAYS,) else str | None)
     return root
@@ -67,12 +67,12 @@ NO_DATA = _DATA()
 """The record of an answer without data."""
 
 
-def read_usual(body: str) -> msgspec.Struct:
-    """The record of an answer's data. Raises `NotUsual`."""
+def decode_typed(body: str) -> msgspec.Struct:
+    """The record of an answer's data. Raises `NotTyped`."""
     try:
         return _decode(body).data or NO_DATA  # type: ignore[attr-defined]
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise NotUsual from error
+        raise NotTyped from error
 
 
 def values_of(records: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:

@@ -91,15 +91,15 @@ class JobCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, then tell every fault of the options together with every fault of the settings."""
         rest = super().parse_args(ctx, args)
-        faults: list[str] = list(ctx.meta.get(_FAULTS, []))
-        if not faults:
+        problems: list[str] = list(ctx.meta.get(_FAULTS, []))
+        if not problems:
             return rest
         if "stream_id" in ctx.params:
             try:
                 take_settings(dict(ctx.params), environ_of(ctx))
             except InputError as error:
-                faults.extend(error.faults)
-        raise click.UsageError("\n       ".join(faults), ctx)
+                problems.extend(error.problems)
+        raise click.UsageError("\n       ".join(problems), ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example and the exit codes."""
@@ -164,22 +164,22 @@ def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     try:
         config = read_config(value)
     except InputError as error:
-        raise click.UsageError("\n       ".join(error.faults), ctx) from None
-    faults: list[str] = ctx.meta.setdefault(_FAULTS, [])
+        raise click.UsageError("\n       ".join(error.problems), ctx) from None
+    problems: list[str] = ctx.meta.setdefault(_FAULTS, [])
     try:
         check_config(config, known_option_names())
     except InputError as error:
-        faults.extend(error.faults)
+        problems.extend(error.problems)
     names = option_names(ctx.command)
     options = {p.name: p for p in ctx.command.params if isinstance(p, click.Option)}
     ctx.default_map = {}
     for name, entry in config.items():
-        if name not in names or any(fault.startswith(f"--config: {name} ") for fault in faults):
+        if name not in names or any(fault.startswith(f"--config: {name} ") for fault in problems):
             continue
         try:
             ctx.default_map[names[name]] = _as_typed(entry, options[names[name]])
         except ValueError as error:
-            faults.append(f"--config: {name} {error}")
+            problems.append(f"--config: {name} {error}")
 
 
 def _as_typed(entry: Any, option: click.Option) -> Any:
@@ -263,12 +263,12 @@ def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = N
 def every_fault(*readings: Callable[[], Any]) -> list[Any]:
     """The results of all `readings`; if any raise `InputError`, one with all the faults. Raises `InputError`."""
     results: list[Any] = []
-    faults: list[str] = []
+    problems: list[str] = []
     for read in readings:
         try:
             results.append(read())
         except InputError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise InputError(faults)
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
     return results

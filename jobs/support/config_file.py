@@ -28,9 +28,9 @@ def read_config(path: str) -> dict[str, Any]:
 
 def check_config(config: Mapping[str, Any], known: Collection[str]) -> None:
     """Refuse names that no option has, suggesting the nearest, and secrets. Raises `SettingsError`."""
-    faults = list(_config_faults(config, known))
-    if faults:
-        raise SettingsError(faults)
+    problems = list(_config_faults(config, known))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterable[str]:

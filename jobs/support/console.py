@@ -212,11 +212,11 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.Probing: lambda _: "one request goes first",
     events.Resumed: lambda e: f"going on after {format_duration(e.paused)}",
     events.PaceLowered: lambda e: (
-        f"the service allows less than --rate: from {e.from_places} to {e.to_places} requests in "
+        f"the service allows less than --rate: from {e.from_slots} to {e.to_slots} requests in "
         f"{format_duration(e.seconds)} from here on"
     ),
     events.PaceRaised: lambda e: (
-        f"trying more again: from {e.from_places} to {e.to_places} requests in {format_duration(e.seconds)}"
+        f"trying more again: from {e.from_slots} to {e.to_slots} requests in {format_duration(e.seconds)}"
     ),
     events.Warned: lambda e: f"warning: {e.message}",
     events.Settled: lambda e: f"{e.campaign_id}: {e.outcome}" + (f" ({e.error})" if e.error else ""),

@@ -65,11 +65,11 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
     """A client of the cluster; a scheduler that is not there is told at once, and not after Dask's many tries."""
-    place = urlsplit(scheduler)
+    locations = urlsplit(scheduler)
     try:
-        if place.scheme not in ("tcp", "tls") or place.hostname is None or place.port is None:
+        if locations.scheme not in ("tcp", "tls") or locations.hostname is None or locations.port is None:
             raise ValueError("write it as tcp://HOST:PORT")
-        socket.create_connection((place.hostname, place.port), timeout=ANSWER_WITHIN).close()
+        socket.create_connection((locations.hostname, locations.port), timeout=ANSWER_WITHIN).close()
         client = Client(scheduler, timeout=ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler {scheduler} does not answer: {error}.") from None

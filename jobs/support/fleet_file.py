@@ -45,34 +45,34 @@ def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
     accounts = config.get("account")
     defaults = config.get("defaults", {})
     dest = out or config.get("out")
-    faults = [f"{path}: there is no {name!r}; it can hold out, defaults and account."
+    problems = [f"{path}: there is no {name!r}; it can hold out, defaults and account."
               for name in config if name not in ("out", "defaults", "account")]  # fmt: skip
     if not isinstance(dest, str):
-        faults.append(f"{path}: `out` is missing: name the destination there or with --out.")
+        problems.append(f"{path}: `out` is missing: name the destination there or with --out.")
     if not isinstance(accounts, list) or not accounts or not isinstance(defaults, dict):
-        raise InputError([*faults, f"{path}: it needs at least one [[account]]."])
+        raise InputError([*problems, f"{path}: it needs at least one [[account]]."])
     known = {*option_names(command), *_OWN} - {"out", *_COMMON}
     found: list[dict[str, Any]] = []
     names: set[str] = set()
     for number, given in enumerate(accounts, 1):
         if not isinstance(given, dict):
-            raise InputError([*faults, f"{path}: account {number} is no table: write [[account]] above its lines."])
+            raise InputError([*problems, f"{path}: account {number} is no table: write [[account]] above its lines."])
         entry = {**defaults, **given}
         name = _printable(str(entry.get("name") or entry.get("account_id") or f"account {number}"))
         if "account_id" not in entry or entry["account_id"] == "":
-            faults.append(f'{path}: {name}: `account_id` is missing: write account_id = "…".')
-        faults += [f"{path}: {name}: there is no option {key!r}." for key in entry if key not in known]
-        faults += [f"{path}: {name}: {fault}" for fault in _misfits(entry)]
+            problems.append(f'{path}: {name}: `account_id` is missing: write account_id = "…".')
+        problems += [f"{path}: {name}: there is no option {key!r}." for key in entry if key not in known]
+        problems += [f"{path}: {name}: {fault}" for fault in _misfits(entry)]
         if name in names:
-            faults.append(f"{path}: {name} stands there twice.")
+            problems.append(f"{path}: {name} stands there twice.")
         names.add(name)
         folder = quote(str(entry.get("account_id", "")), safe="")
         found.append({**entry, "name": name, "out": f"{str(dest).rstrip('/')}/account={folder}"})
     homes = [entry["out"] for entry in found if entry.get("account_id")]
     for home in sorted({home for home in homes if homes.count(home) > 1}):
-        faults.append(f"{path}: several accounts would share {home}: an account ID stands there once.")
-    if faults:
-        raise InputError(faults)
+        problems.append(f"{path}: several accounts would share {home}: an account ID stands there once.")
+    if problems:
+        raise InputError(problems)
     return found
 
 
@@ -82,16 +82,16 @@ def _printable(text: str) -> str:
 
 def _misfits(entry: Mapping[str, Any]) -> list[str]:
     """Values of kinds that no option has, or with characters that none takes. A name goes into every log line."""
-    faults = []
+    problems = []
     for key, value in entry.items():
         values = value if isinstance(value, list) and key not in _OWN else [value]
         if not all(isinstance(one, str | int | float) for one in values) or (
             key in _OWN and not isinstance(value, str)
         ):
-            faults.append(f"{key} must be a text" + ("." if key in _OWN else ", a number, true or false."))
+            problems.append(f"{key} must be a text" + ("." if key in _OWN else ", a number, true or false."))
         elif not all(str(one).isprintable() for one in values):
-            faults.append(f"{key} holds a character that cannot be printed.")
-    return faults
+            problems.append(f"{key} holds a character that cannot be printed.")
+    return problems
 
 
 def prepare(entry: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
@@ -113,16 +113,16 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
         options = {key: value for key, value in context.params.items() if key not in _COMMON}
         id_column = options.pop("id_column")
         options.pop("ids")
-        settings, ids, (place, wanted) = every_fault(
+        settings, ids, (locations, wanted) = every_fault(
             lambda: take_settings(options, variables),
             lambda: _ids(own.get("ids"), id_column),
             lambda: take_snapshot_options(options),
         )
-        return Account(name, settings, ids, place, take_fetch_options(options, settings), wanted)
+        return Account(name, settings, ids, locations, take_fetch_options(options, settings), wanted)
     except click.UsageError as error:
         raise InputError(f"{name}: {error.format_message()}") from None
     except InputError as error:
-        raise InputError([f"{name}: {fault}" for fault in error.faults]) from None
+        raise InputError([f"{name}: {fault}" for fault in error.problems]) from None
 
 
 def _ids(given: Any, column: str | None) -> CampaignIds | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from exporter.errors import InputError
 from exporter.events import Spent
-from exporter.snapshots.names import began_at
+from exporter.snapshot_store.names import began_at
 
 if TYPE_CHECKING:
-    from exporter.snapshots.manifest import Manifest
+    from exporter.snapshot_store.manifest import Manifest
 
 PREFIX = "campaign_export_"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import InputError
-from exporter.options import MINUTE, FetchOptions, Place, SnapshotOptions
+from exporter.options import MINUTE, FetchOptions, Locations, SnapshotOptions
 from exporter.settings import SETTINGS, Settings
 from jobs.support.command import Decorator, option
 from jobs.support.param_types import ALLOWANCE, BOUND, DAYS, DURATION, PERCENT, RATE, SIZE
@@ -214,16 +214,16 @@ def snapshot_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def take_snapshot_options(options: dict[str, Any]) -> tuple[Place, SnapshotOptions]:
+def take_snapshot_options(options: dict[str, Any]) -> tuple[Locations, SnapshotOptions]:
     """Take out what `snapshot_options` put in, the ID column excepted."""
-    place = Place(
+    locations = Locations(
         dest=options.pop("dest"),
         work_dir=options.pop("work_dir"),
         state_dir=state_dir(),
         environ=dict(os.environ),
     )
     names = SnapshotOptions.__struct_fields__
-    return place, SnapshotOptions(**{name: options.pop(name) for name in names})
+    return locations, SnapshotOptions(**{name: options.pop(name) for name in names})
 
 
 def check_output(output: str | None) -> None:

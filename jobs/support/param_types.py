@@ -75,12 +75,12 @@ COLUMNS = Parsed("A,B,…", _columns)
 
 def check_columns(told: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:
     """The faults of a list of columns, the nearest name suggested."""
-    faults: list[str] = []
+    problems: list[str] = []
     for name in names or ():
         if name not in known:
             import difflib
 
             near = difflib.get_close_matches(name, known, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else "`campaign-export schema` shows them all."
-            faults.append(f"{told}: there is no column {name!r}; {hint}")
-    return faults
+            problems.append(f"{told}: there is no column {name!r}; {hint}")
+    return problems

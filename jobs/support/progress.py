@@ -63,7 +63,7 @@ class Tally:
         elif isinstance(event, events.Resumed):
             self.paused_why = ""
         elif isinstance(event, events.PaceLowered | events.PaceRaised):
-            lowered = Limit(event.to_places, event.seconds)
+            lowered = Limit(event.to_slots, event.seconds)
             self.limits = [lowered if limit.seconds == event.seconds else limit for limit in self.limits]
         elif isinstance(event, events.ListPageRead):
             self.pages += 1
@@ -83,7 +83,7 @@ class Tally:
         elapsed = self._monotonic() - self.began
         by_pace = (self.total - self.done) * elapsed / self.done if self.done else 0.0
         by_limit = max(0.0, seconds_for(self.total, self.limits) - elapsed)
-        burst = max((limit.places for limit in self.limits), default=0)
+        burst = max((limit.slots for limit in self.limits), default=0)
         # Within the first burst the pace says nothing about what follows it.
         left = by_limit if self.done <= burst else max(by_limit, min(by_pace, by_limit * 1.5 or by_pace))
         return left or by_pace or None

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.api.classify import ListPage, decode_body, item_id, judge_campaign, read_list_page, read_retry_after
-from exporter.api.endpoints import Answer, Verdict
+from exporter.api.classify import ListPage, classify_campaign, decode_body, item_id, read_list_page, read_retry_after
+from exporter.api.endpoints import HttpResponse, Verdict
 from exporter.text import one_line
 from tests.support.json_values import json_values
 
@@ -24,7 +24,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 
 def judged(status: int, body: Any, **more: Any) -> tuple[str, str]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    verdict = judge_campaign(Answer(status, raw, **more), "cd-1", origin=ORIGIN, now=NOW)
+    verdict = classify_campaign(HttpResponse(status, raw, **more), "cd-1", origin=ORIGIN, now=NOW)
     return verdict.kind, verdict.error
 
 
@@ -35,7 +35,7 @@ def error(message: str, code: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize("key", ["_id", "id", "campId"])
 def test_a_success_answer_about_the_id_is_good(key: str) -> None:
     body = {"status": "Success", "message": "Campaign rate limit not found retrieved", "data": {key: "cd-1"}}
-    verdict = judge_campaign(Answer(200, json.dumps(body).encode()), "cd-1", origin=ORIGIN, now=NOW)
+    verdict = classify_campaign(HttpResponse(200, json.dumps(body).encode()), "cd-1", origin=ORIGIN, now=NOW)
     assert verdict.kind == "good"
     assert json.loads(verdict.text) == body
 
@@ -127,14 +127,14 @@ def test_retry_after_as_a_date_is_counted_from_now() -> None:
 
 def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
     body = {"status": "success", "data": {"results": [{"id": "a"}, 7], "hasMore": True, "totalResults": 9}}
-    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    page = read_list_page(HttpResponse(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
     assert page == ListPage(({"id": "a"},), True, 9, len(json.dumps(body)))
 
 
 @given(st.integers(100, 599), st.binary(max_size=60) | st.just(b'{"data":{}}'), st.none() | st.text(max_size=20))
 def test_no_answer_makes_judging_raise(status: int, body: bytes, header: str | None) -> None:
-    answer = Answer(status, body, retry_after=header, location=header, charset=header)
-    judge_campaign(answer, "cd-1", origin=ORIGIN, now=NOW)
+    answer = HttpResponse(status, body, retry_after=header, location=header, charset=header)
+    classify_campaign(answer, "cd-1", origin=ORIGIN, now=NOW)
     read_list_page(answer, origin=ORIGIN, now=NOW)
 
 
@@ -152,7 +152,7 @@ likely_values = st.recursive(
 
 @given(st.sampled_from([200, 400, 401, 404, 429, 500]), likely_values)
 def test_no_json_makes_judging_raise(status: int, value: Any) -> None:
-    judge_campaign(Answer(status, json.dumps(value).encode()), "cd-1", origin=ORIGIN, now=NOW)
+    classify_campaign(HttpResponse(status, json.dumps(value).encode()), "cd-1", origin=ORIGIN, now=NOW)
 
 
 OURS = "https://kore.example"
@@ -176,7 +176,7 @@ OURS = "https://kore.example"
     ],
 )
 def test_a_redirect_that_leads_elsewhere_is_never_followed(location: str) -> None:
-    verdict = judge_campaign(Answer(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
+    verdict = classify_campaign(HttpResponse(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
     assert verdict.kind == "invalid"
     verdict.error.encode()
     assert verdict.error.isprintable()
@@ -186,7 +186,7 @@ def test_a_redirect_that_leads_elsewhere_is_never_followed(location: str) -> Non
     st.text(max_size=40) | st.from_regex(r"(https?:)?(//)?(kore\.example)?[@:/\\?#.\t%a-z0-9]{0,20}", fullmatch=True)
 )
 def test_whatever_a_redirect_names_only_our_own_origin_is_asked(location: str) -> None:
-    verdict = judge_campaign(Answer(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
+    verdict = classify_campaign(HttpResponse(302, b"", location=location), "cd-1", origin=OURS, now=0.0)
     assert verdict.kind in ("invalid", "redirect")
     if verdict.kind == "redirect":
         url = URL(verdict.text, encoded=True)
@@ -196,14 +196,14 @@ def test_whatever_a_redirect_names_only_our_own_origin_is_asked(location: str) -
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "unicode_escape", "rot13", "a\x00b", "\udcff"])
 def test_a_charset_that_is_none_for_json_is_not_tried(charset: str) -> None:
-    answer = Answer(200, b'{"status":"success","data":{"_id":"a","name":"\xff+2D0-"}}', charset=charset)
-    assert judge_campaign(answer, "a", origin=OURS, now=0.0).kind == "retry"
+    answer = HttpResponse(200, b'{"status":"success","data":{"_id":"a","name":"\xff+2D0-"}}', charset=charset)
+    assert classify_campaign(answer, "a", origin=OURS, now=0.0).kind == "retry"
 
 
 def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
     for found in ("[" * 400 + "]" * 400, '{"a":1}', "true"):
-        answer = Answer(200, b'{"status":"success","data":{"_id":' + found.encode() + b"}}")
-        assert judge_campaign(answer, found, origin=OURS, now=0.0).kind in ("invalid", "retry")
+        answer = HttpResponse(200, b'{"status":"success","data":{"_id":' + found.encode() + b"}}")
+        assert classify_campaign(answer, found, origin=OURS, now=0.0).kind in ("invalid", "retry")
 
 
 def test_a_list_item_whose_id_no_file_could_hold_has_none() -> None:
@@ -217,7 +217,7 @@ def test_a_list_item_whose_id_no_file_could_hold_has_none() -> None:
 def test_a_message_made_of_beginnings_of_tokens_takes_no_time() -> None:
     """The search for tokens takes the square of a text's length, so no long text is searched."""
     body = b'{"errors":[{"msg":"' + b"eyJ" * 1_000_000 + b'"}]}'
-    assert judge_campaign(Answer(400, body), "a", origin=OURS, now=0.0).kind == "invalid"
+    assert classify_campaign(HttpResponse(400, body), "a", origin=OURS, now=0.0).kind == "invalid"
 
 
 envelopes = st.fixed_dictionaries(
@@ -242,7 +242,7 @@ bodies = (
     )
 )
 answers = st.builds(
-    Answer,
+    HttpResponse,
     st.integers(100, 999),
     bodies,
     retry_after=st.none() | st.text(max_size=20),
@@ -253,9 +253,9 @@ answers = st.builds(
 
 
 @given(answers, st.text(min_size=1, max_size=10))
-def test_whatever_the_answer_is_it_is_judged(answer: Answer, campaign_id: str) -> None:
+def test_whatever_the_answer_is_it_is_judged(answer: HttpResponse, campaign_id: str) -> None:
     for verdict in (
-        judge_campaign(answer, campaign_id, origin=OURS, now=1e9),
+        classify_campaign(answer, campaign_id, origin=OURS, now=1e9),
         read_list_page(answer, origin=OURS, now=1e9),
     ):
         if isinstance(verdict, Verdict):
@@ -298,13 +298,15 @@ def test_a_success_answer_says_success_and_no_error_and_carries_the_id(body: Any
 
 def test_a_number_as_an_id_is_the_same_id() -> None:
     body = b'{"status":"success","data":{"_id":17}}'
-    assert judge_campaign(Answer(200, body), "17", origin=ORIGIN, now=NOW) == Verdict("good", text=body.decode())
+    assert classify_campaign(HttpResponse(200, body), "17", origin=ORIGIN, now=NOW) == Verdict(
+        "good", text=body.decode()
+    )
 
 
 def test_a_good_answer_in_the_charset_that_its_header_names_is_read() -> None:
     body = '{"status":"success","data":{"_id":"cd-1","name":"é"}}'
-    answer = Answer(200, body.encode("latin-1"), charset="iso-8859-1")
-    assert judge_campaign(answer, "cd-1", origin=ORIGIN, now=NOW) == Verdict("good", text=body)
+    answer = HttpResponse(200, body.encode("latin-1"), charset="iso-8859-1")
+    assert classify_campaign(answer, "cd-1", origin=ORIGIN, now=NOW) == Verdict("good", text=body)
 
 
 @pytest.mark.parametrize(
@@ -364,9 +366,9 @@ def test_what_decides_between_two_meanings(status: int, body: Any, kind: str) ->
 def test_a_rate_limited_answer_carries_what_retry_after_says() -> None:
     later = datetime.fromtimestamp(NOW + 90, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     for header, seconds in (("7", 7.0), (later, 90.0), (None, None)):
-        verdict = judge_campaign(Answer(429, b"{}", retry_after=header), "cd-1", origin=ORIGIN, now=NOW)
+        verdict = classify_campaign(HttpResponse(429, b"{}", retry_after=header), "cd-1", origin=ORIGIN, now=NOW)
         assert verdict == Verdict("rate_limited", "HTTP 429", retry_after=seconds)
-        assert read_list_page(Answer(429, b"{}", retry_after=header), origin=ORIGIN, now=NOW) == verdict
+        assert read_list_page(HttpResponse(429, b"{}", retry_after=header), origin=ORIGIN, now=NOW) == verdict
 
 
 @pytest.mark.parametrize(
@@ -381,9 +383,9 @@ def test_a_rate_limited_answer_carries_what_retry_after_says() -> None:
     ],
 )
 def test_a_redirect_names_the_place_to_ask_instead(location: str, target: str) -> None:
-    verdict = judge_campaign(Answer(308, b"", location=location), "cd-1", origin=ORIGIN, now=NOW)
+    verdict = classify_campaign(HttpResponse(308, b"", location=location), "cd-1", origin=ORIGIN, now=NOW)
     assert verdict == Verdict("redirect", "HTTP 308", text=target)
-    assert read_list_page(Answer(308, b"", location=location), origin=ORIGIN, now=NOW) == verdict
+    assert read_list_page(HttpResponse(308, b"", location=location), origin=ORIGIN, now=NOW) == verdict
 
 
 def test_the_port_that_a_scheme_implies_is_the_same_origin_and_another_is_not() -> None:
@@ -394,7 +396,7 @@ def test_the_port_that_a_scheme_implies_is_the_same_origin_and_another_is_not() 
         ("https://127.0.0.1", "https://127.0.0.1:80/x", "invalid"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8081/x", "invalid"),
     ):
-        verdict = judge_campaign(Answer(307, b"", location=location), "cd-1", origin=origin, now=NOW)
+        verdict = classify_campaign(HttpResponse(307, b"", location=location), "cd-1", origin=origin, now=NOW)
         assert verdict.kind == kind
 
 
@@ -437,7 +439,7 @@ def test_retry_after_in_odd_forms(value: str, seconds: float | None) -> None:
     ],
 )
 def test_a_list_answer_without_results_is_invalid(body: Any, told: str) -> None:
-    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    page = read_list_page(HttpResponse(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
     assert page == Verdict("invalid", told)
 
 
@@ -447,7 +449,7 @@ def test_a_list_answer_without_results_is_invalid(body: Any, told: str) -> None:
 )
 def test_what_a_list_page_says_of_itself_is_taken_only_in_its_type(more: Any, total: Any, read: Any) -> None:
     body = {"data": {"results": [], "hasMore": more, "totalResults": total}}
-    page = read_list_page(Answer(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
+    page = read_list_page(HttpResponse(200, json.dumps(body).encode()), origin=ORIGIN, now=NOW)
     more_read, total_read = read
     assert page == ListPage((), more_read, total_read, len(json.dumps(body)))
 
@@ -465,7 +467,7 @@ def test_the_id_of_a_list_item_is_the_first_that_is_one(item: Any, found: str | 
 
 
 def test_a_body_is_utf_8_or_what_its_header_names() -> None:
-    assert decode_body(Answer(200, "é".encode(), charset="latin-1")) == "é"
-    assert decode_body(Answer(200, b"\xe9", charset="latin-1")) == "é"
+    assert decode_body(HttpResponse(200, "é".encode(), charset="latin-1")) == "é"
+    assert decode_body(HttpResponse(200, b"\xe9", charset="latin-1")) == "é"
     for charset in (None, "", "no such charset", "ascii", "a\0b"):
-        assert decode_body(Answer(200, b"\xe9", charset=charset)) is None
+        assert decode_body(HttpResponse(200, b"\xe9", charset=charset)) is None

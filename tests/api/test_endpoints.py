@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
-from exporter.api.endpoints import Answer, CampaignApi, Request, body_start, is_askable, quote_id, without_token
+from exporter.api.endpoints import CampaignApi, HttpResponse, Request, body_start, is_askable, quote_id, without_token
 from exporter.text import TOKEN_HIDDEN
 
 ORIGIN = "https://platform.kore.ai"
@@ -68,14 +68,14 @@ def test_signs_that_mean_something_in_a_url_are_escaped(campaign_id: str) -> Non
 def test_the_token_of_a_request_is_hidden_wherever_it_comes_back() -> None:
     token = "opaque/t0ken=="
     body = b'{"a":"opaque/t0ken==","b":"opaque\\/t0ken==","c":"opaque%2Ft0ken%3D%3D"}'
-    answer = without_token(Answer(302, body, location="https://x/?t=opaque%2Ft0ken%3D%3D"), token)
+    answer = without_token(HttpResponse(302, body, location="https://x/?t=opaque%2Ft0ken%3D%3D"), token)
     assert b"t0ken" not in answer.body
     assert "t0ken" not in str(answer.location)
-    only_there = without_token(Answer(302, b"{}", location=f"https://x/?t={token}&u=1"), token)
+    only_there = without_token(HttpResponse(302, b"{}", location=f"https://x/?t={token}&u=1"), token)
     assert (only_there.body, only_there.location) == (b"{}", "https://x/?t=-&u=1")
-    only_in_body = without_token(Answer(200, token.encode(), location="https://x/"), token)
+    only_in_body = without_token(HttpResponse(200, token.encode(), location="https://x/"), token)
     assert (only_in_body.body, only_in_body.location) == (TOKEN_HIDDEN.encode(), "https://x/")
-    untouched = Answer(200, b"{}")
+    untouched = HttpResponse(200, b"{}")
     assert without_token(untouched, token) is untouched
 
 
@@ -108,6 +108,6 @@ def test_steps_in_a_path_are_the_only_ids_that_a_url_cannot_carry() -> None:
 
 
 def test_the_beginning_of_a_body_is_500_characters_without_tokens() -> None:
-    assert body_start(Answer(200, ("é" * 600).encode())) == "é" * 500
-    assert body_start(Answer(200, b"a\xffb" + TOKEN.encode())) == "a\ufffdb[token hidden]"
-    assert body_start(Answer(200, "\U0001f600".encode() * 501)) == "\U0001f600" * 500
+    assert body_start(HttpResponse(200, ("é" * 600).encode())) == "é" * 500
+    assert body_start(HttpResponse(200, b"a\xffb" + TOKEN.encode())) == "a\ufffdb[token hidden]"
+    assert body_start(HttpResponse(200, "\U0001f600".encode() * 501)) == "\U0001f600" * 500

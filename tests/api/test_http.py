@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from exporter.api.endpoints import Answer, Request
-from exporter.api.http import HttpTransport, Unanswered
+from exporter.api.endpoints import HttpResponse, Request
+from exporter.api.http import HttpTransport, TransportError
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
@@ -31,7 +31,7 @@ async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[
         yield behaviour, transport, url
 
 
-async def get(transport: HttpTransport, url: str, campaign_id: str = FIRST) -> Answer:
+async def get(transport: HttpTransport, url: str, campaign_id: str = FIRST) -> HttpResponse:
     return await transport.send(Request("GET", url + PATH + campaign_id, {"auth": "t"}))
 
 
@@ -59,7 +59,7 @@ async def test_a_dropped_kept_alive_connection_costs_one_arrival_and_not_two() -
         for _ in range(5):
             try:
                 outcomes.append((await get(transport, url, CAMPAIGNS[1].campaign_id)).status)
-            except Unanswered:
+            except TransportError:
                 outcomes.append(0)
         assert len(behaviour.arrivals) <= 6
 
@@ -78,7 +78,7 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
                 try:
                     await get(transport, url)
                     answered += 1
-                except Unanswered as error:
+                except TransportError as error:
                     assert error.reached
                 assert len(service.asked) == sent
     assert answered == 5
@@ -87,7 +87,7 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
 async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> None:
     async with desk(fault, timeout=0.5) as (_, transport, url):
-        with pytest.raises(Unanswered) as caught:
+        with pytest.raises(TransportError) as caught:
             await get(transport, url)
         assert caught.value.reached
 
@@ -103,7 +103,7 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
 
 async def test_no_connection_is_told_as_not_reached() -> None:
     async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
-        with pytest.raises(Unanswered) as caught:
+        with pytest.raises(TransportError) as caught:
             await get(transport, "http://127.0.0.1:1")
         assert not caught.value.reached
 
@@ -117,7 +117,7 @@ async def test_headers_without_end_are_refused() -> None:
 
     with hostile({FIRST: endless}) as (_, url):
         async with HttpTransport(timeout=3.0, max_body=1000, connections=1) as transport:
-            with pytest.raises(Unanswered):
+            with pytest.raises(TransportError):
                 await get(transport, url)
 
 

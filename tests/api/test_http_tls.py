@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from exporter.api.endpoints import Request
-from exporter.api.http import HttpTransport, Unanswered
+from exporter.api.http import HttpTransport, TransportError
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -60,7 +60,7 @@ async def service(tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
 
 async def test_a_certificate_that_the_system_does_not_know_is_refused(service: tuple[str, Path]) -> None:
     async with HttpTransport(timeout=20.0, max_body=1000, connections=1) as transport:
-        with pytest.raises(Unanswered, match="certificate") as caught:
+        with pytest.raises(TransportError, match="certificate") as caught:
             await transport.send(Request("GET", service[0], {}))
     assert not caught.value.reached
 

@@ -21,7 +21,7 @@ import aiohttp
 from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
 from exporter.ids.campaign_ids import ids_of
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
 from exporter.stop import Stop
@@ -94,7 +94,7 @@ def ours(url: str, ids: list[str], workers: int) -> float:
             await take_snapshot(
                 ids_of(ids, source="benchmark"),
                 settings=read_settings(environment(url, folder)),
-                place=Place(str(Path(folder) / "out"), folder),
+                locations=Locations(str(Path(folder) / "out"), folder),
                 fetch=FetchOptions(workers=workers, rates=()),
                 options=SnapshotOptions(),
                 clock=SystemClock(),

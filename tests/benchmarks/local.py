@@ -24,16 +24,16 @@ from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ids.campaign_ids import read_ids
-from exporter.journal.batch_writer import JournalWriter
+from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
-from exporter.model import Identity, Response
-from exporter.options import Place
+from exporter.model import CampaignResponse, Identity
+from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
 from exporter.simulator.samples import sample_campaigns
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.diff import changes_between
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.writer import ROW_GROUP_ROWS, SnapshotWriter
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.diff import changes_between
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.writer import ROW_GROUP_ROWS, SnapshotWriter
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
 from jobs.support.lean import spare
@@ -42,7 +42,7 @@ FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
 
 
-def responses(number: int) -> Iterator[Response]:
+def responses(number: int) -> Iterator[CampaignResponse]:
     """Answers of all shapes; every one has a name and an ID of its own."""
     samples = [
         json.dumps({"status": "success", "message": "ok", "data": {**c.data, "_id": "@id", "name": "@name"}})
@@ -51,45 +51,47 @@ def responses(number: int) -> Iterator[Response]:
     for index in range(number):
         one = f"cd-{index:08x}"
         body = samples[index % len(samples)].replace("@id", one).replace("@name", f"Campaign {index}")
-        yield Response(one, 1_780_000_000_000 + index, 200, body)
+        yield CampaignResponse(one, 1_780_000_000_000 + index, 200, body)
 
 
-def store(dest: Path, snapshot: str, answers: Iterable[Response]) -> None:
+def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> None:
     """A snapshot of which nothing but the answers is there: what `rebuild` needs."""
     dest.mkdir(parents=True, exist_ok=True)
     staging = open_destination(str(dest)).stage(snapshot)
-    receipts = []
+    entries = []
     for table in ("responses", "failures"):
         name, schema, rows = f"{table}.parquet", schema_of(table), 0
         file = staging.create(name)
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for block in batched(answers if table == "responses" else (), ROW_GROUP_ROWS):
                 columns = [pa.array(values, pa.int64() if field == "fetched_at" else schema.field(field).type)
-                           for field, values in zip(Response._fields, zip(*block, strict=True), strict=True)]  # fmt: skip
+                           for field, values in zip(CampaignResponse._fields, zip(*block, strict=True), strict=True)]  # fmt: skip
                 cast = [
                     column.cast(schema.field(field).type)
-                    for field, column in zip(Response._fields, columns, strict=True)
+                    for field, column in zip(CampaignResponse._fields, columns, strict=True)
                 ]
                 writer.write_batch(
-                    pa.RecordBatch.from_arrays(cast, names=list(Response._fields)).select(schema.names).cast(schema)
+                    pa.RecordBatch.from_arrays(cast, names=list(CampaignResponse._fields))
+                    .select(schema.names)
+                    .cast(schema)
                 )
                 rows += len(block)
-        receipts.append(file.finish(name, rows))
-    number = receipts[0].rows
+        entries.append(file.finish(name, rows))
+    number = entries[0].rows
     staging.publish(
         manifests.dump(
             manifests.Manifest(
                 snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
                 manifests.Api("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
                 manifests.OutcomeCounts(number, 0, 0, 0, 0, 0), manifests.Requests(), manifests.Seconds(),
-                manifests.files_of(receipts), [],
+                manifests.files_of(entries), [],
             )
         )
     )  # fmt: skip
     staging.settle()
 
 
-def batched(items: Iterable[Response], number: int) -> Iterator[list[Response]]:
+def batched(items: Iterable[CampaignResponse], number: int) -> Iterator[list[CampaignResponse]]:
     """In blocks of `number`."""
     left = iter(items)
     while block := list(islice(left, number)):
@@ -100,7 +102,7 @@ def rebuild(folder: Path, snapshot: str = FIRST) -> float:
     """From responses.parquet to all tables, published: `campaign-export rebuild`."""
     began = time.perf_counter()
     rebuild_snapshot(
-        Place(str(folder / "dest"), str(folder / "state")), snapshot, form="parquet", excel_safe=False,
+        Locations(str(folder / "dest"), str(folder / "state")), snapshot, form="parquet", excel_safe=False,
         clock=SystemClock(), emit=ignore,
     )  # fmt: skip
     return time.perf_counter() - began
@@ -141,7 +143,7 @@ def journal(folder: Path, number: int) -> float:
             journal_ = Journal.open(Path(work), IDENTITY, clock=SystemClock(), emit=ignore)
             everything = list(responses(number))
             began = time.perf_counter()
-            writer = JournalWriter(journal_, settled=lambda *_: None)
+            writer = BatchWriter(journal_, settled=lambda *_: None)
             for one in everything:
                 await writer.put(one, 1)
             await writer.close()
@@ -173,7 +175,7 @@ def ids_bare(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def changed(number: int) -> Iterator[Response]:
+def changed(number: int) -> Iterator[CampaignResponse]:
     """The same answers; one in a hundred has another priority."""
     random = Random(1)
     for response in responses(number):

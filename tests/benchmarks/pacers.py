@@ -18,7 +18,7 @@ import pyrate_limiter
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ratelimit.ledger import Ledger
-from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.limiter import Limiter
 from exporter.units import Limit
 
 
@@ -48,7 +48,7 @@ class Server:
         start = now - self.limit.seconds if self.window == "sliding" else now - now % self.limit.seconds
         while self.granted and self.granted[0] <= start:
             self.granted.popleft()
-        good = len(self.granted) < self.limit.places
+        good = len(self.granted) < self.limit.slots
         if good:
             self.granted.append(now)
         else:
@@ -96,15 +96,15 @@ class Work:
 
 async def ours(work: Work) -> None:
     ledger = Ledger.open(work.ledger, clock=SystemClock(), emit=ignore)
-    gate = Gate((work.told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
+    limiter = Limiter((work.told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
 
     async def one() -> bool:
-        async with gate.admit() as turn:
+        async with limiter.acquire() as permit:
             good = await work.server.ask()
             if good:
-                turn.ok()
+                permit.ok()
             else:
-                turn.rate_limited(None, "429")
+                permit.rate_limited(None, "429")
             return good
 
     await work.by_workers(one)
@@ -112,7 +112,7 @@ async def ours(work: Work) -> None:
 
 
 async def leaky_bucket(work: Work) -> None:
-    limiter = aiolimiter.AsyncLimiter(work.told.places, work.told.seconds)
+    limiter = aiolimiter.AsyncLimiter(work.told.slots, work.told.seconds)
 
     async def one() -> bool:
         async with limiter:
@@ -123,7 +123,7 @@ async def leaky_bucket(work: Work) -> None:
 
 
 async def pyrate(work: Work) -> None:
-    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(work.told.places, int(work.told.seconds * 1000)))
+    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(work.told.slots, int(work.told.seconds * 1000)))
 
     async def one() -> bool:
         await limiter.try_acquire_async("x")
@@ -138,7 +138,7 @@ async def metered(work: Work) -> None:
         jobs = [work.server.ask] * left
         left = 0
         async with aiometer.amap(
-            lambda job: job(), jobs, max_at_once=work.workers, max_per_second=work.told.places / work.told.seconds
+            lambda job: job(), jobs, max_at_once=work.workers, max_per_second=work.told.slots / work.told.seconds
         ) as results:
             async for good in results:
                 left += not good
@@ -155,7 +155,7 @@ async def sliding_log(work: Work) -> None:
                 now = time.monotonic()
                 while log and log[0] <= now - work.told.seconds:
                     log.popleft()
-                if len(log) < work.told.places:
+                if len(log) < work.told.slots:
                     log.append(now)
                     break
                 await asyncio.sleep(log[0] + work.told.seconds - now)

@@ -77,7 +77,7 @@ HEADER = ["case", "pacer", "429s", "most in a window", "seconds", "of the ideal"
 async def run_case(name: str, pacer: str, *, told: Limit, number: int, folder: Path) -> Result:
     """One row of the table."""
     case = CASES[name]
-    true = Limit(max(1, round(told.places * case.true_share)), told.seconds)
+    true = Limit(max(1, round(told.slots * case.true_share)), told.seconds)
     if case.start is not None:
         await asyncio.sleep((case.start - time.monotonic()) % told.seconds)
     server = Server(true, case.window, case.latency, case.late, burst=case.workers)
@@ -95,12 +95,12 @@ async def run_case(name: str, pacer: str, *, told: Limit, number: int, folder: P
 
 def ideal_of(number: int, limit: Limit) -> float:
     """The least that the limit allows at all: the first N at once, N more each window."""
-    return ((number - 1) // limit.places) * limit.seconds
+    return ((number - 1) // limit.slots) * limit.seconds
 
 
 def least_by_the_rule(durations: list[float], limit: Limit) -> float:
     """Seconds of the same requests when each place is taken again the moment the rule frees it."""
-    free = [0.0] * limit.places
+    free = [0.0] * limit.slots
     last = 0.0
     for duration in durations:
         done = heapq.heappop(free) + duration
@@ -121,11 +121,11 @@ async def side_by_side(told: Limit, number: int, cases: list[str], pacers: list[
 
 def as_processes(number: int, limit: Limit) -> list[Result]:
     """Real processes that share the ledger: two at once, and one right after the other."""
-    rate = ["--rate", f"{limit.places}/{limit.seconds:g}s"]
+    rate = ["--rate", f"{limit.slots}/{limit.seconds:g}s"]
     found = []
     for name in ("two processes at once", "a process right after another"):
         with (
-            light_server(0.05, places=limit.places, seconds=limit.seconds) as url,
+            light_server(0.05, places=limit.slots, seconds=limit.seconds) as url,
             tempfile.TemporaryDirectory() as home,
         ):
             folder, env = Path(home), full(environment(url, home))

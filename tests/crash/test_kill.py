@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter.failpoints import STEPS
+from exporter.failpoints import FAILPOINTS
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.snapshots import manifest as manifests
+from exporter.snapshot_store import manifest as manifests
 from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
@@ -28,7 +28,7 @@ WORKERS = 4
 
 DRIVER = """
 import os, shutil, sys
-from exporter import failpoints as steps
+from exporter import failpoints
 from jobs.cli import main
 
 step, times, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -46,7 +46,7 @@ def hook(reached):
             else:
                 os.kill(os.getpid(), int(deed))
 
-steps.hook = hook
+failpoints.hook = hook
 main(sys.argv[4:])
 """
 
@@ -113,14 +113,14 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 INCREMENTAL = ("list.kept", "carry.block")
 """Steps that a full run does not come to."""
 
-WRITES = tuple(step for step in STEPS if step.startswith("write."))
+WRITES = tuple(step for step in FAILPOINTS if step.startswith("write."))
 
 ASKED_IN_WRITING = ("write.campaigns.parquet", "write.failures.csv")
 """A signal that asks meets the same code in every file: one of each kind is enough."""
 
 MATRIX = [
     pytest.param(step, number, id=f"{step}-{number.name}")
-    for step in STEPS
+    for step in FAILPOINTS
     for number in SIGNALS
     if step not in INCREMENTAL and (number == signal.SIGKILL or step not in WRITES or step in ASKED_IN_WRITING)
 ]

@@ -256,9 +256,9 @@ def test_bad_ids_write_nothing_and_send_nothing(desk: Desk) -> None:
 def test_no_secret_is_anywhere(desk: Desk) -> None:
     done = desk.snapshot("-vv", "--log-format", "json")
     assert done.returncode == 0
-    places = [done.stdout, done.stderr, *(p.read_bytes().decode("latin-1") for p in desk.out.rglob("*") if p.is_file())]
-    places += [p.read_bytes().decode("latin-1") for p in (desk.tmp_path / "state").rglob("*") if p.is_file()]
-    assert all(CLIENT_SECRET not in place and "eyJ" not in place for place in places)
+    slots = [done.stdout, done.stderr, *(p.read_bytes().decode("latin-1") for p in desk.out.rglob("*") if p.is_file())]
+    slots += [p.read_bytes().decode("latin-1") for p in (desk.tmp_path / "state").rglob("*") if p.is_file()]
+    assert all(CLIENT_SECRET not in locations and "eyJ" not in locations for locations in slots)
 
 
 def test_json_logs_are_an_object_a_line(desk: Desk) -> None:

@@ -20,8 +20,8 @@ import exporter
 from exporter.errors import StorageFailed
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.snapshots.destination import Destination, NameTaken, Staging
-from exporter.snapshots.open_destination import open_destination
+from exporter.snapshot_store.destination import Destination, NameTaken, Staging
+from exporter.snapshot_store.open_destination import open_destination
 from jobs import cli
 from tests.crash.test_kill import DRIVER
 from tests.support.running import ROOT, full, write_ids

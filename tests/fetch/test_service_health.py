@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.api.endpoints import Answer, Verdict
+from exporter.api.endpoints import HttpResponse, Verdict
 from exporter.events import ignore
-from exporter.fetch.client import Caller, Exchange
-from exporter.fetch.worker_pool import Pool
-from exporter.model import Failure, Response
-from exporter.ratelimit.limiter import Gate
+from exporter.fetch.client import Client, Exchange
+from exporter.fetch.worker_pool import WorkerPool
+from exporter.model import CampaignResponse, Failure
+from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
 from exporter.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
@@ -24,31 +24,31 @@ class Service:
 
     def __init__(self, bad: set[str], down: tuple[float, float] = (0.0, 0.0)) -> None:
         self.clock = VirtualClock()
-        self.gate = Gate((), clock=self.clock, emit=ignore, random=Random(1), patience=900.0)
+        self.limiter = Limiter((), clock=self.clock, emit=ignore, random=Random(1), patience=900.0)
         self.sending: set[asyncio.Task[Any]] = set()
         self.bad = bad
         self.down = down
         self.asked: list[str] = []
 
     async def campaign(self, campaign_id: str) -> Exchange:
-        async with self.gate.admit() as turn:
+        async with self.limiter.acquire() as permit:
             self.asked.append(campaign_id)
             await self.clock.sleep(0.05)
             if campaign_id in self.bad or self.down[0] <= self.clock.monotonic() < self.down[1]:
-                turn.failing("HTTP 500", item=campaign_id)
-                return Exchange(Verdict("retry", "HTTP 500"), Answer(500, b""))
-            turn.ok()
-            return Exchange(Verdict("good", text="{}"), Answer(200, b"{}"))
+                permit.failing("HTTP 500", item=campaign_id)
+                return Exchange(Verdict("retry", "HTTP 500"), HttpResponse(500, b""))
+            permit.ok()
+            return Exchange(Verdict("good", text="{}"), HttpResponse(200, b"{}"))
 
-    async def fetch(self, ids: list[str], *, known_good: str | None = None) -> dict[str, str]:
+    async def fetch(self, ids: list[str], *, canary: str | None = None) -> dict[str, str]:
         outcomes: dict[str, str] = {}
 
-        async def sink(outcome: Response | Failure, attempts: int) -> None:
+        async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
             outcomes[outcome.campaign_id] = outcome.outcome if isinstance(outcome, Failure) else "ok"
 
-        pool = Pool(
-            cast(Caller, self), retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
-            workers=16, grace=10.0, known_good=known_good,
+        pool = WorkerPool(
+            cast(Client, self), retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
+            workers=16, grace=10.0, canary=canary,
         )  # fmt: skip
         await pool.run(iter(ids), sink, Stop())
         return outcomes
@@ -76,18 +76,18 @@ def test_tried_again_alone_they_fail_again_and_the_run_ends() -> None:
 
     async def main() -> None:
         service = Service(set(BAD))
-        outcomes = await service.fetch(BAD[:5], known_good="cd-1")
+        outcomes = await service.fetch(BAD[:5], canary="cd-1")
         assert set(outcomes.values()) == {"failed"}
         assert all(service.asked.count(one) >= 5 for one in BAD[:5])
 
     run_virtually(main())
 
 
-@pytest.mark.parametrize("known_good", [None, "cd-1"])
-def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(known_good: str | None) -> None:
+@pytest.mark.parametrize("canary", [None, "cd-1"])
+def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(canary: str | None) -> None:
     async def main() -> None:
         service = Service(set(BAD), down=(1000.02, 1400.0))
-        outcomes = await service.fetch([*GOOD, *BAD[:5]], known_good=known_good)
+        outcomes = await service.fetch([*GOOD, *BAD[:5]], canary=canary)
         assert {one for one, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:5])
         assert len(outcomes) == 65
 

@@ -11,35 +11,35 @@ from typing import cast
 import pytest
 
 from exporter.api.auth import TokenSource
-from exporter.api.endpoints import Answer, CampaignApi, Request
+from exporter.api.endpoints import CampaignApi, HttpResponse, Request
 from exporter.api.http import HttpTransport
 from exporter.errors import CredentialsRefused
 from exporter.events import Event, Stopping
-from exporter.fetch.client import Caller
-from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, Pool
-from exporter.model import Failure, Response
-from exporter.ratelimit.limiter import Gate
+from exporter.fetch.client import Client
+from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, WorkerPool
+from exporter.model import CampaignResponse, Failure
+from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
 from exporter.settings import ReadyToken, Secret
 from exporter.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
 
-DENIED = Answer(401, b'{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}')
+DENIED = HttpResponse(401, b'{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}')
 
 
-def good(campaign_id: str) -> Answer:
-    return Answer(200, json.dumps({"status": "success", "data": {"_id": campaign_id}}).encode())
+def good(campaign_id: str) -> HttpResponse:
+    return HttpResponse(200, json.dumps({"status": "success", "data": {"_id": campaign_id}}).encode())
 
 
 class Service:
     """Answers after `latency(ID)` seconds with `answer(ID, how many came before)`; keeps when each was asked for."""
 
-    def __init__(self, latency: Callable[[str], float], answer: Callable[[str, int], Answer]) -> None:
+    def __init__(self, latency: Callable[[str], float], answer: Callable[[str, int], HttpResponse]) -> None:
         self._latency = latency
         self._answer = answer
         self.asked: list[tuple[float, str]] = []
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> HttpResponse:
         campaign_id = request.url.partition("?")[0].rpartition("/")[2]
         number = len(self.asked)
         self.asked.append((asyncio.get_running_loop().time(), campaign_id))
@@ -57,17 +57,17 @@ class Rig:
         self.outcomes: dict[str, float] = {}
 
     async def fetch(self, number: int) -> None:
-        caller = Caller(
+        client = Client(
             api=CampaignApi(
                 host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
             ),
             tokens=TokenSource(ReadyToken(Secret("ready")), clock=self.clock),
             transport=cast(HttpTransport, self.service),
-            gate=Gate((), clock=self.clock, emit=self.events.append, random=Random(1)),
+            limiter=Limiter((), clock=self.clock, emit=self.events.append, random=Random(1)),
             clock=self.clock,
         )
-        pool = Pool(
-            caller,
+        pool = WorkerPool(
+            client,
             retry=RetryPolicy(attempts=2, random=Random(1)),
             clock=self.clock,
             emit=self.events.append,
@@ -76,7 +76,7 @@ class Rig:
         )
         await pool.run(iter([f"cd-{i}" for i in range(number)]), self._sink, Stop())
 
-    async def _sink(self, outcome: Response | Failure, attempts: int) -> None:
+    async def _sink(self, outcome: CampaignResponse | Failure, attempts: int) -> None:
         self.outcomes[outcome.campaign_id] = self.clock.monotonic()
 
 

@@ -13,17 +13,17 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import StorageFailed
 from exporter.events import Event, Warned, ignore
-from exporter.journal.batch_writer import JournalWriter
+from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.database import Outcome, journal_path
 from exporter.journal.journal import Journal
-from exporter.model import Failure, Identity, ListedCampaign, Response
+from exporter.model import CampaignResponse, Failure, Identity, ListedCampaign
 
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
 NOW = 1_780_000_000_000
 
 
-def answer(campaign_id: str, body: str = '{"data":{}}', carried_from: str | None = None) -> Response:
-    return Response(campaign_id, NOW, 200, body, carried_from=carried_from)
+def answer(campaign_id: str, body: str = '{"data":{}}', carried_from: str | None = None) -> CampaignResponse:
+    return CampaignResponse(campaign_id, NOW, 200, body, carried_from=carried_from)
 
 
 def failure(campaign_id: str, outcome: str = "failed") -> Failure:
@@ -159,7 +159,7 @@ def test_whatever_bytes_rot_no_answer_comes_out_other_than_it_went_in(tmp_path: 
     again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=events.append)
     again.want(wanted)
     sound = again.list_is_sound()
-    found: list[Response] = []
+    found: list[CampaignResponse] = []
     told = bool(events)
     for _ in wanted:
         try:
@@ -227,7 +227,7 @@ def test_a_journal_that_was_emptied_is_set_aside_with_its_log_and_told(tmp_path:
     log.write_bytes(kept)
     events: list[Event] = []
     again = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=events.append)
-    assert again.known_good() is None
+    assert again.canary() is None
     assert [type(event) for event in events] == [Warned]
     assert sorted(path.read_bytes() for path in tmp_path.glob("*.damaged-*")) == [b"", kept]
 
@@ -274,7 +274,7 @@ async def test_the_writer_tells_an_outcome_only_when_it_is_durable(journal: Jour
         assert found is not None
         settled.append(outcome.campaign_id)
 
-    writer = JournalWriter(journal, settled=note)
+    writer = BatchWriter(journal, settled=note)
     for number in range(50):
         await writer.put(answer(f"c{number}"), 1)
     await writer.close()
@@ -282,7 +282,7 @@ async def test_the_writer_tells_an_outcome_only_when_it_is_durable(journal: Jour
 
 
 async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(journal: Journal) -> None:
-    writer = JournalWriter(journal, settled=lambda *_: None)
+    writer = BatchWriter(journal, settled=lambda *_: None)
     with sqlite3.connect(journal.path) as db:
         db.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
     await writer.put(answer("a"), 1)

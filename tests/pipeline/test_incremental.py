@@ -15,7 +15,7 @@ from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids.campaign_ids import CampaignIds, ids_of
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings, read_settings
@@ -42,7 +42,7 @@ class Nights:
         return await take_snapshot(
             ids,
             settings=self.settings,
-            place=Place(str(self.tmp_path / dest), str(self.tmp_path / "state")),
+            locations=Locations(str(self.tmp_path / dest), str(self.tmp_path / "state")),
             fetch=FetchOptions(rates=(), page_size=10),
             options=SnapshotOptions(**{"campaign_type": "all", **options}),
             clock=SystemClock(),

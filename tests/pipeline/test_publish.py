@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exporter.clock import SystemClock
 from exporter.ids.campaign_ids import ids_of
-from exporter.options import FetchOptions, Place, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
 from exporter.simulator.behaviour import Behaviour
@@ -34,7 +34,7 @@ async def test_the_total_of_seconds_holds_the_time_of_writing(tmp_path: Path) ->
         result = await take_snapshot(
             ids_of(service.campaigns, source="test"),
             settings=read_settings(environment(url, tmp_path)),
-            place=Place(str(tmp_path / "exports"), str(tmp_path / "state")),
+            locations=Locations(str(tmp_path / "exports"), str(tmp_path / "state")),
             fetch=FetchOptions(rates=()),
             options=SnapshotOptions(),
             clock=SlowDisk(),

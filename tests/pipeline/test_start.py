@@ -9,9 +9,9 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.journal import checkpoint as run_state
-from exporter.journal.checkpoint import RunState
+from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
-from exporter.model import Identity, Response
+from exporter.model import CampaignResponse, Identity
 from exporter.pipeline.start import already_fetched
 
 IDENTITY = Identity("https://h", "st", "acc", "v2")
@@ -28,8 +28,8 @@ def test_after_publishing_answers_count_as_there_for_half_a_day_only(
 ) -> None:
     at = int((NOW - hours_ago * HOUR) * 1000)
     journal = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=ignore)
-    journal.add([(Response("a", at, 200, "{}"), 1, at)])
-    run_state.save(journal, RunState("20261123T020000Z", at, published_at=at if published else None))
+    journal.add([(CampaignResponse("a", at, 200, "{}"), 1, at)])
+    run_state.save(journal, Checkpoint("20261123T020000Z", at, published_at=at if published else None))
     journal.close()
     assert already_fetched(tmp_path, IDENTITY, ["a", "b"], resume_within=24 * HOUR, now=NOW) == fetched
 

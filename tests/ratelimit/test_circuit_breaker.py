@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.ratelimit.circuit_breaker import Outage
+from exporter.ratelimit.circuit_breaker import CircuitBreaker
 
 
-def in_outage(patience: float = 900.0) -> Outage:
+def in_outage(patience: float = 900.0) -> CircuitBreaker:
     """Three IDs failed at 100, 101 and 102."""
-    outage = Outage(patience)
+    outage = CircuitBreaker(patience)
     for at, item in enumerate("abc", 100):
         outage.failed(item, float(at))
     return outage
 
 
 def test_the_third_id_to_fail_in_a_row_makes_an_outage_that_began_with_the_first() -> None:
-    outage = Outage(900.0)
+    outage = CircuitBreaker(900.0)
     assert [outage.failed(item, at) for item, at in (("a", 100.0), ("b", 101.0), ("c", 102.0))] == [False, False, True]
     assert outage.began == 100.0
 
 
 def test_one_id_failing_again_and_again_is_no_outage() -> None:
-    outage = Outage(900.0)
+    outage = CircuitBreaker(900.0)
     assert not any(outage.failed("a", float(at)) for at in range(9))
     assert outage.began is None
 
 
 def test_an_answer_in_between_ends_the_row() -> None:
-    outage = Outage(900.0)
+    outage = CircuitBreaker(900.0)
     outage.failed("a", 1.0)
     outage.failed("b", 2.0)
     outage.answered(3.0)
@@ -43,10 +43,10 @@ def test_during_an_outage_every_failure_makes_it_last_longer() -> None:
 
 
 def test_other_evidence_makes_an_outage_at_once_from_the_first_failure_in_the_row() -> None:
-    outage = Outage(900.0)
+    outage = CircuitBreaker(900.0)
     outage.suspected(50.0)
     assert outage.began == 50.0
-    outage = Outage(900.0)
+    outage = CircuitBreaker(900.0)
     outage.failed("a", 40.0)
     outage.suspected(50.0)
     assert outage.began == 40.0
@@ -82,7 +82,7 @@ def test_patience_is_counted_from_the_beginning_of_the_outage(now: float, over: 
 
 
 def test_without_an_outage_no_patience_is_lost() -> None:
-    assert not Outage(10.0).outlasted(1e9)
+    assert not CircuitBreaker(10.0).outlasted(1e9)
 
 
 def test_a_failure_within_an_outage_is_no_ids_fault_also_when_it_is_over() -> None:

@@ -44,25 +44,25 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_places_of_one_process_are_seen_by_another(desk: Desk) -> None:
     first, second = desk.open(), desk.open()
-    assert first.take(TWO)[0] is not None
-    place, _ = second.take(TWO)
-    assert place is not None
-    assert first.take(TWO)[0] is None
-    second.give_back(place)
+    assert first.acquire(TWO)[0] is not None
+    slot, _ = second.acquire(TWO)
+    assert slot is not None
+    assert first.acquire(TWO)[0] is None
+    second.release(slot)
     desk.clock.time += 59.0
-    assert refused_for(first.take(TWO)) == pytest.approx(1.0)
+    assert refused_for(first.acquire(TWO)) == pytest.approx(1.0)
     desk.clock.time += 1.0
-    assert first.take(TWO)[0] is not None
+    assert first.acquire(TWO)[0] is not None
 
 
 def test_places_outlive_the_process_that_gave_them_back(desk: Desk) -> None:
     first = desk.open()
     for _ in range(2):
-        place, _ = first.take(TWO)
-        assert place is not None
-        first.give_back(place)
+        slot, _ = first.acquire(TWO)
+        assert slot is not None
+        first.release(slot)
     first.close()
-    assert refused_for(desk.open().take(TWO)) == pytest.approx(60.0)
+    assert refused_for(desk.open().acquire(TWO)) == pytest.approx(60.0)
 
 
 def test_a_process_that_dies_holding_places_frees_them_one_window_after(desk: Desk) -> None:
@@ -70,72 +70,72 @@ def test_a_process_that_dies_holding_places_frees_them_one_window_after(desk: De
         "import os,sys; from exporter.ratelimit.ledger import Ledger; from exporter.units import Limit;"
         "from tests.support.virtual_time import ManualClock; from exporter.events import ignore;"
         "l = Ledger.open(sys.argv[1], clock=ManualClock(), emit=ignore);"
-        "l.take((Limit(2, 60.0),)); l.take((Limit(2, 60.0),)); os._exit(9)"
+        "l.acquire((Limit(2, 60.0),)); l.acquire((Limit(2, 60.0),)); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", script, str(desk.path)], check=False, cwd=Path(__file__).parents[2])
     ledger = desk.open()
-    assert refused_for(ledger.take(TWO)) == pytest.approx(60.0)
+    assert refused_for(ledger.acquire(TWO)) == pytest.approx(60.0)
     desk.clock.time += 60.0
-    assert ledger.take(TWO)[0] is not None
+    assert ledger.acquire(TWO)[0] is not None
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(desk: Desk) -> None:
     first = desk.open()
     for _ in range(2):
-        place, _ = first.take(TWO)
-        assert place is not None
-        first.give_back(place)
+        slot, _ = first.acquire(TWO)
+        assert slot is not None
+        first.release(slot)
     for jump in (1e8, -3e8):
         desk.clock.wall_offset += jump
-        assert desk.open().take(TWO)[0] is None
+        assert desk.open().acquire(TWO)[0] is None
 
 
 def test_after_a_reboot_places_are_carried_over_by_wall_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     first = desk.open()
     for _ in range(2):
-        place, _ = first.take(TWO)
-        assert place is not None
-        first.give_back(place)
+        slot, _ = first.acquire(TWO)
+        assert slot is not None
+        first.release(slot)
     first.close()
     wall = desk.clock.now()
     monkeypatch.setattr(ledger_module, "boot_id", lambda: "another boot")
     desk.clock.time = 5.0
     desk.clock.wall_offset = wall + 40.0 - 5.0
-    assert refused_for(desk.open().take(TWO)) == pytest.approx(20.0)
+    assert refused_for(desk.open().acquire(TWO)) == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("damage", [b"this is no database at all, and long enough to be read as one" * 20, None])
 def test_a_damaged_file_is_set_aside_told_and_one_window_is_waited(desk: Desk, damage: bytes | None) -> None:
     first = desk.open()
     for _ in range(2):
-        first.take(TWO)
+        first.acquire(TWO)
     first.close()
     content = desk.path.read_bytes()
     desk.path.write_bytes(damage or content[:100] + os.urandom(len(content) - 100))
     ledger = desk.open()
-    assert refused_for(ledger.take(TWO)) == pytest.approx(60.0)
+    assert refused_for(ledger.acquire(TWO)) == pytest.approx(60.0)
     assert [type(event) for event in desk.events] == [Warned]
     assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
     desk.clock.time += 60.0
-    assert ledger.take(TWO)[0] is not None
+    assert ledger.acquire(TWO)[0] is not None
 
 
 def test_a_program_with_short_windows_does_not_drop_places_that_a_long_window_needs(desk: Desk) -> None:
     hourly = (Limit(2, 60.0), Limit(3, 3600.0))
     night = desk.open()
     for _ in range(2):
-        place, _ = night.take(hourly)
-        assert place is not None
-        night.give_back(place)
+        slot, _ = night.acquire(hourly)
+        assert slot is not None
+        night.release(slot)
     night.close()
     desk.clock.time += 100.0
     pull = desk.open()
-    place, _ = pull.take(TWO)
-    assert place is not None
-    pull.give_back(place)
+    slot, _ = pull.acquire(TWO)
+    assert slot is not None
+    pull.release(slot)
     pull.close()
     desk.clock.time += 100.0
-    assert refused_for(desk.open().take(hourly)) == pytest.approx(3400.0)
+    assert refused_for(desk.open().acquire(hourly)) == pytest.approx(3400.0)
 
 
 def test_damage_that_is_found_in_mid_run_grants_nothing_before_one_window(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_damage_that_is_found_in_mid_run_grants_nothing_before_one_window(desk: 
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     desk.path.write_bytes(b"x" * max(len(content), 8192))
     waits = 0.0
-    while (taken := ledger.take(TWO))[0] is None:
+    while (taken := ledger.acquire(TWO))[0] is None:
         waits += taken[1]
         desk.clock.time += taken[1]
     assert waits >= 60.0
@@ -157,24 +157,24 @@ def test_where_no_file_can_be_made_places_are_kept_in_memory_and_told_once(tmp_p
     events: list[Event] = []
     clock = ManualClock()
     ledger = Ledger.open(tmp_path / "file" / "ledger.sqlite", clock=clock, emit=events.append)
-    place, _ = ledger.take(TWO)
-    assert place is not None
-    ledger.give_back(place)
-    assert ledger.take(TWO)[0] is not None
-    assert ledger.take(TWO)[0] is None
+    slot, _ = ledger.acquire(TWO)
+    assert slot is not None
+    ledger.release(slot)
+    assert ledger.acquire(TWO)[0] is not None
+    assert ledger.acquire(TWO)[0] is None
     assert [type(event) for event in events] == [Warned]
     assert not ledger.shared
 
 
 def test_a_file_that_becomes_unusable_in_mid_run_costs_no_place(desk: Desk) -> None:
     ledger = desk.open()
-    place, _ = ledger.take(TWO)
+    slot, _ = ledger.acquire(TWO)
     with sqlite3.connect(desk.path) as db:
         db.execute("DROP TABLE places")
-    assert place is not None
-    ledger.give_back(place)
-    assert ledger.take(TWO)[0] is not None
-    assert ledger.take(TWO)[0] is None
+    assert slot is not None
+    ledger.release(slot)
+    assert ledger.acquire(TWO)[0] is not None
+    assert ledger.acquire(TWO)[0] is None
     assert len(desk.events) == 1
 
 
@@ -201,14 +201,14 @@ ledger = Ledger.open(sys.argv[1], clock=clock, emit=ignore)
 limits = (Limit(20, 0.5),)
 taken = 0
 while taken < 40:
-    place, wait = ledger.take(limits)
+    place, wait = ledger.acquire(limits)
     if place is None:
         time.sleep(min(wait, 0.05))
         continue
     sent = clock.monotonic()
     time.sleep(0.002)
     print(sent, clock.monotonic())
-    ledger.give_back(place)
+    ledger.release(place)
     taken += 1
 """
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
 from exporter.ratelimit.ledger import Ledger
-from exporter.ratelimit.limiter import Gate
+from exporter.ratelimit.limiter import Limiter
 from exporter.units import Limit
 from tests.support.strict_server import StrictServer, most_in_a_window
 from tests.support.virtual_time import VirtualClock, run_virtually
@@ -30,30 +30,30 @@ class Rig:
         latency: tuple[float, float] = (0.01, 0.09),
         retry_after: bool = False,
         ledger: Path | None = None,
-        **gate: object,
+        **limiter: object,
     ) -> None:
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.server = StrictServer(true, self.clock, Random(7), latency, retry_after)
         self.ledger = Ledger.open(ledger, clock=self.clock, emit=self.events.append) if ledger else None
-        self.gate = Gate(
+        self.limiter = Limiter(
             told,
             clock=self.clock,
             emit=self.events.append,
             random=Random(3),
             ledger=self.ledger,
-            **gate,  # type: ignore[arg-type]
+            **limiter,  # type: ignore[arg-type]
         )
 
     async def send(self, item: str) -> bool:
-        async with self.gate.admit() as turn:
+        async with self.limiter.acquire() as permit:
             status, wait = await self.server.ask()
             if status == 200:
-                turn.ok()
+                permit.ok()
             elif status == 429:
-                turn.rate_limited(wait, "HTTP 429")
+                permit.rate_limited(wait, "HTTP 429")
             else:
-                turn.failing(f"HTTP {status}", item=item)
+                permit.failing(f"HTTP {status}", item=item)
             return status == 200
 
     async def send_all(self, number: int, workers: int = 16) -> float:
@@ -83,7 +83,7 @@ def test_a_strict_server_never_refuses_and_nearly_all_of_the_limit_is_used(
         rig = Rig(latency=latency)
         seconds = await rig.send_all(60 * 60)
         assert rig.server.refused == 0
-        assert rig.gate.stats.most_in_a_window == 60
+        assert rig.limiter.stats.most_in_a_window == 60
         # 60 windows hold 3,600 requests; the first begins at once, so 59 are waited for.
         assert 59 * 60 <= seconds <= 59 * (60 + latency[1]) + 3
 
@@ -139,13 +139,13 @@ def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
         rig = Rig(latency=(0.01, 0.09))
 
         async def refused(number: int) -> None:
-            async with rig.gate.admit() as turn:
+            async with rig.limiter.acquire() as permit:
                 await rig.clock.sleep(0.1 + number / 100)
-                turn.rate_limited(3600.0, "HTTP 429")
+                permit.rate_limited(3600.0, "HTTP 429")
 
         await asyncio.gather(*(refused(number) for number in range(16)))
         assert len(rig.told_of(Paused)) == 1
-        assert rig.gate.stats.rate_limited == 16
+        assert rig.limiter.stats.rate_limited == 16
 
     run_virtually(main())
 
@@ -168,8 +168,8 @@ def test_a_service_that_says_go_on_at_once_and_refuses_is_asked_less_and_less() 
         rig = Rig()
 
         async def refuse() -> None:
-            async with rig.gate.admit() as turn:
-                turn.rate_limited(0.0, "HTTP 429")
+            async with rig.limiter.acquire() as permit:
+                permit.rate_limited(0.0, "HTTP 429")
 
         for _ in range(5):
             await refuse()
@@ -185,7 +185,7 @@ def test_refusals_again_and_again_lower_the_pace_and_it_is_told() -> None:
         lowered = rig.told_of(PaceLowered)
         assert lowered
         assert isinstance(lowered[0], PaceLowered)
-        assert lowered[0].to_places == 30
+        assert lowered[0].to_slots == 30
         assert rig.server.refused < 0.03 * (600 + rig.server.refused)
 
     run_virtually(main())
@@ -220,7 +220,7 @@ def test_in_an_outage_one_request_probes_at_growing_intervals_and_nothing_is_los
         start = rig.clock.monotonic()
         rig.server.down = [(start + 1.0, start + 300.0)]
         await rig.send_all(20)
-        assert not rig.gate.outage
+        assert not rig.limiter.outage
         await asyncio.sleep(2)
         before = len(rig.server.arrivals)
         await rig.send_all(50)
@@ -229,8 +229,8 @@ def test_in_an_outage_one_request_probes_at_growing_intervals_and_nothing_is_los
         pauses = [event for event in rig.told_of(Paused) if isinstance(event, Paused)]
         assert [round(event.seconds) for event in pauses[:4]] == [1, 2, 4, 8]
         assert {event.why for event in pauses} == {"outage"}
-        assert rig.gate.blameless(start + 100)
-        assert not rig.gate.blameless(start + 0.5)
+        assert rig.limiter.blameless(start + 100)
+        assert not rig.limiter.blameless(start + 0.5)
 
     run_virtually(main())
 
@@ -255,7 +255,7 @@ def test_two_failing_ids_are_no_outage() -> None:
         for _ in range(5):
             await rig.send("a")
             await rig.send("b")
-        assert not rig.gate.outage
+        assert not rig.limiter.outage
 
     run_virtually(main())
 
@@ -297,7 +297,7 @@ def test_a_request_that_is_cancelled_holds_its_place_and_lets_the_next_one_probe
         rig = Rig((Limit(1, 60.0),))
 
         async def never() -> None:
-            async with rig.gate.admit():
+            async with rig.limiter.acquire():
                 await asyncio.sleep(1e6)
 
         task = asyncio.create_task(never())

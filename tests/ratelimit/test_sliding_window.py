@@ -8,7 +8,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.ratelimit.sliding_window import Windows, wait_for
+from exporter.ratelimit.sliding_window import SlidingWindow, wait_for
 from exporter.units import Limit
 from tests.support.examples import examples
 from tests.support.strict_server import most_in_a_window
@@ -22,7 +22,7 @@ def drive(
     all_limits: list[Limit], requests: list[tuple[float, float, float]]
 ) -> tuple[list[float], list[tuple[float, float]]]:
     """Send each request as early as the rule allows: arrivals at the server, and (sent, allowed by the rule)."""
-    windows = Windows()
+    windows = SlidingWindow()
     now, ready = 0.0, 0.0
     answers: list[tuple[float, int]] = []
     arrivals: list[float] = []
@@ -33,10 +33,10 @@ def drive(
         now = max(now, ready)
         while True:
             while answers and answers[0][0] <= now:
-                at, place = heapq.heappop(answers)
-                windows.give_back(place, at)
+                at, slot = heapq.heappop(answers)
+                windows.release(slot, at)
                 released.append(at)
-            taken, wait = windows.take(all_limits, now)
+            taken, wait = windows.acquire(all_limits, now)
             if taken is not None:
                 break
             now = min(now + wait, answers[0][0] if answers else math.inf)
@@ -51,7 +51,7 @@ def earliest(all_limits: list[Limit], released: list[float], under_way: int, rea
     moment = ready
     for limit in all_limits:
         ends = sorted(at + limit.seconds for at in released)
-        too_many = len(ends) + under_way - limit.places
+        too_many = len(ends) + under_way - limit.slots
         if too_many >= 0:
             moment = max(moment, ends[too_many] if too_many < len(ends) else math.inf)
     return moment
@@ -66,7 +66,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
     arrivals, _ = drive(all_limits, requests)
     for limit in all_limits:
         # A hair narrower than the window: sums of floats are not exact.
-        assert most_in_a_window(arrivals, limit.seconds * (1 - 1e-9) - 1e-9) <= limit.places
+        assert most_in_a_window(arrivals, limit.seconds * (1 - 1e-9) - 1e-9) <= limit.slots
 
 
 @settings(max_examples=examples(3), deadline=None)
@@ -81,13 +81,13 @@ def test_it_never_waits_longer_than_the_rule_needs(
 
 def test_a_place_is_free_exactly_one_window_after_its_answer() -> None:
     limit = Limit(1, 60.0)
-    windows = Windows()
-    place, _ = windows.take([limit], 0.0)
-    assert windows.take([limit], 100.0) == (None, math.inf)
-    assert place is not None
-    windows.give_back(place, 100.0)
-    assert windows.take([limit], 159.0) == (None, 1.0)
-    assert windows.take([limit], 160.0) == (place + 1, 0.0)
+    windows = SlidingWindow()
+    slot, _ = windows.acquire([limit], 0.0)
+    assert windows.acquire([limit], 100.0) == (None, math.inf)
+    assert slot is not None
+    windows.release(slot, 100.0)
+    assert windows.acquire([limit], 159.0) == (None, 1.0)
+    assert windows.acquire([limit], 160.0) == (slot + 1, 0.0)
 
 
 def test_of_several_limits_the_strictest_counts() -> None:
@@ -101,8 +101,8 @@ def test_a_wait_is_never_too_short_for_the_clock_to_notice() -> None:
 
 
 def test_a_cancelled_place_is_free_at_once() -> None:
-    windows = Windows()
-    place, _ = windows.take([Limit(1, 60.0)], 0.0)
-    assert place is not None
-    windows.cancel(place)
-    assert windows.take([Limit(1, 60.0)], 0.0)[0] is not None
+    windows = SlidingWindow()
+    slot, _ = windows.acquire([Limit(1, 60.0)], 0.0)
+    assert slot is not None
+    windows.cancel(slot)
+    assert windows.acquire([Limit(1, 60.0)], 0.0)[0] is not None

@@ -13,14 +13,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.snapshots.test_snapshot_files import NOW, RESPONSES, publish
 
-from exporter.model import Response
+from exporter.model import CampaignResponse
 from exporter.report.facts import Facts
 from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.open_destination import open_destination
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.open_destination import open_destination
+from tests.snapshot_store.test_snapshot_files import NOW, RESPONSES, publish
 from tests.support.answers import body_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -114,7 +114,7 @@ def test_every_campaign_that_reaches_into_quiet_hours_is_listed_and_the_page_sta
     }  # fmt: skip
     ids = [f"cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b{number:04}" for number in range(5000)]
 
-    def responses(status: str) -> list[Response]:
+    def responses(status: str) -> list[CampaignResponse]:
         seed["data"] |= {"name": "W" * 48, "status": status}
         body = json.dumps(seed)
         return [RESPONSES[0]._replace(campaign_id=one, body=body, list_item=None) for one in ids]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from exporter.model import Response
+from exporter.model import CampaignResponse
 
 SEED: dict[str, Any] = {
     "_id": "cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55",
@@ -42,7 +42,7 @@ def body_of(data: Any) -> str:
     return json.dumps({"status": "success", "message": "Campaign X retrieved successfully", "data": data})
 
 
-def response_of(data: Any, *, campaign_id: str | None = None, **more: Any) -> Response:
+def response_of(data: Any, *, campaign_id: str | None = None, **more: Any) -> CampaignResponse:
     """What the journal holds after `data` was fetched."""
     found = data.get("_id") if isinstance(data, dict) else None
-    return Response(campaign_id or str(found or "cd-1"), 1_780_000_000_000, 200, body_of(data), **more)
+    return CampaignResponse(campaign_id or str(found or "cd-1"), 1_780_000_000_000, 200, body_of(data), **more)

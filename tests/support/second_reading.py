@@ -188,7 +188,9 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
             stop = end if end > start else end + 86400
             windows.append((DAYS[day], *shown, int(stop) // 60))
             texts[day].append((start, stop, "-".join(map(str, shown))))
-            spans += [(day * 86400 + int(start) - turn, day * 86400 + int(stop) - turn) for turn in (0, 7 * 86400)]
+            spans += [
+                (day * 86400 + int(start) - permit, day * 86400 + int(stop) - permit) for permit in (0, 7 * 86400)
+            ]
     columns: dict[str, Any] = {
         f"calling_hours_{day.lower()}": ";".join(shown for *_, shown in sorted(found)) or None
         for day, found in zip(DAYS, texts, strict=True)
@@ -220,10 +222,10 @@ FIELDS: dict[str, tuple[Read, tuple[str, ...]]] = {
     "schedule_start_date_time": (date_time, ("schedule.startDateTime", "startDateTime")),
     "schedule_end_date_time": (date_time, ("schedule.endDateTime", "endDateTime")),
     "schedule_timezone": (text, ("schedule.timezone",)),
-    "schedule_recur_type": (text, tuple(place + "recurType" for place in SCHEDULES)),
-    "schedule_once_every_n_days": (whole(32), tuple(place + "dailyDetails.onceEveryNdays" for place in SCHEDULES)),
-    "schedule_once_every_n_weeks": (whole(32), tuple(place + "weeklyDetails.onceEveryNweeks" for place in SCHEDULES)),
-    "schedule_which_days": (which_days, tuple(place + "weeklyDetails.whichDays" for place in SCHEDULES)),
+    "schedule_recur_type": (text, tuple(prefix + "recurType" for prefix in SCHEDULES)),
+    "schedule_once_every_n_days": (whole(32), tuple(prefix + "dailyDetails.onceEveryNdays" for prefix in SCHEDULES)),
+    "schedule_once_every_n_weeks": (whole(32), tuple(prefix + "weeklyDetails.onceEveryNweeks" for prefix in SCHEDULES)),
+    "schedule_which_days": (which_days, tuple(prefix + "weeklyDetails.whichDays" for prefix in SCHEDULES)),
     "message_raw": (text, ("message.message",)),
     "message_template_id": (lambda value: text(value) or None, ("message.templateId",)),
     "message_template_name": (text, ("message.template_name",)),

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from exporter.snapshots.store_url import open_store
+from exporter.snapshot_store.store_url import open_store
 
 KINDS = ("s3", "azure", "google")
 

@@ -41,7 +41,7 @@ class StrictServer:
         granted = getattr(self, "_granted", [])
         self._granted = granted
         recent = granted[bisect_right(granted, now - self.limit.seconds) :]
-        if len(recent) >= self.limit.places:
+        if len(recent) >= self.limit.slots:
             self.refused += 1
             return 429, recent[0] + self.limit.seconds - now if self.retry_after else None
         granted.append(now)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from exporter.tables import converters as readers
+from exporter.tables import converters as converters
 from exporter.tables.converters import (
     DATE_TIME,
     DNC_IDS,
@@ -21,7 +21,7 @@ from exporter.tables.converters import (
     TEXT_OR_FLAG,
     TEXT_OR_INTEGER,
     WHICH_DAYS,
-    Reader,
+    Converter,
     Unreadable,
     whole_number,
 )
@@ -31,7 +31,7 @@ LISTS = pa.list_(pa.string())
 
 
 @pytest.mark.parametrize(
-    ("reader", "value", "cell"),
+    ("converter", "value", "cell"),
     [
         (TEXT_OR_FLAG, True, "true"),
         (TEXT_OR_FLAG, False, "false"),
@@ -51,12 +51,12 @@ LISTS = pa.list_(pa.string())
         (NAMES, [], None),
     ],
 )
-def test_a_value_is_read_alone(reader: Reader, value: Any, cell: Any) -> None:
-    assert reader.one(value) == cell
+def test_a_value_is_read_alone(converter: Converter, value: Any, cell: Any) -> None:
+    assert converter.parse(value) == cell
 
 
 @pytest.mark.parametrize(
-    ("reader", "value", "left"),
+    ("converter", "value", "left"),
     [
         (DNC_NAMES, [{"name": "A", "size": 3}, {"id": "d-2", "kind": "x"}], [(".0.size", 3), (".1.kind", "x")]),
         (DNC_NAMES, {"id": "d-1", "name": "A", "size": 3}, [(".size", 3)]),
@@ -66,13 +66,13 @@ def test_a_value_is_read_alone(reader: Reader, value: Any, cell: Any) -> None:
     ],
 )  # fmt: skip
 def test_what_a_column_does_not_hold_of_its_value_is_left_over_with_its_place(
-    reader: Reader, value: Any, left: list[tuple[str, Any]]
+    converter: Converter, value: Any, left: list[tuple[str, Any]]
 ) -> None:
-    assert list(reader.left_over(value)) == left
+    assert list(converter.left_over(value)) == left
 
 
 @pytest.mark.parametrize(
-    ("reader", "value", "why"),
+    ("converter", "value", "why"),
     [
         (NAMES, [{"size": 3}], "an object with neither name nor id"),
         (DNC_IDS, [{"id": 7}], "not text"),
@@ -87,9 +87,9 @@ def test_what_a_column_does_not_hold_of_its_value_is_left_over_with_its_place(
         (whole_number(8), math.inf, "not a whole number"),
     ],
 )
-def test_what_cannot_be_read_says_what_it_is_not(reader: Reader, value: Any, why: str) -> None:
+def test_what_cannot_be_read_says_what_it_is_not(converter: Converter, value: Any, why: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        reader.one(value)
+        converter.parse(value)
     assert str(caught.value) == why
 
 
@@ -97,11 +97,11 @@ def test_what_cannot_be_read_says_what_it_is_not(reader: Reader, value: Any, why
     ("value", "number"), [(127, 127), (-128, -128), (" 5 ", 5), ("-5", -5), ("+5", 5), (5.0, 5), ("007", 7)]
 )
 def test_a_whole_number_is_read_in_each_of_its_forms(value: Any, number: int) -> None:
-    assert whole_number(8).one(value) == number
+    assert whole_number(8).parse(value) == number
 
 
 @pytest.mark.parametrize(
-    ("reader", "kind", "values", "cells"),
+    ("converter", "kind", "values", "cells"),
     [
         (DNC_NAMES, LISTS, [{"id": "d-1", "name": "A"}, None, {"id": "d-2"}, {}], [["A"], None, None, None]),
         (DNC_IDS, LISTS, [{"id": "d-1", "name": "A"}, None], [["d-1"], None]),
@@ -117,21 +117,23 @@ def test_a_whole_number_is_read_in_each_of_its_forms(value: Any, number: int) ->
         (whole_number(8), pa.int8(), [None, None], [None, None]),
     ],
 )
-def test_a_clean_block_is_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any], cells: list[Any]) -> None:
-    found = reader.bulk(values, kind)
+def test_a_clean_block_is_read_at_once(
+    converter: Converter, kind: pa.DataType, values: list[Any], cells: list[Any]
+) -> None:
+    found = converter.parse_batch(values, kind)
     assert found.type == kind
     assert found.to_pylist() == cells
 
 
 def test_a_clean_block_of_instants_is_read_at_once() -> None:
     texts = ["2026-02-11T10:04:31.512Z", None, "1970-01-01T00:00:01+00:00"]
-    found = INSTANT.bulk(texts, TIME)
+    found = INSTANT.parse_batch(texts, TIME)
     assert found.type == TIME
-    assert found.cast(pa.int64()).to_pylist() == [INSTANT.one(texts[0]), None, 1000]
+    assert found.cast(pa.int64()).to_pylist() == [INSTANT.parse(texts[0]), None, 1000]
 
 
 @pytest.mark.parametrize(
-    ("reader", "kind", "values"),
+    ("converter", "kind", "values"),
     [
         (DNC_NAMES, LISTS, [{"id": "d-1", "size": 3}]),
         (DNC_NAMES, LISTS, [[{"id": "d-1"}]]),
@@ -151,12 +153,14 @@ def test_a_clean_block_of_instants_is_read_at_once() -> None:
         (INSTANT, TIME, ["0000-02-11T10:04:31Z"]),
     ],
 )
-def test_a_block_with_an_odd_value_is_not_read_at_once(reader: Reader, kind: pa.DataType, values: list[Any]) -> None:
+def test_a_block_with_an_odd_value_is_not_read_at_once(
+    converter: Converter, kind: pa.DataType, values: list[Any]
+) -> None:
     # Unreadable is a ValueError, too, and ArrowInvalid.
     with pytest.raises((ValueError, TypeError)):
-        reader.bulk(values, kind)
+        converter.parse_batch(values, kind)
 
 
 def test_null_and_an_empty_list_or_object_are_nothing_and_an_empty_text_is_not() -> None:
     values: list[Any] = [None, [], {}, "", 0, False]
-    assert [readers.is_nothing(value) for value in values] == [True] * 3 + [False] * 3
+    assert [converters.is_nothing(value) for value in values] == [True] * 3 + [False] * 3

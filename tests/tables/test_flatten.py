@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Response
+from exporter.model import CampaignResponse
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
@@ -228,7 +228,7 @@ def test_a_time_zone_that_is_none_is_kept_and_told() -> None:
 
 @pytest.mark.parametrize("body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000])
 def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
-    flat = flatten([Response("cd-1", 0, 200, body)])
+    flat = flatten([CampaignResponse("cd-1", 0, 200, body)])
     assert flat.campaigns.num_rows == 1
     assert flat.calling_windows.num_rows == 0
 
@@ -245,7 +245,7 @@ def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
     ],
 )
 def test_what_stands_in_a_campaigns_place_is_told_and_kept_in_its_own_row(body: str, issue: Any, kept: Any) -> None:
-    rows = flatten([response_of(SEED), Response("cd-1", 0, 200, body), response_of(SEED)]).campaigns.to_pylist()
+    rows = flatten([response_of(SEED), CampaignResponse("cd-1", 0, 200, body), response_of(SEED)]).campaigns.to_pylist()
     assert [row["parse_issues"] for row in rows] == [None, issue and [issue], None]
     assert [row["extra"] and json.loads(row["extra"]) for row in rows] == [None, kept, None]
 
@@ -258,7 +258,7 @@ def test_a_list_item_that_is_no_object_is_told(item: str) -> None:
 
 def test_calling_hours_that_are_nested_without_end_are_no_week_and_do_not_touch_their_neighbours() -> None:
     deep = '{"data":{"dialingStrategy":{"callingHours":{"days":' + "[" * 3000 + "]" * 3000 + "}}}}"
-    rows = flatten([Response("cd-1", 0, 200, deep), response_of(SEED)]).campaigns.to_pylist()
+    rows = flatten([CampaignResponse("cd-1", 0, 200, deep), response_of(SEED)]).campaigns.to_pylist()
     assert [row["calling_hours_minutes_per_week"] for row in rows] == [None, 885]
     assert rows[1]["parse_issues"] is None
 
@@ -267,7 +267,7 @@ def test_calling_hours_that_are_nested_without_end_are_no_week_and_do_not_touch_
 def test_a_number_of_more_digits_than_python_reads_is_kept_as_text_and_costs_no_other_column(path: str) -> None:
     digits = "9" * 5000
     data = "".join(f'{{"{key}":' for key in path.split(".")) + f"[{digits}]" + "}" * (path.count(".") + 1)
-    (row,) = flatten([Response("cd-1", 0, 200, '{"data":{"name":"n",' + data[1:] + "}")]).campaigns.to_pylist()
+    (row,) = flatten([CampaignResponse("cd-1", 0, 200, '{"data":{"name":"n",' + data[1:] + "}")]).campaigns.to_pylist()
     assert row["name"] == "n"
     assert json.loads(row["extra"]) == {f"{path}.0": digits}
 
@@ -375,8 +375,8 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
 @settings(max_examples=examples(2), deadline=None)
 @given(values)
 def test_nothing_raises_whatever_the_answer(value: Any) -> None:
-    flatten([response_of(value), Response("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
-    flatten([Response("cd-3", 0, 200, body_of({"dialingStrategy": {"callingHours": value}}))])
+    flatten([response_of(value), CampaignResponse("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
+    flatten([CampaignResponse("cd-3", 0, 200, body_of({"dialingStrategy": {"callingHours": value}}))])
 
 
 @pytest.mark.parametrize("odd", ["0x10", "0X1f", " 7", "+7", "1_0", "\uff17", "1e1", "", 7.0, True])

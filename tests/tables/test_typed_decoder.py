@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.tables.columns import CAMPAIGNS
-from exporter.tables.typed_decoder import DAYS, NO_DATA, NotUsual, read_usual, values_of
+from exporter.tables.typed_decoder import DAYS, NO_DATA, NotTyped, decode_typed, values_of
 from tests.support.answers import SEED, body_of
 
 
@@ -22,37 +22,37 @@ def at(data: Any, path: str) -> Any:
 
 def test_every_first_path_of_a_column_has_the_value_that_stands_there() -> None:
     samples = [one.data for one in sample_campaigns(40, voice_share=0.5)]
-    usual = []
+    json_type = []
     for data in samples:
         try:
-            usual.append((data, read_usual(body_of(data))))
-        except NotUsual:
+            json_type.append((data, decode_typed(body_of(data))))
+        except NotTyped:
             continue
-    assert len(usual) > 20
-    values = values_of([record for _, record in usual])
+    assert len(json_type) > 20
+    values = values_of([record for _, record in json_type])
     for column in CAMPAIGNS:
         if column.answer_paths:
             path = column.answer_paths[0]
-            expected = [at(data, path) for data, _ in usual]
-            found = list(values.get(path, [None] * len(usual)))
+            expected = [at(data, path) for data, _ in json_type]
+            found = list(values.get(path, [None] * len(json_type)))
             if path == DAYS:
                 found = [None if one is None else msgspec.json.decode(one) for one in found]
             assert found == expected, path
 
 
 def test_the_days_of_calling_hours_are_left_as_the_text_they_came_in() -> None:
-    (days,) = values_of([read_usual(body_of(SEED))])[DAYS]
+    (days,) = values_of([decode_typed(body_of(SEED))])[DAYS]
     assert bytes(days).startswith(b'[{"day": "MO"')
 
 
 def test_a_path_that_no_answer_has_is_left_out() -> None:
-    assert set(values_of([read_usual(body_of({"name": "x"})), NO_DATA])) == {"name"}
+    assert set(values_of([decode_typed(body_of({"name": "x"})), NO_DATA])) == {"name"}
     assert values_of([]) == {}
 
 
 @pytest.mark.parametrize("data", [None, {}])
 def test_no_data_is_an_empty_record(data: Any) -> None:
-    assert values_of([read_usual(body_of(data))]) == {}
+    assert values_of([decode_typed(body_of(data))]) == {}
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_no_data_is_an_empty_record(data: Any) -> None:
     ],
 )
 def test_another_key_or_type_anywhere_is_not_usual(change: dict[str, Any]) -> None:
-    assert values_of([read_usual(body_of(SEED))])
-    with pytest.raises(NotUsual):
-        read_usual(body_of({**copy.deepcopy(SEED), **change}))
+    assert values_of([decode_typed(body_of(SEED))])
+    with pytest.raises(NotTyped):
+        decode_typed(body_of({**copy.deepcopy(SEED), **change}))
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", "7", '{"data":[]}', '{"data":7}', "{" * 5000, "\ud83d"])
 def test_what_is_no_answer_is_not_usual(body: str) -> None:
-    with pytest.raises(NotUsual):
-        read_usual(body)
+    with pytest.raises(NotTyped):
+        decode_typed(body)

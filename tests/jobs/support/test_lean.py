@@ -30,9 +30,9 @@ def imported_by(*arguments: str, **env: str) -> set[str]:
 def test_fetching_imports_nothing_heavy_that_it_has_no_use_for(command: str, tmp_path: Path) -> None:
     behaviour = Behaviour(sample_campaigns(3))
     ids = str(write_ids(tmp_path / "ids.csv", behaviour.campaigns))
-    place = ("--out", str(tmp_path / "out")) if command == "snapshot" else ()
+    locations = ("--out", str(tmp_path / "out")) if command == "snapshot" else ()
     with serving(behaviour) as url:
-        imported = imported_by(command, ids, *place, **environment(url, tmp_path))
+        imported = imported_by(command, ids, *locations, **environment(url, tmp_path))
     assert "pyarrow" in imported
     assert not imported & {"cryptography.x509", "numpy.linalg", "pandas.core", "prometheus_client"}
 

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.events import Spent
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.manifest import Manifest
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.manifest import Manifest
 from jobs.support.metrics import replace_file, write_metrics
 from tests.support.running import ROOT
 

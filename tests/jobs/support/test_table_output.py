@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from tests.snapshots.test_snapshot_files import RESPONSES, publish
 
-from exporter.model import Response
+from exporter.model import CampaignResponse
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from tests.snapshot_store.test_snapshot_files import RESPONSES, publish
 from tests.support.running import run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 from tests.support.terminal import Session, on_terminal
 
 
-def with_data(response: Response, **changes: Any) -> Response:
+def with_data(response: CampaignResponse, **changes: Any) -> CampaignResponse:
     body = json.loads(response.body)
     body["data"] |= changes
     return response._replace(body=json.dumps(body))

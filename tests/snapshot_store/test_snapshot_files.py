@@ -1,4 +1,4 @@
-"""`writer`, `destination`, `manifest`, `reader` and `verify` of `exporter.snapshots`, on one small snapshot."""
+"""`writer`, `destination`, `manifest`, `reader` and `verify` of `exporter.snapshot_store`, on one small snapshot."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ import pytest
 
 import exporter
 from exporter.errors import DestinationError, StorageFailed
-from exporter.model import Failure, Response
+from exporter.model import CampaignResponse, Failure
 from exporter.simulator.samples import sample_campaigns
-from exporter.snapshots import manifest as manifests
-from exporter.snapshots.local_folder import LocalDestination
-from exporter.snapshots.manifest import Manifest, NotAManifest
-from exporter.snapshots.names import is_snapshot_id, next_id, snapshot_id
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.reader import find, list_snapshots, read_table
-from exporter.snapshots.verify import damages
-from exporter.snapshots.writer import Format, SnapshotWriter, csv_text
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.local_folder import LocalDestination
+from exporter.snapshot_store.manifest import Manifest, NotAManifest
+from exporter.snapshot_store.names import is_snapshot_id, next_id, snapshot_id
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import find, list_snapshots, read_table
+from exporter.snapshot_store.verify import damages
+from exporter.snapshot_store.writer import Format, SnapshotWriter, csv_text
 from exporter.tables.arrow import schema_of
 from tests.support.answers import body_of
 
 NOW = 1_780_000_000_123
 CAMPAIGNS = sample_campaigns(40, voice_share=0.3)
 RESPONSES = [
-    Response(c.campaign_id, NOW, 200, body_of(c.data), json.dumps(c.item()), c.campaign_type) for c in CAMPAIGNS
+    CampaignResponse(c.campaign_id, NOW, 200, body_of(c.data), json.dumps(c.item()), c.campaign_type) for c in CAMPAIGNS
 ]
 FAILURES = [
     Failure("cd-gone", "not_found", 404, 1, "HTTP 404", "{}", NOW, NOW),
@@ -56,14 +56,14 @@ def publish(
         for start in range(0, len(responses), 16):
             writer.add(responses[start : start + 16])
         writer.add_failures(FAILURES)
-        receipts = writer.close()
+        entries = writer.close()
     count = len(responses)
     manifest = Manifest(
         one, manifests.iso(NOW), manifests.iso(NOW), "0", 1, "full", None,
         manifests.Api("https://h", "st-1", "acc", "v2"),
         manifests.Ids("ids.csv", "0" * 64, count + 2, count + 2, 0),
         manifests.OutcomeCounts(count, 0, 1, 0, 1, 0),
-        manifests.Requests(), manifests.Seconds(), manifests.files_of(receipts), [],
+        manifests.Requests(), manifests.Seconds(), manifests.files_of(entries), [],
     )  # fmt: skip
     staging.publish(manifests.dump(manifest))
     staging.settle()
@@ -208,8 +208,8 @@ def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: Format) -> 
     folder = tmp_path / "snapshot=20261123T020000Z"
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()
-        places = range(len(data)) if path.name == "manifest.json" else range(0, len(data), max(1, len(data) // 15))
-        for at in places:
+        slots = range(len(data)) if path.name == "manifest.json" else range(0, len(data), max(1, len(data) // 15))
+        for at in slots:
             path.write_bytes(data[:at] + bytes([data[at] ^ 0x01]) + data[at + 1 :])
             assert damages(destination, "20261123T020000Z"), f"{path.name}, byte {at}"
         path.write_bytes(data)

@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter.errors import DestinationError
 from exporter.files import storage_failed
-from exporter.snapshots.destination import Destination, HashingFile, Staging
-from exporter.snapshots.names import MANIFEST, folder_name
+from exporter.snapshot_store.destination import Destination, HashingFile, Staging
+from exporter.snapshot_store.names import MANIFEST, folder_name
 
 STAGING = ".staging-"
 REMOVING = ".removing-"
@@ -69,7 +69,7 @@ class LocalDestination(Destination):
         hidden = self.folder / f"{REMOVING}{snapshot}"
         try:
             (self.folder / folder_name(snapshot)).rename(hidden)
-            steps.reached("retention.hidden")
+            failpoints.hit("retention.hidden")
             shutil.rmtree(hidden)
         except OSError as error:
             raise storage_failed(hidden, error) from None
@@ -102,11 +102,11 @@ class _LocalStaging(Staging):
     def publish(self, manifest: bytes) -> str:
         final = self._destination.folder / folder_name(self.snapshot)
         try:
-            steps.reached("publish.before_manifest")
+            failpoints.hit("publish.before_manifest")
             with _SyncedFile(self._folder / MANIFEST) as file:
                 file.write(manifest)
             sync_folder(self._folder)
-            steps.reached("publish.before_reveal")
+            failpoints.hit("publish.before_reveal")
             # A folder with something in it is never replaced by a rename, so nothing published is overwritten.
             self._folder.rename(final)
         except OSError as error:

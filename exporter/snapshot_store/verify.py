@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
-from exporter.snapshots.destination import Destination, one_line_error
-from exporter.snapshots.manifest import Manifest
-from exporter.snapshots.names import MANIFEST
-from exporter.snapshots.reader import read_manifest, read_responses, read_table
-from exporter.snapshots.writer import csv_text
+from exporter.snapshot_store.destination import Destination, one_line_error
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.names import MANIFEST
+from exporter.snapshot_store.reader import read_manifest, read_responses, read_table
+from exporter.snapshot_store.writer import csv_text
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import flatten
@@ -48,7 +48,7 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
         yield f"{MANIFEST}: is that of {manifest.snapshot_id}"
     for name in sorted(set(there) - set(manifest.files) - {MANIFEST}):
         yield f"{name}: is not in the manifest"
-    for name, receipt in manifest.files.items():
+    for name, entry in manifest.files.items():
         if name not in there:
             yield f"{name}: is missing"
             continue
@@ -57,9 +57,9 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
         except OSError as error:
             yield f"{name}: cannot be read: {one_line_error(error)}"
             continue
-        if size != receipt.bytes:
-            yield f"{name}: has {size:,} bytes, the manifest says {receipt.bytes:,}"
-        elif sha256 != receipt.sha256:
+        if size != entry.bytes:
+            yield f"{name}: has {size:,} bytes, the manifest says {entry.bytes:,}"
+        elif sha256 != entry.sha256:
             yield f"{name}: its content is not what was written (SHA-256 differs)"
 
 

@@ -1,4 +1,4 @@
-"""`exporter.snapshots.lock`: one run at a time."""
+"""`exporter.snapshot_store.lock`: one run at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import Event, Warned, ignore
-from exporter.snapshots.lock import RunLock
+from exporter.snapshot_store.lock import RunLock
 
 CLOCK = SystemClock()
 
@@ -27,7 +27,7 @@ import sys, time
 from pathlib import Path
 from exporter.clock import SystemClock
 from exporter.events import ignore
-from exporter.snapshots.lock import RunLock
+from exporter.snapshot_store.lock import RunLock
 with RunLock(Path(sys.argv[1]), clock=SystemClock(), emit=ignore):
     print("held", flush=True)
     time.sleep(60)

@@ -1,4 +1,4 @@
-"""`exporter.snapshots.diff`: what is different between two snapshots."""
+"""`exporter.snapshot_store.diff`: what is different between two snapshots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from exporter.snapshots.diff import compare
+from exporter.snapshot_store.diff import compare
 from exporter.tables.flatten import flatten
 from tests.support.answers import SEED, response_of
 

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.snapshots.test_snapshot_files import publish
+
+from tests.snapshot_store.test_snapshot_files import publish
 
 pyspark = pytest.importorskip("pyspark", reason="needs pyspark, which is too large for every run: pip install pyspark")
 

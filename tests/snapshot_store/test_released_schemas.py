@@ -10,9 +10,9 @@ import pytest
 
 import exporter
 from exporter.report.page import render_report
-from exporter.snapshots.diff import changes_between
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.verify import damages
+from exporter.snapshot_store.diff import changes_between
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
 from tests.support.running import ROOT, run, snapshot_folders
@@ -45,7 +45,7 @@ def test_one_of_an_older_schema_is_read_with_todays_columns(tmp_path: Path) -> N
     """As if today's were a later version: the rows are made anew from the stored answers."""
     import msgspec
 
-    from exporter.snapshots import manifest as manifests
+    from exporter.snapshot_store import manifest as manifests
 
     shutil.copytree(RELEASED[-1], tmp_path / "out")
     path = tmp_path / "out" / f"snapshot={ONE}" / "manifest.json"

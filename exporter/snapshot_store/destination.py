@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import pyarrow.fs as pafs
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter.errors import DestinationError
 from exporter.files import storage_failed
-from exporter.model import Receipt
-from exporter.snapshots.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+from exporter.model import FileEntry
+from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
 
 
 class Sink(Protocol):
@@ -54,7 +54,7 @@ class HashingFile(io.RawIOBase):
             raise storage_failed(self._told, error) from None
         self._hash.update(view)
         self._size += len(view)
-        steps.reached(self._step)
+        failpoints.hit(self._step)
         return len(view)
 
     @property
@@ -62,10 +62,10 @@ class HashingFile(io.RawIOBase):
         """Bytes written so far."""
         return self._size
 
-    def finish(self, name: str, rows: int) -> Receipt:
+    def finish(self, name: str, rows: int) -> FileEntry:
         """Close, and prove what was written."""
         self.close()
-        return Receipt(name, rows, self._size, self._hash.hexdigest())
+        return FileEntry(name, rows, self._size, self._hash.hexdigest())
 
     def close(self) -> None:
         """Close the file. Raises `StorageFailed`."""
@@ -100,7 +100,7 @@ class Staging(ABC):
         """Make sure that a power cut cannot take the revealing back. Raises `StorageFailed`; it is revealed all the
         same.
         """
-        steps.reached("publish.after_reveal")
+        failpoints.hit("publish.after_reveal")
 
     @abstractmethod
     def discard(self) -> None:

@@ -1,4 +1,4 @@
-"""`exporter.snapshots.retention`: which snapshots may go."""
+"""`exporter.snapshot_store.retention`: which snapshots may go."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.snapshots.test_snapshot_files import publish
 
 from exporter.model import Identity
-from exporter.snapshots.names import began_at
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.retention import apply_retention, to_remove
+from exporter.snapshot_store.names import began_at
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.retention import apply_retention, to_remove
+from tests.snapshot_store.test_snapshot_files import publish
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
@@ -90,6 +90,6 @@ def test_one_that_cannot_be_removed_is_a_warning_and_the_others_go(
 
 
 def test_without_a_rule_nothing_is_even_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.snapshots.retention.list_snapshots", None)
+    monkeypatch.setattr("exporter.snapshot_store.retention.list_snapshots", None)
     destination = open_destination(str(tmp_path))
     assert apply_retention(destination, IDENTITY, keep=None, keep_days=None, now=NOW, in_use=set()) == ([], [])

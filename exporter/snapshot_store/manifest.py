@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.model import Counts, Receipt, RequestCounts, SnapshotMode
+from exporter.model import Counts, FileEntry, RequestCounts, SnapshotMode
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -146,9 +146,9 @@ def requests_of(counts: RequestCounts) -> Requests:
     return Requests(counts.total, counts.list, counts.retries, counts.rate_limited, counts.most_in_a_window)
 
 
-def files_of(receipts: list[Receipt]) -> dict[str, File]:
+def files_of(entries: list[FileEntry]) -> dict[str, File]:
     """As the manifest tells them."""
-    return {receipt.name: File(receipt.rows, receipt.bytes, receipt.sha256) for receipt in receipts}
+    return {entry.name: File(entry.rows, entry.bytes, entry.sha256) for entry in entries}
 
 
 def iso(milliseconds: int) -> str:

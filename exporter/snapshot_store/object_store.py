@@ -23,12 +23,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from exporter import failpoints as steps
+from exporter import failpoints
 from exporter.errors import DestinationError, StorageFailed
 from exporter.files import storage_failed
-from exporter.snapshots.destination import Destination, HashingFile, NameTaken, Staging, one_line_error
-from exporter.snapshots.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
-from exporter.snapshots.store_url import open_store, without_secrets
+from exporter.snapshot_store.destination import Destination, HashingFile, NameTaken, Staging, one_line_error
+from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+from exporter.snapshot_store.store_url import open_store, without_secrets
 
 CLAIM = ".writer-"
 ABANDONED = timedelta(days=1)
@@ -117,7 +117,7 @@ class StoreDestination(Destination):
         """The manifest first: without it the rest is no snapshot any more."""
         try:
             self.fs.delete_file(self.path(snapshot, MANIFEST))
-            steps.reached("retention.hidden")
+            failpoints.hit("retention.hidden")
             self.delete_rest(snapshot)
         except (OSError, pa.ArrowException) as error:
             raise storage_failed(self.where(snapshot), error) from None
@@ -187,9 +187,9 @@ class _StoreStaging(Staging):
     def publish(self, manifest: bytes) -> str:
         where = self._destination.where(self.snapshot)
         try:
-            steps.reached("publish.before_manifest")
+            failpoints.hit("publish.before_manifest")
             self._check_that_it_is_ours_alone(where)
-            steps.reached("publish.before_reveal")
+            failpoints.hit("publish.before_reveal")
             with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
                 file.write(manifest)
         except (OSError, pa.ArrowException) as error:

@@ -11,21 +11,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.snapshots.test_snapshot_files import RESPONSES, publish
 
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
 from exporter.model import Identity
-from exporter.options import Place
+from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
-from exporter.snapshots.diff import changes_between
-from exporter.snapshots.manifest import NotAManifest, load
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.reader import find, list_snapshots, read_responses, read_table
-from exporter.snapshots.retention import apply_retention
-from exporter.snapshots.verify import damages
+from exporter.snapshot_store.diff import changes_between
+from exporter.snapshot_store.manifest import NotAManifest, load
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import find, list_snapshots, read_responses, read_table
+from exporter.snapshot_store.retention import apply_retention
+from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow import schema_of
+from tests.snapshot_store.test_snapshot_files import RESPONSES, publish
 
 ONE, TWO = "20261123T020000Z", "20261124T020000Z"
 
@@ -103,7 +103,7 @@ def test_rebuild_publishes_no_less_than_the_manifest_says(tmp_path: Path) -> Non
     pq.write_table(pq.read_table(path).slice(0, 3), path)
     with pytest.raises(DestinationError, match="has 3 answers"):
         rebuild_snapshot(
-            Place(str(tmp_path), str(tmp_path / "state")), ONE, form="parquet", excel_safe=False,
+            Locations(str(tmp_path), str(tmp_path / "state")), ONE, form="parquet", excel_safe=False,
             clock=SystemClock(), emit=ignore,
         )  # fmt: skip
     assert find(open_destination(str(tmp_path))) == ONE

@@ -12,11 +12,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
-from exporter.model import Failure, Identity, Response
-from exporter.snapshots.destination import Destination, one_line_error
-from exporter.snapshots.manifest import Manifest, NotAManifest, load
-from exporter.snapshots.names import MANIFEST, PREFIX, file_name, is_snapshot_id
-from exporter.snapshots.open_destination import open_destination
+from exporter.model import CampaignResponse, Failure, Identity
+from exporter.snapshot_store.destination import Destination, one_line_error
+from exporter.snapshot_store.manifest import Manifest, NotAManifest, load
+from exporter.snapshot_store.names import MANIFEST, PREFIX, file_name, is_snapshot_id
+from exporter.snapshot_store.open_destination import open_destination
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import BLOCK_ROWS, flatten
@@ -200,7 +200,7 @@ def _stands_as_today(manifest: Manifest, table: TableName) -> bool:
     return file_name(table, "parquet") in manifest.files and manifest.schema_version == SCHEMA_VERSION
 
 
-def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Response]]:
+def read_responses(destination: Destination, snapshot: str) -> Iterator[list[CampaignResponse]]:
     """The stored answers of a snapshot, in blocks. Raises `DestinationError`."""
     name = file_name("responses", "parquet")
     try:
@@ -215,13 +215,13 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Res
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
 
 
-def _as_responses(rows: pa.RecordBatch) -> list[Response]:
+def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
     _without_holes(rows, "responses")
     names = schema_of("responses").names
     columns = [
         _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
     ]
-    return list(map(Response._make, zip(*columns, strict=True)))
+    return list(map(CampaignResponse._make, zip(*columns, strict=True)))
 
 
 def _values(column: pa.Array) -> list[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from exporter.errors import DestinationError
-from exporter.snapshots.open_destination import open_destination
-from exporter.snapshots.store_url import open_store, without_secrets
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.store_url import open_store, without_secrets
 
 KEY = "aHVzaCBodXNo"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.errors import DestinationError
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.local_folder import LocalDestination
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.local_folder import LocalDestination
 
 
 def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
@@ -23,7 +23,7 @@ def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> 
     if "://" in dest:
         if dest.startswith("file://"):
             return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)
-        from exporter.snapshots.object_store import StoreDestination
+        from exporter.snapshot_store.object_store import StoreDestination
 
         return StoreDestination(dest, environ=os.environ if environ is None else environ)
     if not dest.strip():

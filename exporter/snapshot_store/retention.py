@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from exporter.errors import DestinationError
 from exporter.model import Identity
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.names import began_at
-from exporter.snapshots.reader import belongs_to, list_snapshots
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.names import began_at
+from exporter.snapshot_store.reader import belongs_to, list_snapshots
 
 
 def to_remove(

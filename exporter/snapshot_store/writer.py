@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from exporter.model import Failure, Receipt, Response
-from exporter.snapshots.destination import HashingFile, Staging
-from exporter.snapshots.names import FileFormat, file_name
+from exporter.model import CampaignResponse, Failure, FileEntry
+from exporter.snapshot_store.destination import HashingFile, Staging
+from exporter.snapshot_store.names import FileFormat, file_name
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
@@ -68,7 +68,7 @@ class SnapshotWriter:
         if kind is not None:
             self.abandon()
 
-    def add(self, responses: list[Response]) -> None:
+    def add(self, responses: list[CampaignResponse]) -> None:
         """Flatten a block of answers and write its rows. Raises `StorageFailed`."""
         flat = flatten(responses)
         self._write("campaigns", flat.campaigns)
@@ -86,12 +86,12 @@ class SnapshotWriter:
         if block:
             self._write("failures", failure_rows(block))
 
-    def close(self) -> list[Receipt]:
+    def close(self) -> list[FileEntry]:
         """Finish all files. Raises `StorageFailed`."""
-        receipts: list[Receipt] = []
+        entries: list[FileEntry] = []
         for files in self._files.values():
-            receipts.extend(file.finish() for file in files)
-        return receipts
+            entries.extend(file.finish() for file in files)
+        return entries
 
     def abandon(self) -> None:
         """Close what is open; the staging is thrown away as a whole."""
@@ -104,7 +104,7 @@ class SnapshotWriter:
             file.write(rows)
 
 
-def response_rows(responses: list[Response]) -> pa.RecordBatch:
+def response_rows(responses: list[CampaignResponse]) -> pa.RecordBatch:
     """Answers as rows of the responses table."""
     return _rows("responses", responses)
 
@@ -155,7 +155,7 @@ class _ParquetFile:
             self._writer.write_table(table, row_group_size=max(ROW_GROUP_ROWS * 2, table.num_rows))
         self._gathered, self._gathered_rows, self._gathered_bytes = [], 0, 0
 
-    def finish(self) -> Receipt:
+    def finish(self) -> FileEntry:
         self._flush()
         self._writer.close()
         return self._file.finish(self._name, self._rows)
@@ -185,7 +185,7 @@ class _CsvFile:
             self._rows += rows.num_rows
             self._file.write(csv_text(rows, excel_safe=self._excel_safe))
 
-    def finish(self) -> Receipt:
+    def finish(self) -> FileEntry:
         return self._file.finish(self._name, self._rows)
 
     def abandon(self) -> None:

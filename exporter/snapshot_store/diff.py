@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.snapshots.destination import Destination
-from exporter.snapshots.reader import Columns, open_columns
-from exporter.snapshots.writer import csv_column
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.reader import Columns, open_columns
+from exporter.snapshot_store.writer import csv_column
 from exporter.tables.weekdays import WEEKDAYS
 
 NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
