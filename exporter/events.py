@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from exporter.model import Usage
+
 
 class Event(msgspec.Struct, frozen=True):
     """Base of all events."""
@@ -126,10 +128,6 @@ class Published(Event, frozen=True):
 
 
 class Spent(Event, frozen=True):
-    """What a run has cost so far, all its attempts together, however this one ended. Times in seconds."""
+    """What a run has spent so far, all its attempts together, however this one ended."""
 
-    requests: int
-    retries: int
-    rate_limited: int
-    waiting_for_rate: float
-    paused: float
+    usage: Usage

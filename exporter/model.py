@@ -84,13 +84,44 @@ class Counts(msgspec.Struct, frozen=True):
         return self.given == ended + self.repeats and self.unique == ended
 
 
-class RequestCounts(msgspec.Struct, frozen=True):
-    """What a run sent, as its manifest tells it. Times in seconds."""
+class Requests(msgspec.Struct, frozen=True):
+    """Requests that were sent. `list`: those of the list call; `retries`: those that were to be sent again."""
 
     total: int = 0
     list: int = 0
     retries: int = 0
     rate_limited: int = 0
     most_in_a_window: int = 0
+
+
+class Seconds(msgspec.Struct, frozen=True):
+    """What the requests took: in all, waiting for a slot, and paused by the service."""
+
+    total: float = 0.0
     waiting_for_rate: float = 0.0
     paused: float = 0.0
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a run has spent so far: checkpoint, events and manifest carry this very record."""
+
+    requests: Requests = Requests()
+    seconds: Seconds = Seconds()
+
+    def plus(self, other: Usage) -> Usage:
+        """The usage of two attempts together."""
+        mine, theirs = self.requests, other.requests
+        return Usage(
+            Requests(
+                total=mine.total + theirs.total,
+                list=mine.list + theirs.list,
+                retries=mine.retries + theirs.retries,
+                rate_limited=mine.rate_limited + theirs.rate_limited,
+                most_in_a_window=max(mine.most_in_a_window, theirs.most_in_a_window),
+            ),
+            Seconds(
+                total=round(self.seconds.total + other.seconds.total, 3),
+                waiting_for_rate=round(self.seconds.waiting_for_rate + other.seconds.waiting_for_rate, 3),
+                paused=round(self.seconds.paused + other.seconds.paused, 3),
+            ),
+        )

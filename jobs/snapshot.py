@@ -9,6 +9,7 @@ import click
 
 from exporter.errors import ExportError
 from exporter.events import Event, Spent
+from exporter.model import Usage
 from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.exit_codes import BUG, exit_code
 from jobs.support.options import (
@@ -57,12 +58,13 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     fetch = take_fetch_options(options, settings)
     began = time.monotonic()
     result: SnapshotResult | None = None
-    spent: list[Spent] = []
+    usage = Usage()
     code = BUG
 
     def emit(event: Event) -> None:
+        nonlocal usage
         if isinstance(event, Spent):
-            spent.append(event)
+            usage = event.usage
         console.emit(event)
 
     try:
@@ -73,7 +75,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
         raise
     finally:
         if metrics_file is not None:
-            _write_metrics(console, metrics_file, code, time.monotonic() - began, spent, result)
+            _write_metrics(console, metrics_file, code, time.monotonic() - began, usage, result)
     return code
 
 
@@ -137,7 +139,7 @@ def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
 
 
 def _write_metrics(
-    console: Console, path: str, code: int, duration: float, spent: list[Spent], result: SnapshotResult | None
+    console: Console, path: str, code: int, duration: float, usage: Usage, result: SnapshotResult | None
 ) -> None:
     from jobs.support.metrics import write_metrics
 
@@ -146,7 +148,7 @@ def _write_metrics(
             path,
             exit_code=code,
             duration=duration,
-            spent=spent[-1] if spent else None,
+            usage=usage,
             manifest=result.manifest if result is not None else None,
             now=time.time(),
         )

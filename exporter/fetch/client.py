@@ -45,7 +45,6 @@ class Client:
         self.api = api
         self.limiter = limiter
         self.clock = clock
-        self.sent = 0
         self._tokens = tokens
         self._transport = transport
         self.sending: set[asyncio.Task[object]] = set()
@@ -83,7 +82,6 @@ class Client:
         assert task is not None  # noqa: S101 - we are in a coroutine
         async with self.limiter.acquire() as permit:
             self.sending.add(task)
-            self.sent += 1
             token = self._tokens.token()
             try:
                 answer = without_token(await self._transport.send(build(token)), token)

@@ -24,7 +24,11 @@ from exporter.options import FetchOptions
 from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import Settings
+
+UNLIMITED_WINDOW = 60.0
+"""Seconds of the window in which requests are counted where there is no limit."""
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class Engine(msgspec.Struct, frozen=True):
 
     client: Client
     limiter: Limiter
+    meter: UsageMeter
     retry: RetryPolicy
     clock: Clock
     emit: Emit
@@ -41,6 +46,7 @@ class Engine(msgspec.Struct, frozen=True):
         """A worker pool. `canary`: an ID that was fetched before, to tell an outage from a bad ID."""
         return WorkerPool(
             self.client,
+            meter=self.meter,
             retry=self.retry,
             clock=self.clock,
             emit=self.emit,
@@ -62,11 +68,13 @@ async def open_engine(
     """Connections, tokens and pacing for one account; closed at the end."""
     random = random or randomness.Random()  # noqa: S311 - jitter, no secret
     ledger = Ledger.open(options.ledger, clock=clock, emit=emit) if options.ledger and options.rates else None
+    meter = UsageMeter(clock, window=min((limit.seconds for limit in options.rates), default=UNLIMITED_WINDOW))
     limiter = Limiter(
         options.rates,
         clock=clock,
         emit=emit,
         random=random,
+        meter=meter,
         ledger=ledger,
         share=options.rate_share,
         pace=options.pace,
@@ -96,7 +104,7 @@ async def open_engine(
     retry = RetryPolicy(attempts=options.attempts, random=random)
     try:
         async with transport:
-            yield Engine(client, limiter, retry, clock, emit, options)
+            yield Engine(client, limiter, meter, retry, clock, emit, options)
     finally:
         if ledger is not None:
             ledger.close()

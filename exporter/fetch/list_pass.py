@@ -68,7 +68,6 @@ class ListPass:
     def __init__(self, engine: Engine, stop: Stop) -> None:
         self._engine = engine
         self._stop = stop
-        self.requests = 0
 
     async def read(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
         """All campaigns of `types`, each type oldest first, each ID once.
@@ -191,7 +190,7 @@ class ListPass:
         attempts = 0
         while True:
             self._stop.check()
-            self.requests += 1
+            engine.meter.listed()
             found: list[ListPage] = []
 
             def classify(answer: HttpResponse, found: list[ListPage] = found) -> Verdict:
@@ -212,6 +211,7 @@ class ListPass:
             if verdict.kind == "denied":
                 raise CredentialsRefused(refusal(verdict.error))
             if verdict.kind == "rate_limited":
+                engine.meter.retried()
                 continue
             if verdict.kind != "retry":
                 raise ListFailed(f"the list call for {campaign_type} campaigns failed: {verdict.error}.")
@@ -221,6 +221,7 @@ class ListPass:
                 # The list is one ID to the gate; when it fails so often, the service is taken as failing.
                 engine.limiter.suspect(verdict.error)
                 attempts, delay = 0, 0.0
+            engine.meter.retried()
             engine.emit(RetryPlanned(f"the {campaign_type} list", attempts, delay, verdict.error))
             await engine.clock.sleep(delay)
 

@@ -19,6 +19,7 @@ from exporter.fetch.client import Client, refusal
 from exporter.fetch.work_queue import Item, WorkQueue
 from exporter.model import CampaignResponse, Failure, FailureOutcome
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.stop import Stop
 
 FIRST_ALONE = 1.0
@@ -43,6 +44,7 @@ class WorkerPool:
         self,
         client: Client,
         *,
+        meter: UsageMeter,
         retry: RetryPolicy,
         clock: Clock,
         emit: Emit,
@@ -52,6 +54,7 @@ class WorkerPool:
     ) -> None:
         self._client = client
         self._limiter = client.limiter
+        self._meter = meter
         self._retry = retry
         self._clock = clock
         self._emit = emit
@@ -59,7 +62,6 @@ class WorkerPool:
         self._grace = grace
         self._canary = canary
         self._certain: float | None = None
-        self.retries = 0
         self._answered = asyncio.Event()
         self._judging = asyncio.Lock()
 
@@ -134,7 +136,7 @@ class WorkerPool:
         elif verdict.kind == "denied":
             raise CredentialsRefused(refusal(verdict.error))
         elif verdict.kind == "rate_limited":
-            self.retries += 1
+            self._meter.retried()
             queue.again(item, 0.0)
         else:
             self._note(item, verdict, answer)
@@ -170,7 +172,7 @@ class WorkerPool:
             return
         if delay is None:
             delay = 0.0  # the doors are shut now: the gate decides when the next request goes
-        self.retries += 1
+        self._meter.retried()
         self._emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
         queue.again(item, delay)
 

@@ -7,47 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from exporter.model import RequestCounts, SnapshotMode
+from exporter.model import SnapshotMode, Usage
 
 _KEY = "run"
-
-
-class Costs(msgspec.Struct, omit_defaults=True):
-    """Requests and seconds of all attempts of a run so far."""
-
-    total: int = 0
-    list: int = 0
-    retries: int = 0
-    rate_limited: int = 0
-    most_in_a_window: int = 0
-    seconds: float = 0.0
-    waiting_for_rate: float = 0.0
-    paused: float = 0.0
-
-    def plus(self, other: Costs) -> Costs:
-        """The costs of two attempts together."""
-        return Costs(
-            total=self.total + other.total,
-            list=self.list + other.list,
-            retries=self.retries + other.retries,
-            rate_limited=self.rate_limited + other.rate_limited,
-            most_in_a_window=max(self.most_in_a_window, other.most_in_a_window),
-            seconds=self.seconds + other.seconds,
-            waiting_for_rate=self.waiting_for_rate + other.waiting_for_rate,
-            paused=self.paused + other.paused,
-        )
-
-    def as_request_counts(self) -> RequestCounts:
-        """As the manifest tells them."""
-        return RequestCounts(
-            total=self.total,
-            list=self.list,
-            retries=self.retries,
-            rate_limited=self.rate_limited,
-            most_in_a_window=self.most_in_a_window,
-            waiting_for_rate=round(self.waiting_for_rate, 3),
-            paused=round(self.paused, 3),
-        )
 
 
 MOST_PAUSES = 500
@@ -74,7 +36,7 @@ class Checkpoint(msgspec.Struct, omit_defaults=True):
     base: str | None = None
     listed_at: int | None = None
     listed_types: tuple[str, ...] = ()
-    costs: Costs = msgspec.field(default_factory=Costs)
+    usage: Usage = Usage()
     limits: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -20,8 +20,7 @@ from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError, Interrupted, NotPublished, NotReconciled, StorageFailed
 from exporter.events import Published, Warned, Writing
 from exporter.ids.campaign_ids import CampaignIds
-from exporter.journal.checkpoint import Costs
-from exporter.model import Counts, FileEntry
+from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone
 from exporter.pipeline.run import Run
 from exporter.snapshot_store import manifest as manifests
@@ -172,8 +171,8 @@ def _write_tables(run: Run, staging: Staging) -> list[FileEntry]:
 
 
 def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntry], began: float) -> Manifest:
-    state, costs, identity = run.state, run.state.costs, run.settings.identity
-    seconds = costs.seconds + run.clock.monotonic() - began
+    state, identity = run.state, run.settings.identity
+    usage = state.usage.plus(Usage(seconds=Seconds(total=run.clock.monotonic() - began)))
     written = {entry.name: entry.rows for entry in entries}
     if written["responses.parquet"] != counts.ok:
         raise NotReconciled(
@@ -190,8 +189,8 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntr
         api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
         ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
         counts=manifests.outcome_counts(counts),
-        requests=manifests.requests_of(costs.as_request_counts()),
-        seconds=manifests.Seconds(round(seconds, 3), round(costs.waiting_for_rate, 3), round(costs.paused, 3)),
+        requests=usage.requests,
+        seconds=usage.seconds,
         files=manifests.files_of(entries),
         warnings=list(state.warnings),
         pacing=manifests.Pacing(
@@ -203,7 +202,7 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntr
 def _close_books(run: Run, manifest: Manifest) -> None:
     if manifest.counts.failed or manifest.counts.invalid:
         run.state.published_at = to_milliseconds(run.clock.now())
-        run.state.costs = Costs()
+        run.state.usage = Usage()
         run.state.pauses = ()
         run.remember()
     else:

@@ -9,6 +9,7 @@ from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
+from exporter.model import Requests, Seconds
 from exporter.options import Locations
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
@@ -61,8 +62,8 @@ def rebuild_snapshot(
                 api=old.api,
                 ids=old.ids,
                 counts=old.counts,
-                requests=manifests.Requests(),
-                seconds=manifests.Seconds(total=round(clock.now() - started, 3)),
+                requests=Requests(),
+                seconds=Seconds(total=round(clock.now() - started, 3)),
                 files=manifests.files_of(entries),
                 warnings=[],
             )

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from exporter.errors import StorageFailed
 from exporter.events import Emit, Event, Resumed, Spent, Warned
 from exporter.fetch.engine import Engine
 from exporter.journal import checkpoint as run_state
-from exporter.journal.checkpoint import MOST_PAUSES, Checkpoint, Costs, Pause
+from exporter.journal.checkpoint import MOST_PAUSES, Checkpoint, Pause
 from exporter.journal.journal import Journal
 from exporter.options import Locations, SnapshotOptions
 from exporter.ratelimit.estimate import shared
@@ -40,8 +41,6 @@ class Run(msgspec.Struct):
     state: Checkpoint = msgspec.field(default_factory=lambda: Checkpoint("", 0))
     resumed: bool = False
     reused: int = 0
-    list_requests: int = 0
-    retries: int = 0
 
     @classmethod
     def open(
@@ -91,38 +90,14 @@ class Run(msgspec.Struct):
             wanted = next_id(wanted)
         return wanted
 
-    def costs_of(self, engine: Engine) -> _Costs:
-        """`async with`: what was sent and waited for is added to the run's costs, however it ends."""
-        return _Costs(self, engine)
-
-
-class _Costs:
-    """Measures one attempt."""
-
-    def __init__(self, run: Run, engine: Engine) -> None:
-        self._run = run
-        self._engine = engine
-        self._began = engine.clock.monotonic()
-        run.state.limits = tuple(map(str, shared(engine.options.rates, engine.options.rate_share)))
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *_: object) -> None:
-        run, stats = self._run, self._engine.limiter.stats
-        run.state.costs = run.state.costs.plus(
-            Costs(
-                total=stats.total,
-                list=run.list_requests,
-                retries=run.retries,
-                rate_limited=stats.rate_limited,
-                most_in_a_window=stats.most_in_a_window,
-                seconds=self._engine.clock.monotonic() - self._began,
-                waiting_for_rate=stats.waiting_for_rate,
-                paused=stats.paused,
-            )
-        )
-        costs = run.state.costs
-        run.tell(Spent(costs.total, costs.retries, costs.rate_limited, costs.waiting_for_rate, costs.paused))
-        with suppress(StorageFailed):  # the costs of a run that cannot write any more are not worth an error
-            run.remember()
+    @asynccontextmanager
+    async def metering(self, engine: Engine) -> AsyncIterator[None]:
+        """What the engine's requests cost is added to the run's usage, however it ends."""
+        self.state.limits = tuple(map(str, shared(engine.options.rates, engine.options.rate_share)))
+        try:
+            yield
+        finally:
+            self.state.usage = self.state.usage.plus(engine.meter.usage())
+            self.tell(Spent(self.state.usage))
+            with suppress(StorageFailed):  # the usage of a run that cannot write any more is not worth an error
+                self.remember()

@@ -57,7 +57,7 @@ async def take_snapshot(
         if finished is not None:
             return finished
         begin(run)
-        async with open_engine(settings, fetch, clock=clock, emit=run.emit) as engine, run.costs_of(engine):
+        async with open_engine(settings, fetch, clock=clock, emit=run.emit) as engine, run.metering(engine):
             if wants_list:
                 await read_list(run, engine)
             ids = ids or listed_ids(run)
@@ -98,11 +98,7 @@ async def read_list(run: Run, engine: Engine) -> None:
     types = types_of(run.options)
     if run.state.listed_at is not None and run.state.listed_types == types:
         return
-    listing = ListPass(engine, run.stop)
-    try:
-        campaigns = await listing.read_until_stopped(types)
-    finally:
-        run.list_requests += listing.requests
+    campaigns = await ListPass(engine, run.stop).read_until_stopped(types)
     await asyncio.to_thread(_keep_list, run, campaigns, types)
 
 
@@ -159,5 +155,4 @@ async def fetch_missing(run: Run, engine: Engine) -> None:
     try:
         await pool.run(journal.pending(), writer.put, run.stop)
     finally:
-        run.retries += pool.retries
         await writer.close()

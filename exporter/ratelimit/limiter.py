@@ -23,26 +23,17 @@ from exporter.ratelimit.adaptive_limit import AdaptiveLimit
 from exporter.ratelimit.circuit_breaker import CircuitBreaker
 from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.sliding_window import SlidingWindow, Slot
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit, format_duration
 
 FIRST_BACKOFF = 1.0
 """Seconds of the first pause after a refusal without `Retry-After`; doubled up to the shortest window."""
 
+LONGEST_UNLIMITED_BACKOFF = 60.0
+"""Seconds; the longest such pause where no limit has a window."""
+
 WORTH_TELLING = 1.0
 """Seconds by which a pause must grow to be told again: what was under way at the wall brings it again and again."""
-
-UNLIMITED = Limit(1, 60.0)
-"""Its window is the one in which `most_in_a_window` is counted where there is no limit."""
-
-
-class LimiterStats(msgspec.Struct):
-    """What was sent and waited for; times in seconds."""
-
-    total: int = 0
-    rate_limited: int = 0
-    most_in_a_window: int = 0
-    waiting_for_rate: float = 0.0
-    paused: float = 0.0
 
 
 class _Pause(msgspec.Struct):
@@ -62,6 +53,7 @@ class Limiter:
         clock: Clock,
         emit: Emit,
         random: Random,
+        meter: UsageMeter,
         ledger: Ledger | None = None,
         share: float = 1.0,
         pace: Literal["asap", "even"] = "asap",
@@ -71,6 +63,7 @@ class Limiter:
         self._clock = clock
         self._emit = emit
         self._random = random
+        self._meter = meter
         self._ledger = ledger
         self._window = SlidingWindow()
         self._pace = pace
@@ -84,12 +77,10 @@ class Limiter:
         self._dead: ServiceDown | None = None
         self._line = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._sent: deque[float] = deque()
         self._granted: deque[float] = deque()
         self._under_way = 0
         self._next_even = 0.0
         self.last_ok_at: float | None = None
-        self.stats = LimiterStats()
 
     # What the pool asks
 
@@ -144,7 +135,7 @@ class Limiter:
                     if wait == 0:
                         break
                     await self._sleep(wait)
-                    self.stats.waiting_for_rate += self._clock.monotonic() - now
+                    self._meter.waited(self._clock.monotonic() - now)
                     continue
                 if self._ledger is not None:
                     self._ledger.stop_waiting()
@@ -168,7 +159,7 @@ class Limiter:
             return 0.0
         if self._adaptive.quiet(now):
             self._set_limit(raised=True)
-        most = self._adaptive.most_under_way(now, self._sent_since(now - self._shortest.seconds))
+        most = self._adaptive.most_under_way(now, self._meter.sent_recently(now))
         if most is not None and self._under_way >= most:
             return math.inf
         if self._pace == "even" and now < self._next_even:
@@ -185,19 +176,7 @@ class Limiter:
     def _admitted(self, permit: Permit, now: float) -> None:
         permit.began = now
         self._under_way += 1
-        self.stats.total += 1
-        window = self._shortest.seconds if self._shortest else UNLIMITED.seconds
-        sent = self._sent
-        sent.append(now)
-        while sent[0] <= now - window:
-            sent.popleft()
-        if len(sent) > self.stats.most_in_a_window:
-            self.stats.most_in_a_window = len(sent)
-
-    def _sent_since(self, moment: float) -> int:
-        while self._sent and self._sent[0] <= moment:
-            self._sent.popleft()
-        return len(self._sent)
+        self._meter.sent(now)
 
     async def _sleep(self, seconds: float) -> None:
         changed = self._changed
@@ -250,7 +229,7 @@ class Limiter:
     def rate_limited(self, permit: Permit, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit."""
         now = self._clock.monotonic()
-        self.stats.rate_limited += 1
+        self._meter.rate_limited()
         self._outage.answered(now)
         pause = self._pause
         if pause is not None and pause.why == "outage":
@@ -265,7 +244,7 @@ class Limiter:
                 self._wake()
             return
         self._learn(now)
-        longest = self._shortest.seconds if self._shortest else UNLIMITED.seconds
+        longest = self._shortest.seconds if self._shortest else LONGEST_UNLIMITED_BACKOFF
         self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), max(longest, FIRST_BACKOFF))
         # A service whose probe is refused, too, has named too short a wait: backing off goes on.
         least = self._backoff if retry_after is None or pause is not None else 0.0
@@ -307,7 +286,7 @@ class Limiter:
     def _open(self, now: float) -> None:
         pause, self._pause = self._pause, None
         if pause is not None:
-            self.stats.paused += now - pause.began
+            self._meter.paused(now - pause.began)
             self._emit(Resumed(pause.why, now - pause.began))
             self._wake()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.model import Counts, FileEntry, RequestCounts, SnapshotMode
+from exporter.model import Counts, FileEntry, Requests, Seconds, SnapshotMode
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -44,24 +44,6 @@ class OutcomeCounts(msgspec.Struct, frozen=True):
     invalid: int
     failed: int
     gone: int
-
-
-class Requests(msgspec.Struct, frozen=True):
-    """What was sent."""
-
-    total: int = 0
-    list: int = 0
-    retries: int = 0
-    rate_limited: int = 0
-    most_in_a_window: int = 0
-
-
-class Seconds(msgspec.Struct, frozen=True):
-    """What it took."""
-
-    total: float = 0.0
-    waiting_for_rate: float = 0.0
-    paused: float = 0.0
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -139,11 +121,6 @@ class NotAManifest(ValueError):
 def outcome_counts(counts: Counts) -> OutcomeCounts:
     """As the manifest tells them."""
     return OutcomeCounts(counts.ok, counts.carried_over, counts.not_found, counts.invalid, counts.failed, counts.gone)
-
-
-def requests_of(counts: RequestCounts) -> Requests:
-    """As the manifest tells them."""
-    return Requests(counts.total, counts.list, counts.retries, counts.rate_limited, counts.most_in_a_window)
 
 
 def files_of(entries: list[FileEntry]) -> dict[str, File]:

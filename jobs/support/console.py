@@ -182,7 +182,8 @@ def _name(event: events.Event) -> str:
 
 
 def _fields(event: events.Event) -> dict[str, Any]:
-    return msgspec.structs.asdict(event)
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return fields
 
 
 _LEVELS: dict[type[events.Event], int] = {
@@ -207,6 +208,11 @@ def _paused(event: events.Paused, *, utc: bool) -> str:
     )
 
 
+def _spent(event: events.Spent) -> str:
+    requests = event.usage.requests
+    return f"{requests.total:,} requests so far, {requests.rate_limited:,} of them refused for the rate limit"
+
+
 _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.RunStarted: _started,
     events.Probing: lambda _: "one request goes first",
@@ -226,6 +232,6 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
     events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
     events.Writing: lambda e: f"writing {e.rows:,} campaigns",
-    events.Spent: lambda e: f"{e.requests:,} requests so far, {e.rate_limited:,} of them refused for the rate limit",
+    events.Spent: _spent,
     events.Published: lambda e: f"published {e.where}",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.errors import InputError
-from exporter.events import Spent
+from exporter.model import Usage
 from exporter.snapshot_store.names import began_at
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ OF_THE_LAST_SNAPSHOT = ("campaigns", "snapshot_timestamp_seconds", "snapshot_byt
 
 
 def write_metrics(
-    path: str, *, exit_code: int, duration: float, spent: Spent | None, manifest: Manifest | None, now: float
+    path: str, *, exit_code: int, duration: float, usage: Usage, manifest: Manifest | None, now: float
 ) -> None:
     """Replace `path` at once. What a run without success or without a snapshot cannot tell stays as the file told it.
 
@@ -48,12 +48,12 @@ def write_metrics(
     gauge("last_run_timestamp_seconds", "When the last run ended, since 1970.", now)
     gauge("last_run_duration_seconds", "How long the last run took.", duration)
     gauge("last_run_exit_code", "Exit code of the last run.", exit_code)
-    cost = spent or Spent(0, 0, 0, 0.0, 0.0)
-    gauge("requests", "Requests sent by the last run, all attempts together.", cost.requests)
-    gauge("requests_rate_limited", "Requests refused for the rate limit.", cost.rate_limited)
-    gauge("requests_retries", "Requests that were tried again.", cost.retries)
-    gauge("waiting_for_rate_seconds", "Time spent waiting for a place under the limit.", cost.waiting_for_rate)
-    gauge("paused_seconds", "Time for which the service made all workers pause.", cost.paused)
+    requests, seconds = usage.requests, usage.seconds
+    gauge("requests", "Requests sent by the last run, all attempts together.", requests.total)
+    gauge("requests_rate_limited", "Requests refused for the rate limit.", requests.rate_limited)
+    gauge("requests_retries", "Requests that were tried again.", requests.retries)
+    gauge("waiting_for_rate_seconds", "Time spent waiting for a slot under the limit.", seconds.waiting_for_rate)
+    gauge("paused_seconds", "Time for which the service made all workers pause.", seconds.paused)
     kept: set[str] = set()
     if exit_code == 0:
         gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, since 1970.", now)

@@ -26,7 +26,7 @@ from exporter.events import ignore
 from exporter.ids.campaign_ids import read_ids
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
-from exporter.model import CampaignResponse, Identity
+from exporter.model import CampaignResponse, Identity, Requests, Seconds
 from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
 from exporter.simulator.samples import sample_campaigns
@@ -83,7 +83,7 @@ def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> Non
             manifests.Manifest(
                 snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
                 manifests.Api("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
-                manifests.OutcomeCounts(number, 0, 0, 0, 0, 0), manifests.Requests(), manifests.Seconds(),
+                manifests.OutcomeCounts(number, 0, 0, 0, 0, 0), Requests(), Seconds(),
                 manifests.files_of(entries), [],
             )
         )

@@ -19,6 +19,7 @@ from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
 
 
@@ -96,7 +97,9 @@ class Work:
 
 async def ours(work: Work) -> None:
     ledger = Ledger.open(work.ledger, clock=SystemClock(), emit=ignore)
-    limiter = Limiter((work.told,), clock=SystemClock(), emit=ignore, random=Random(1), ledger=ledger)
+    clock = SystemClock()
+    meter = UsageMeter(clock, window=work.told.seconds)
+    limiter = Limiter((work.told,), clock=clock, emit=ignore, random=Random(1), meter=meter, ledger=ledger)
 
     async def one() -> bool:
         async with limiter.acquire() as permit:

@@ -15,6 +15,7 @@ from exporter.fetch.worker_pool import WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
 
@@ -24,7 +25,8 @@ class Service:
 
     def __init__(self, bad: set[str], down: tuple[float, float] = (0.0, 0.0)) -> None:
         self.clock = VirtualClock()
-        self.limiter = Limiter((), clock=self.clock, emit=ignore, random=Random(1), patience=900.0)
+        self.meter = UsageMeter(self.clock, window=60.0)
+        self.limiter = Limiter((), clock=self.clock, emit=ignore, random=Random(1), meter=self.meter, patience=900.0)
         self.sending: set[asyncio.Task[Any]] = set()
         self.bad = bad
         self.down = down
@@ -47,7 +49,8 @@ class Service:
             outcomes[outcome.campaign_id] = outcome.outcome if isinstance(outcome, Failure) else "ok"
 
         pool = WorkerPool(
-            cast(Client, self), retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
+            cast(Client, self), meter=self.meter,
+            retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
             workers=16, grace=10.0, canary=canary,
         )  # fmt: skip
         await pool.run(iter(ids), sink, Stop())

@@ -20,6 +20,7 @@ from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import ReadyToken, Secret
 from exporter.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
@@ -57,17 +58,19 @@ class Rig:
         self.outcomes: dict[str, float] = {}
 
     async def fetch(self, number: int) -> None:
+        meter = UsageMeter(self.clock, window=60.0)
         client = Client(
             api=CampaignApi(
                 host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
             ),
             tokens=TokenSource(ReadyToken(Secret("ready")), clock=self.clock),
             transport=cast(HttpTransport, self.service),
-            limiter=Limiter((), clock=self.clock, emit=self.events.append, random=Random(1)),
+            limiter=Limiter((), clock=self.clock, emit=self.events.append, random=Random(1), meter=meter),
             clock=self.clock,
         )
         pool = WorkerPool(
             client,
+            meter=meter,
             retry=RetryPolicy(attempts=2, random=Random(1)),
             clock=self.clock,
             emit=self.events.append,

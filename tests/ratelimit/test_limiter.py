@@ -12,6 +12,7 @@ from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
 from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
 from tests.support.strict_server import StrictServer, most_in_a_window
 from tests.support.virtual_time import VirtualClock, run_virtually
@@ -36,11 +37,13 @@ class Rig:
         self.events: list[Event] = []
         self.server = StrictServer(true, self.clock, Random(7), latency, retry_after)
         self.ledger = Ledger.open(ledger, clock=self.clock, emit=self.events.append) if ledger else None
+        self.meter = UsageMeter(self.clock, window=min((limit.seconds for limit in told), default=60.0))
         self.limiter = Limiter(
             told,
             clock=self.clock,
             emit=self.events.append,
             random=Random(3),
+            meter=self.meter,
             ledger=self.ledger,
             **limiter,  # type: ignore[arg-type]
         )
@@ -83,7 +86,7 @@ def test_a_strict_server_never_refuses_and_nearly_all_of_the_limit_is_used(
         rig = Rig(latency=latency)
         seconds = await rig.send_all(60 * 60)
         assert rig.server.refused == 0
-        assert rig.limiter.stats.most_in_a_window == 60
+        assert rig.meter.usage().requests.most_in_a_window == 60
         # 60 windows hold 3,600 requests; the first begins at once, so 59 are waited for.
         assert 59 * 60 <= seconds <= 59 * (60 + latency[1]) + 3
 
@@ -145,7 +148,7 @@ def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
 
         await asyncio.gather(*(refused(number) for number in range(16)))
         assert len(rig.told_of(Paused)) == 1
-        assert rig.limiter.stats.rate_limited == 16
+        assert rig.meter.usage().requests.rate_limited == 16
 
     run_virtually(main())
 

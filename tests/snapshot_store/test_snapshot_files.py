@@ -17,7 +17,7 @@ import pytest
 
 import exporter
 from exporter.errors import DestinationError, StorageFailed
-from exporter.model import CampaignResponse, Failure
+from exporter.model import CampaignResponse, Failure, Requests, Seconds
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.local_folder import LocalDestination
@@ -63,7 +63,7 @@ def publish(
         manifests.Api("https://h", "st-1", "acc", "v2"),
         manifests.Ids("ids.csv", "0" * 64, count + 2, count + 2, 0),
         manifests.OutcomeCounts(count, 0, 1, 0, 1, 0),
-        manifests.Requests(), manifests.Seconds(), manifests.files_of(entries), [],
+        Requests(), Seconds(), manifests.files_of(entries), [],
     )  # fmt: skip
     staging.publish(manifests.dump(manifest))
     staging.settle()

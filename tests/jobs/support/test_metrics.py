@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.events import Spent
+from exporter.model import Requests, Seconds, Usage
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Manifest
 from jobs.support.metrics import replace_file, write_metrics
 from tests.support.running import ROOT
 
-SPENT = Spent(requests=310, retries=4, rate_limited=2, waiting_for_rate=240.5, paused=3.25)
+USAGE = Usage(Requests(total=310, retries=4, rate_limited=2), Seconds(waiting_for_rate=240.5, paused=3.25))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, float]:
 
 def test_a_published_run_tells_all_of_it(tmp_path: Path, manifest: Manifest) -> None:
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=0, duration=12.5, spent=SPENT, manifest=manifest, now=1000.0)
+    write_metrics(str(path), exit_code=0, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
     values = read(path)
     assert values["last_success_timestamp_seconds"] == values["last_run_timestamp_seconds"] == 1000.0
     assert values["last_run_duration_seconds"] == 12.5
@@ -57,11 +57,11 @@ def test_a_run_that_fails_tells_its_cost_and_leaves_what_is_known_of_the_last_sn
     tmp_path: Path, manifest: Manifest
 ) -> None:
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=0, duration=12.5, spent=SPENT, manifest=manifest, now=1000.0)
+    write_metrics(str(path), exit_code=0, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
     before = read(path)
     for now in (2000.0, 3000.0):
-        cost = Spent(7, 0, 1, 0.0, 0.0)
-        write_metrics(str(path), exit_code=4, duration=900.0, spent=cost, manifest=None, now=now)
+        usage = Usage(Requests(total=7, rate_limited=1))
+        write_metrics(str(path), exit_code=4, duration=900.0, usage=usage, manifest=None, now=now)
     values = read(path)
     assert values["last_run_exit_code"] == 4
     assert values["last_run_timestamp_seconds"] == 3000.0
@@ -73,7 +73,7 @@ def test_a_run_that_fails_tells_its_cost_and_leaves_what_is_known_of_the_last_sn
 
 def test_failures_in_a_published_snapshot_are_no_success(tmp_path: Path, manifest: Manifest) -> None:
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=1, duration=12.5, spent=SPENT, manifest=manifest, now=1000.0)
+    write_metrics(str(path), exit_code=1, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
     values = read(path)
     assert "last_success_timestamp_seconds" not in values
     assert values["campaigns:ok"] == manifest.counts.ok
@@ -83,7 +83,7 @@ def test_failures_in_a_published_snapshot_are_no_success(tmp_path: Path, manifes
 def test_a_file_that_is_no_file_of_metrics_is_replaced(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.prom"
     path.write_text(text, encoding="utf-8")
-    write_metrics(str(path), exit_code=3, duration=1.0, spent=None, manifest=None, now=1000.0)
+    write_metrics(str(path), exit_code=3, duration=1.0, usage=Usage(), manifest=None, now=1000.0)
     assert read(path)["last_run_exit_code"] == 3
     assert [file.name for file in tmp_path.iterdir()] == ["a.prom"]
 
