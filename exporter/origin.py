@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-UNFIT = re.compile(r"[^\x21-\x7e]")
-"""What cannot stand in a URL, an identifier or a token."""
+from exporter.text import is_visible_ascii
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 """A host name, or an IP address: two readers of a URL can't disagree about these."""
@@ -23,7 +22,7 @@ def read_host(text: str) -> str:
         name, port = url.hostname or "", url.port
     except ValueError:
         name, port, url = "", None, urlsplit("")
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or UNFIT.search(text) or port == 0:
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or not is_visible_ascii(text) or port == 0:
         raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")

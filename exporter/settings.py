@@ -7,7 +7,6 @@ never reads the environment: it is handed in.
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,8 @@ import msgspec
 
 from exporter.errors import SettingsError
 from exporter.model import ApiVersion, Identity
-from exporter.origin import UNFIT, proxy_for, read_host
+from exporter.origin import proxy_for, read_host
+from exporter.text import has_surrogate, is_visible_ascii
 
 Algorithm = Literal["HS256", "HS512", "RS256", "RS512"]
 ALGORITHMS: tuple[Algorithm, ...] = ("HS256", "HS512", "RS256", "RS512")
@@ -51,10 +51,6 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
 _LONGEST_FILE = 64 * 2**20
 """Bytes of a file with a secret or a configuration: who names /dev/zero shall not wait for its end."""
 
@@ -170,7 +166,7 @@ class _Reading:
         text = self.value(name)
         if not text and required:
             self.problems.append(f"{_told(name)} is missing: {_BY_NAME[name].meaning}")
-        elif UNFIT.search(text):
+        elif not is_visible_ascii(text):
             self.problems.append(f"{_told(name)} holds a blank, a control or a non-ASCII character: {text!r}")
         return text
 
@@ -206,7 +202,7 @@ class _Reading:
             ]
             if others:
                 self.problems.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
-            if token and UNFIT.search(token):
+            if not is_visible_ascii(token):
                 self.problems.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
@@ -241,7 +237,7 @@ class _Reading:
                 f"KORE_CLIENT_SECRET holds a key or certificate, no secret: for a private key use "
                 f"{_told('private_key_file')} with RS256 or RS512."
             )
-        elif _SURROGATE.search(secret):
+        elif has_surrogate(secret):
             self.problems.append("KORE_CLIENT_SECRET is not UTF-8 text.")
         return secret or ""
 

@@ -1,10 +1,7 @@
 """Every rule about characters: control and invisible ones, one-line errors, redaction, JSON text.
 
-JSON as the service sends it is read fast where it is clean, patiently where it is odd.
-
-msgspec reads what is well-formed. What it refuses gets a second reading by the standard library, because
-some answers are odd and yet good: a byte order mark, a name cut in the middle of an emoji (half a surrogate
-pair), a number beyond a double. Halves of pairs become U+FFFD, since no file format can hold them.
+The sets of characters are written once, as the inside of a character class, so that `re` and Arrow's regular
+expressions (RE2) read the same rule: `f"[{CONTROL}]"`.
 """
 
 from __future__ import annotations
@@ -14,6 +11,91 @@ import re
 from typing import Any, NoReturn
 
 import msgspec
+
+CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""Control characters (C0, DEL, C1), and the two characters of Unicode that end a line."""
+
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Marks that turn the direction of writing: what is shown is then not what is there."""
+
+INVISIBLE = DIRECTION + "\u00ad\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"
+"""Characters that show nothing: direction marks, zero-width ones, the byte order mark, the soft hyphen."""
+
+SURROGATE = "\ud800-\udfff"
+"""Halves of surrogate pairs: no file format and no terminal can hold them. Not for RE2."""
+
+LONGEST_ID = 256
+"""Characters of a campaign ID; real ones have about 40."""
+
+LONGEST_SEARCHED = 4000
+"""Characters of a text that become a line at most: the search for tokens takes the square of its length at worst."""
+
+TOKEN_HIDDEN = "[token hidden]"
+
+_control = re.compile(f"[{CONTROL}]")
+_control_in_prose = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_surrogate = re.compile(f"[{SURROGATE}]")
+_trimmed = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
+_unshown = re.compile(f"[{CONTROL}{INVISIBLE}{SURROGATE}]+")
+_unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]")
+_visible_ascii = re.compile(r"[\x21-\x7e]*")
+_token = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
+
+
+def has_control(text: str) -> bool:
+    """Whether `text` holds a control character; tab and line breaks are control characters too."""
+    return _control.search(text) is not None
+
+
+def has_control_in_prose(text: str) -> bool:
+    """Whether `text` holds a control character that a text of several lines does not: tab and line breaks are fine."""
+    return _control_in_prose.search(text) is not None
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether `text` holds half of a surrogate pair, so that it has no UTF-8 form."""
+    return _surrogate.search(text) is not None
+
+
+def is_visible_ascii(text: str) -> bool:
+    """Whether `text` can be in a URL, an HTTP header or a token: visible ASCII characters, no blank."""
+    return _visible_ascii.fullmatch(text) is not None
+
+
+def trim_invisible(text: str) -> tuple[str, bool]:
+    """`text` without white space and invisible characters at its ends, and whether there were any."""
+    trimmed = _trimmed.sub("", text)
+    return trimmed, trimmed != text
+
+
+def id_problem(campaign_id: str) -> str | None:
+    """What keeps a (trimmed) text from being a campaign ID; None: nothing does."""
+    if not campaign_id:
+        return "a row without an ID"
+    if has_control(campaign_id) or has_surrogate(campaign_id):
+        return "an ID with control characters"
+    if len(campaign_id) > LONGEST_ID:
+        return f"an ID longer than {LONGEST_ID} characters"
+    return None
+
+
+def hide_tokens(text: str) -> str:
+    """`text` with everything that looks like a signed token taken out: some servers echo what they got."""
+    return _token.sub(TOKEN_HIDDEN, text)
+
+
+def one_line(text: str, longest: int) -> str:
+    """`text` fit for a log line: one line, no control characters, no tokens, at most `longest` characters."""
+    flat = _unshown.sub(" ", hide_tokens(text[:LONGEST_SEARCHED])).strip()
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+
+
+def terminal_safe(text: str) -> str:
+    """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
+    return _unsafe.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+# JSON
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -41,6 +123,7 @@ def dumps(value: Any) -> str:
 
 
 def _loads_patiently(text: str | bytes) -> Any:
+    """What msgspec refuses and is yet good: a byte order mark, half a surrogate pair, a number beyond a double."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -69,6 +152,7 @@ def _integer_or_text(digits: str) -> int | str:
 
 
 def _without_lone_surrogates(value: Any) -> Any:
+    """Halves of pairs become U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -76,27 +160,3 @@ def _without_lone_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
     return value
-
-
-_TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
-
-
-TOKEN_HIDDEN = "[token hidden]"
-
-
-SEARCHED = 4000
-"""Characters of a text that become a line at most: the search for tokens takes the square of its length at worst."""
-
-
-def hide_tokens(text: str) -> str:
-    """`text` with everything that looks like a signed token taken out: some servers echo what they got."""
-    return _TOKEN.sub(TOKEN_HIDDEN, text)
-
-
-def one_line(text: str, most: int) -> str:
-    """`text` fit for a log line: one line, no control characters, no tokens, at most `most` characters."""
-    flat = _CONTROL.sub(" ", hide_tokens(text[:SEARCHED])).strip()
-    return flat if len(flat) <= most else flat[: most - 1] + "…"

@@ -132,14 +132,14 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> None:
 
 
 def _tell_bug(error: Exception, *, verbose: bool) -> int:
-    from jobs.support.console import safe
+    from exporter.text import terminal_safe
 
     if verbose:
         import traceback
 
-        click.echo(safe("".join(traceback.format_exception(error))), err=True, nl=False)
+        click.echo(terminal_safe("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(
-        f"campaign-export: a fault of the program itself: {type(error).__name__}: {safe(str(error))}\n"
+        f"campaign-export: a fault of the program itself: {type(error).__name__}: {terminal_safe(str(error))}\n"
         "Nothing half-made was published. Please report it, with what `-v` adds to this message.",
         err=True,
     )

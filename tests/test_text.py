@@ -1,13 +1,111 @@
-"""`exporter.text`: text of the service, made fit to be shown."""
+"""`exporter.text`: the rules about characters."""
 
 from __future__ import annotations
 
-from exporter.text import hide_tokens, one_line
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.text import (
+    CONTROL,
+    INVISIBLE,
+    LONGEST_ID,
+    has_control,
+    has_control_in_prose,
+    has_surrogate,
+    hide_tokens,
+    id_problem,
+    is_visible_ascii,
+    one_line,
+    terminal_safe,
+    trim_invisible,
+)
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+UNSAFE = "\x1b\x9b\x07\r\x7f\u061c\u200e\u200f\u2028\u2029\u202e\u2066\u2069\ud800"
+ODD = UNSAFE + "\x00\n\t\u200b\u200d\ufeff\u2060\u00ad ab"
+texts = st.text(st.sampled_from(ODD) | st.characters(), max_size=30)
 
 
 def test_what_a_server_echoes_is_told_without_tokens_and_in_one_line() -> None:
     assert hide_tokens(f"bad token {TOKEN}!") == "bad token [token hidden]!"
-    assert one_line("a\x1b[31m\nb\u202ec", 50) == "a [31m b c"
-    assert one_line("x" * 60, 50).endswith("…")
+    assert one_line("a\x1b[31m\nb\u202ec\u200bd", 50) == "a [31m b c d"
+    assert one_line("x" * 60, 50) == "x" * 49 + "…"
+
+
+@given(texts)
+def test_one_line_is_one_line_that_every_file_can_hold(text: str) -> None:
+    line = one_line(text, 20)
+    assert len(line) <= 20
+    assert len(line.splitlines()) <= 1
+    assert not has_control(line)
+    line.encode()
+
+
+@given(texts)
+def test_no_text_keeps_a_character_that_a_terminal_would_act_on(text: str) -> None:
+    assert not set(terminal_safe(text)) & set(UNSAFE)
+    assert terminal_safe("Äö 日本 👩\u200d👧 \t\n") == "Äö 日本 👩\u200d👧 \t\n"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=10))
+def test_arrow_reads_the_same_sets_of_characters_as_python(text: str) -> None:
+    assert pc.match_substring_regex(pa.scalar(text), f"[{CONTROL}]").as_py() == has_control(text)
+
+
+def test_every_format_character_of_unicode_s_first_plane_that_shows_nothing_is_invisible() -> None:
+    """The others are signs of Arabic and Syriac that do show something, and shorthand of one old script."""
+    formats = {chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == "Cf"}
+    shown = {sign for sign in formats if trim_invisible(sign)[0]}
+    assert shown == set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
+    assert not pc.match_substring_regex(pa.scalar("a b"), f"[{INVISIBLE}]").as_py()
+
+
+@pytest.mark.parametrize(
+    "around", ["\ufeff", "\u200b", "\u200e", "\u202c", "\u00a0", "\u3000", "\u2060", " \t\r\n", "\u00ad"]
+)
+def test_white_space_and_invisible_characters_are_trimmed_and_it_is_known(around: str) -> None:
+    assert trim_invisible(f"{around}cd-1{around}") == ("cd-1", True)
+    assert trim_invisible(f"cd{around}1") == (f"cd{around}1", False)
+    assert trim_invisible(around) == ("", True)
+
+
+@given(texts)
+def test_trimming_takes_from_the_ends_only_and_leaves_nothing_to_trim(text: str) -> None:
+    trimmed, changed = trim_invisible(text)
+    assert trimmed in text
+    assert changed == (trimmed != text)
+    assert trim_invisible(trimmed) == (trimmed, False)
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "problem"),
+    [
+        ("cd-1", None),
+        ("../../x", None),
+        ("x" * LONGEST_ID, None),
+        ("x" * (LONGEST_ID + 1), "an ID longer than 256 characters"),
+        ("", "a row without an ID"),
+        ("a\x1b[2J", "an ID with control characters"),
+        ("a\tb", "an ID with control characters"),
+        ("a\u2028b", "an ID with control characters"),
+        ("a\udc80", "an ID with control characters"),
+    ],
+)
+def test_what_can_be_a_campaign_id(campaign_id: str, problem: str | None) -> None:
+    assert id_problem(campaign_id) == problem
+
+
+def test_each_rule_knows_its_characters() -> None:
+    assert [has_control_in_prose(text) for text in ("a\tb\r\nc", "a\x00", "a\x0b", "a\x9f")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert [has_surrogate(text) for text in ("a\ud800", "👩", "")] == [True, False, False]
+    assert [is_visible_ascii(text) for text in ("a-1~", "a b", "é", "\x7f", "")] == [True, False, False, False, True]

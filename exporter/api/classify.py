@@ -19,7 +19,7 @@ import msgspec
 
 from exporter.api.endpoints import HttpResponse, Verdict, body_start
 from exporter.api.error_body import read_error, says_missing
-from exporter.text import _CONTROL, NotJson, loads, one_line
+from exporter.text import NotJson, id_problem, loads, one_line, trim_invisible
 
 _RETRIED = frozenset({408, 425})
 
@@ -37,10 +37,6 @@ _CHARSETS = re.compile(
     r"ascii|iso8859-\d+|cp\d+|utf-(?:8-sig|16|32)(?:-[lb]e)?|shift_jis|euc_\w+|gb\w+|big5|koi8-[rtu]"
 )
 """By Python's names. Some of its other codecs take the square of the body's length, or make halves of characters."""
-
-
-LONGEST_ID = 256
-"""Characters of an ID in the list call; real ones have about 40."""
 
 
 class _Asked(msgspec.Struct):
@@ -121,13 +117,13 @@ def read_list_page(answer: HttpResponse, *, origin: str, now: float) -> ListPage
 def item_id(item: Mapping[str, Any]) -> str | None:
     """The ID of a list item: voice items carry `_id`, SMS items `id` (page get-all-campaigns-v2).
 
-    None too for what an IDs file could not hold: control characters, more than `LONGEST_ID` characters.
+    White space and invisible characters around it are cut off. None too for what an IDs file could not hold.
     """
     for key in ("_id", "id", "campId"):
         value = item.get(key)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
-            text = str(value)
-            return text if len(text) <= LONGEST_ID and text.strip() == text and not _CONTROL.search(text) else None
+            campaign_id, _ = trim_invisible(str(value))
+            return None if id_problem(campaign_id) else campaign_id
     return None
 
 

@@ -19,10 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from exporter.errors import IdsError
-from exporter.ids.csv_dialect import CONTROL, Layout
-
-LONGEST = 256
-"""Characters. Real IDs have about 40; more is a column mixed up or a quote not closed."""
+from exporter.ids.csv_dialect import Layout
+from exporter.text import CONTROL, LONGEST_ID, id_problem
 
 MOST_BYTES = 2**30
 """A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
@@ -31,8 +29,6 @@ TOLD = 10
 """Faulty lines that an error names."""
 
 _CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
-_CONTROL_RE2 = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
-"""The same in the dialect of Arrow's regular expressions."""
 _PIECE = 1 << 20
 _WORD = 8
 """Bytes of a text that are hashed at once."""
@@ -123,7 +119,7 @@ def _hashes(texts: pa.Array, length: int) -> pa.Array:
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
     """IDs that do not come from a file: of the command line or the list call. Raises `IdsError`."""
     given = [text for value in values if (text := value.strip())]
-    problems = [f"{source}: {problem}" for value in given if (problem := _problem(value))]
+    problems = [f"{source}: {problem}" for value in given if (problem := id_problem(value))]
     if problems or not given:
         raise IdsError(problems or f"{source}: no IDs in it.")
     unique = pa.array(dict.fromkeys(given), pa.large_string())
@@ -200,10 +196,10 @@ def _fast(body: bytes, layout: Layout) -> pa.ChunkedArray | None:
         if layout.columns > 1:
             return None
         values = values.filter(pc.greater(lengths, 0))
-    if (pc.max(lengths).as_py() or 0) > LONGEST:
+    if (pc.max(lengths).as_py() or 0) > LONGEST_ID:
         return None
     may_hide_controls = quoted or not body.isascii() or b"\t" in body
-    if may_hide_controls and pc.any(pc.match_substring_regex(values, _CONTROL_RE2)).as_py():
+    if may_hide_controls and pc.any(pc.match_substring_regex(values, f"[{CONTROL}]")).as_py():
         return None
     return values
 
@@ -237,7 +233,7 @@ def _slow(body: bytes, layout: Layout, told: str) -> Iterator[str]:
         if any(cell.strip() for cell in row[layout.columns :]):
             problem: str | None = f"more fields than the {layout.columns} of the first line"
         else:
-            problem = _problem(value)
+            problem = id_problem(value)
         if problem:
             lines.setdefault(problem, []).append(line)
         else:
@@ -245,16 +241,6 @@ def _slow(body: bytes, layout: Layout, told: str) -> Iterator[str]:
     if lines:
         raise IdsError([f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()])
     return iter(values)
-
-
-def _problem(value: str) -> str | None:
-    if not value:
-        return "a row without an ID"
-    if CONTROL.search(value):
-        return "an ID with control characters"
-    if len(value) > LONGEST:
-        return f"an ID longer than {LONGEST} characters"
-    return None
 
 
 def _line_numbers(numbers: list[int]) -> str:

@@ -9,15 +9,13 @@ import re
 import msgspec
 
 from exporter.errors import IdsError
+from exporter.text import has_control
 
 ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
 """Headers that are looked for, in this order and in any letter case."""
 
 
 _DELIMITERS = ",;\t|"
-
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 _HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
@@ -86,4 +84,4 @@ def _listed(cells: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.encode("unicode_escape").decode() if CONTROL.search(text) else text
+    return text.encode("unicode_escape").decode() if has_control(text) else text

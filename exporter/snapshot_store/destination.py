@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from exporter.errors import DestinationError
 from exporter.files import storage_failed
 from exporter.model import FileEntry
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+from exporter.text import one_line
 
 
 class Sink(Protocol):
@@ -180,7 +180,5 @@ class Destination(ABC):
 
 def one_line_error(error: BaseException) -> str:
     """An error of a file system in one line, without what libraries add."""
-    text = str(error).strip() or type(error).__name__
-    with suppress(IndexError):
-        text = text.splitlines()[0]
-    return text.rstrip(".")[:300]
+    lines = str(error).strip().splitlines()
+    return one_line(lines[0] if lines else type(error).__name__, 300).rstrip(".")

@@ -19,7 +19,7 @@ from exporter.snapshot_store.names import FileFormat, file_name
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
-from exporter.text import dumps
+from exporter.text import CONTROL, INVISIBLE, dumps
 
 ROW_GROUP_ROWS = 32_768
 ROW_GROUP_BYTES = 64 * 2**20
@@ -28,7 +28,7 @@ ROW_GROUP_BYTES = 64 * 2**20
 _PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
 """Columns of nearly all different values, for which a dictionary would only cost."""
 
-_FORMULA = r"^(?:[\x00-\x1f]|[\s\pZ\x{feff}]*[=+\-@＝＋－＠])"
+_FORMULA = rf"^(?:[{CONTROL}]|[\s\pZ{INVISIBLE}]*[=+\-@＝＋－＠])"
 """What a spreadsheet may run: the characters that OWASP names for CSV injection, full-width ones too, and blanks before
 them, which some programs cut off."""
 

@@ -6,14 +6,13 @@ Pages create-sms-campaign-without-template (plain), get-all-campaigns-v2 (percen
 
 from __future__ import annotations
 
-import re
 from binascii import a2b_base64, b2a_base64
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-Encoding = Literal["plain", "base64", "percent_base64"]
+from exporter.text import has_control_in_prose
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+Encoding = Literal["plain", "base64", "percent_base64"]
 
 
 class Message(NamedTuple):
@@ -45,6 +44,6 @@ def _decode_base64(text: str) -> str | None:
     except ValueError:
         return None
     # What an encoder would not have written (other signs, bits left over in the last letter) is plain text.
-    if b2a_base64(raw, newline=False).decode() != padded or _CONTROL.search(decoded):
+    if b2a_base64(raw, newline=False).decode() != padded or has_control_in_prose(decoded):
         return None
     return decoded or None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from exporter.errors import SettingsError
 from exporter.settings import SETTINGS, read_small_file
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from exporter.text import has_control
 
 
 def read_config(path: str) -> dict[str, Any]:
@@ -49,5 +47,5 @@ def _config_faults(config: Mapping[str, Any], known: Collection[str]) -> Iterabl
             values = value if isinstance(value, list) else [value]
             if not all(isinstance(entry, str | int | float) for entry in values):
                 yield f"--config: {name} must be one value or a list of texts; a date or a table is neither."
-            elif any(isinstance(entry, str) and _CONTROL.search(entry) for entry in values):
+            elif any(isinstance(entry, str) and has_control(entry) for entry in values):
                 yield f"--config: {name} holds a control character."

@@ -14,19 +14,12 @@ import msgspec
 
 from exporter import events
 from exporter.errors import ExportError
+from exporter.text import terminal_safe
 from exporter.units import Limit, format_duration
 from jobs.support.progress import Bar, Lines, Tally, clock_time
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
-
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and line feed; marks that turn the direction of writing; other line ends; halves."""
-
-
-def safe(text: str) -> str:
-    """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Console:
@@ -127,7 +120,7 @@ class Console:
             )  # fmt: skip
         elif self._verbosity >= 0:
             # Commands to copy: no time stamps before them.
-            self._put(safe(text) + "\n")
+            self._put(terminal_safe(text) + "\n")
 
     def fail(self, error: ExportError, code: int) -> None:
         """Why the command ends with `code`."""
@@ -151,7 +144,7 @@ class Console:
 
     def _write(self, text: str) -> None:
         stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
-        self._put("".join(f"{stamp}{safe(line)}\n" for line in text.split("\n")))
+        self._put("".join(f"{stamp}{terminal_safe(line)}\n" for line in text.split("\n")))
 
     def _write_json(self, level: str, name: str, fields: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

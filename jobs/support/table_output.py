@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from jobs.support.console import safe
+from exporter.text import terminal_safe
 
 WHOLE = 100_000
 """Characters of a line that nothing is cut for."""
@@ -176,20 +176,20 @@ def _cut(text: str, most: int) -> str:
 
 def one_line(text: str) -> str:
     """Text of the service in a cell: harmless, and in one line."""
-    return safe(text.replace("\r\n", "\n")).replace("\n", "⏎").replace("\t", " ")
+    return terminal_safe(text.replace("\r\n", "\n")).replace("\n", "⏎").replace("\t", " ")
 
 
 def print_line(text: str) -> None:
     """A line on standard output, with nothing in it that a terminal would act on."""
     import click
 
-    click.echo(safe(text))
+    click.echo(terminal_safe(text))
 
 
 def print_bytes(data: bytes) -> None:
     """Data on standard output: as it is into a pipe or file, harmless on a terminal."""
     if sys.stdout.isatty():
-        sys.stdout.write(safe(data.decode("utf-8", "replace")))
+        sys.stdout.write(terminal_safe(data.decode("utf-8", "replace")))
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

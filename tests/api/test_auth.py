@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -11,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.auth import TokenSource
+from exporter.api.auth import BACKDATED, LIFETIME, TokenSource
 from exporter.settings import Algorithm, ReadyToken, Secret, SigningKey
 from tests.support.virtual_time import ManualClock
 
@@ -42,7 +40,6 @@ def test_a_token_is_signed_short_lived_and_has_the_claims_of_the_page(
     claims = jwt.decode(token, public, algorithms=[algorithm], options={"verify_exp": False, "verify_iat": False})
     assert claims["appId"] == "cs-1"
     assert claims["sub"]
-    assert claims["iat"] == int(clock.now())
     assert 0 < claims["exp"] - claims["iat"] <= 3600
     assert claims["jti"]
 
@@ -55,36 +52,20 @@ def test_no_jti_is_ever_used_twice() -> None:
 
 
 @given(st.lists(st.integers(-1500, 1500), min_size=1, max_size=100))
-def test_a_token_is_signed_in_the_second_in_which_it_is_asked_for(milliseconds: list[int]) -> None:
+def test_a_token_is_signed_when_it_is_asked_for_and_iat_lies_a_little_in_the_past(milliseconds: list[int]) -> None:
+    """A service whose clock is up to a minute behind ours does not take the token for one of the future."""
     clock = ManualClock()
     source = TokenSource(SigningKey("cs-1", Secret("s" * 32)), clock=clock)
     for waited in milliseconds:
         clock.time += waited / 1000
-        assert jwt.decode(source.token(), options={"verify_signature": False})["iat"] == int(clock.now())
+        claims = jwt.decode(source.token(), options={"verify_signature": False})
+        assert claims["iat"] == int(clock.now()) - BACKDATED
+        assert claims["exp"] == int(clock.now()) + LIFETIME
 
 
-@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
-def test_fewer_tokens_are_signed_in_vain_than_are_used(
-    algorithm: Algorithm, rsa_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signatures = 0
-
-    class Counting:
-        def __init__(self, real: Any) -> None:
-            self.prepare_key, self._sign = real.prepare_key, real.sign
-
-        def sign(self, *args: Any) -> bytes:
-            nonlocal signatures
-            signatures += 1
-            return bytes(self._sign(*args))
-
-    real = jwt.get_algorithm_by_name
-    monkeypatch.setattr(jwt, "get_algorithm_by_name", lambda name: Counting(real(name)))
-    key = pem(rsa_key) if algorithm.startswith("RS") else "s" * 32
-    source = TokenSource(SigningKey("cs-1", Secret(key), algorithm), clock=ManualClock())
-    for used in range(1, 70):
-        source.token()
-        assert used <= signatures <= (used if algorithm == "RS256" else 2 * used - 1)
+def test_a_short_secret_signs_without_a_warning() -> None:
+    """Warnings are errors in these tests."""
+    assert TokenSource(SigningKey("cs-1", Secret("short")), clock=ManualClock()).token().count(".") == 2
 
 
 def test_a_ready_token_is_sent_as_it_is_even_when_it_is_no_jwt() -> None:

@@ -207,11 +207,12 @@ def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
 
 
 def test_a_list_item_whose_id_no_file_could_hold_has_none() -> None:
-    odd: tuple[object, ...] = ("a\x1b[2J", "x" * 257, "bi\u202edi", " a", ["x"], {}, None, True)
+    odd: tuple[object, ...] = ("a\x1b[2J", "x" * 257, "a\ud800", "\u200b", ["x"], {}, None, True)
     for value in odd:
         assert item_id({"_id": value}) is None
     for text in ("../../x", "x" * 256):
         assert item_id({"_id": text}) == text
+    assert item_id({"_id": "\ufeff cd-1\u200b"}) == "cd-1", "trimmed as in an IDs file"
 
 
 def test_a_message_made_of_beginnings_of_tokens_takes_no_time() -> None:
