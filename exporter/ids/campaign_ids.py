@@ -1,249 +1,283 @@
-"""The campaign IDs that are wanted, from a CSV file of any common kind.
+"""The campaign IDs that are wanted: from a CSV file of any common kind, or given one by one.
 
-Clean files are read in one go by Arrow. Whatever looks odd is read again, slowly and by the line, so that every
-fault can be told with its line number before anything is done.
+Every problem of a file is reported with its line numbers before anything is done, and no row is lost silently: what
+was trimmed, unwrapped or left out is in `CampaignIds.warnings`.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
 from exporter.errors import IdsError
-from exporter.ids.csv_dialect import Layout
-from exporter.text import CONTROL, LONGEST_ID, id_problem
+from exporter.ids.csv_dialect import SAMPLED, Layout, find_layout, names_in
+from exporter.ids.csv_rows import SWALLOWS, Record, read_records
+from exporter.text import id_problem, trim_invisible
 
 MOST_BYTES = 2**30
 """A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
 
-TOLD = 10
-"""Faulty lines that an error names."""
+MOST_NAMED = 10
+"""Lines that a message names."""
 
-_CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
-_PIECE = 1 << 20
-_WORD = 8
-"""Bytes of a text that are hashed at once."""
-_ODD, _HALF = 0x9E3779B97F4A7C15, 32
-"""A multiplier and a shift that spread every bit of a text over its hash."""
-_ROWS = 1 << 16
-"""Texts that are hashed together: what that needs stays in the processor's cache."""
-_PIECE_READ = 1 << 26
+_BYTES_READ = 1 << 26
 """Bytes that are read at once: a file of usual size is one piece, and is not copied."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_EXCEL_TEXT = re.compile(r'="(.*)"')
+"""How Excel and its friends write a text that must not become a number."""
+_QUOTATION_MARKS = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+_PREFIX = re.compile(r"[^\W\d_]*[-_]?")
+_PLAIN_ID = re.compile(r"(?=\D*\d)[\w-]+")
+
+TRIMMED = "white space or invisible characters around an ID are left out"
+UNWRAPPED = 'an ID written as ="…" is read without that'
+UNQUOTED = 'an ID in quotes behind a blank (, "…") is read without them'
+HIDDEN = "an ID with invisible characters inside is asked for as it is"
+MARKED = "an ID that begins or ends with a quotation mark is asked for as it is"
+REPEATED_HEADER = "a row that repeats the first line is left out"
+HEADER_LIKE = (
+    "the first line looks like the name of a column and is asked for as an ID; if it is one, name it with --id-column"
+)
 
 
 class CampaignIds(msgspec.Struct, frozen=True):
     """The wanted IDs: `ids` holds each once, in the order of the file.
 
-    `given` counts repeats too: `given == len(ids) + repeats`. `sha256` is that of the file's bytes.
+    `given` counts repeats too: `given == len(ids) + repeats`. `sha256` is that of the file's bytes. `warnings`: what
+    a user should know of the file.
     """
 
-    ids: pa.Array | pa.ChunkedArray
+    ids: pa.Array
     given: int
     repeats: int
     sha256: str
     source: str
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"CampaignIds({len(self.ids)} of {self.source!r}, given={self.given}, repeats={self.repeats})"
 
 
-def read_ids(source: str | BinaryIO, *, column: str | None = None, name: str | None = None) -> CampaignIds:
+def read_ids(
+    source: str | BinaryIO, *, column: str | None = None, delimiter: str | None = None, name: str | None = None
+) -> CampaignIds:
     """The IDs of a CSV file.
 
     `source`: a path, or an open binary stream. `column`: the header of the ID column; None: one of `ID_COLUMNS`,
-    else the only column. `name`: what messages and the manifest call the source.
-    Raises `IdsError` with every fault of the file.
+    else the only column. `delimiter`: None for the one under which that column is found. `name`: what messages and
+    the manifest call the source. Raises `IdsError` with every problem of the file.
     """
-    told = name or (source if isinstance(source, str) else "standard input")
-    told = told.encode("utf-8", "backslashreplace").decode()
-    data = _read(source, told)
-    sha256 = hashlib.sha256(data).hexdigest()
+    name = name or (source if isinstance(source, str) else "standard input")
+    name = name.encode("utf-8", "backslashreplace").decode()
+    data = _read(source, name)
     body = data.removeprefix(_BYTE_ORDER_MARK)
-    _refuse_other_encodings(body, told)
-    layout = Layout.of(body, column, told)
-    values = _fast(body, layout)
-    if values is None:
-        values = pa.array(_slow(body, layout, told), pa.large_string())
-    del data, body
-    if len(values) == 0:
-        raise IdsError(f"{told}: no IDs in it.")
-    # What reading has used is given back first: finding repeats takes as much again.
-    pa.default_memory_pool().release_unused()
-    if _all_different(values):
-        return CampaignIds(values, len(values), 0, sha256, told)
-    unique = values.unique()
-    return CampaignIds(unique, len(values), len(values) - len(unique), sha256, told)
-
-
-def _all_different(values: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether no ID stands twice, for IDs of one length, as real ones are; False says nothing.
-
-    Texts that are the same have the same hash, so a million different hashes settle it, in three quarters of the time
-    and the memory that a table of the texts takes.
-    """
-    if values.type != pa.large_string():
-        return False
-    lengths = pc.min_max(pc.binary_length(values))
-    length = lengths["max"].as_py()
-    if lengths["min"].as_py() != length or length < _WORD:
-        return False
-    pieces = pa.table({"ids": values}).to_batches(max_chunksize=_ROWS)
-    hashes = pa.chunked_array([_hashes(piece.column(0), length) for piece in pieces], pa.uint64())
-    return len(hashes.unique()) == len(values)
-
-
-def _hashes(texts: pa.Array, length: int) -> pa.Array:
-    """A hash of each text; all have so many bytes."""
-    texts = texts.cast(pa.large_binary())
-    odd, half = pa.scalar(_ODD, pa.uint64()), pa.scalar(_HALF, pa.uint64())
-    hashes = pa.nulls(0)
-    # The last word begins within the one before it, where the length is no multiple of it.
-    for begin in (*range(0, length - _WORD, _WORD), length - _WORD):
-        _, _, data = pc.binary_slice(texts, begin, begin + _WORD).buffers()
-        word = pa.Array.from_buffers(pa.uint64(), len(texts), [None, data])
-        hashes = pc.multiply(pc.bit_wise_xor(hashes, word) if begin else word, odd)
-        hashes = pc.bit_wise_xor(hashes, pc.shift_right(hashes, half))
-    return hashes
+    _refuse_other_encodings(body, name)
+    layout = find_layout(list(islice(_lines(body), SAMPLED)), column=column, delimiter=delimiter, source=name)
+    reader = _Reader(name, layout)
+    for record in read_records(
+        islice(_lines(body), layout.skipped, None), layout.delimiter, first_line=layout.skipped + 1
+    ):
+        reader.add(record)
+    return reader.result(hashlib.sha256(data).hexdigest())
 
 
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
-    """IDs that do not come from a file: of the command line or the list call. Raises `IdsError`."""
-    given = [text for value in values if (text := value.strip())]
-    problems = [f"{source}: {problem}" for value in given if (problem := id_problem(value))]
-    if problems or not given:
-        raise IdsError(problems or f"{source}: no IDs in it.")
-    unique = pa.array(dict.fromkeys(given), pa.large_string())
-    sha256 = hashlib.sha256("\n".join(given).encode()).hexdigest()
-    return CampaignIds(unique, len(given), len(given) - len(unique), sha256, source)
+    """IDs that do not come from a file: of the command line, a program or the list call.
+
+    `values`: texts, or a column of pandas, Arrow, NumPy or Polars. Raises `IdsError`.
+    """
+    reader = _Reader(source, Layout(",", 1, 0, None, 0), place="item")
+    given = _texts(values, source)
+    for number, text in enumerate(given, 1):
+        reader.add(Record(number, [text], quoted=(0,)))
+    return reader.result(hashlib.sha256("\n".join(given).encode("utf-8", "backslashreplace")).hexdigest())
 
 
-def _read(source: str | BinaryIO, told: str) -> bytes:
+class _Reader:
+    """Collects the IDs of one source, its problems and what its user should know."""
+
+    def __init__(self, source: str, layout: Layout, *, place: str = "line") -> None:
+        self._source = source
+        self._layout = layout
+        self._place = place
+        self._ids: dict[str, None] = {}
+        self._given = 0
+        self._problems: dict[str, list[int]] = {}
+        self._notes: dict[str, list[int]] = {}
+
+    def add(self, record: Record) -> None:
+        """Take the ID of one record, or note why there is none."""
+        layout, fields = self._layout, record.fields
+        cell = fields[layout.index] if layout.index < len(fields) else ""
+        is_quoted = layout.index in record.quoted
+        campaign_id = self._id_in(cell, record.line, is_quoted=is_quoted)
+        if not campaign_id and not any(trim_invisible(field)[0] for field in fields):
+            return
+        if (
+            layout.header is not None
+            and campaign_id == layout.header[layout.index]
+            and names_in(fields) == layout.header
+        ):
+            self._note(self._notes, REPEATED_HEADER, record.line)
+            return
+        problem = record.problem or self._problem(record, campaign_id, is_quoted=is_quoted)
+        if problem is not None:
+            self._note(self._problems, problem, record.problem_line or record.line)
+        else:
+            self._given += 1
+            self._ids[campaign_id] = None
+
+    def result(self, sha256: str) -> CampaignIds:
+        """The IDs. Raises `IdsError`."""
+        if self._problems:
+            raise IdsError([self._sentence(*problem) for problem in self._problems.items()])
+        if not self._ids:
+            raise IdsError(f"{self._source}: no IDs in it.")
+        self._compare_first_line()
+        warnings = [f"{self._source}: {warning}." for warning in self._layout.warnings]
+        warnings += [self._sentence(*note) for note in self._notes.items()]
+        ids = pa.array(self._ids, pa.large_string(), size=len(self._ids))
+        return CampaignIds(ids, self._given, self._given - len(ids), sha256, self._source, tuple(warnings))
+
+    def _id_in(self, cell: str, line: int, *, is_quoted: bool) -> str:
+        """The ID in a cell, without what is around it."""
+        if cell.isascii() and cell.isprintable() and cell[:1] not in '=" ' and cell[-1:] not in "\"' ":
+            return cell
+        text, is_trimmed = trim_invisible(cell)
+        if is_trimmed and text:
+            self._note(self._notes, TRIMMED, line)
+        if wrapped := _EXCEL_TEXT.fullmatch(text):
+            self._note(self._notes, UNWRAPPED, line)
+            return trim_invisible(wrapped[1].replace('""', '"'))[0]
+        if not is_quoted and len(text) > 1 and text[0] == text[-1] == '"':
+            self._note(self._notes, UNQUOTED, line)
+            return trim_invisible(text[1:-1].replace('""', '"'))[0]
+        if text and (text[0] in _QUOTATION_MARKS or text[-1] in _QUOTATION_MARKS):
+            self._note(self._notes, MARKED, line)
+        if not text.isprintable() and id_problem(text) is None:
+            self._note(self._notes, HIDDEN, line)
+        return text
+
+    def _problem(self, record: Record, campaign_id: str, *, is_quoted: bool) -> str | None:
+        layout = self._layout
+        if any(trim_invisible(field)[0] for field in record.fields[layout.columns :]):
+            return f"more fields than the {layout.columns} of the first line"
+        if not is_quoted and campaign_id.startswith(('"', '="')):
+            return "an ID with a quote that is not closed"
+        if not is_quoted and "\ufeff" in campaign_id:
+            return "an ID with a byte order mark inside, as where two files were joined without a line break"
+        if record.quoted and self._holds_rows(record, campaign_id):
+            return SWALLOWS
+        return id_problem(campaign_id)
+
+    def _holds_rows(self, record: Record, campaign_id: str) -> bool:
+        """Whether a quoted field holds lines that are rows themselves: as many fields, and an ID like this one's."""
+        layout = self._layout
+        for position in record.quoted:
+            lines = record.fields[position].split("\n")
+            for number, line in enumerate(lines[1:], 2):
+                cells = line.split(layout.delimiter)
+                behind = len(record.fields) - position - 1 if number == len(lines) else 0
+                if len(cells) + behind == layout.columns > 1 and _are_alike(
+                    campaign_id, cells[layout.index : layout.index + 1]
+                ):
+                    return True
+        return False
+
+    def _compare_first_line(self) -> None:
+        """Tell of a first line that has no digit, where all others have one: it may be a column's name."""
+        if self._layout.header is not None or self._place != "line":
+            return
+        first, *others = islice(self._ids, 100)
+        if others and not _has_digit(first) and all(map(_has_digit, others)):
+            self._notes[HEADER_LIKE] = [self._layout.skipped + 1]
+
+    def _note(self, notes: dict[str, list[int]], text: str, line: int) -> None:
+        notes.setdefault(text, []).append(line)
+
+    def _sentence(self, text: str, numbers: list[int]) -> str:
+        shown = ", ".join(str(number) for number in numbers[:MOST_NAMED])
+        more = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
+        return f"{self._source}: {text}: {self._place}{'s' if len(numbers) > 1 else ''} {shown}{more}."
+
+
+def _are_alike(campaign_id: str, cells: list[str]) -> bool:
+    prefix = _PREFIX.match(campaign_id)
+    cell = cells[0].strip() if cells else ""
+    if prefix is None or not _PLAIN_ID.fullmatch(cell):
+        return False
+    return cell.startswith(prefix[0]) if prefix[0] else len(cell) == len(campaign_id)
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _texts(values: Any, source: str) -> list[str]:
+    """What a program gives, as texts. Raises `IdsError` that says what can be given."""
+    if isinstance(values, str | bytes | bytearray) or hasattr(values, "columns") or not isinstance(values, Iterable):
+        raise IdsError(
+            f"{source}: {type(values).__name__} cannot be read as campaign IDs. Give a list of texts, or one column "
+            "such as frame['campaign_id'], or the path of a CSV file."
+        )
+    items = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+    wrong = [(number, item) for number, item in enumerate(items, 1) if not isinstance(item, str)]
+    if wrong:
+        shown = ", ".join(f"item {number} is {_kind(item)}" for number, item in wrong[:MOST_NAMED])
+        more = f" and {len(wrong) - MOST_NAMED:,} more" if len(wrong) > MOST_NAMED else ""
+        raise IdsError(
+            f"{source}: campaign IDs are texts, and {shown}{more}. Leave empty ones out; write '007', not 7."
+        )
+    return items
+
+
+def _kind(item: Any) -> str:
+    return "None" if item is None else f"{item!r} ({type(item).__name__})"[:80]
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    """The lines of a file; each ends with a line feed, whatever the file ends them with."""
+    return io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None)
+
+
+def _read(source: str | BinaryIO, name: str) -> bytes:
     try:
         if not isinstance(source, str):
-            return _at_most(source, told)
+            return _read_bounded(source, name)
         with Path(source).open("rb") as file:
-            return _at_most(file, told)
+            return _read_bounded(file, name)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise IdsError(f"{told}: cannot be read: {why}.") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise IdsError(f"{name}: cannot be read: {reason}.") from None
 
 
-def _at_most(file: BinaryIO, told: str) -> bytes:
+def _read_bounded(file: BinaryIO, name: str) -> bytes:
     pieces: list[bytes] = []
-    while piece := file.read(_PIECE_READ):
+    while piece := file.read(_BYTES_READ):
         pieces.append(piece)
         if sum(map(len, pieces)) > MOST_BYTES:
-            raise IdsError(f"{told}: is larger than {MOST_BYTES:,} bytes; is it the file of IDs?")
+            raise IdsError(f"{name}: is larger than {MOST_BYTES:,} bytes; is it the file of IDs?")
     return b"".join(pieces)
 
 
-def _refuse_other_encodings(body: bytes, told: str) -> None:
+def _refuse_other_encodings(body: bytes, name: str) -> None:
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise IdsError(f"{told}: is UTF-16; save it as UTF-8.")
+        raise IdsError(f"{name}: is UTF-16; save it as UTF-8.")
     if body.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
-        raise IdsError(f"{told}: is no CSV file but a workbook, an archive or another binary format.")
+        raise IdsError(f"{name}: is no CSV file but a workbook, an archive or another binary format.")
     if not body.isascii():
         try:
             body.decode("utf-8")
         except UnicodeDecodeError as error:
             line = body.count(b"\n", 0, error.start) + 1
             raise IdsError(
-                f"{told}: is not UTF-8 text (byte {body[error.start]:#04x} in line {line}); save it as UTF-8."
+                f"{name}: is not UTF-8 text (byte {body[error.start]:#04x} in line {line}); save it as UTF-8."
             ) from None
-
-
-def _fast(body: bytes, layout: Layout) -> pa.ChunkedArray | None:
-    """The trimmed IDs with repeats, or None when there is anything that needs the slow reading."""
-    quoted = b'"' in body
-    if (quoted and layout.skip_lines > 1) or _has_control_bytes(body):
-        return None
-    names = [str(number) for number in range(layout.columns)]
-    try:
-        table = pacsv.read_csv(
-            pa.BufferReader(body),
-            read_options=pacsv.ReadOptions(
-                column_names=names,
-                skip_rows=layout.skip_lines,
-                block_size=max(1 << 20, min(len(body), 1 << 24)),
-            ),
-            parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
-            convert_options=pacsv.ConvertOptions(
-                include_columns=[names[layout.index]],
-                column_types={names[layout.index]: pa.large_string()},
-                strings_can_be_null=False,
-                check_utf8=False,
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
-    values = table.column(0)
-    if len(values) == 0:
-        return None
-    if quoted or b" " in body or b"\t" in body or not body.isascii():
-        values = pc.utf8_trim_whitespace(values)
-    lengths = pc.binary_length(values)
-    if pc.min(lengths).as_py() == 0:
-        if layout.columns > 1:
-            return None
-        values = values.filter(pc.greater(lengths, 0))
-    if (pc.max(lengths).as_py() or 0) > LONGEST_ID:
-        return None
-    may_hide_controls = quoted or not body.isascii() or b"\t" in body
-    if may_hide_controls and pc.any(pc.match_substring_regex(values, f"[{CONTROL}]")).as_py():
-        return None
-    return values
-
-
-def _has_control_bytes(body: bytes) -> bool:
-    """A piece at a time, so that no second copy of the file is made."""
-    view = memoryview(body)
-    pieces = (bytes(view[start : start + _PIECE]) for start in range(0, len(body), _PIECE))
-    return any(len(piece.translate(None, _CONTROL_BYTES)) != len(piece) for piece in pieces)
-
-
-def _slow(body: bytes, layout: Layout, told: str) -> Iterator[str]:
-    """The same, line by line. Raises `IdsError` naming the lines that are wrong."""
-    # Another column may hold a text of any length.
-    csv.field_size_limit(max(csv.field_size_limit(), len(body)))
-    lines: dict[str, list[int]] = {}
-    values: list[str] = []
-    reader = csv.reader(io.StringIO(body.decode("utf-8"), newline=""), delimiter=layout.delimiter)
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            lines.setdefault(f"cannot be read as CSV ({error})", []).append(line)
-            continue
-        if row is None:
-            break
-        if line <= layout.skip_lines or not any(cell.strip() for cell in row):
-            continue
-        value = row[layout.index].strip() if layout.index < len(row) else ""
-        if any(cell.strip() for cell in row[layout.columns :]):
-            problem: str | None = f"more fields than the {layout.columns} of the first line"
-        else:
-            problem = id_problem(value)
-        if problem:
-            lines.setdefault(problem, []).append(line)
-        else:
-            values.append(value)
-    if lines:
-        raise IdsError([f"{told}: {problem}: {_line_numbers(numbers)}." for problem, numbers in lines.items()])
-    return iter(values)
-
-
-def _line_numbers(numbers: list[int]) -> str:
-    shown = ", ".join(str(number) for number in numbers[:TOLD])
-    more = f" and {len(numbers) - TOLD:,} more" if len(numbers) > TOLD else ""
-    return ("line " if len(numbers) == 1 else "lines ") + shown + more

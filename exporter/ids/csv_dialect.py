@@ -2,86 +2,172 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
 from exporter.errors import IdsError
-from exporter.text import has_control
+from exporter.ids.csv_rows import Record, read_records
+from exporter.text import trim_invisible
 
 ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
 """Headers that are looked for, in this order and in any letter case."""
 
+DELIMITERS = ",;\t|"
+"""Delimiters that are looked for, the usual one first."""
 
-_DELIMITERS = ",;\t|"
-
-
-_HEADER_LIKE = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
+_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", r"\t": "\t", "pipe": "|"}
+_SEP_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*\s*', re.IGNORECASE)
+_SINGLE_COLUMN_HEADERS = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
+SAMPLED = 500
+"""Lines that the delimiter is chosen by."""
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How the file is laid out: delimiter, where the rows begin, which column holds the IDs."""
+    """How a file is laid out.
+
+    `columns`: how many the first record has. `index`: the column of the IDs. `header`: their names, None where
+    the first record is a row. `skipped`: lines before the first row. `warnings`: what was trimmed to find the column.
+    """
 
     delimiter: str
     columns: int
     index: int
-    skip_lines: int
-
-    @classmethod
-    def of(cls, body: bytes, column: str | None, told: str) -> Layout:
-        """The layout of a file; `column`: the header to look for, None: one of `ID_COLUMNS`. Raises `IdsError`."""
-        blank_lines, first = _first_record(body)
-        delimiter = max(_DELIMITERS, key=lambda sign: len(_cells(first, sign)))
-        cells = [cell.strip() for cell in _cells(first, delimiter)]
-        lines = blank_lines + first.count("\n") + (1 if first else 0)
-        lowered = [cell.lower() for cell in cells]
-        if column is not None:
-            index = next((i for i, cell in enumerate(cells) if cell == column.strip()), None)
-            if index is None and column.strip().lower() in lowered:
-                index = lowered.index(column.strip().lower())
-            if index is None:
-                raise IdsError(f"{told}: there is no column {column!r}; there are: {_listed(cells)}.")
-            return cls(delimiter, len(cells), index, lines)
-        for wanted in ID_COLUMNS:
-            if wanted in lowered:
-                return cls(delimiter, len(cells), lowered.index(wanted), lines)
-        if len(cells) > 1:
-            raise IdsError(
-                f"{told}: none of its columns is called campaign_id, campaignId, id or _id; "
-                f"name the right one with --id-column. There are: {_listed(cells)}."
-            )
-        header = re.sub(r"[^a-z]", "", lowered[0]) in _HEADER_LIKE if cells else False
-        return cls(delimiter, 1, 0, lines if header else 0)
+    header: tuple[str, ...] | None
+    skipped: int
+    warnings: tuple[str, ...] = ()
 
 
-def _first_record(body: bytes) -> tuple[int, str]:
-    """How many blank lines come first, and the first record's text (longer than a line when quoted)."""
-    blank = 0
-    with io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None) as lines:
-        record = ""
-        for line in lines:
-            if not record and not line.strip():
-                blank += 1
-                continue
-            record += line
-            if record.count('"') % 2 == 0 or len(record) > 100_000:
-                break
-    return blank, record.removesuffix("\n")
+class _Reading(msgspec.Struct, frozen=True):
+    """The beginning of a file under one delimiter."""
+
+    delimiter: str
+    header: Record
+    names: tuple[str, ...]
+    index: int | None
+    rank: int
+    rows: Sequence[Record]
+    lines: int
+
+    def fit(self) -> tuple[bool, bool, bool, float, int, int]:
+        """How well the delimiter fits; the greatest is the right one."""
+        widths = [len(record.fields) for record in self.rows]
+        filled = [_filled(record.fields) for record in self.rows]
+        # A header without the delimiters of its rows: all of them end with one, or each of several has one.
+        in_rows = bool(widths) and min(widths) > 1 and (max(filled) <= 1 or len(widths) > 1)
+        own = (len(self.header.fields), len(self.names))
+        steady = sum(own[0] == width or own[1] == fill for width, fill in zip(widths, filled, strict=True))
+        return (
+            self.index is not None,
+            self.header.is_clean,
+            len(self.names) > 1 or in_rows,
+            steady / max(1, len(widths)),
+            -self.rank,
+            len(self.names),
+        )
 
 
-def _cells(record: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return [record]
+def parse_delimiter(text: str) -> str:
+    """The delimiter that a user names: one character, or comma, semicolon, tab, pipe. Raises `ValueError`."""
+    delimiter = _NAMES.get(text.strip().lower(), text)
+    usable = delimiter.isprintable() and not delimiter.isalnum() and delimiter not in ' "_-='
+    if len(delimiter) != 1 or not (usable or delimiter == "\t"):
+        raise ValueError(f"{text!r} is no delimiter: give one character such as ';', or comma, semicolon, tab or pipe")
+    return delimiter
 
 
-def _listed(cells: list[str]) -> str:
-    shown = [_escaped(cell)[:60] for cell in cells[:30]]
-    return ", ".join(shown) + (f" and {len(cells) - 30} more" if len(cells) > 30 else "")
+def find_layout(lines: Sequence[str], *, column: str | None, delimiter: str | None, source: str) -> Layout:
+    """The layout of a file that begins with `lines`. Raises `IdsError`.
+
+    `column`: the header of the ID column, None: one of `ID_COLUMNS`. `delimiter`: None for the one under which the ID
+    column is found. `source`: what messages call the file.
+    """
+    first = next((number for number, line in enumerate(lines) if trim_invisible(line)[0]), len(lines))
+    separator = _SEP_LINE.fullmatch(trim_invisible(lines[first])[0]) if first < len(lines) else None
+    if separator is not None:
+        return _layout(lines, first + 1, column, delimiter or separator[1], source)
+    return _layout(lines, first, column, delimiter or DELIMITERS, source)
+
+
+def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: str, source: str) -> Layout:
+    readings = [reading for one in delimiters if (reading := _read(lines, first, column, one)) is not None]
+    if not readings:
+        return Layout(delimiters[0], 1, 0, None, len(lines))
+    best = max(readings, key=_Reading.fit)
+    if best.header.problem is not None:
+        raise IdsError(f"{source}: {best.header.problem}: line {best.header.problem_line}.")
+    if best.index is not None:
+        return Layout(best.delimiter, len(best.names), best.index, best.names, best.lines, _trimmed(best))
+    if column is not None:
+        raise IdsError(f"{source}: there is no column {column!r}; there are: {_listed(best.names)}.")
+    if len(best.names) > 1:
+        raise IdsError(
+            f"{source}: none of its columns is called campaign_id, campaignId, id or _id; "
+            f"name the right one with --id-column. There are: {_listed(best.names)}."
+        )
+    return Layout(best.delimiter, 1, 0, None, first)
+
+
+def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) -> _Reading | None:
+    records = [
+        record
+        for record in read_records(islice(lines, first, first + SAMPLED), delimiter, first_line=first + 1)
+        if _filled(record.fields)
+    ]
+    if not records:
+        return None
+    header, *rows = records
+    names = names_in(header.fields)
+    index, rank = _find_column(names, column)
+    if rows and rows[-1].problem is not None:
+        rows.pop()  # it may be closed after the sample
+    return _Reading(
+        delimiter, header, names, index, rank, rows, header.line + sum(x.count("\n") for x in header.fields)
+    )
+
+
+def names_in(fields: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns in a first record, trimmed; empty ones at the end are none."""
+    return tuple(trim_invisible(field)[0] for field in fields[: _filled(fields)])
+
+
+def _find_column(names: tuple[str, ...], column: str | None) -> tuple[int | None, int]:
+    """(index of the ID column, how far down the list of usual names its name is)."""
+    lowered = [name.lower() for name in names]
+    if column is not None:
+        wanted = trim_invisible(column)[0]
+        if wanted in names:
+            return names.index(wanted), 0
+        return (lowered.index(wanted.lower()), 0) if wanted.lower() in lowered else (None, 0)
+    for rank, name in enumerate(ID_COLUMNS):
+        if name in lowered:
+            return lowered.index(name), rank
+    if len(names) == 1 and re.sub(r"[^a-z]", "", lowered[0]) in _SINGLE_COLUMN_HEADERS:
+        return 0, len(ID_COLUMNS)
+    return None, 0
+
+
+def _filled(fields: Sequence[str]) -> int:
+    """How many fields there are, empty ones at the end not counted."""
+    return next((number for number in range(len(fields), 0, -1) if trim_invisible(fields[number - 1])[0]), 0)
+
+
+def _trimmed(reading: _Reading) -> tuple[str, ...]:
+    raw, name = reading.header.fields[reading.index or 0], reading.names[reading.index or 0]
+    if raw == name:
+        return ()
+    return (
+        f"white space or invisible characters around the name of the column {name!r} are left out "
+        f"(line {reading.header.line}: {_escaped(raw)})",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [_escaped(name)[:60] for name in names[:30]]
+    return ", ".join(shown) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
 def _escaped(text: str) -> str:
-    return text.encode("unicode_escape").decode() if has_control(text) else text
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
