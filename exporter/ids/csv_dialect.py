@@ -85,7 +85,7 @@ def find_layout(lines: Sequence[str], *, column: str | None, delimiter: str | No
     column is found. `source`: what messages call the file.
     """
     first = next((number for number, line in enumerate(lines) if trim_invisible(line)[0]), len(lines))
-    separator = _SEP_LINE.fullmatch(trim_invisible(lines[first])[0]) if first < len(lines) else None
+    separator = _SEP_LINE.fullmatch(lines[first].strip(" \n\ufeff")) if first < len(lines) else None
     if separator is not None:
         return _layout(lines, first + 1, column, delimiter or separator[1], source)
     return _layout(lines, first, column, delimiter or DELIMITERS, source)

@@ -6,15 +6,18 @@ import csv
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
+from typing import Any
 
+import pandas
+import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import IdsError
-from exporter.ids.campaign_ids import CampaignIds, _fast, _slow, ids_of, read_ids
-from exporter.ids.csv_dialect import Layout
+from exporter.ids.campaign_ids import CampaignIds, ids_of, read_ids
 
 
 def read(data: str | bytes, **options: str) -> CampaignIds:
@@ -113,7 +116,9 @@ def test_ids_of_the_command_line_are_checked_like_those_of_a_file() -> None:
         ids_of(["a\x00"], source="arguments")
 
 
-wild = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).filter(str.strip)
+wild = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp")), min_size=1, max_size=20).filter(
+    str.strip
+)
 
 
 @given(st.lists(wild, min_size=1, max_size=30), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]))
@@ -149,25 +154,111 @@ def test_a_repeat_far_from_the_first_is_found() -> None:
     assert (found.repeats, len(found.ids), found.ids[0].as_py()) == (1, 70_000, values[0])
 
 
-cells = st.text(st.sampled_from("ab\"',; \t\r\n|=\u00a0\u2028\u0085\u200b\x00\x1c"), max_size=6)
-rows = st.lists(cells, min_size=1, max_size=6)
+@pytest.mark.parametrize(
+    ("data", "expected", "warning"),
+    [
+        (
+            "campaign_id\ncd-1\u200b\n\ufeffcd-2\n\u200ecd-3\u2069\n",
+            ["cd-1", "cd-2", "cd-3"],
+            "invisible .*lines 2, 3, 4",
+        ),
+        ("campaign_id\n cd-1\t\n\u3000cd-2\xa0\n", ["cd-1", "cd-2"], "white space .*lines 2, 3"),
+        ("\u200bcampaign_id,x\ncd-1,2\n", ["cd-1"], r"name of the column 'campaign_id'.*line 1: \\u200bcampaign_id"),
+        ('n,campaign_id\nA, "cd-1"\n', ["cd-1"], "blank.*line 2"),
+        ('campaign_id,n\n="cd-1",x\n"=""cd-2""",y\n', ["cd-1", "cd-2"], '="…".*lines 2, 3'),
+        ("campaign_id;\ncd-1;\n", ["cd-1"], None),
+        ("campaign_id\ncd-1;\ncd-2;\n", ["cd-1", "cd-2"], None),
+        ("Campaign UUID\ncd-1\ncd-2\n", ["Campaign UUID", "cd-1", "cd-2"], "first line looks like the name.*line 1"),
+        ("cd-one\ncd-1\nx\n", ["cd-one", "cd-1", "x"], None),
+        ("campaign_id\ncd-1\n\ufeffcampaign_id\ncd-2\n", ["cd-1", "cd-2"], "repeats the first line.*line 3"),
+        ("campaign_id\ncd\u200b-1\n", ["cd\u200b-1"], "invisible characters inside.*line 2"),
+        ("campaign_id\n\u201ccd-1\u201d\n'cd-2'\n", ["\u201ccd-1\u201d", "'cd-2'"], "quotation mark.*lines 2, 3"),
+        ("sep=;\ncampaign_id;x\ncd-1;y\n", ["cd-1"], None),
+        ('campaign_id,screen 5"\ncd-1,x\ncd-2,6"\ncd-3,y\n', ["cd-1", "cd-2", "cd-3"], None),
+        ('campaign_id,n\ncd-1,"5" screen\ncd-2,"Welcome" offer\n', ["cd-1", "cd-2"], None),
+        ('campaign_id,n\ncd-1,"see cd-7, and\nmore, of it"\ncd-2,x\n', ["cd-1", "cd-2"], None),
+    ],
+)
+def test_what_is_around_an_id_is_left_out_with_a_warning(data: str, expected: list[str], warning: str | None) -> None:
+    found = read(data)
+    assert found.ids.to_pylist() == expected
+    if warning is None:
+        assert found.warnings == ()
+    else:
+        assert re.search(warning, " ".join(found.warnings)), found.warnings
+        assert all(one.startswith("ids.csv: ") and one.isprintable() for one in found.warnings)
 
 
-@given(rows, st.sampled_from(["campaign_id", "campaign_id,x", "x;campaign_id", ""]), st.sampled_from(["\n", "\r\n"]))
-@example(['"a"b'], "campaign_id", "\n")
-@example(["a\u2028"], "campaign_id", "\n")
-@example(['"'], "campaign_id", "\n")
-@example(["x" * 257], "campaign_id", "\n")
-def test_the_fast_and_the_slow_reading_agree(lines: list[str], header: str, end: str) -> None:
-    """What Arrow reads in one go is what the careful reading gives, or Arrow's reading is not used."""
-    data = end.join([header, *lines]).encode()
-    try:
-        layout = Layout.of(data, None, "ids.csv")
-    except IdsError:
-        return
-    fast = _fast(data, layout)
-    if fast is not None:
-        assert fast.to_pylist() == list(_slow(data, layout, "ids.csv"))
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ('campaign_id,name\ncd-1,"abc\ncd-2,def\ncd-3,ghi', "never closed: line 2"),
+        ('campaign_id,name\ncd-1,"abc\ncd-2,def\ncd-3,"ghi"\n', "swallows the lines after it: line 2"),
+        ('campaign_id,name\ncd-1,"abc\ncd-2,def"\ncd-3,ghi\n', "swallows the lines after it: line 2"),
+        ('campaign_id,name\r\ncd-1,x\r\ncd-2,"abc\r\ncd-3,def"\r\n', "swallows the lines after it: line 3"),
+        ('name;campaign_id\n"abc;cd-1\ndef;cd-2\n', "never closed: line 2"),
+        ('campaign_id\n"cd-1\ncd-2\n', "never closed: line 2"),
+        ('campaign_id\n"cd-1\ncd-2"\n', "control characters: line 2"),
+        ('campaign_id,"name\ncd-1,x\n', "never closed: line 1"),
+        ('n,campaign_id\nA, "cd-1\n', "quote that is not closed: line 2"),
+        ('n,campaign_id\nA,="cd-1\n', "quote that is not closed: line 2"),
+        ("campaign_id\ncd-1\ufeffcd-2\n", "byte order mark inside.*: line 2"),
+        ("campaign_id\ncd-1;x\ncd-2;y\n", "more fields than the 1 .*: lines 2, 3"),
+    ],
+)
+def test_a_row_that_would_be_lost_is_an_error_with_its_line(data: str, error: str) -> None:
+    with pytest.raises(IdsError, match=error):
+        read(data)
+
+
+def test_ten_thousand_rows_behind_one_quote_are_an_error() -> None:
+    rows = [f"cd-{number},name {number}" for number in range(10_000)]
+    rows[3], rows[9_990] = 'cd-3,"stray', 'cd-9990,stray"'
+    with pytest.raises(IdsError, match="swallows the lines after it: line 5"):
+        read("campaign_id,name\n" + "\n".join(rows) + "\n")
+
+
+def test_the_delimiter_can_be_named() -> None:
+    assert ids("campaign_id,x;id\na,b;c\n", delimiter=";") == ["c"]
+    assert ids("campaign_id\na,b\nc,d\n", delimiter=";") == ["a,b", "c,d"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pandas.Series(["a", "b"]), pa.array(["a", "b"]), pa.chunked_array([["a"], ["b"]]), ("a", "b"), iter("ab")],
+)
+def test_a_column_of_pandas_or_arrow_gives_its_ids(values: Any) -> None:
+    assert ids_of(values, source="ids").ids.to_pylist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ([1, 2], r"ids: campaign IDs are texts, and item 1 is 1 \(int\), item 2"),
+        (["a", None], "item 2 is None"),
+        (["a", float("nan")], r"item 2 is nan \(float\)"),
+        ([b"a"], r"item 1 is b'a' \(bytes\)"),
+        (pandas.Series(["a", None]), "item 2 is"),
+        (pa.array(["a", None]), "item 2 is None"),
+        (pandas.DataFrame({"campaign_id": ["a"]}), r"DataFrame cannot be read.*frame\['campaign_id'\]"),
+        (pa.table({"campaign_id": ["a"]}), "Table cannot be read"),
+        (7, "int cannot be read"),
+        (b"a", "bytes cannot be read"),
+        ([None] * 12, "and 2 more"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused_with_what_can_be_given(values: Any, error: str) -> None:
+    with pytest.raises(IdsError, match=error):
+        ids_of(values, source="ids")
+
+
+def test_ids_given_one_by_one_follow_the_rules_of_a_file() -> None:
+    found = ids_of(["cd-1\u200b", '="cd-2"', " cd-1"], source="arguments")
+    assert (found.ids.to_pylist(), found.repeats) == (["cd-1", "cd-2"], 1)
+    assert found.warnings == (
+        "arguments: white space or invisible characters around an ID are left out: items 1, 3.",
+        'arguments: an ID written as ="…" is read without that: item 2.',
+    )
 
 
 def test_a_text_of_a_megabyte_in_another_column_is_no_fault() -> None:

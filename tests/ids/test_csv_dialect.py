@@ -1,0 +1,84 @@
+"""`exporter.ids.csv_dialect`: the delimiter, the header and the ID column of a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.errors import IdsError
+from exporter.ids.csv_dialect import Layout, find_layout, parse_delimiter
+
+
+def layout(text: str, column: str | None = None, delimiter: str | None = None) -> Layout:
+    return find_layout(text.splitlines(keepends=True), column=column, delimiter=delimiter, source="ids.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "index"),
+    [
+        ('campaign_id;"Cost (EUR, net)"\ncd-1;"1,50"\n', ";", 0),
+        ('campaign_id,"notes; id; more"\ncd-1,x\n', ",", 0),
+        ('id,"notes; campaign_id; more"\ncd-1,x\n', ",", 0),
+        ("campaign_id;note, id\ncd-1;a, b\ncd-2;c\n", ";", 0),
+        ("name|campaign_id\nx\ty|a\n", "|", 1),
+        ("a,b,c;id;d,e,f\n", ";", 1),
+        ("name\tID\n", "\t", 1),
+        ("campaign_id\ncd-1;\ncd-2;\n", ";", 0),
+        ("campaign_id\ncd-1,\n", ",", 0),
+        ("campaign_id\na;b\n", ",", 0),
+        ("campaign_id,\ncd-1,\n", ",", 0),
+        ("cd-1;\ncd-2;\n", ";", 0),
+        ("cd-1\ncd-2\n", ",", 0),
+        (",campaign_id\n0,cd-1\n", ",", 1),
+        ("sep=;\nid;name\n", ";", 0),
+        ('"sep=|"\nname|id\n', "|", 1),
+        ("SEP=\t\nname\tid\n", "\t", 1),
+    ],
+)
+def test_the_delimiter_is_the_one_under_which_the_id_column_is_found(text: str, delimiter: str, index: int) -> None:
+    found = layout(text)
+    assert (found.delimiter, found.index) == (delimiter, index)
+
+
+def test_the_delimiter_can_be_named() -> None:
+    assert layout("campaign_id,x;id\n", delimiter=";").index == 1
+    assert layout("sep=,\ncampaign_id~x\n", delimiter="~").columns == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped"), [("\n\nid,x\n", 3), ("sep=;\nid;x\n", 2), ('id,"two\nlines"\n', 2), ("a\nb\n", 0), ("", 0)]
+)
+def test_the_rows_begin_behind_the_header(text: str, skipped: int) -> None:
+    assert layout(text).skipped == skipped
+
+
+@pytest.mark.parametrize("text", ["\u200bcampaign_id\u200e,x\n", "\ufeff\ufeffcampaign_id\n", " campaign_id ,x\n"])
+def test_invisible_characters_around_a_columns_name_are_trimmed_with_a_warning(text: str) -> None:
+    found = layout(text)
+    assert (found.index, found.header and found.header[0]) == (0, "campaign_id")
+    assert "'campaign_id'" in found.warnings[0]
+    assert layout(text, column="campaign_id\u200b").index == 0
+
+
+def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
+    with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
+        layout("name;campaign_id\n", column="cid")
+    with pytest.raises(IdsError, match=r"none of its columns.*--id-column.*a, b\\x1b"):
+        layout("a,b\x1b\n")
+
+
+def test_a_quote_that_is_never_closed_in_the_header_is_an_error_with_its_line() -> None:
+    with pytest.raises(IdsError, match=r"never closed: line 2\."):
+        layout('\ncampaign_id,"name\ncd-1,x\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"), [(";", ";"), ("tab", "\t"), (r"\t", "\t"), ("\t", "\t"), ("Pipe", "|"), ("~", "~")]
+)
+def test_a_delimiter_is_one_character_or_its_name(text: str, delimiter: str) -> None:
+    assert parse_delimiter(text) == delimiter
+
+
+@pytest.mark.parametrize("text", ["", "ab", '"', "\n", "x", "7", "_", "-", "\x00", " "])
+def test_what_cannot_be_a_delimiter_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no delimiter"):
+        parse_delimiter(text)
