@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from exporter.errors import IdsError, InputError
+from exporter.events import Warned
 from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.options import check_output, fetch_options, settings_options, take_fetch_options
 from jobs.support.param_types import COLUMNS, check_columns
@@ -87,6 +89,9 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     )
     fetch = take_fetch_options(options, settings)
 
+    for warning in wanted.warnings:
+        console.emit(Warned(warning))
+
     async def main(stop: Stop) -> Pulled:
         return await pull_campaigns(
             wanted, settings=settings, fetch=fetch, clock=SystemClock(), emit=console.emit, stop=stop
@@ -114,22 +119,26 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
     """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
     from exporter.ids.campaign_ids import ids_of, read_ids
 
-    found: list[str] = []
+    ids: list[str] = []
+    warnings: list[str] = []
     problems: list[str] = []
     for argument in arguments:
         try:
             if argument == "-":
                 read = read_ids(sys.stdin.buffer, column=column, name="standard input")
-                found.extend(read.ids.to_pylist())
             elif argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
-                found.extend(read_ids(argument, column=column).ids.to_pylist())
+                read = read_ids(argument, column=column)
+            elif argument.strip():
+                read = ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
             else:
-                found.append(argument)
+                continue
+            ids.extend(read.ids.to_pylist())
+            warnings.extend(read.warnings)
         except IdsError as error:
             problems.extend(error.problems)
     if problems:
         raise IdsError(problems)
-    return ids_of(found, source="ID_OR_FILE")
+    return msgspec.structs.replace(ids_of(ids, source="ID_OR_FILE"), warnings=tuple(warnings))
 
 
 def _is_file(argument: str) -> bool:

@@ -33,6 +33,8 @@ _BYTES_READ = 1 << 26
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXCEL_TEXT = re.compile(r'="(.*)"')
 """How Excel and its friends write a text that must not become a number."""
+_ORDINARY = re.compile(r"[\w.-]{1,200}", re.ASCII).fullmatch
+"""An ID that needs no second look."""
 _QUOTATION_MARKS = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _PREFIX = re.compile(r"[^\W\d_]*[-_]?")
 _PLAIN_ID = re.compile(r"(?=\D*\d)[\w-]+")
@@ -108,6 +110,7 @@ class _Reader:
         self._source = source
         self._layout = layout
         self._place = place
+        self._header_name = layout.header[layout.index] if layout.header is not None else None
         self._ids: dict[str, None] = {}
         self._given = 0
         self._problems: dict[str, list[int]] = {}
@@ -117,6 +120,10 @@ class _Reader:
         """Take the ID of one record, or note why there is none."""
         layout, fields = self._layout, record.fields
         cell = fields[layout.index] if layout.index < len(fields) else ""
+        if _ORDINARY(cell) and not record.quoted and len(fields) <= layout.columns and cell != self._header_name:
+            self._given += 1
+            self._ids[cell] = None
+            return
         is_quoted = layout.index in record.quoted
         campaign_id = self._id_in(cell, record.line, is_quoted=is_quoted)
         if not campaign_id and not any(trim_invisible(field)[0] for field in fields):
@@ -149,8 +156,6 @@ class _Reader:
 
     def _id_in(self, cell: str, line: int, *, is_quoted: bool) -> str:
         """The ID in a cell, without what is around it."""
-        if cell.isascii() and cell.isprintable() and cell[:1] not in '=" ' and cell[-1:] not in "\"' ":
-            return cell
         text, is_trimmed = trim_invisible(cell)
         if is_trimmed and text:
             self._note(self._notes, TRIMMED, line)

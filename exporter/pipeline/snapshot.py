@@ -57,6 +57,8 @@ async def take_snapshot(
         if finished is not None:
             return finished
         begin(run)
+        for warning in ids.warnings if ids is not None else ():
+            run.emit(Warned(warning))
         async with open_engine(settings, fetch, clock=clock, emit=run.emit) as engine, run.metering(engine):
             if wants_list:
                 await read_list(run, engine)
