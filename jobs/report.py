@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,15 @@ import click
 from exporter.errors import InputError
 from exporter.tables.time_zones import time_zones
 from jobs.support.command import job, option
-from jobs.support.lean import need
 from jobs.support.options import check_output
 from jobs.support.param_types import Parsed
 
 if TYPE_CHECKING:
     from exporter.report.quiet_hours import QuietHours
     from jobs.support.console import Console
+
+MOST_NAMED = 10
+"""Campaigns that stderr names; the page has all of them."""
 
 
 def _quiet_hours(text: str) -> QuietHours:
@@ -32,57 +35,95 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is no day: write one like 2026-03-29") from None
+
+
 @job(
     "report",
     example="campaign-export report exports -o report.html --quiet-hours 21:00-08:00 --quiet-hours SU:00:00-24:00",
-    codes={0: "written", 1: "with --fail-on-quiet-hours: a calling window reaches into them", 2: "wrong usage"},
+    codes={0: "written", 1: "written, and a --fail-on… option found something", 2: "wrong usage, or no such snapshot"},
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
-@option("-o", "--output", required=True, metavar="FILE.html", help="Where the page goes, replaced at once.")
-@option("--timezone", type=Parsed("ZONE", _time_zone), default="UTC", show_default=True, help="Of the second picture.")
+@option("-o", "--output", required=True, metavar="FILE.html", help="The page; an old one is replaced at once.")
+@option(
+    "--timezone",
+    type=Parsed("ZONE", _time_zone),
+    default="UTC",
+    show_default=True,
+    help="Time zone of the second heat map.",
+)
+@option(
+    "--week",
+    type=Parsed("YYYY-MM-DD", _day),
+    help="A day of the week whose UTC offsets the second heat map uses.  [default: the snapshot's]",
+)
 @option(
     "--quiet-hours",
     type=Parsed("[DAYS:]HH:MM-HH:MM", _quiet_hours),
     multiple=True,
     help="Hours in which nothing must be sent, in the campaign's own zone: 21:00-08:00, SU:00:00-12:00. Repeatable.",
 )
-@option("--fail-on-quiet-hours", is_flag=True, help="Exit with 1 when a calling window reaches into them.")
+@option(
+    "--fail-on-quiet-hours",
+    is_flag=True,
+    help="Exit with 1 when a campaign reaches into quiet hours, or could not be checked.",
+)
+@option(
+    "--fail-on-missing-dnc",
+    is_flag=True,
+    help="Exit with 1 when an SMS campaign has no do-not-contact list, or could not be checked.",
+)
 def command(
     console: Console,
     dest: str,
     snapshot: str | None,
     output: str,
     timezone: str,
+    week: date | None,
     quiet_hours: tuple[Any, ...],
     fail_on_quiet_hours: bool,
+    fail_on_missing_dnc: bool,
 ) -> int:
-    """Write one self-contained HTML page about a snapshot: the latest, if none is named.
+    """Write one self-contained HTML page about a snapshot: by default the latest.
 
     It opens from a mail or a file share, with no network.
     """
-    need("numpy")  # for matplotlib
+    from exporter.report.checks import ids_of
+    from exporter.report.page import campaigns_text, render_report
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.reader import find
     from jobs.support.metrics import replace_file
 
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
-        raise InputError("--fail-on-quiet-hours needs --quiet-hours: name them, such as --quiet-hours 21:00-08:00.")
-    try:
-        from exporter.report.page import render_report
-    except ModuleNotFoundError as error:
-        raise InputError(f"report needs {error.name}: pip install 'campaign-exporter[report]'.") from None
+        raise InputError("--fail-on-quiet-hours needs --quiet-hours, such as --quiet-hours 21:00-08:00.")
     destination = open_destination(dest, environ=dict(os.environ))
     page, facts = render_report(
-        destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours
+        destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours, week=week
     )
     try:
         replace_file(Path(output), page.encode())
     except OSError as error:
         raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
     console.say(f"{output}: {len(page) / 1e6:.1f} MB", event="reported", file=output, bytes=len(page))
-    if facts.breaches:
-        number = len({breach.campaign_id for breach in facts.breaches})
-        console.say(f"{number:,} campaigns reach into quiet hours", event="quiet_hours", campaigns=number)
-    return 1 if fail_on_quiet_hours and facts.breaches else 0
+    check, dnc = facts.quiet_hours, facts.dnc
+    findings = (
+        ("quiet_hours", "reach into quiet hours", ids_of(check.violations)),
+        ("quiet_hours_not_checked", "not checked for quiet hours", ids_of(check.not_checked)),
+        ("dnc_missing", "SMS without a do-not-contact list", dnc.missing),
+        ("dnc_not_checked", "not checked for a do-not-contact list", ids_of(dnc.not_checked)),
+    )
+    failed = False
+    for event, finding, campaign_ids in findings:
+        fails = bool(campaign_ids) and (fail_on_missing_dnc if event.startswith("dnc") else fail_on_quiet_hours)
+        failed = failed or fails
+        if campaign_ids:
+            named = ", ".join(campaign_ids[:MOST_NAMED]) + (", …" if len(campaign_ids) > MOST_NAMED else "")
+            tell = console.trouble if fails else console.say
+            tell(f"{finding}: {campaigns_text(len(campaign_ids))} ({named})", event=event, campaigns=len(campaign_ids))
+    return 1 if failed else 0

@@ -1,3 +1,6 @@
-"""One self-contained page about a snapshot. `quiet_hours` is pure, `facts` reads the snapshots, `figures` draws, `page`
-puts it together. Needs the extra `report`.
+"""One self-contained HTML page about a snapshot.
+
+`facts` reads the snapshots, `checks` says which campaigns break quiet hours or have no do-not-contact list, `page`
+renders the template. Pure: `intervals` (minutes of a week), `quiet_hours`, `week_grid` (weekday by hour), `charts`
+(geometry of the two bar charts).
 """

@@ -79,8 +79,8 @@ def test_sigterm_reaches_the_program_and_the_same_command_on_the_same_volume_res
 
 
 @built
-def test_the_image_holds_neither_the_report_nor_the_fleet_nor_a_package_installer(volume: Path) -> None:
-    names = ("matplotlib", "jinja2", "distributed", "pip")
+def test_the_image_holds_neither_the_fleet_nor_a_package_installer(volume: Path) -> None:
+    names = ("distributed", "pip")
     code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     done = subprocess.run(
         podman(volume, "-c", code, more=["--entrypoint=/opt/campaign-export/bin/python"]),
@@ -104,4 +104,4 @@ def test_the_lock_file_has_every_dependency_with_its_hash_and_none_of_the_extras
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
     packages = re.split(r"^(?=[\w.-]+==)", lock, flags=re.MULTILINE)[1:]
     assert [package for package in packages if "--hash=sha256:" not in package] == []
-    assert not {"matplotlib", "jinja2", "dask", "distributed"} & pinned.keys()
+    assert not {"dask", "distributed"} & pinned.keys()

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.report.quiet_hours import DAY, WEEK, breaches, parse_quiet_hours
+from exporter.report.intervals import DAY, WEEK
+from exporter.report.quiet_hours import parse_quiet_hours, violations
+from exporter.report.week_grid import Window
 
 
 def minutes(window: tuple[int, int, int], quiet: str) -> int:
-    return sum(breach.minutes for breach in breaches([("cd-1", *window)], [parse_quiet_hours(quiet)]))
+    return sum(row.minutes for row in violations([Window("cd-1", *window, "UTC")], [parse_quiet_hours(quiet)]))
 
 
 @pytest.mark.parametrize(

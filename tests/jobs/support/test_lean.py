@@ -106,18 +106,6 @@ jwt_algorithm = "RS256"
     assert [row["ok"] for row in json.loads(done.stdout)] == [2, 2]
 
 
-def test_a_report_draws_its_pictures_with_numpy(tmp_path: Path) -> None:
-    behaviour = Behaviour(sample_campaigns(3))
-    out, page = tmp_path / "out", tmp_path / "page.html"
-    with serving(behaviour) as url:
-        ids = write_ids(tmp_path / "ids.csv", behaviour.campaigns)
-        done = python("-m", "jobs", "snapshot", str(ids), "--out", str(out), **environment(url, tmp_path))
-    assert done.returncode == 0, done.stderr
-    done = python("-m", "jobs", "report", str(out), "-o", str(page))
-    assert done.returncode == 0, done.stderr
-    assert "<svg" in page.read_text(encoding="utf-8")
-
-
 def test_what_is_spared_cannot_be_imported_until_it_is_needed() -> None:
     code = """
 from jobs.support.lean import need, spare
