@@ -57,7 +57,7 @@ def command(console: Console, **options: Any) -> int:
     What to set to use it goes to standard output, as shell commands.
     """
     from exporter.simulator.behaviour import Behaviour
-    from exporter.simulator.replies import FAULTS
+    from exporter.simulator.faults import FAULTS
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
     from jobs.support.signals import run_until_stopped

@@ -1,4 +1,4 @@
-"""What the imitation does with a request, all its rules in one file. No sockets: `server` carries its replies out.
+"""What the simulator does with a request: credentials, rate limit, faults. No sockets: `server` carries replies out.
 
 The rules are those of the vendor's pages where they tell one, else one of those that a real service may have.
 """
@@ -9,16 +9,20 @@ import json
 import time
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import jwt
 import msgspec
 
-from exporter.model import ApiVersion, CampaignType
-from exporter.simulator.replies import JSON, RATE_TEXT, Reply, broken, error_reply, json_reply
+from exporter.model import ApiVersion
+from exporter.simulator.changes import Changes, change_campaigns
+from exporter.simulator.faults import faulty_reply, needs_good_reply
+from exporter.simulator.list_call import ListHabits, list_page
+from exporter.simulator.replies import JSON, RATE_TEXT, Reply, error_reply, json_reply
 from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
 
@@ -48,24 +52,13 @@ class Arrival(msgspec.Struct):
     fault: str | None = None
 
 
-class ListHabits(msgspec.Struct):
-    """How the list call behaves: all that the vendor's page leaves open."""
-
-    most: int | None = None
-    uses: Literal["skip", "page", "both", "neither", "sum"] = "skip"
-    has_more: bool | None = None
-    total: int | None = None
-    empty_pages: frozenset[int] = frozenset()
-    between_pages: Callable[[int], None] | None = None
-    sorts: bool = True
-
-
 class Behaviour:
     """An imitated service of one account.
 
     `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `refused_count`: whether
     refused requests use up the limit too. `faults`: for an ID the faults of its next requests, in order. `chances`:
     for a fault its probability at any get-one. `always`: a fault for every request, such as in an outage.
+    `clock_ahead`: seconds by which the service's clock, its `Date` header, is ahead of ours.
     """
 
     def __init__(
@@ -82,6 +75,8 @@ class Behaviour:
         enforce_jti: bool = True,
         ready_token: str | None = None,
         account_id: str = ACCOUNT_ID,
+        stream_id: str = STREAM_ID,
+        clock_ahead: float = 0.0,
         seed: int = 1,
     ) -> None:
         self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
@@ -95,6 +90,8 @@ class Behaviour:
         self.enforce_jti = enforce_jti
         self.ready_token = ready_token
         self.account_id = account_id
+        self.stream_id = stream_id
+        self.clock_ahead = clock_ahead
         self.faults: dict[str, list[str]] = {}
         self.chances: dict[str, float] = {}
         self.always: str | None = None
@@ -105,6 +102,7 @@ class Behaviour:
         self._tokens: set[str] = set()
         self._random = Random(seed)  # noqa: S311 - chance, no secret
         self._list_calls = 0
+        self._changes = 0
 
     # What tests ask
 
@@ -121,6 +119,11 @@ class Behaviour:
     def asked_for(self) -> Counter[str]:
         """How often each campaign was asked for."""
         return Counter(arrival.campaign_id for arrival in self.arrivals if arrival.campaign_id is not None)
+
+    def change(self, number: int) -> Changes:
+        """What a day brings: `number` campaigns change, one goes, one comes."""
+        self._changes += 1
+        return change_campaigns(self.campaigns, number, moment=datetime.now(UTC), seed=self._changes)
 
     # Requests
 
@@ -150,8 +153,12 @@ class Behaviour:
         if refused is not None:
             return refused
         fault = self._fault(arrival.campaign_id)
-        if fault is not None:
-            return self._faulty(fault, arrival)
+        if fault is None:
+            return self._good(arrival, method, body, listing=listing)
+        good = self._good(arrival, method, body, listing=listing) if needs_good_reply(fault) else Reply(200, b"")
+        return faulty_reply(fault, good, path=arrival.path, query=urlencode(query))
+
+    def _good(self, arrival: Arrival, method: str, body: bytes, *, listing: bool) -> Reply:
         if listing:
             return self._list(arrival, method, body)
         if arrival.campaign_id is None:
@@ -164,7 +171,7 @@ class Behaviour:
         if not self.check_credentials:
             return None
         bad = error_reply(401, "Invalid SDK credentials", code=4002)
-        if f"/{STREAM_ID}/" not in arrival.path or headers.get("iid") != STREAM_ID:
+        if f"/{self.stream_id}/" not in arrival.path or headers.get("iid") != self.stream_id:
             return bad
         if headers.get("accountId") != self.account_id or query.get("accountId") != self.account_id:
             return bad
@@ -221,11 +228,6 @@ class Behaviour:
                 return fault
         return None
 
-    def _faulty(self, fault: str, arrival: Arrival) -> Reply:
-        known = arrival.campaign_id in self.campaigns
-        good = self._campaign(arrival) if known else json_reply(200, {"status": "success"})
-        return broken(fault, good)
-
     def _campaign(self, arrival: Arrival) -> Reply:
         campaign_id = arrival.campaign_id
         campaign = self.campaigns.get(campaign_id or "")
@@ -253,41 +255,8 @@ class Behaviour:
         habits = self.listing
         if habits.between_pages is not None and self._list_calls > 1:
             habits.between_pages(self._list_calls)
-        return json_reply(200, self._page(asked, asked["type"], _version(arrival.path)))
-
-    def _page(self, asked: dict[str, Any], campaign_type: CampaignType, version: ApiVersion) -> dict[str, Any]:
-        habits = self.listing
-        rows = [campaign for campaign in self.campaigns.values() if campaign.campaign_type == campaign_type]
-        if habits.sorts and "createdAt" in (asked.get("sortBy") or {}):
-            rows.sort(
-                key=lambda c: (c.data["createdAt"], c.campaign_id), reverse=asked["sortBy"]["createdAt"] == "desc"
-            )
-        else:
-            rows.sort(key=lambda c: c.data["updatedAt"], reverse=True)
-        limit = int(asked.get("limit") or 10)
-        limit = min(limit, habits.most) if habits.most is not None else limit
-        skip, page = int(asked.get("skip") or 0), int(asked.get("page") or 1)
-        start = {
-            "skip": skip,
-            "page": (page - 1) * limit,
-            "both": skip or (page - 1) * limit,
-            "sum": skip + (page - 1) * limit,
-            "neither": 0,
-        }[habits.uses]
-        shown = [] if self._list_calls in habits.empty_pages else rows[start : start + limit]
-        total = len(rows) if habits.total is None else habits.total
-        return {
-            "status": "success",
-            "message": "Campaign  retrieved successfully",
-            "data": {
-                "results": [campaign.item(version) for campaign in shown],
-                "skip": start,
-                "limit": limit,
-                "hasMore": start + limit < len(rows) if habits.has_more is None else habits.has_more,
-                "totalPages": -(-total // limit),
-                "totalResults": total,
-            },
-        }
+        campaigns = [campaign for campaign in self.campaigns.values() if campaign.campaign_type == asked["type"]]
+        return json_reply(200, list_page(campaigns, asked, habits, _version(arrival.path), call=self._list_calls))
 
 
 def _version(raw_path: str) -> ApiVersion:
@@ -299,7 +268,7 @@ def _read_path(raw_path: str) -> tuple[str | None, bool]:
     for prefix in PREFIXES:
         if raw_path.startswith(prefix + "/"):
             parts = raw_path.removeprefix(prefix + "/").split("/")
-            if len(parts) == 3 and parts[1] == "campaign" and parts[2]:
+            if parts[3:] in ([], [""]) and parts[1:2] == ["campaign"] and parts[2:3] not in ([], [""]):
                 if parts[2] == "getAllCampaignDetails":
                     return None, True
                 return unquote(parts[2]), False

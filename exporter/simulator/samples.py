@@ -68,9 +68,17 @@ class SampleCampaign:
 
 
 def sample_campaigns(number: int, *, seed: int = 1, voice_share: float = 0.0) -> list[SampleCampaign]:
-    """So many campaigns, oldest first."""
+    """Make `number` campaigns, oldest first."""
     random = Random(seed)  # noqa: S311 - samples, no secrets
     return [_voice(random, index) if random.random() < voice_share else _sms(random, index) for index in range(number)]
+
+
+def new_campaign(random: Random, index: int, moment: datetime) -> SampleCampaign:
+    """An SMS campaign that was made at `moment`."""
+    campaign = _sms(random, index)
+    campaign.data["createdAt"] = stamp(moment)
+    campaign.touch(moment)
+    return campaign
 
 
 def stamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The imitation behind real sockets, on loopback only."""
+"""The simulator behind real sockets, on loopback only."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ import gzip
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from random import Random
 
+import msgspec
 from aiohttp import web
 
 from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.control import CHANGE_PATH
 from exporter.simulator.replies import Reply
+
+_STRAY_BODY = b'{"status":"success","data":{"_id":"cd-stray-answer","name":"Stray"}}'
+STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_STRAY_BODY),
+    _STRAY_BODY,
+)
+"""A second answer that nobody asked for."""
 
 DRIP = 1.0
 """Seconds between two bytes of an answer that drips."""
@@ -45,6 +55,12 @@ async def serve(
         await runner.cleanup()
 
 
+_CARRIED_OUT = frozenset({
+    "reset", "silent", "slow", "truncated", "drip", "bomb", "endless", "close-after", "x-gzip", "second-answer",
+})  # fmt: skip
+"""Faults that need the connection."""
+
+
 class _Handler:
     def __init__(
         self, behaviour: Behaviour, latency: tuple[float, float], late_connections: float, slow: float
@@ -63,6 +79,9 @@ class _Handler:
         delay = self._random.uniform(*self._latency)
         way = delay * self._random.random()
         body = await request.read()
+        if request.path == CHANGE_PATH:
+            changes = self._behaviour.change(int(request.query.get("number", "1")))
+            return web.json_response(msgspec.structs.asdict(changes))
         if way:
             await asyncio.sleep(way)
         reply = self._behaviour.reply(
@@ -73,10 +92,15 @@ class _Handler:
         return await self._carry_out(request, reply)
 
     async def _carry_out(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-        fault = reply.fault
-        if fault in ("reset", "silent", "slow", "truncated", "drip", "bomb", "endless", "close-after"):
-            return await self._break(request, reply, fault)
-        return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+        if reply.fault in _CARRIED_OUT:
+            return await self._break(request, reply, reply.fault)
+        return self._response(reply)
+
+    def _response(self, reply: Reply) -> web.Response:
+        headers = dict(reply.headers)
+        if self._behaviour.clock_ahead:
+            headers["Date"] = formatdate(time.time() + self._behaviour.clock_ahead, usegmt=True)
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
 
     async def _break(self, request: web.BaseRequest, reply: Reply, fault: str) -> web.StreamResponse:
         transport = request.transport
@@ -88,13 +112,18 @@ class _Handler:
         if fault == "slow":
             await asyncio.sleep(self._slow)
         if fault in ("silent", "slow"):
-            return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
-        if fault == "close-after":
-            response = web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+            return self._response(reply)
+        if fault == "x-gzip":
+            headers = {**reply.headers, "Content-Encoding": "x-gzip"}
+            return web.Response(status=reply.status, body=gzip.compress(reply.body), headers=headers)
+        if fault in ("close-after", "second-answer"):
+            response = self._response(reply)
             await response.prepare(request)
             await response.write_eof()
-            if transport is not None:
+            if fault == "close-after" and transport is not None:
                 transport.close()
+            elif isinstance(transport, asyncio.WriteTransport):
+                transport.write(STRAY)
             return response
         return await self._stream(request, reply, fault)
 

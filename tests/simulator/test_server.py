@@ -1,0 +1,99 @@
+"""`exporter.simulator.server`: replies and faults over real sockets, seen by a client that is not ours."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import pytest
+
+from exporter.errors import InputError
+from exporter.simulator.behaviour import STREAM_ID, Behaviour
+from exporter.simulator.control import change_running
+from exporter.simulator.samples import sample_campaigns
+from tests.support.serving import serving
+
+
+@contextmanager
+def service(**options: float) -> Iterator[tuple[Behaviour, http.client.HTTPConnection, str]]:
+    behaviour = Behaviour(sample_campaigns(5), check_credentials=False, **options)  # type: ignore[arg-type]
+    with serving(behaviour) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        yield behaviour, connection, f"/campaign/api/v2/public/{STREAM_ID}/campaign/"
+        connection.close()
+
+
+def get(connection: http.client.HTTPConnection, path: str) -> tuple[http.client.HTTPResponse, bytes]:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def test_a_stray_second_answer_is_read_in_place_of_the_next() -> None:
+    with service() as (behaviour, connection, path):
+        first, second, *_ = behaviour.campaigns
+        behaviour.faults[first] = ["second-answer", "always"]
+        assert json.loads(get(connection, path + first)[1])["data"]["_id"] == first
+        time.sleep(0.1)
+        assert json.loads(get(connection, path + second)[1])["data"]["_id"] == "cd-stray-answer"
+
+
+def test_x_gzip_is_gzip() -> None:
+    with service() as (behaviour, connection, path):
+        first = next(iter(behaviour.campaigns))
+        behaviour.faults[first] = ["x-gzip", "always"]
+        response, body = get(connection, path + first)
+        assert response.headers["Content-Encoding"] == "x-gzip"
+        assert json.loads(gzip.decompress(body))["data"]["_id"] == first
+
+
+def test_a_campaign_is_found_with_a_slash_behind_its_id() -> None:
+    with service() as (behaviour, connection, path):
+        first = next(iter(behaviour.campaigns))
+        assert get(connection, path + first + "/?accountId=a")[0].status == 200
+        assert get(connection, path + first + "/x")[0].status == 404
+
+
+def test_the_clock_of_the_service_can_be_wrong() -> None:
+    with service(clock_ahead=7200.0) as (behaviour, connection, path):
+        response, _ = get(connection, path + next(iter(behaviour.campaigns)))
+        ahead = parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
+        assert 7100 < ahead < 7300
+
+
+def test_a_running_simulator_changes_its_campaigns_on_request() -> None:
+    with service() as (behaviour, connection, _):
+        before = set(behaviour.campaigns)
+        port = connection.port
+        changes = change_running(port, 2)
+        assert changes is not None
+        assert (len(changes.changed), len(changes.gone), len(changes.new)) == (2, 1, 1)
+        assert set(behaviour.campaigns) == before - set(changes.gone) | set(changes.new)
+        assert not behaviour.arrivals, "a change is no request of the API"
+    assert change_running(port, 1) is None
+
+
+def test_what_is_no_simulator_is_an_error_that_names_the_port() -> None:
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        other.listen()
+
+        def hang_up() -> None:
+            connection, _ = other.accept()
+            connection.recv(1000)
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(InputError, match=f"--port {port}: what listens there"):
+            change_running(port, 1)
+        thread.join(10)
