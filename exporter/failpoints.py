@@ -21,9 +21,9 @@ FAILPOINTS = (
     "write.failures.parquet",
     "write.failures.csv",
     "publish.before_manifest",
-    "publish.before_reveal",
-    "publish.after_reveal",
-    "retention.hidden",
+    "publish.staged",
+    "publish.published",
+    "retention.renamed",
     "books.before_closing",
 )
 """In the order of a run. A step `write.FILE` is hit many times: whenever a piece of the file has been written."""

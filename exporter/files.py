@@ -1,19 +1,89 @@
-"""Files and processes: owner-only files, what to say when a disk refuses, whether a process is alive."""
+"""The edge to the disk: owner-only files, atomic replacement, durability, what an error means, is a process alive."""
 
 from __future__ import annotations
 
 import errno
 import os
+import pwd
+import sqlite3
 import stat
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from exporter.errors import StorageFailed
 
+_ROOM = "free some room"
+_HELD = "another program holds it: wait for that, or end it"
+_TOO_MANY = "too many files are open: raise the limit (ulimit -n), or close some"
+_DISK = "check the disk, or the network share that it is on"
+_RIGHTS = "may this user read and write there?"
+_UNABLE = "this file system cannot do that: name a folder on another"
+
+_ADVICE: dict[int, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
+    **dict.fromkeys((errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK), _HELD),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _TOO_MANY),
+    errno.ENOMEM: "free some memory",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), _RIGHTS),
+    errno.EROFS: "it is mounted read-only",
+    **dict.fromkeys((errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EFBIG), _UNABLE),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG), "is the path right?"),
+}
+"""What to do about an error of a system call; any other is told as one of the disk."""
+
+_SQLITE_ADVICE: dict[int, str] = {
+    sqlite3.SQLITE_FULL: _ROOM,
+    sqlite3.SQLITE_BUSY: _HELD,
+    sqlite3.SQLITE_LOCKED: _HELD,
+    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
+    sqlite3.SQLITE_READONLY: _RIGHTS,
+    sqlite3.SQLITE_PERM: _RIGHTS,
+    sqlite3.SQLITE_NOMEM: "free some memory",
+}
+
+_LASTING = frozenset((_RIGHTS, _UNABLE, _ADVICE[errno.EROFS], _ADVICE[errno.ENOENT]))
+"""What the same command meets again, until somebody changes the path or the permissions."""
+
 
 class NotPrivate(OSError):
-    """What stands at a path is no file of our own."""
+    """What is at a path is no file of our own."""
+
+
+def advice(error: Exception) -> str:
+    """What a user can do about an error of a disk or of SQLite."""
+    if isinstance(error, sqlite3.Error):
+        return _SQLITE_ADVICE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF, _DISK)
+    return _ADVICE.get(error.errno or 0, _DISK) if isinstance(error, OSError) else _DISK
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether the same command will meet the error again: permissions and wrong paths, not a full or busy disk."""
+    return advice(error) in _LASTING
+
+
+def explained(error: Exception) -> str:
+    """An error in one line, with what to do about it."""
+    return f"{_text(error)} ({advice(error)})"
+
+
+def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
+    """The disk refused during a run."""
+    return StorageFailed(f"{path}: {explained(error)}. The same command resumes.")
+
+
+def _text(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(text.split()).rstrip(".")[:300]
+
+
+def owner(path: Path) -> str:
+    """The user whose file this is, by name where the system knows one. Raises `OSError`."""
+    uid = path.lstat().st_uid
+    with suppress(KeyError):
+        return pwd.getpwuid(uid).pw_name
+    return f"user {uid}"
 
 
 def open_private(path: Path) -> int:
@@ -29,25 +99,92 @@ def open_private(path: Path) -> int:
             raise NotPrivate(error.errno, "it is a symbolic link, and those are not followed here") from None
         raise
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise NotPrivate(errno.EINVAL, "it is no regular file")
-        if found.st_uid == os.geteuid():
-            if stat.S_IMODE(found.st_mode) & 0o077:
+        if status.st_uid == os.geteuid():
+            if stat.S_IMODE(status.st_mode) & 0o077:
                 os.fchmod(descriptor, 0o600)
-        elif os.geteuid() != 0 and found.st_mode & 0o066:
-            raise NotPrivate(errno.EPERM, "it belongs to another user; name a folder of your own with --work-dir")
+        elif os.geteuid() != 0 and status.st_mode & 0o066:
+            raise NotPrivate(errno.EPERM, f"it belongs to {owner(path)}, and others can open it")
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
-    """What to tell when a disk refuses."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    advice = "Free some room" if "full" in text or "space" in text.lower() else "Check the disk"
-    return StorageFailed(f"{path} cannot be written: {text}. {advice}, then run the same command again: it resumes.")
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and what it lies in, each made durable in its parent. Raises `OSError`."""
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=mode if folder is path else 0o777)
+            sync_folder(folder.parent)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def sync_file(descriptor: int) -> bool:
+    """Make a file or folder durable; False where the file system has no such call (CIFS, some FUSE).
+
+    Raises `OSError` when the disk refuses.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+def sync_folder(folder: Path) -> bool:
+    """Make the names in a folder durable; as `sync_file`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return sync_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Put `data` at `path` at once, so that no reader sees half of it. Raises `StorageFailed`.
+
+    `mode`: its permissions; None: those it had, for a new file those of any new file of this user. What is no regular
+    file (/dev/stdout, a pipe) is written to, not replaced.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                file.write(data)
+        else:
+            _replace(path.resolve(), data, mode)  # a link stays a link
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be written: {explained(error)}.") from None
+
+
+def _replace(path: Path, data: bytes, mode: int | None) -> None:
+    if mode is None:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
+    # A name that nobody can guess, made for this user only: the folder may be everybody's.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            sync_file(file.fileno())
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def boot_id() -> str:
@@ -79,7 +216,7 @@ def _start_of(pid: int) -> str:
 
 
 def is_alive(holder: str) -> bool:
-    """Whether a process still lives; one that cannot be looked at from here is taken to."""
+    """Whether a process still lives; one that cannot be looked at from here counts as alive."""
     namespace, pid, start, _ = [*holder.split("/"), "", "", ""][:4]
     if namespace != _pid_namespace() or not pid.isdigit():
         return holder != "lost"

@@ -56,20 +56,16 @@ class ListedCampaign(NamedTuple):
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """Proof of one written file."""
+    """What the manifest says of a file: proof of what was written."""
 
-    name: str
     rows: int
     bytes: int
     sha256: str
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Where every ID ended. `given == ok + not_found + invalid + failed + repeats`, or no publishing."""
+    """Where every ID ended. `carried_over` is a part of `ok`; `gone`: in the base, and no longer there."""
 
-    given: int = 0
-    unique: int = 0
-    repeats: int = 0
     ok: int = 0
     carried_over: int = 0
     not_found: int = 0
@@ -78,10 +74,9 @@ class Counts(msgspec.Struct, frozen=True):
     gone: int = 0
 
     @property
-    def reconciled(self) -> bool:
-        """Whether every ID that was given is in exactly one of the other counts."""
-        ended = self.ok + self.not_found + self.invalid + self.failed
-        return self.given == ended + self.repeats and self.unique == ended
+    def unique(self) -> int:
+        """IDs that have an outcome."""
+        return self.ok + self.not_found + self.invalid + self.failed
 
 
 class Requests(msgspec.Struct, frozen=True):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from exporter.units import Allowance, Limit
+
+OutputFormat = Literal["parquet", "csv", "both"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+"""Files of a snapshot's tables; the responses are always Parquet."""
 
 MINUTE = Limit(60, 60.0)
 """What the service allows an account for campaign calls (page rate-limit-ccai)."""
@@ -42,7 +46,7 @@ class SnapshotOptions(msgspec.Struct, frozen=True):
     full_every: float | None = None
     fresh: bool = False
     resume_within: float = 24 * 3600.0
-    format: Literal["parquet", "csv", "both"] = "parquet"
+    format: OutputFormat = "parquet"
     excel_safe: bool = False
     max_failures: Allowance = Allowance(None, 0.05)
     max_missing: Allowance = Allowance(None, 0.5)

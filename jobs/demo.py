@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exporter.options import OUTPUT_FORMATS
 from exporter.settings import Settings, read_settings
 from jobs.support.command import job, option
 from jobs.support.options import state_dir
@@ -24,7 +25,7 @@ RATE = "60/2s"
 @option("--out", "dest", default="campaign-export-demo", show_default=True, metavar="DIR", help="Where it works.")
 @option("--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="How many to fetch.")
 @option(
-    "--format", "form", type=click.Choice(["parquet", "csv", "both"]), default="both", show_default=True,
+    "--format", "form", type=click.Choice(OUTPUT_FORMATS), default="both", show_default=True,
     help="Files of the tables.",
 )  # fmt: skip
 def command(console: Console, dest: str, campaigns: int, form: str) -> int:

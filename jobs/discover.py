@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import InputError
 from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.options import TYPE, check_output, fetch_options, settings_options, take_fetch_options
 
@@ -46,9 +45,9 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     from exporter.clock import SystemClock
     from exporter.fetch.engine import open_engine
     from exporter.fetch.list_pass import ListPass
+    from exporter.files import replace_file
     from exporter.ratelimit.estimate import shared
     from exporter.snapshot_store.writer import csv_text
-    from jobs.support.metrics import replace_file
     from jobs.support.signals import run_until_stopped
     from jobs.support.table_output import print_bytes
 
@@ -70,10 +69,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     if output is None:
         print_bytes(data)
     else:
-        try:
-            replace_file(Path(output), data)
-        except OSError as error:
-            raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
+        replace_file(Path(output), data)
     console.say(
         f"{rows.num_rows:,} campaigns" + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
     )

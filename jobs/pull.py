@@ -167,7 +167,7 @@ def _refuse(problems: list[str]) -> None:
 
 
 def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
-    from jobs.support.metrics import replace_file
+    from exporter.files import replace_file
     from jobs.support.table_output import print_bytes, print_table, table_text
 
     if columns is not None:
@@ -180,10 +180,7 @@ def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ..
     if output is None:
         print_bytes(data)
         return
-    try:
-        replace_file(Path(output), data)
-    except OSError as error:
-        raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
+    replace_file(Path(output), data)
 
 
 def text_rows(rows: pa.Table) -> list[list[str]]:

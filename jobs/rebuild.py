@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporter.options import OUTPUT_FORMATS
 from jobs.support.command import job, option
 from jobs.support.options import state_dir
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "csv", "both"]),
+    type=click.Choice(OUTPUT_FORMATS),
     default="parquet",
     show_default=True,
     help="Files of the tables; responses.parquet is always there.",

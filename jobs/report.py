@@ -45,7 +45,12 @@ def _day(text: str) -> date:
 @job(
     "report",
     example="campaign-export report exports -o report.html --quiet-hours 21:00-08:00 --quiet-hours SU:00:00-24:00",
-    codes={0: "written", 1: "written, and a --fail-on… option found something", 2: "wrong usage, or no such snapshot"},
+    codes={
+        0: "written",
+        1: "written, and a --fail-on… option found something",
+        2: "wrong usage, or no such snapshot",
+        4: "the page could not be written",
+    },
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
@@ -93,11 +98,11 @@ def command(
 
     It opens from a mail or a file share, with no network.
     """
+    from exporter.files import replace_file
     from exporter.report.checks import ids_of
     from exporter.report.page import campaigns_text, render_report
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.reader import find
-    from jobs.support.metrics import replace_file
 
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
@@ -106,10 +111,7 @@ def command(
     page, facts = render_report(
         destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours, week=week
     )
-    try:
-        replace_file(Path(output), page.encode())
-    except OSError as error:
-        raise InputError(f"-o {output} cannot be written: {error.strerror}.") from None
+    replace_file(Path(output), page.encode())
     console.say(f"{output}: {len(page) / 1e6:.1f} MB", event="reported", file=output, bytes=len(page))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (

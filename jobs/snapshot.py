@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.errors import ExportError
+from exporter.errors import ExportError, StorageFailed
 from exporter.events import Event, Spent
 from exporter.model import Usage
 from jobs.support.command import every_fault, job, option, take_settings
@@ -152,5 +152,5 @@ def _write_metrics(
             manifest=result.manifest if result is not None else None,
             now=time.time(),
         )
-    except OSError as error:
-        console.say(f"warning: --metrics-file {path} could not be written: {error.strerror}", event="warned")
+    except StorageFailed as error:
+        console.say(f"warning: --metrics-file {error}", event="warned")

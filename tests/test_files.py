@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
-from exporter.files import NotPrivate, open_private
+from exporter.files import NotPrivate, open_private, replace_file
 from exporter.journal.database import journal_path
 from exporter.journal.journal import Journal
 from exporter.model import Identity
@@ -59,3 +60,40 @@ def test_another_users_open_file_is_refused(tmp_path: Path) -> None:
             open_private(path)
     finally:
         os.seteuid(0)
+
+
+def test_a_new_file_has_the_users_usual_permissions_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    before = os.umask(0o077)
+    try:
+        replace_file(path, b"1")
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o640)
+        replace_file(path, b"2")
+    finally:
+        os.umask(before)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"2", 0o640)
+    replace_file(path, b"3", mode=0o644)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [one.name for one in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_link_that_lies_in_wait_under_the_name_of_the_aside_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f".out.csv.{os.getpid()}").symlink_to(victim)
+    replace_file(tmp_path / "out.csv", b"data")
+    assert victim.read_text() == "precious"
+
+
+def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As root, -o /dev/null would put a file in the place of the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    replace_file(pipe, b"data")
+    reader.join(10)
+    assert got == [b"data"]
+    assert pipe.is_fifo()

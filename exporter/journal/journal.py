@@ -177,9 +177,8 @@ class Journal:
         for (one,) in self._db.execute("SELECT w.campaign_id FROM wanted w JOIN answers a USING (campaign_id)"):
             yield one
 
-    def counts(self, *, given: int, repeats: int, gone: int) -> Counts:
+    def counts(self) -> Counts:
         """Where every wanted ID ended."""
-        unique = self.wanted_count()
         ok, carried = self._db.execute(
             "SELECT count(*), count(a.carried_from) FROM wanted w JOIN answers a USING (campaign_id)"
         ).fetchone()
@@ -190,15 +189,11 @@ class Journal:
             ).fetchall()
         )
         return Counts(
-            given=given,
-            unique=unique,
-            repeats=repeats,
             ok=ok,
             carried_over=carried,
             not_found=failed.get("not_found", 0),
             invalid=failed.get("invalid", 0),
             failed=failed.get("failed", 0),
-            gone=gone,
         )
 
     def list_item(self, campaign_id: str) -> tuple[str, str] | None:

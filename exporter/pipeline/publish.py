@@ -49,7 +49,7 @@ class SnapshotResult(msgspec.Struct, frozen=True):
     @property
     def counts(self) -> Counts:
         """Where every ID ended."""
-        return self.manifest.as_counts()
+        return self.manifest.counts
 
 
 def publish(run: Run, ids: CampaignIds) -> SnapshotResult:
@@ -58,8 +58,8 @@ def publish(run: Run, ids: CampaignIds) -> SnapshotResult:
     Raises `NotPublished`, `NotReconciled`, `StorageFailed`; nothing is revealed then.
     """
     began = run.clock.monotonic()
-    counts = _count(run, ids)
-    _refuse(run, counts)
+    counts = _count(run)
+    _refuse(run, ids, counts)
     run.emit(Writing(counts.ok))
     try:
         staging = _stage(run)
@@ -72,11 +72,11 @@ def publish(run: Run, ids: CampaignIds) -> SnapshotResult:
             raise
     except OSError as error:
         raise StorageFailed(f"{run.destination.shown}: {one_line_error(error)}. The same command resumes.") from None
-    return close(run, manifest, settle=staging.settle, reused=run.reused)
+    return close(run, manifest, make_durable=staging.make_durable, reused=run.reused)
 
 
 def close(
-    run: Run, manifest: Manifest, *, settle: Callable[[], None] = lambda: None, reused: int = 0
+    run: Run, manifest: Manifest, *, make_durable: Callable[[], None] = lambda: None, reused: int = 0
 ) -> SnapshotResult:
     """Tell of a revealed snapshot, remove old ones, forget what the journal held for it.
 
@@ -84,7 +84,7 @@ def close(
     """
     where = run.destination.where(manifest.snapshot_id)
     run.tell(Published(manifest.snapshot_id, where))
-    _or_warn(run, settle, "it may not survive a power cut")
+    _or_warn(run, make_durable, "it may not survive a power cut")
     removed: list[str] = []
     _or_warn(run, lambda: removed.extend(_retain(run)), "old snapshots were not removed")
     failpoints.hit("books.before_closing")
@@ -99,8 +99,8 @@ def _or_warn(run: Run, work: Callable[[], None], otherwise: str) -> None:
         run.tell(Warned(f"the snapshot is published, but {otherwise}: {one_line_error(error)}"))
 
 
-def _count(run: Run, ids: CampaignIds) -> Counts:
-    counts = run.journal.counts(given=ids.given, repeats=ids.repeats, gone=0)
+def _count(run: Run) -> Counts:
+    counts = run.journal.counts()
     if run.state.base is None:
         return counts
     there = {campaign.campaign_id for campaign in run.journal.listed()}
@@ -109,13 +109,16 @@ def _count(run: Run, ids: CampaignIds) -> Counts:
     if vanished:
         shown = ", ".join(vanished[:GONE_TOLD]) + (", …" if len(vanished) > GONE_TOLD else "")
         run.emit(Warned(f"{len(vanished)} campaigns of {run.state.base} are gone: {shown}"))
-    return run.journal.counts(given=ids.given, repeats=ids.repeats, gone=len(vanished))
+    return msgspec.structs.replace(counts, gone=len(vanished))
 
 
-def _refuse(run: Run, counts: Counts) -> None:
+def _refuse(run: Run, ids: CampaignIds, counts: Counts) -> None:
     """Raise where the result must not be published; the journal stays."""
-    if not counts.reconciled:
-        raise NotReconciled(f"the counts do not add up ({counts}), so nothing is published. {_BUG}")
+    if not run.journal.wanted_count() == counts.unique == ids.given - ids.repeats:
+        raise NotReconciled(
+            f"the counts do not add up ({ids.given} given, {ids.repeats} repeats, {counts}), so nothing is "
+            f"published. {_BUG}"
+        )
     options = run.options
     failed = counts.failed + counts.invalid + (counts.not_found if options.fail_on_missing else 0)
     if options.max_failures.exceeded_by(failed, counts.unique):
@@ -160,7 +163,7 @@ def _stage(run: Run) -> Staging:
             run.remember()
 
 
-def _write_tables(run: Run, staging: Staging) -> list[FileEntry]:
+def _write_tables(run: Run, staging: Staging) -> dict[str, FileEntry]:
     with SnapshotWriter(staging, form=run.options.format, excel_safe=run.options.excel_safe) as writer:
         for block in run.journal.responses():
             if isinstance(run.stop.reason, Interrupted):
@@ -170,14 +173,12 @@ def _write_tables(run: Run, staging: Staging) -> list[FileEntry]:
         return writer.close()
 
 
-def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntry], began: float) -> Manifest:
+def _manifest(run: Run, ids: CampaignIds, counts: Counts, files: dict[str, FileEntry], began: float) -> Manifest:
     state, identity = run.state, run.settings.identity
     usage = state.usage.plus(Usage(seconds=Seconds(total=run.clock.monotonic() - began)))
-    written = {entry.name: entry.rows for entry in entries}
-    if written["responses.parquet"] != counts.ok:
-        raise NotReconciled(
-            f"{counts.ok} answers were counted and {written['responses.parquet']} written: nothing is published. {_BUG}"
-        )
+    written = files["responses.parquet"].rows
+    if written != counts.ok:
+        raise NotReconciled(f"{counts.ok} answers were counted and {written} written: nothing is published. {_BUG}")
     return Manifest(
         snapshot_id=state.snapshot_id,
         started_at=manifests.iso(state.started_at),
@@ -188,10 +189,10 @@ def _manifest(run: Run, ids: CampaignIds, counts: Counts, entries: list[FileEntr
         base_snapshot=state.base,
         api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
         ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
-        counts=manifests.outcome_counts(counts),
+        counts=counts,
         requests=usage.requests,
         seconds=usage.seconds,
-        files=manifests.files_of(entries),
+        files=files,
         warnings=list(state.warnings),
         pacing=manifests.Pacing(
             list(state.limits), [manifests.Pause(manifests.iso(one.at), one.seconds, one.why) for one in state.pauses]

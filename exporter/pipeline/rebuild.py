@@ -10,7 +10,7 @@ from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Published, Writing
 from exporter.model import Requests, Seconds
-from exporter.options import Locations
+from exporter.options import Locations, OutputFormat
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
 from exporter.snapshot_store.lock import RunLock
@@ -18,12 +18,12 @@ from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import next_id, snapshot_id
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import find, read_failures, read_manifest, read_responses
-from exporter.snapshot_store.writer import Format, SnapshotWriter
+from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 
 
 def rebuild_snapshot(
-    locations: Locations, snapshot: str, *, form: Format, excel_safe: bool, clock: Clock, emit: Emit
+    locations: Locations, snapshot: str, *, form: OutputFormat, excel_safe: bool, clock: Clock, emit: Emit
 ) -> Manifest:
     """Publish a snapshot of mode `rebuild` from the responses of `snapshot` (an ID, or `latest`).
 
@@ -44,11 +44,11 @@ def rebuild_snapshot(
                 for block in read_responses(destination, base):
                     writer.add(block)
                 writer.add_failures(read_failures(destination, base))
-                entries = writer.close()
-            rows = {entry.name: entry.rows for entry in entries}
-            if rows["responses.parquet"] != old.counts.ok:
+                files = writer.close()
+            rows = files["responses.parquet"].rows
+            if rows != old.counts.ok:
                 raise DestinationError(
-                    f"{destination.where(base)}: has {rows['responses.parquet']:,} answers, its manifest says "
+                    f"{destination.where(base)}: has {rows:,} answers, its manifest says "
                     f"{old.counts.ok:,}; see `campaign-export verify`. Nothing is published."
                 )
             manifest = Manifest(
@@ -64,11 +64,11 @@ def rebuild_snapshot(
                 counts=old.counts,
                 requests=Requests(),
                 seconds=Seconds(total=round(clock.now() - started, 3)),
-                files=manifests.files_of(entries),
+                files=files,
                 warnings=[],
             )
             where = staging.publish(manifests.dump(manifest))
-            staging.settle()
+            staging.make_durable()
         except BaseException as error:
             with suppress(OSError):
                 staging.discard()

@@ -62,10 +62,10 @@ class HashingFile(io.RawIOBase):
         """Bytes written so far."""
         return self._size
 
-    def finish(self, name: str, rows: int) -> FileEntry:
+    def finish(self, rows: int) -> FileEntry:
         """Close, and prove what was written."""
         self.close()
-        return FileEntry(name, rows, self._size, self._hash.hexdigest())
+        return FileEntry(rows, self._size, self._hash.hexdigest())
 
     def close(self) -> None:
         """Close the file. Raises `StorageFailed`."""
@@ -96,11 +96,11 @@ class Staging(ABC):
     def publish(self, manifest: bytes) -> str:
         """Reveal it, the manifest last; returns where it is. Raises `StorageFailed`, and then it is not revealed."""
 
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         """Make sure that a power cut cannot take the revealing back. Raises `StorageFailed`; it is revealed all the
         same.
         """
-        failpoints.hit("publish.after_reveal")
+        failpoints.hit("publish.published")
 
     @abstractmethod
     def discard(self) -> None:

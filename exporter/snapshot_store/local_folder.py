@@ -69,7 +69,7 @@ class LocalDestination(Destination):
         hidden = self.folder / f"{REMOVING}{snapshot}"
         try:
             (self.folder / folder_name(snapshot)).rename(hidden)
-            failpoints.hit("retention.hidden")
+            failpoints.hit("retention.renamed")
             shutil.rmtree(hidden)
         except OSError as error:
             raise storage_failed(hidden, error) from None
@@ -106,16 +106,16 @@ class _LocalStaging(Staging):
             with _SyncedFile(self._folder / MANIFEST) as file:
                 file.write(manifest)
             sync_folder(self._folder)
-            failpoints.hit("publish.before_reveal")
+            failpoints.hit("publish.staged")
             # A folder with something in it is never replaced by a rename, so nothing published is overwritten.
             self._folder.rename(final)
         except OSError as error:
             raise storage_failed(final, error) from None
         return self._destination.where(self.snapshot)
 
-    def settle(self) -> None:
+    def make_durable(self) -> None:
         try:
-            super().settle()
+            super().make_durable()
             sync_folder(self._destination.folder)
         except OSError as error:
             raise storage_failed(self._destination.folder, error) from None

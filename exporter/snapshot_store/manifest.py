@@ -35,17 +35,6 @@ class Ids(msgspec.Struct, frozen=True):
     repeats: int
 
 
-class OutcomeCounts(msgspec.Struct, frozen=True):
-    """Where every ID ended."""
-
-    ok: int
-    carried_over: int
-    not_found: int
-    invalid: int
-    failed: int
-    gone: int
-
-
 class Pause(msgspec.Struct, frozen=True):
     """A time when every worker waited: from when (ISO 8601, UTC), for how long, and why."""
 
@@ -61,14 +50,6 @@ class Pacing(msgspec.Struct, frozen=True):
     pauses: list[Pause]
 
 
-class File(msgspec.Struct, frozen=True):
-    """The receipt of a file."""
-
-    rows: int
-    bytes: int
-    sha256: str
-
-
 class Manifest(msgspec.Struct, frozen=True):
     """What a snapshot is and how it came to be. Times are ISO 8601, UTC."""
 
@@ -81,28 +62,19 @@ class Manifest(msgspec.Struct, frozen=True):
     base_snapshot: str | None
     api: Api
     ids: Ids
-    counts: OutcomeCounts
+    counts: Counts
     requests: Requests
     seconds: Seconds
-    files: dict[str, File]
+    files: dict[str, FileEntry]
     warnings: list[str]
     pacing: Pacing | msgspec.UnsetType = msgspec.UNSET
     """Unset where nothing was fetched, and in what versions before it wrote: their seals stay whole."""
     manifest_sha256: str = ""
 
-    def as_counts(self) -> Counts:
-        """The counts as the rest of the program speaks of them."""
-        return Counts(
-            given=self.ids.given,
-            unique=self.ids.unique,
-            repeats=self.ids.repeats,
-            ok=self.counts.ok,
-            carried_over=self.counts.carried_over,
-            not_found=self.counts.not_found,
-            invalid=self.counts.invalid,
-            failed=self.counts.failed,
-            gone=self.counts.gone,
-        )
+    @property
+    def reconciled(self) -> bool:
+        """Whether every ID that was given has exactly one outcome, or repeats another."""
+        return self.ids.unique == self.counts.unique == self.ids.given - self.ids.repeats
 
     @property
     def size(self) -> int:
@@ -116,16 +88,6 @@ MOST = 2**50
 
 class NotAManifest(ValueError):
     """The text is no manifest, or not the one that was written."""
-
-
-def outcome_counts(counts: Counts) -> OutcomeCounts:
-    """As the manifest tells them."""
-    return OutcomeCounts(counts.ok, counts.carried_over, counts.not_found, counts.invalid, counts.failed, counts.gone)
-
-
-def files_of(entries: list[FileEntry]) -> dict[str, File]:
-    """As the manifest tells them."""
-    return {entry.name: File(entry.rows, entry.bytes, entry.sha256) for entry in entries}
 
 
 def iso(milliseconds: int) -> str:

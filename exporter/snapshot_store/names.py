@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from exporter.options import OutputFormat
 from exporter.tables.columns import TableName
 
 PREFIX = "snapshot="
@@ -52,6 +53,13 @@ def folder_name(snapshot: str) -> str:
 def file_name(table: TableName, form: FileFormat) -> str:
     """`campaigns.parquet`."""
     return f"{table}.{form}"
+
+
+def file_formats(table: TableName, output_format: OutputFormat) -> tuple[FileFormat, ...]:
+    """The formats in which a table is written."""
+    if table == "responses":
+        return ("parquet",)
+    return ("parquet", "csv") if output_format == "both" else (output_format,)
 
 
 TABLE_FILES: tuple[TableName, ...] = ("campaigns", "calling_windows", "responses", "failures")

@@ -117,7 +117,7 @@ class StoreDestination(Destination):
         """The manifest first: without it the rest is no snapshot any more."""
         try:
             self.fs.delete_file(self.path(snapshot, MANIFEST))
-            failpoints.hit("retention.hidden")
+            failpoints.hit("retention.renamed")
             self.delete_rest(snapshot)
         except (OSError, pa.ArrowException) as error:
             raise storage_failed(self.where(snapshot), error) from None
@@ -189,7 +189,7 @@ class _StoreStaging(Staging):
         try:
             failpoints.hit("publish.before_manifest")
             self._check_that_it_is_ours_alone(where)
-            failpoints.hit("publish.before_reveal")
+            failpoints.hit("publish.staged")
             with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
                 file.write(manifest)
         except (OSError, pa.ArrowException) as error:
@@ -197,8 +197,8 @@ class _StoreStaging(Staging):
         self._published = True
         return where
 
-    def settle(self) -> None:
-        super().settle()
+    def make_durable(self) -> None:
+        super().make_durable()
         with suppress(OSError):  # readers do not see it, and the next run takes it away
             self._unclaim()
 

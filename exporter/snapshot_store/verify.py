@@ -73,8 +73,8 @@ def _hash(destination: Destination, path: str) -> tuple[int, str]:
 
 
 def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
-    counts = manifest.as_counts()
-    if not counts.reconciled:
+    counts = manifest.counts
+    if not manifest.reconciled:
         yield f"{MANIFEST}: its counts do not add up"
     failures = read_table(destination, snapshot, "failures")
     outcomes = {row["values"]: row["counts"] for row in pc.value_counts(failures.column("outcome")).to_pylist()}

@@ -1,4 +1,4 @@
-"""From blocks of rows to files with receipts, in bounded memory: the only file that uses pyarrow's writers."""
+"""From blocks of rows to files, in bounded memory: the only file that uses pyarrow's writers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,8 +14,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from exporter.model import CampaignResponse, Failure, FileEntry
+from exporter.options import OutputFormat
 from exporter.snapshot_store.destination import HashingFile, Staging
-from exporter.snapshot_store.names import FileFormat, file_name
+from exporter.snapshot_store.names import TABLE_FILES, file_formats, file_name
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
@@ -32,22 +33,19 @@ _FORMULA = rf"^(?:[{CONTROL}]|[\s\pZ{INVISIBLE}]*[=+\-@＝＋－＠])"
 """What a spreadsheet may run: the characters that OWASP names for CSV injection, full-width ones too, and blanks before
 them, which some programs cut off."""
 
-Format = Literal["parquet", "csv", "both"]
-
 
 class SnapshotWriter:
-    """Writes the four tables of a snapshot. `close` gives the receipts."""
+    """Writes the four tables of a snapshot. `close` gives the manifest's entries."""
 
-    def __init__(self, staging: Staging, *, form: Format, excel_safe: bool = False) -> None:
+    def __init__(self, staging: Staging, *, form: OutputFormat, excel_safe: bool = False) -> None:
         self._files: dict[TableName, list[_ParquetFile | _CsvFile]] = {}
-        forms: tuple[FileFormat, ...] = ("parquet", "csv") if form == "both" else (form,)
         try:
-            for table in ("campaigns", "calling_windows", "responses", "failures"):
-                name: TableName = table
-                wanted: tuple[FileFormat, ...] = ("parquet",) if name == "responses" else forms
-                self._files[name] = [
-                    _ParquetFile(staging, name) if one == "parquet" else _CsvFile(staging, name, excel_safe=excel_safe)
-                    for one in wanted
+            for table in TABLE_FILES:
+                self._files[table] = [
+                    _ParquetFile(staging, table)
+                    if file_format == "parquet"
+                    else _CsvFile(staging, table, excel_safe=excel_safe)
+                    for file_format in file_formats(table, form)
                 ]
         except BaseException:
             self.abandon()
@@ -86,12 +84,9 @@ class SnapshotWriter:
         if block:
             self._write("failures", failure_rows(block))
 
-    def close(self) -> list[FileEntry]:
-        """Finish all files. Raises `StorageFailed`."""
-        entries: list[FileEntry] = []
-        for files in self._files.values():
-            entries.extend(file.finish() for file in files)
-        return entries
+    def close(self) -> dict[str, FileEntry]:
+        """Finish all files; what the manifest says of each. Raises `StorageFailed`."""
+        return {file.name: file.finish() for files in self._files.values() for file in files}
 
     def abandon(self) -> None:
         """Close what is open; the staging is thrown away as a whole."""
@@ -125,8 +120,8 @@ class _ParquetFile:
     """One Parquet file; rows are gathered into row groups of a good size for readers."""
 
     def __init__(self, staging: Staging, table: TableName) -> None:
-        self._name = file_name(table, "parquet")
-        self._file = staging.create(self._name)
+        self.name = file_name(table, "parquet")
+        self._file = staging.create(self.name)
         self._schema = schema_of(table)
         self._rows = 0
         self._gathered: list[pa.RecordBatch] = []
@@ -158,7 +153,7 @@ class _ParquetFile:
     def finish(self) -> FileEntry:
         self._flush()
         self._writer.close()
-        return self._file.finish(self._name, self._rows)
+        return self._file.finish(self._rows)
 
     def abandon(self) -> None:
         # The writer would complete a short but readable file; it is closed only so that nothing is left open.
@@ -174,8 +169,8 @@ class _CsvFile:
     """One CSV file: RFC 4180, UTF-8, LF; null is an empty cell and an empty text is ""."""
 
     def __init__(self, staging: Staging, table: TableName, *, excel_safe: bool) -> None:
-        self._name = file_name(table, "csv")
-        self._file: HashingFile = staging.create(self._name)
+        self.name = file_name(table, "csv")
+        self._file: HashingFile = staging.create(self.name)
         self._excel_safe = excel_safe
         self._rows = 0
         self._file.write((",".join(schema_of(table).names) + "\n").encode())
@@ -186,7 +181,7 @@ class _CsvFile:
             self._file.write(csv_text(rows, excel_safe=self._excel_safe))
 
     def finish(self) -> FileEntry:
-        return self._file.finish(self._name, self._rows)
+        return self._file.finish(self._rows)
 
     def abandon(self) -> None:
         _ignoring_storage(self._file.close)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.errors import InputError
+from exporter.files import replace_file
 from exporter.model import Usage
 from exporter.snapshot_store.names import began_at
 
@@ -32,7 +31,7 @@ def write_metrics(
 ) -> None:
     """Replace `path` at once. What a run without success or without a snapshot cannot tell stays as the file told it.
 
-    Raises `OSError`.
+    Raises `StorageFailed`.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
@@ -91,33 +90,3 @@ def _told_before(path: str, names: set[str]) -> bytes:
 def _name_in(line: str) -> str:
     words = line.split(" ")
     return words[2] if line.startswith("# ") and len(words) > 2 else words[0].partition("{")[0]
-
-
-def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
-    """Put `data` at `path` at once, so that no reader sees half of it. Raises `OSError`.
-
-    `mode`: its permissions; None: those it had, for a new file those of any new file of this user. What is no regular
-    file (/dev/stdout, a pipe) is written to, not replaced.
-    """
-    if path.exists() and not path.is_file():
-        with path.open("wb") as there:
-            there.write(data)
-        return
-    path = path.resolve()  # a link stays a link
-    if mode is None:
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
-    # A name that nobody can guess, made for this user only: the folder may be everybody's.
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask

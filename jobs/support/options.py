@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import InputError
-from exporter.options import MINUTE, FetchOptions, Locations, SnapshotOptions
+from exporter.options import MINUTE, OUTPUT_FORMATS, FetchOptions, Locations, SnapshotOptions
 from exporter.settings import SETTINGS, Settings
 from jobs.support.command import Decorator, option
 from jobs.support.param_types import ALLOWANCE, BOUND, DAYS, DURATION, PERCENT, RATE, SIZE
@@ -181,7 +181,7 @@ _SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option(
         "--format",
-        type=click.Choice(["parquet", "csv", "both"]),
+        type=click.Choice(OUTPUT_FORMATS),
         default="parquet",
         show_default=True,
         help="Files of the tables; responses.parquet is always there.",

@@ -26,7 +26,7 @@ from exporter.events import ignore
 from exporter.ids.campaign_ids import read_ids
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
-from exporter.model import CampaignResponse, Identity, Requests, Seconds
+from exporter.model import CampaignResponse, Counts, Identity, Requests, Seconds
 from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
 from exporter.simulator.samples import sample_campaigns
@@ -58,7 +58,7 @@ def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> Non
     """A snapshot of which nothing but the answers is there: what `rebuild` needs."""
     dest.mkdir(parents=True, exist_ok=True)
     staging = open_destination(str(dest)).stage(snapshot)
-    entries = []
+    files = {}
     for table in ("responses", "failures"):
         name, schema, rows = f"{table}.parquet", schema_of(table), 0
         file = staging.create(name)
@@ -76,19 +76,19 @@ def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> Non
                     .cast(schema)
                 )
                 rows += len(block)
-        entries.append(file.finish(name, rows))
-    number = entries[0].rows
+        files[name] = file.finish(rows)
+    number = files["responses.parquet"].rows
     staging.publish(
         manifests.dump(
             manifests.Manifest(
                 snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
                 manifests.Api("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
-                manifests.OutcomeCounts(number, 0, 0, 0, 0, 0), Requests(), Seconds(),
-                manifests.files_of(entries), [],
+                Counts(number, 0, 0, 0, 0, 0), Requests(), Seconds(),
+                files, [],
             )
         )
     )  # fmt: skip
-    staging.settle()
+    staging.make_durable()
 
 
 def batched(items: Iterable[CampaignResponse], number: int) -> Iterator[list[CampaignResponse]]:

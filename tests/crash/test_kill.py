@@ -20,35 +20,12 @@ from exporter.failpoints import FAILPOINTS
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
+from tests.support.failpoint_driver import DRIVER
 from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 CAMPAIGNS = 24
 WORKERS = 4
-
-DRIVER = """
-import os, shutil, sys
-from exporter import failpoints
-from jobs.cli import main
-
-step, times, deed = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-left = times
-
-def hook(reached):
-    global left
-    if reached == step:
-        left -= 1
-        if left == 0:
-            if deed == "vanish":
-                shutil.rmtree(os.environ["VANISHES"])
-            elif deed == "full":
-                raise OSError(28, "No space left on device")
-            else:
-                os.kill(os.getpid(), int(deed))
-
-failpoints.hook = hook
-main(sys.argv[4:])
-"""
 
 
 class Desk:
@@ -180,7 +157,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     if step in WRITES and number == signal.SIGKILL:
         (staging,) = desk.out.glob(".staging-*")
         assert is_cut_off(staging / step.removeprefix("write.")), "not killed in the middle of the file"
-    revealed = step in ("publish.after_reveal", "retention.hidden", "books.before_closing")
+    revealed = step in ("publish.published", "retention.renamed", "books.before_closing")
     if killed.returncode != 0 and not revealed:
         assert desk.contents() == before, "readers saw something change"
     sent = len(desk.service.arrivals)
@@ -202,7 +179,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
         assert len(desk.service.arrivals) == sent, "what was journaled was fetched again"
 
 
-@pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.before_reveal"])
+@pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.staged"])
 def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: Desk, step: str) -> None:
     before = desk.contents()
     failed = desk.run(step, which_time(step), "full")
@@ -216,7 +193,7 @@ def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: D
     assert len(desk.service.arrivals) == sent
 
 
-@pytest.mark.parametrize("step", ["publish.after_reveal", "retention.hidden"])
+@pytest.mark.parametrize("step", ["publish.published", "retention.renamed"])
 def test_a_disk_that_is_full_after_the_revealing_is_a_warning_about_a_published_snapshot(desk: Desk, step: str) -> None:
     before = set(snapshot_folders(desk.out))
     done = desk.run(step, 1, "full")

@@ -23,7 +23,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.open_destination import open_destination
 from jobs import cli
-from tests.crash.test_kill import DRIVER
+from tests.support.failpoint_driver import DRIVER
 from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving
 from tests.support.stores import KINDS, RunningStore, running_store
@@ -160,7 +160,7 @@ def test_incremental_and_retention_work_on_a_store(store: Store) -> None:
     store.good("verify", store.url)
 
 
-@pytest.mark.parametrize("step", ["write.responses.parquet", "publish.before_reveal"])
+@pytest.mark.parametrize("step", ["write.responses.parquet", "publish.staged"])
 def test_killed_in_mid_upload_nothing_reads_as_a_snapshot_and_the_next_run_cleans_up(store: Store, step: str) -> None:
     if store.running.kind == "azure" and step == "write.responses":
         pytest.skip("the other step is enough: pyarrow's deletes take many seconds on Azurite")
@@ -176,7 +176,7 @@ def test_killed_in_mid_upload_nothing_reads_as_a_snapshot_and_the_next_run_clean
 
 
 def test_killed_right_after_the_manifest_the_snapshot_is_whole_and_the_next_run_removes_the_claim(s3: Store) -> None:
-    s3.killed("publish.after_reveal")
+    s3.killed("publish.published")
     assert len(s3.files()) == 6
     s3.good("verify", s3.url)
     s3.good(*s3.command())

@@ -20,8 +20,8 @@ from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.open_destination import open_destination
-from tests.snapshot_store.test_snapshot_files import NOW, RESPONSES, publish
 from tests.support.answers import body_of
+from tests.support.snapshots import NOW, RESPONSES, publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from exporter.model import Identity
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import list_snapshots
 from exporter.snapshot_store.retention import apply_retention, to_remove
-from tests.snapshot_store.test_snapshot_files import publish
+from tests.support.snapshots import ONE, TWO, publish
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
@@ -93,3 +94,16 @@ def test_without_a_rule_nothing_is_even_looked_at(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("exporter.snapshot_store.retention.list_snapshots", None)
     destination = open_destination(str(tmp_path))
     assert apply_retention(destination, IDENTITY, keep=None, keep_days=None, now=NOW, in_use=set()) == ([], [])
+
+
+def test_a_link_to_a_snapshot_elsewhere_is_never_removed(tmp_path: Path) -> None:
+    publish(tmp_path / "elsewhere")
+    publish(tmp_path / "dest", TWO)
+    (tmp_path / f"dest/snapshot={ONE}").symlink_to(tmp_path / f"elsewhere/snapshot={ONE}")
+    destination = open_destination(str(tmp_path / "dest"))
+    removed, warnings = apply_retention(
+        destination, Identity("https://h", "st-1", "acc", "v2"), keep=1, keep_days=None,
+        now=datetime.now(UTC), in_use=set(),
+    )  # fmt: skip
+    assert (removed, len(warnings)) == ([], 1)
+    assert len(list_snapshots(destination)) == 2

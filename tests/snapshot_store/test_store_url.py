@@ -81,3 +81,10 @@ def test_no_secret_of_a_url_is_shown() -> None:
         "abfs://box@north.dfs.core.windows.net/x"
     )
     assert without_secrets("abfs://box:hush@north.dfs.core.windows.net/x") == "abfs://box@north.dfs.core.windows.net/x"
+
+
+@pytest.mark.parametrize("url", ["s3://AKIA:SE/CREThush@bucket/x", "s3://[u:hush@b", "ftp://u:hush@x"])
+def test_a_secret_in_a_url_that_is_wrong_is_not_shown(url: str) -> None:
+    with pytest.raises(DestinationError) as caught:
+        open_destination(url)
+    assert "hush" not in str(caught.value)

@@ -14,9 +14,9 @@ from rich.cells import cell_len
 from exporter.model import CampaignResponse
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from tests.snapshot_store.test_snapshot_files import RESPONSES, publish
 from tests.support.running import run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
+from tests.support.snapshots import RESPONSES, publish
 from tests.support.terminal import Session, on_terminal
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.snapshot_store.test_snapshot_files import publish
+from tests.support.snapshots import publish
 
 pyspark = pytest.importorskip("pyspark", reason="needs pyspark, which is too large for every run: pip install pyspark")
 

@@ -1,0 +1,96 @@
+"""`exporter.snapshot_store.verify`: damage is found."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from exporter.model import Counts, FileEntry
+from exporter.options import OutputFormat
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.local_folder import LocalDestination
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import read_table
+from exporter.snapshot_store.verify import damages
+from tests.support.snapshots import ONE, RESPONSES, changed, publish
+
+
+@pytest.mark.parametrize("form", ["parquet", "both"])
+def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: OutputFormat) -> None:
+    publish(tmp_path, form=form)
+    destination = LocalDestination(tmp_path, shown=str(tmp_path))
+    folder = tmp_path / "snapshot=20261123T020000Z"
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        slots = range(len(data)) if path.name == "manifest.json" else range(0, len(data), max(1, len(data) // 15))
+        for at in slots:
+            path.write_bytes(data[:at] + bytes([data[at] ^ 0x01]) + data[at + 1 :])
+            assert damages(destination, ONE), f"{path.name}, byte {at}"
+        path.write_bytes(data)
+    assert damages(destination, ONE) == []
+
+
+def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
+    publish(tmp_path)
+    folder = tmp_path / "snapshot=20261123T020000Z"
+    (folder / "failures.parquet").unlink()
+    (folder / "notes.txt").write_text("x")
+    found = damages(open_destination(str(tmp_path)), ONE)
+    assert found == ["notes.txt: is not in the manifest", "failures.parquet: is missing"]
+
+
+def forge(folder: Path, change: Any) -> None:
+    """Write a table anew with a manifest that fits: only its content can give it away."""
+    manifest = manifests.load((folder / "manifest.json").read_bytes())
+    name, table = change(folder)
+    pq.write_table(table, folder / name)
+    data = (folder / name).read_bytes()
+    files = {**manifest.files, name: FileEntry(table.num_rows, len(data), hashlib.sha256(data).hexdigest())}
+    (folder / "manifest.json").write_bytes(manifests.dump(msgspec.structs.replace(manifest, files=files)))
+
+
+def test_rows_that_the_responses_do_not_give_are_found(tmp_path: Path) -> None:
+    publish(tmp_path)
+    folder = tmp_path / "snapshot=20261123T020000Z"
+
+    def rename(folder: Path) -> tuple[str, Any]:
+        table = pq.read_table(folder / "campaigns.parquet")
+        names = table.column("name").to_pylist()
+        names[3] = "Another name"
+        at = table.schema.get_field_index("name")
+        return "campaigns.parquet", table.set_column(at, table.schema.field(at), [names])
+
+    forge(folder, rename)
+    assert "not what responses.parquet gives" in damages(open_destination(str(tmp_path)), folder.name[9:])[0]
+
+
+def test_an_id_that_stands_twice_is_found(tmp_path: Path) -> None:
+    publish(tmp_path, responses=[*RESPONSES, RESPONSES[0]])
+    assert "more than once" in damages(open_destination(str(tmp_path)), ONE)[0]
+
+
+def test_counts_that_the_rows_deny_are_found(tmp_path: Path) -> None:
+    publish(tmp_path)
+    path = tmp_path / "snapshot=20261123T020000Z" / "manifest.json"
+    manifest = manifests.load(path.read_bytes())
+    wrong = msgspec.structs.replace(manifest, counts=Counts(39, 0, 2, 0, 1, 0))
+    path.write_bytes(manifests.dump(wrong))
+    found = "\n".join(damages(open_destination(str(tmp_path)), ONE))
+    assert "campaigns.parquet: has 40 rows, the counts say 39" in found
+    assert "failures: 1 are not_found" in found
+
+
+def test_a_manifest_that_names_files_elsewhere_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("precious")
+    publish(tmp_path / "dest")
+    path = tmp_path / f"dest/snapshot={ONE}/manifest.json"
+    entry = {"rows": 1, "bytes": 8, "sha256": "0" * 64}
+    path.write_bytes(changed(path.read_bytes(), lambda m: m["files"].update({"../../secret": entry})))
+    destination = open_destination(str(tmp_path / "dest"))
+    assert damages(destination, ONE)
+    assert read_table(destination, ONE, "campaigns").num_rows == len(RESPONSES)

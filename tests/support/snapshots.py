@@ -1,0 +1,69 @@
+"""Published snapshots to read: small ones, written by the program's own writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exporter.model import CampaignResponse, Counts, Failure, Requests, Seconds, SnapshotMode
+from exporter.options import OutputFormat
+from exporter.simulator.samples import sample_campaigns
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.manifest import Api, Manifest
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.writer import SnapshotWriter
+from tests.support.answers import body_of
+
+ONE, TWO = "20261123T020000Z", "20261124T020000Z"
+
+NOW = 1_780_000_000_123
+CAMPAIGNS = sample_campaigns(40, voice_share=0.3)
+RESPONSES = [
+    CampaignResponse(c.campaign_id, NOW, 200, body_of(c.data), json.dumps(c.item()), c.campaign_type) for c in CAMPAIGNS
+]
+FAILURES = [
+    Failure("cd-gone", "not_found", 404, 1, "HTTP 404", "{}", NOW, NOW),
+    Failure("=cmd()", "failed", None, 5, "connection broke", None, NOW, NOW),
+]
+ACCOUNT = Api("https://h", "st-1", "acc", "v2")
+
+
+def publish(
+    dest: Path,
+    snapshot: str = ONE,
+    form: OutputFormat = "parquet",
+    *,
+    excel_safe: bool = False,
+    responses: Any = RESPONSES,
+    mode: SnapshotMode = "full",
+    base: str | None = None,
+    api: Api = ACCOUNT,
+) -> Manifest:
+    """Write and publish a snapshot of `responses` and two failures."""
+    destination = open_destination(str(dest))
+    destination.check_writable()
+    staging = destination.stage(snapshot)
+    with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
+        for start in range(0, len(responses), 16):
+            writer.add(responses[start : start + 16])
+        writer.add_failures(FAILURES)
+        files = writer.close()
+    count = len(responses)
+    manifest = Manifest(
+        snapshot, manifests.iso(NOW), manifests.iso(NOW), "0", 1, mode, base, api,
+        manifests.Ids("ids.csv", "0" * 64, count + 2, count + 2, 0),
+        Counts(count, 0, 1, 0, 1, 0),
+        Requests(), Seconds(), files, [],
+    )  # fmt: skip
+    staging.publish(manifests.dump(manifest))
+    staging.make_durable()
+    return manifest
+
+
+def changed(text: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    """A manifest's text after `change`."""
+    manifest = json.loads(text)
+    change(manifest)
+    return json.dumps(manifest).encode()
