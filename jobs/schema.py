@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
 @option(
     "--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True,
-    help="How it is printed.",
+    help="Output format.",
 )  # fmt: skip
 @option(
-    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Only this table.",
+    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Print only this table.",
 )  # fmt: skip
 def command(console: Console, form: str, table: str | None) -> int:
     """Print the data dictionary: every column, its type, where it comes from, what it means.
 
-    It is made from the same table of columns that drives the flattening.
+    The same table of columns drives the flattening.
     """
     from exporter.tables.arrow import data_dictionary
 
@@ -53,16 +53,16 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def _first(path: str | None) -> str:
-    """Where a value comes from, on a terminal: the usual place, and how many others are known."""
+    """The place of a value, as the terminal shows it: the usual one, and the number of others."""
     first, *others = path.split(" | ") if path else ["–"]
     return f"{first} (or {len(others)} more)" if len(others) > 1 else " or ".join([first, *others])
 
 
 def _paths(path: str | None) -> str:
-    """The paths of a column; of more than three the first, since the rest are the other places of the same keys."""
+    """The paths of a column; of more than three the first, since the others are other places of the same keys."""
     paths = path.split(" | ") if path else []
     if len(paths) > 3:
-        return f"`{paths[0]}` or wherever it stands"
+        return f"`{paths[0]}` or {len(paths) - 1} other places"
     return f"`{' or '.join(paths)}`".replace("list:", "L:") if paths else "–"
 
 

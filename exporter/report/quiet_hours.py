@@ -9,7 +9,7 @@ import msgspec
 
 from exporter.report.intervals import DAY, Intervals, common, joined, total, wrapped
 from exporter.report.week_grid import Window, by_campaign
-from exporter.tables.calling_hours import read_time
+from exporter.tables.time_of_day import read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 
 _FORM = re.compile(r"(?:([A-Za-z,]+):)?(\d{1,2}:\d{2})-(\d{1,2}:\d{2})")

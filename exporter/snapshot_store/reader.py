@@ -138,12 +138,13 @@ def read_table(
         if table in ("campaigns", "calling_windows") and not _stands_as_today(manifest, table):
             found = _flattened(destination, snapshot, table)
         elif name not in manifest.files:
-            found = _read_failures_csv(destination, snapshot)
+            found = _read_failures_csv(destination, snapshot, manifest)
         else:
             with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
                 opened = pq.ParquetFile(file)
-                _check_columns(opened.schema_arrow, table)
-                return _without_holes(opened.read(columns=None if columns is None else list(columns)), table)
+                names = _readable_columns(opened.schema_arrow, table, manifest)
+                stored = [name for name in names if columns is None or name in columns]
+                found = _with_todays_columns(_without_holes(opened.read(stored), table), table)
         return found if columns is None else found.select(list(columns))
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
@@ -180,7 +181,8 @@ class _FileColumns(msgspec.Struct, frozen=True):
 @contextmanager
 def open_columns(destination: Destination, snapshot: str, table: TableName) -> Iterator[Columns]:
     """As `read_table`, a column at a time, so that a large snapshot need not fit into memory."""
-    if not _stands_as_today(read_manifest(destination, snapshot), table):
+    manifest = read_manifest(destination, snapshot)
+    if not _stands_as_today(manifest, table):
         yield read_table(destination, snapshot, table)
         return
     name = file_name(table, "parquet")
@@ -188,7 +190,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
     try:
         file = destination.fs.open_input_file(destination.path(snapshot, name))
         opened = pq.ParquetFile(file)
-        _check_columns(opened.schema_arrow, table)
+        _readable_columns(opened.schema_arrow, table, manifest)
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{told}: {one_line_error(error)}.") from None
     with file:
@@ -203,20 +205,21 @@ def _stands_as_today(manifest: Manifest, table: TableName) -> bool:
 def read_responses(destination: Destination, snapshot: str) -> Iterator[list[CampaignResponse]]:
     """The stored answers of a snapshot, in blocks. Raises `DestinationError`."""
     name = file_name("responses", "parquet")
+    manifest = read_manifest(destination, snapshot)
     try:
         with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
             opened = pq.ParquetFile(file)
-            _check_columns(opened.schema_arrow, "responses")
+            names = _readable_columns(opened.schema_arrow, "responses", manifest)
             for group in range(opened.num_row_groups):
                 # One by one: a group has bounded bytes, a block over several of large answers would have not.
-                for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group]):
+                for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group], columns=names):
                     yield _as_responses(batch)
     except (OSError, pa.ArrowException) as error:
         raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
 
 
 def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
-    _without_holes(rows, "responses")
+    rows = _with_todays_columns(_without_holes(rows, "responses"), "responses")
     names = schema_of("responses").names
     columns = [
         _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
@@ -247,10 +250,32 @@ def _without_holes(rows: Rows, table: TableName) -> Rows:
     return rows
 
 
-def _check_columns(found: pa.Schema, table: TableName) -> None:
+def _readable_columns(stored: pa.Schema, table: TableName, manifest: Manifest) -> list[str]:
+    """Today's columns that a stored table has. Raises `pa.ArrowInvalid`.
+
+    One of today's schema version has exactly these; in one of another version those may be missing that may be null.
+    """
     schema = schema_of(table)
-    if found.names != schema.names or found.types != schema.types:
+    names = [field.name for field in schema if field.name in stored.names]
+    if (
+        any(stored.field(name).type != schema.field(name).type for name in names)
+        or any(not field.nullable and field.name not in names for field in schema)
+        or (manifest.schema_version == SCHEMA_VERSION and stored.names != schema.names)
+    ):
         raise pa.ArrowInvalid(f"its columns are not those of {table}")
+    return names
+
+
+def _with_todays_columns(rows: Rows, table: TableName) -> Rows:
+    """`rows` with nulls in the columns that they do not have."""
+    schema = schema_of(table)
+    if rows.schema.names == schema.names:
+        return rows
+    columns = [
+        rows.column(field.name) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return type(rows).from_arrays(columns, schema=schema)
 
 
 def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
@@ -261,21 +286,23 @@ def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.
     return pa.Table.from_batches(batches, schema_of(table))
 
 
-def _read_failures_csv(destination: Destination, snapshot: str) -> pa.Table:
+def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manifest) -> pa.Table:
     schema = schema_of("failures")
     with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
-        types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
-        found = pacsv.read_csv(
+        texts = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+        rows = pacsv.read_csv(
             file,
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
-                column_types=types,
+                column_types=texts,
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 null_values=[""],
             ),
         )
-    if found.schema.names != schema.names:
-        raise pa.ArrowInvalid("its columns are not those of failures")
-    columns = [found.column(field.name).cast(field.type) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+    typed = {
+        name: rows.column(name).cast(schema.field(name).type) if name in schema.names else rows.column(name)
+        for name in rows.schema.names
+    }
+    stored = pa.table(typed)
+    return _with_todays_columns(stored.select(_readable_columns(stored.schema, "failures", manifest)), "failures")

@@ -2,37 +2,27 @@
 
 Page get-sms-campaign-by-id-v2 shows `days[]` of `{day, start, end}` with times such as `9:00 AM`; page
 hours-of-operation, of the same shape, ends a day at `11:59:59.999 PM`. What no page tells (an end at `12:00 AM`,
-an end before its start, an entry without a day) is read by the rules below, and told where it is a guess.
+an end before its start, an entry without a day) is read by the rules below, and `issues` says where it is a guess.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from exporter.tables.converters import is_nothing
+import msgspec
+
+from exporter.tables.leaves import escape_key, is_nothing
+from exporter.tables.time_of_day import DAY, clock, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import dumps
-
-DAY = 24 * 3600
-"""Seconds. A day of a calling week is a wall-clock day: it has no 23 or 25 hours."""
-
-_LONGEST = 40
-"""Characters; what is longer is no time of day, and is not worth a place in a cache."""
 
 MOST_ENTRIES = 10_000
 """A list of more is no week that anybody wrote, and each entry would become a row."""
 
-_TIME = re.compile(
-    r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE
-)
-_BLANKS = re.compile(r"[\s\u00a0\u202f\u2009]+")
-
 
 class Window(NamedTuple):
-    """One row of calling_windows, but for the campaign and its time zone."""
+    """One row of calling_windows, but for the columns of its campaign."""
 
     day: str | None = None
     day_of_week: int | None = None
@@ -45,72 +35,47 @@ class Window(NamedTuple):
     raw_end: str | None = None
 
 
-class Week(NamedTuple):
-    """The calling hours of one campaign.
+class Week(msgspec.Struct, frozen=True, eq=False):
+    """The calling hours of one campaign. Two are the same only when they are one object: a week is read once.
 
     `texts`: the windows of Monday … Sunday as the campaigns table shows them. `minutes`: allowed in a week,
     overlaps counted once; None when no window could be read. `left_over`: (path below `days`, value) of what is
     in no column.
     """
 
-    texts: tuple[str | None, ...]
-    minutes: int | None
-    windows: tuple[Window, ...]
+    texts: tuple[str | None, ...] = (None,) * 7
+    minutes: int | None = None
+    windows: tuple[Window, ...] = ()
     issues: tuple[str, ...] = ()
     left_over: tuple[tuple[str, Any], ...] = ()
 
 
-NO_WEEK = Week((None,) * 7, None, ())
+NO_WEEK = Week()
 
 
 def read_week(days: Any, *, daily: bool) -> Week:
-    """The week that `callingHours.days` describes, whatever stands in it.
+    """The week that `callingHours.days` describes, whatever is in it.
 
-    `daily`: the frequency is DAILY, so that an entry without a day stands for each of the seven.
+    `daily`: the frequency is DAILY, so that an entry without a day is one for each of the seven.
     """
+    if is_nothing(days):
+        return NO_WEEK
     entries = days if isinstance(days, list) else [days]
     if len(entries) > MOST_ENTRIES:
-        return NO_WEEK._replace(issues=(f"days: more than {MOST_ENTRIES:,} entries",), left_over=(("", days),))
-    try:
-        plain = tuple([(e["day"], e["start"], e["end"]) for e in entries if len(e) == 3])
-        if len(plain) == len(entries):
-            return _remembered_week(plain)
-    except (KeyError, TypeError, ValueError):
-        pass  # an odd entry: the careful reading tells what is odd about it
-    return _read_week(entries, daily=daily)
+        return Week(issues=(f"days: more than {MOST_ENTRIES:,} entries",), left_over=(("", days),))
+    reading = _Reading()
+    for index, entry in enumerate(entries):
+        if not is_nothing(entry):
+            reading.entry(f".{index}", entry, daily=daily)
+    return reading.week()
 
 
 class _Span(NamedTuple):
-    """A window and where it stands in the week, in seconds after Monday's midnight."""
+    """A window and its place in the week, in seconds after Monday's midnight."""
 
     start: int
     stop: int
     window: Window
-
-
-def _plain_week(entries: tuple[tuple[str, str, str], ...]) -> Week:
-    """Most campaigns share a few weeks, so a week is read once.
-
-    Raises ValueError or TypeError for one that is not plain.
-    """
-    spans = sorted([_remembered_span(*entry) for entry in entries])
-    return _week_of(spans, [span.window for span in spans])
-
-
-_remembered_week = lru_cache(maxsize=8192)(_plain_week)
-
-
-def _plain_span(day: str, start: str, end: str) -> _Span:
-    reading = _Reading()
-    if len(day + start + end) > 3 * _LONGEST:
-        raise ValueError
-    reading.entry("", {"day": day, "start": start, "end": end}, daily=False)
-    if reading.issues or reading.left_over:
-        raise ValueError
-    return reading.spans[0]
-
-
-_remembered_span = lru_cache(maxsize=65536)(_plain_span)
 
 
 class _Reading:
@@ -122,13 +87,23 @@ class _Reading:
         self.issues: list[str] = []
         self.left_over: dict[str, Any] = {}
 
-    def odd(self, path: str, value: Any, why: str) -> None:
-        self.left_over[path] = value
-        self.issues.append(f"days{path}: {why}")
+    def week(self) -> Week:
+        """What was read."""
+        self.spans.sort()
+        texts: list[list[str]] = [[] for _ in WEEKDAYS]
+        for span in self.spans:
+            texts[(span.window.day_of_week or 1) - 1].append(f"{span.window.start}-{span.window.end}")
+        return Week(
+            tuple(";".join(day) or None for day in texts),
+            _minutes(self.spans) if self.spans else None,
+            tuple(sorted([*(span.window for span in self.spans), *self.unread], key=_order)),
+            tuple(self.issues),
+            tuple(self.left_over.items()),
+        )
 
     def entry(self, path: str, entry: Any, *, daily: bool) -> None:
         if not isinstance(entry, dict):
-            self.odd(path, entry, "not an object with day, start and end")
+            self._odd(path, entry, "not an object with day, start and end")
             self.unread.append(Window())
             return
         for key, value in entry.items():
@@ -138,17 +113,17 @@ class _Reading:
         raw_start, start = self._time(path, "start", entry.get("start"))
         raw_end, end = self._time(path, "end", entry.get("end"))
         for day in days:
-            name = None if day is None else WEEKDAYS[day]
-            number = None if day is None else day + 1
+            name, number = (None, None) if day is None else (WEEKDAYS[day], day + 1)
             if start is None or end is None or day is None:
                 # A half is still worth a cell; only a whole window can be compared or counted.
+                minute = None if start is None else start // 60
                 self.unread.append(
-                    Window(name, number, show(start), show(end), _minute(start), None, None, raw_start, raw_end)
+                    Window(name, number, clock(start), clock(end), minute, None, None, raw_start, raw_end)
                 )
                 continue
             stop = end if end > start else end + DAY
             window = Window(
-                name, number, show(start), show(end), start // 60, stop // 60, stop > DAY, raw_start, raw_end
+                name, number, clock(start), clock(end), start // 60, stop // 60, stop > DAY, raw_start, raw_end
             )
             self.spans.append(_Span(day * DAY + start, day * DAY + stop, window))
         if raw_end is not None and start is not None and read_time(raw_end, is_end=False) == start:
@@ -165,7 +140,7 @@ class _Reading:
             return
         day = read_weekday(value) if isinstance(value, str) else None
         if day is None:
-            self.odd(f"{path}.day", value, "not a weekday")
+            self._odd(f"{path}.day", value, "not a weekday")
         yield day
 
     def _time(self, path: str, key: str, value: Any) -> tuple[str | None, int | None]:
@@ -173,93 +148,30 @@ class _Reading:
             self.issues.append(f"days{path}: no {key}")
             return None, None
         if not isinstance(value, str):
-            self.odd(f"{path}.{key}", value, "not a time of day")
+            self._odd(f"{path}.{key}", value, "not a time of day")
             return (None if isinstance(value, dict | list) else dumps(value)), None
         seconds = read_time(value, is_end=key == "end")
         if seconds is None:
-            self.odd(f"{path}.{key}", value, "not a time of day")
+            self._odd(f"{path}.{key}", value, "not a time of day")
         return value, seconds
 
-
-def _read_week(entries: list[Any], *, daily: bool) -> Week:
-    reading = _Reading()
-    for index, entry in enumerate(entries):
-        if not is_nothing(entry):
-            reading.entry(f".{index}", entry, daily=daily)
-    reading.spans.sort()
-    windows = sorted(
-        [*(span.window for span in reading.spans), *reading.unread],
-        key=lambda w: (w.day_of_week or 8, w.start_minute if w.start_minute is not None else DAY),
-    )
-    week = _week_of(reading.spans, windows)
-    return week._replace(issues=tuple(reading.issues), left_over=tuple(reading.left_over.items()))
+    def _odd(self, path: str, value: Any, why: str) -> None:
+        self.left_over[path] = value
+        self.issues.append(f"days{path}: {why}")
 
 
-def _week_of(spans: list[_Span], windows: list[Window]) -> Week:
-    texts: list[str | None] = [None] * 7
-    for span in spans:
-        day = (span.window.day_of_week or 1) - 1
-        text = f"{span.window.start}-{span.window.end}"
-        texts[day] = text if texts[day] is None else f"{texts[day]};{text}"
-    return Week(tuple(texts), _minutes(spans) if spans else None, tuple(windows))
+def _order(window: Window) -> tuple[int, int]:
+    """In order of weekday and start; what has none comes last."""
+    return window.day_of_week or 8, DAY if window.start_minute is None else window.start_minute
 
 
 def _minutes(spans: list[_Span]) -> int:
     """Minutes of a week that are in at least one span; what passes Sunday's midnight is Monday's."""
     week = 7 * DAY
-    pieces = [(start, stop) for start, stop, _ in spans]
-    if any(stop > week for _, stop in pieces):
-        pieces = sorted([*pieces, *((0, stop - week) for _, stop in pieces if stop > week)])
+    pieces = sorted(piece for start, stop, _ in spans for piece in ((start, min(stop, week)), (0, stop - week)))
     seconds = reached = 0
     for start, stop in pieces:
-        begin, end = max(start, reached), min(stop, week)
-        if end > begin:
-            seconds += end - begin
-            reached = end
+        if stop > reached:
+            seconds += stop - max(start, reached)
+            reached = stop
     return seconds // 60
-
-
-def read_time(text: str, *, is_end: bool) -> int | None:
-    """Seconds after midnight that a time of day names; None for what is none.
-
-    `9:00 AM`, `09:00`, `9 pm`, `11:59:59.999 PM`, `18:30:00`. As an end, midnight is the day's end, and so is
-    the last moment before it.
-    """
-    return _remembered_time(text, is_end) if len(text) <= _LONGEST else None
-
-
-def _read_time(text: str, is_end: bool) -> int | None:
-    found = _TIME.fullmatch(_BLANKS.sub(" ", text).strip())
-    if not found or (found[2] is None and found[5] is None):
-        return None
-    hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
-    half = (found[5] or "").lower()
-    if minute > 59 or second > 59 or hour > 24 or (half == "a" and hour > 12):
-        return None
-    if half and hour <= 12:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    seconds = hour * 3600 + minute * 60 + second
-    if is_end:
-        rounded_up = seconds == DAY - 1 and (found[4] or "").startswith("9")
-        return DAY if rounded_up or seconds == 0 else seconds if seconds <= DAY else None
-    return seconds if seconds < DAY else None
-
-
-_remembered_time = lru_cache(maxsize=4096)(_read_time)
-
-
-def show(seconds: int | None) -> str | None:
-    """`09:00`, `24:00`; seconds only where they are not zero."""
-    if seconds is None:
-        return None
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
-    return f"{clock}:{seconds % 60:02}" if seconds % 60 else clock
-
-
-def _minute(seconds: int | None) -> int | None:
-    return None if seconds is None else seconds // 60
-
-
-def escape_key(key: str) -> str:
-    """A key as a part of a dotted path: a dot of its own is written with a backslash."""
-    return key.replace("\\", "\\\\").replace(".", "\\.") if "." in key or "\\" in key else key

@@ -1,14 +1,17 @@
-"""The table of columns: what each is called, where its value stands in an answer, how it is read.
+"""The table of columns: the name of each, the place of its value in an answer, how it is read.
 
-Each fact stands here once. The Arrow schemas and their field metadata, the flattening, the CSV header and the
-data dictionary (`campaign-export schema`) are all made from it; a new field of the API is one entry.
+Each fact is here once. The Arrow schemas and their field metadata, the flattening, the CSV header and the
+data dictionary (`campaign-export schema`) are all made from it.
+
+To add a column: one entry here (all else follows from it), `SCHEMA_VERSION` raised by one, and a small snapshot of
+the new version in `tests/fixtures`.
 
 A path is below `data` of the answer to get-one, or below one item of the list call where it begins with
 `list:`. Of several the first that holds a value wins. `[]` ends the part that is found by walking: what is
-below is read as a whole by the column's reader.
+below is read as a whole by the column's converter.
 
 A source is the vendor's page (in the public repository Koredotcom/docs-v2, folder
-`ai-for-service/apis/contact-center/`) and what stands there: its words, or only a sample.
+`ai-for-service/apis/contact-center/`) and what the page has there: words, or only a sample.
 """
 
 from __future__ import annotations
@@ -19,13 +22,19 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from exporter.tables import converters as converters
+from exporter.tables import converters
 from exporter.tables.converters import Converter
 from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
 SCHEMA_VERSION = 1
-"""Raised by one whenever a column is renamed, retyped, removed or read differently."""
+"""Raised by one whenever a column is added, renamed, retyped, removed or read differently.
+
+Without that, older snapshots cannot be read any more: one of today's version must have exactly today's columns. Of one
+of an older version `campaigns` and `calling_windows` are made again from the stored responses; `responses` and
+`failures`, which nothing can make again, get nulls for the columns that they do not have, so a column added to these
+two may not be required.
+"""
 
 STRING = pa.string()
 STRINGS = pa.list_(pa.string())
@@ -39,14 +48,14 @@ LIST = "list:"
 """How the path of a value in the list item begins."""
 
 Paths = tuple[str, ...]
-"""Where in an answer a column's value stands, down to where its reader takes over, in order of precedence."""
+"""The places in an answer of a column's value, down to where its converter takes over, in order of precedence."""
 
 
 @cache
 def answer_paths(path: str) -> Paths:
     """The paths of the answer in a column's path; columns with the same ones share their values."""
     paths = path.split(" | ") if path else []
-    return tuple(one.split("[]")[0] for one in paths if not one.startswith(LIST))
+    return tuple(part.split("[]")[0] for part in paths if not part.startswith(LIST))
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -67,7 +76,7 @@ class Column(msgspec.Struct, frozen=True):
 
     @property
     def answer_paths(self) -> Paths:
-        """Those of the answer, down to where its reader takes over."""
+        """Those of the answer, down to where the converter takes over."""
         return answer_paths(self.path)
 
     @property
@@ -89,9 +98,9 @@ MESSAGE = "message.message"
 
 
 def _wherever(*keys: str) -> str:
-    """The keys of a schedule wherever they stand: no published answer shows an enabled schedule."""
-    slots = ("schedule.recurrenceObject.", "schedule.", "recurrenceObject.", "")
-    return " | ".join(prefix + key for key in keys for prefix in slots)
+    """The keys of a schedule in every place where they may be: no published answer shows an enabled schedule."""
+    parents = ("schedule.recurrenceObject.", "schedule.", "recurrenceObject.", "")
+    return " | ".join(parent + key for key in keys for parent in parents)
 
 
 CAMPAIGNS = (
@@ -126,7 +135,7 @@ CAMPAIGNS = (
     Column("calling_hours_frequency", STRING, f"{CALLING_HOURS}.frequency", converters.TEXT, f"{_SMS}, sample",
            "WEEKLY, DAILY or CUSTOM."),
     Column("calling_hours_timezone", STRING, f"{CALLING_HOURS}.timezone", converters.TEXT, f"{_SMS}, sample",
-           "Time zone of the calling hours, as given; one that is no IANA zone is told in parse_issues."),
+           "Time zone of the calling hours, as given; parse_issues names one that is no IANA zone."),
     *(
         Column(f"calling_hours_{day.lower()}", STRING, f"{CALLING_HOURS}.days[]", None, f"{_SMS}, sample",
                f"Windows of {name}: 09:00-18:00, several with ; between; 24:00 is the day's end, "
@@ -144,7 +153,7 @@ CAMPAIGNS = (
     Column("max_ring_time", INT32, f"{_DIALING}.maxRingTime", converters.whole_number(32), f"{_VOICE}, table",
            "Voice: seconds."),
     Column("use_system_mappings", BOOL, f"{_DIALING}.useSystemMappings", converters.FLAG, f"{_VOICE}, sample",
-           "Voice; the vendor does not tell its meaning."),
+           "Voice; the vendor does not say what it means."),
     Column("max_skips", INT32, f"maxSkips | {_DIALING}.maxSkips", converters.whole_number(32),
            "create-voice-campaign-preview-v2, table", "Voice, preview: contacts that an agent may skip."),
     Column("enable_machine_detect", STRING, "enableMachineDetect", converters.TEXT_OR_FLAG,
@@ -165,10 +174,10 @@ CAMPAIGNS = (
     Column("schedule_recur_type", STRING, _wherever("recurType"), converters.TEXT, f"{_SCHEDULE}, request",
            "Daily or Weekly; the product also knows Monthly and Yearly."),
     Column("schedule_once_every_n_days", INT32, _wherever("dailyDetails.onceEveryNdays", "onceEveryNdays"),
-           converters.whole_number(32), f"{_DAILY}, request", "Daily: every so many days."),
+           converters.whole_number(32), f"{_DAILY}, request", "Daily: every N days."),
     Column("schedule_once_every_n_weeks", INT32,
            _wherever("weeklyDetails.onceEveryNweeks", "dailyDetails.onceEveryNweeks", "onceEveryNweeks"),
-           converters.whole_number(32), f"{_SCHEDULE}, request", "Weekly: every so many weeks."),
+           converters.whole_number(32), f"{_SCHEDULE}, request", "Weekly: every N weeks."),
     Column("schedule_which_days", STRINGS,
            _wherever("weeklyDetails.whichDays[]", "dailyDetails.whichDays[]", "whichDays[]"),
            converters.WHICH_DAYS, f"{_SCHEDULE}, request", "Weekly: MO … SU, in week order."),
@@ -237,11 +246,11 @@ FAILURES = (
     Column("campaign_id", STRING, "", None, _OURS, "The ID that gave no campaign.", required=True),
     Column("outcome", STRING, "", None, _OURS, "not_found, invalid or failed.", required=True),
     Column("http_status", INT16, "", None, _OURS, "HTTP status of the last answer; null: there was none."),
-    Column("attempts", INT32, "", None, _OURS, "How many times it was asked for.", required=True),
+    Column("attempts", INT32, "", None, _OURS, "Number of requests for it.", required=True),
     Column("error", STRING, "", None, _OURS, "What went wrong, in one line.", required=True),
     Column("body_start", STRING, "", None, _OURS, "The first 500 characters of the last body."),
-    Column("first_at", TIME, "", None, _OURS, "When it was first asked for.", required=True),
-    Column("last_at", TIME, "", None, _OURS, "When it was last asked for.", required=True),
+    Column("first_at", TIME, "", None, _OURS, "Time of the first request.", required=True),
+    Column("last_at", TIME, "", None, _OURS, "Time of the last request.", required=True),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How the values of a column are read: a whole block at once where it is clean, one by one where it is odd."""
+"""How the values of a column become its cells: a block at once where it is clean, value by value where it is odd."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.tables.leaves import escape_key, is_nothing
 from exporter.tables.timestamps import is_finer, read_date_time, read_instant, read_instants
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 
@@ -26,13 +27,13 @@ def _nothing_left(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 class Converter(msgspec.Struct, frozen=True):
-    """One way of reading values.
+    """From the JSON values of an answer to the cells of a column.
 
     `parse_batch(values, type)` reads a block of which every value is plain or None, in Arrow's own loop; it raises
     ValueError, TypeError or OverflowError as soon as one is not, and the block is then read value by value.
     `parse(value)` reads one value that is neither None nor an empty list or object, or raises `Unreadable`. What
     both can read they read alike. `json_type`: the JSON types that `parse_batch` takes, as msgspec names them; null
-    is one of them. `left_over(value)` names what of a value that `parse` has read is not in the column:
+    is one of them. `left_over(value)` yields what of a value that `parse` has read is not in the column:
     (path below the value's own, value).
     """
 
@@ -40,11 +41,6 @@ class Converter(msgspec.Struct, frozen=True):
     parse_batch: Callable[[Sequence[Any], pa.DataType], pa.Array]
     json_type: Any = str | None
     left_over: Callable[[Any], Iterable[tuple[str, Any]]] = _nothing_left
-
-
-def is_nothing(value: Any) -> bool:
-    """Whether a value of an answer counts as nothing: null, an empty list, an empty object."""
-    return value is None or (isinstance(value, list | dict) and not value)
 
 
 def _only(values: Sequence[Any], *kinds: type) -> None:
@@ -61,7 +57,7 @@ def _text(value: Any) -> str:
     raise Unreadable("not text")
 
 
-def _as_it_is(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _unchanged(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
@@ -90,8 +86,8 @@ def _texts_not_empty(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, kind), texts)
 
 
-TEXT = Converter(_text, _as_it_is)
-TEXT_OR_INTEGER = Converter(_text_or_integer, _as_it_is)
+TEXT = Converter(_text, _unchanged)
+TEXT_OR_INTEGER = Converter(_text_or_integer, _unchanged)
 TEXT_OR_FLAG = Converter(_text_or_flag, _texts_or_flags, str | bool | None)
 TEXT_NOT_EMPTY = Converter(_text_not_empty, _texts_not_empty)
 
@@ -139,10 +135,10 @@ def _flag(value: Any) -> bool:
     raise Unreadable("neither true nor false")
 
 
-FLAG = Converter(_flag, _as_it_is, bool | None)
+FLAG = Converter(_flag, _unchanged, bool | None)
 
 
-# Moments
+# Times
 
 
 def _instant(value: Any) -> int:
@@ -161,10 +157,10 @@ def _finer_than_column(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _date_time(value: Any) -> str:
-    moment = read_date_time(value) if isinstance(value, str) else None
-    if moment is None:
+    text = read_date_time(value) if isinstance(value, str) else None
+    if text is None:
         raise Unreadable("not a date and time")
-    return moment
+    return text
 
 
 def _date_times(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -179,7 +175,7 @@ DATE_TIME = Converter(_date_time, _date_times)
 
 
 def _elements(value: Any) -> list[tuple[str, Any]]:
-    """(path, element) of a list, or of the one thing that stands in its place."""
+    """(path, element) of a list, or of the one value that came in its place."""
     if not isinstance(value, list):
         return [("", value)]
     return [(f".{index}", element) for index, element in enumerate(value) if not is_nothing(element)]
@@ -200,7 +196,7 @@ def _names(value: Any) -> list[str] | None:
     return names or None
 
 
-def _names_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _names_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     _only(values, list)
     names = pa.array([value or None for value in values], kind)
     if names.flatten().null_count:
@@ -211,26 +207,26 @@ def _names_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def _beside_names(value: Any) -> Iterable[tuple[str, Any]]:
     for path, element in _elements(value):
         if isinstance(element, dict):
-            taken = _name_key(element)
-            yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key != taken)
+            name_key = _name_key(element)
+            yield from ((f"{path}.{escape_key(key)}", rest) for key, rest in element.items() if key != name_key)
 
 
-NAMES = Converter(_names, _names_in_bulk, list[str] | None, _beside_names)
+NAMES = Converter(_names, _names_batch, list[str] | None, _beside_names)
 
 
 def _dnc(key: str) -> Callable[[Any], list[str] | None]:
     def parse(value: Any) -> list[str] | None:
-        found: list[str] = []
+        parts: list[str] = []
         for _, element in _elements(value):
             part = element.get(key) if isinstance(element, dict) else element if key == "name" else None
             if not is_nothing(part):
-                found.append(_text(part))
-        return found or None
+                parts.append(_text(part))
+        return parts or None
 
     return parse
 
 
-def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
+def _dnc_batch(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
     def parse_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         _only(values, dict)
         objects = [value or {} for value in values]
@@ -245,27 +241,27 @@ def _dnc_in_bulk(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
 def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
     for path, element in _elements(value):
         if isinstance(element, dict):
-            yield from ((f"{path}.{key}", rest) for key, rest in element.items() if key not in _DNC_KEYS)
+            yield from ((f"{path}.{escape_key(key)}", rest) for key, rest in element.items() if key not in _DNC_KEYS)
 
 
 _DNC_KEYS = frozenset({"id", "name"})
 _DNC = dict[str, str | None] | None
-DNC_IDS = Converter(_dnc("id"), _dnc_in_bulk("id"), _DNC)
-DNC_NAMES = Converter(_dnc("name"), _dnc_in_bulk("name"), _DNC, _beside_dnc)
+DNC_IDS = Converter(_dnc("id"), _dnc_batch("id"), _DNC)
+DNC_NAMES = Converter(_dnc("name"), _dnc_batch("name"), _DNC, _beside_dnc)
 
 
 def _which_days(value: Any) -> list[str] | None:
-    found: set[int] = set()
+    days: set[int] = set()
     for _, element in _elements(value):
         day = read_weekday(element) if isinstance(element, str) else None
         if day is None:
             raise Unreadable("not weekdays")
-        found.add(day)
-    return [WEEKDAYS[day] for day in sorted(found)] or None
+        days.add(day)
+    return [WEEKDAYS[day] for day in sorted(days)] or None
 
 
-def _which_days_in_bulk(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _which_days_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else _which_days(value) for value in values], kind)
 
 
-WHICH_DAYS = Converter(_which_days, _which_days_in_bulk, list[str] | None)
+WHICH_DAYS = Converter(_which_days, _which_days_batch, list[str] | None)

@@ -1,11 +1,10 @@
-"""Moments: instants that name their zone, and the dates and times of a schedule, which may not."""
+"""Timestamps: instants that name their zone, and the dates and times of a schedule, which may not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +17,7 @@ _FIRST = (datetime(1, 1, 1) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
 
 _LONGEST = 64
-"""Characters; what is longer is no moment, and is not worth a place in a cache."""
+"""Characters; what is longer is no date and time."""
 
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
@@ -44,7 +43,22 @@ def read_instant(text: str) -> int | None:
     Tolerates unpadded parts, blanks, an offset, more or fewer decimals (what is below a millisecond is cut).
     A time without a zone is not read: nobody says which zone it means.
     """
-    return _remembered_instant(text) if len(text) <= _LONGEST else None
+    if len(text) > _LONGEST:
+        return None
+    try:
+        # As the whole block is read, so that a row never depends on its neighbours.
+        return int(read_instants([text]).cast(pa.int64())[0].as_py())
+    except ValueError:
+        pass
+    match = _ISO.fullmatch(text.strip())
+    wall_time = match and _wall_time(match)
+    if not match or not wall_time or not (match[8] or match[9]):
+        return None
+    offset = int(match[10] or 0) * 60 + int(match[11] or 0)
+    signed = -offset if match[9] == "-" else offset
+    fraction = int(((match[7] or "") + "000")[:3])
+    instant = (wall_time - _EPOCH) // _MILLISECOND + fraction - signed * 60_000
+    return instant if _FIRST <= instant <= _LAST else None
 
 
 def is_finer(text: str) -> bool:
@@ -52,55 +66,26 @@ def is_finer(text: str) -> bool:
     return _BELOW_MILLISECOND.search(text) is not None
 
 
-def _read_instant(text: str) -> int | None:
-    try:
-        # The block reader's own judgement first, so that a row never depends on its neighbours.
-        return int(read_instants([text]).cast(pa.int64())[0].as_py())
-    except ValueError:
-        pass
-    found = _ISO.fullmatch(text.strip())
-    if found is None or not (found[8] or found[9]):
-        return None
-    moment = _wall_time(found)
-    if moment is None:
-        return None
-    offset = int(found[10] or 0) * 60 + int(found[11] or 0)
-    signed = -offset if found[9] == "-" else offset
-    fraction = int(((found[7] or "") + "000")[:3])
-    instant = (moment - _EPOCH) // _MILLISECOND + fraction - signed * 60_000
-    return instant if _FIRST <= instant <= _LAST else None
-
-
-_remembered_instant = lru_cache(maxsize=4096)(_read_instant)
-
-
 def read_date_time(text: str) -> str | None:
     """A date and time of a schedule as ISO 8601: `2026-10-05T06:00:00`; None for what is none.
 
-    Unpadded parts are padded (page enable-voice-or-sms-campaign-schedule-weekly prints `2026-01-1 …`). A zone
-    stands in the result only where it stood in the text; so do decimals, and a date alone stays a date.
+    Unpadded parts are padded (page enable-voice-or-sms-campaign-schedule-weekly prints `2026-01-1 …`). The result
+    has a zone and decimals only where the text had them, and a date alone stays a date.
     """
-    return _remembered_date_time(text) if len(text) <= _LONGEST else None
-
-
-def _read_date_time(text: str) -> str | None:
-    found = _ISO.fullmatch(text.strip())
-    moment = found and _wall_time(found)
-    if not found or not moment:
+    match = _ISO.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    wall_time = match and _wall_time(match)
+    if not match or not wall_time:
         return None
-    if found[4] is None:
-        return moment.date().isoformat()
-    fraction = (found[7] or "").rstrip("0")
-    zone = "Z" if found[8] else f"{found[9]}{found[10]}:{found[11] or '00'}" if found[9] else ""
-    return moment.isoformat(timespec="seconds") + (f".{fraction}" if fraction else "") + zone
+    if match[4] is None:
+        return wall_time.date().isoformat()
+    fraction = (match[7] or "").rstrip("0")
+    zone = "Z" if match[8] else f"{match[9]}{match[10]}:{match[11] or '00'}" if match[9] else ""
+    return wall_time.isoformat(timespec="seconds") + (f".{fraction}" if fraction else "") + zone
 
 
-_remembered_date_time = lru_cache(maxsize=4096)(_read_date_time)
-
-
-def _wall_time(found: re.Match[str]) -> datetime | None:
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3, 4, 5, 6))
-    if int(found[10] or 0) > 23 or int(found[11] or 0) > 59:
+def _wall_time(match: re.Match[str]) -> datetime | None:
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.group(1, 2, 3, 4, 5, 6))
+    if int(match[10] or 0) > 23 or int(match[11] or 0) > 59:
         return None
     try:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC).replace(tzinfo=None)

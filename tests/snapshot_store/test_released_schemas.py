@@ -6,23 +6,34 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 import exporter
+from exporter.errors import DestinationError
 from exporter.report.page import render_report
+from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import read_failures, read_table
 from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow import schema_of
-from exporter.tables.columns import SCHEMA_VERSION
+from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from tests.support.running import ROOT, run, snapshot_folders
 
 RELEASED = sorted((ROOT / "tests" / "fixtures").glob("schema_*"))
 ONE = "20261124T020000Z"
 
 
-def test_there_is_one_of_todays_schema() -> None:
-    assert f"schema_{SCHEMA_VERSION}" in [path.name for path in RELEASED]
+def test_a_changed_or_added_column_raises_schema_version_and_brings_a_snapshot_of_it() -> None:
+    """What was released is fixed: a column that today's version has and its snapshot not is one without a version."""
+    (folder,) = (ROOT / "tests" / "fixtures" / f"schema_{SCHEMA_VERSION}").glob("snapshot=*")
+    for table in TABLES:
+        stored = pq.read_schema(folder / f"{table}.parquet")
+        assert list(zip(stored.names, stored.types, strict=True)) == [
+            (field.name, field.type) for field in schema_of(table)
+        ], f"raise SCHEMA_VERSION for what changed in {table}, and add tests/fixtures/schema_N"
 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
@@ -41,17 +52,70 @@ def test_it_is_read_verified_compared_reported_and_rebuilt(released: Path, tmp_p
     assert (manifest["schema_version"], manifest["base_snapshot"]) == (SCHEMA_VERSION, ONE)
 
 
-def test_one_of_an_older_schema_is_read_with_todays_columns(tmp_path: Path) -> None:
-    """As if today's were a later version: the rows are made anew from the stored answers."""
-    import msgspec
+def older(folder: Path, tmp_path: Path, **lacking: tuple[str, ...]) -> Path:
+    """A destination with the newest released snapshot as an older version would have written it."""
+    shutil.copytree(folder, tmp_path / "out")
+    snapshot = tmp_path / "out" / f"snapshot={ONE}"
+    manifest = manifests.load((snapshot / "manifest.json").read_bytes())
+    old = msgspec.structs.replace(manifest, schema_version=SCHEMA_VERSION - 1)
+    (snapshot / "manifest.json").write_bytes(manifests.dump(old))
+    for table, columns in lacking.items():
+        file = snapshot / f"{table}.parquet"
+        pq.write_table(pq.read_table(file, partitioning=None).drop_columns(list(columns)), file)
+    return tmp_path / "out"
 
-    from exporter.snapshot_store import manifest as manifests
 
-    shutil.copytree(RELEASED[-1], tmp_path / "out")
-    path = tmp_path / "out" / f"snapshot={ONE}" / "manifest.json"
-    old = msgspec.structs.replace(manifests.load(path.read_bytes()), schema_version=SCHEMA_VERSION - 1)
-    path.write_bytes(manifests.dump(old))
-    (path.parent / "campaigns.parquet").write_bytes(b"columns of another time")
-    frame = exporter.read_snapshot(str(tmp_path / "out"))
+def test_campaigns_of_an_older_schema_are_made_again_from_the_stored_responses(tmp_path: Path) -> None:
+    dest = older(RELEASED[-1], tmp_path)
+    (dest / f"snapshot={ONE}" / "campaigns.parquet").write_bytes(b"columns of another time")
+    frame = exporter.read_snapshot(str(dest))
     assert list(frame.columns) == schema_of("campaigns").names
     assert frame["name"].notna().all()
+
+
+def test_responses_and_failures_of_an_older_schema_get_nulls_for_columns_added_since(tmp_path: Path) -> None:
+    dest = older(RELEASED[-1], tmp_path, responses=("list_type", "carried_from"), failures=("body_start",))
+    destination = open_destination(str(dest))
+    whole = open_destination(str(RELEASED[-1]))
+    lacking: dict[TableName, tuple[str, ...]] = {
+        "responses": ("list_type", "carried_from"),
+        "failures": ("body_start",),
+    }
+    for table, added in lacking.items():
+        rows = read_table(destination, ONE, table)
+        assert rows.schema.names == schema_of(table).names
+        assert rows.drop_columns(list(added)).equals(read_table(whole, ONE, table).drop_columns(list(added)))
+        assert all(rows.column(name).null_count == len(rows) for name in added)
+        assert read_table(destination, ONE, table, [added[0]]).schema.names == [added[0]]
+    assert len(exporter.read_snapshot(str(dest))) == 6
+    assert [failure.body_start for failure in read_failures(destination, ONE)] == [None] * 2
+
+
+def test_failures_of_an_older_schema_that_are_there_as_csv_only_get_nulls_too(tmp_path: Path) -> None:
+    dest = older(RELEASED[-1], tmp_path)
+    snapshot = dest / f"snapshot={ONE}"
+    lines = (snapshot / "failures.csv").read_text().replace("body_start", "unknown")
+    (snapshot / "failures.csv").write_text(lines)
+    (snapshot / "failures.parquet").unlink()
+    manifest = manifests.load((snapshot / "manifest.json").read_bytes())
+    files = {name: entry for name, entry in manifest.files.items() if name != "failures.parquet"}
+    (snapshot / "manifest.json").write_bytes(manifests.dump(msgspec.structs.replace(manifest, files=files)))
+    rows = read_table(open_destination(str(dest)), ONE, "failures")
+    assert rows.schema.equals(schema_of("failures"))
+    assert rows.column("body_start").null_count == len(rows) == 2
+
+
+@pytest.mark.parametrize("lacking", ["campaign_id", "body"])
+def test_a_column_that_may_not_be_null_cannot_be_missing(lacking: str, tmp_path: Path) -> None:
+    dest = older(RELEASED[-1], tmp_path, responses=(lacking,))
+    with pytest.raises(DestinationError, match="its columns are not those of responses"):
+        read_table(open_destination(str(dest)), ONE, "responses")
+
+
+def test_a_snapshot_of_todays_schema_has_all_of_its_columns(tmp_path: Path) -> None:
+    dest = older(RELEASED[-1], tmp_path, failures=("body_start",))
+    path = dest / f"snapshot={ONE}" / "manifest.json"
+    today = msgspec.structs.replace(manifests.load(path.read_bytes()), schema_version=SCHEMA_VERSION)
+    path.write_bytes(manifests.dump(today))
+    with pytest.raises(DestinationError, match="its columns are not those of failures"):
+        read_table(open_destination(str(dest)), ONE, "failures")

@@ -188,9 +188,8 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
             stop = end if end > start else end + 86400
             windows.append((DAYS[day], *shown, int(stop) // 60))
             texts[day].append((start, stop, "-".join(map(str, shown))))
-            spans += [
-                (day * 86400 + int(start) - permit, day * 86400 + int(stop) - permit) for permit in (0, 7 * 86400)
-            ]
+            begin, last = day * 86400 + int(start), day * 86400 + int(stop)
+            spans += [(begin - earlier, last - earlier) for earlier in (0, 7 * 86400)]
     columns: dict[str, Any] = {
         f"calling_hours_{day.lower()}": ";".join(shown for *_, shown in sorted(found)) or None
         for day, found in zip(DAYS, texts, strict=True)

@@ -8,34 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.tables.calling_hours import DAY, MOST_ENTRIES, Week, read_time, read_week, show
+from exporter.tables.calling_hours import MOST_ENTRIES, Week, read_week
+from exporter.tables.time_of_day import DAY, clock
 from exporter.tables.weekdays import WEEKDAYS
 
 
 def week_of(*entries: tuple[str, str, str]) -> Week:
     return read_week([{"day": d, "start": s, "end": e} for d, s, e in entries], daily=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "clock"),
-    [
-        ("9:00 AM", "09:00"), ("09:00 am", "09:00"), ("9:00PM", "21:00"), ("9:05\u202fp.m.", "21:05"),
-        ("12:00 AM", "00:00"), ("12:30 PM", "12:30"), ("18:45", "18:45"), ("18:45:10", "18:45:10"),
-        ("9 AM", "09:00"), ("  7:00   PM ", "19:00"), ("0:15", "00:15"), ("13:15 PM", "13:15"),
-    ],
-)  # fmt: skip
-def test_a_start_is_read_in_every_form(text: str, clock: str) -> None:
-    assert show(read_time(text, is_end=False)) == clock
-
-
-@pytest.mark.parametrize("text", ["", "9", "25:00", "9:60 AM", "24:00", "noon", "13:00 AM", "9:00 XM", "1" * 99])
-def test_what_is_no_time_of_day_is_not_read(text: str) -> None:
-    assert read_time(text, is_end=False) is None
-
-
-@pytest.mark.parametrize("text", ["12:00 AM", "00:00", "24:00", "0:00", "11:59:59.999 PM"])
-def test_midnight_as_an_end_is_the_days_end(text: str) -> None:
-    assert show(read_time(text, is_end=True)) == "24:00"
 
 
 def test_several_windows_of_a_day_stand_in_order_of_start() -> None:
@@ -109,12 +88,6 @@ def test_a_value_that_is_no_text_makes_no_window(key: str, odd: Any) -> None:
     assert week.issues
 
 
-def test_a_plain_week_that_was_seen_is_not_read_again() -> None:
-    entries = (("MO", "9:00 AM", "5:00 PM"), ("SU", "10:00 PM", "2:00 AM"))
-    assert week_of(*entries) is week_of(*entries)
-    assert week_of(*entries, ("XX", "", "")) is not week_of(*entries, ("XX", "", ""))
-
-
 @pytest.mark.parametrize(
     ("entry", "issue", "left"),
     [
@@ -152,15 +125,6 @@ def test_as_many_entries_as_are_read_are_a_week_and_one_more_is_none() -> None:
     assert week.left_over == (("", days),)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("23:59:59", DAY - 1), ("23:59:59.5", DAY - 1), ("23:59:59.999", DAY), ("24:00", DAY), ("24:00:01", None),
-     ("0:00", DAY), ("25:00", None), ("9:00:60", None), ("9:60", None), ("24:00 PM", DAY)],
-)  # fmt: skip
-def test_an_end_is_at_most_the_days_end(text: str, seconds: int | None) -> None:
-    assert read_time(text, is_end=True) == seconds
-
-
 def test_an_entry_of_numbers_only_is_read_as_none() -> None:
     week = read_week([{"day": 1, "start": 9, "end": 17}], daily=False)
     assert week.minutes is None
@@ -195,5 +159,5 @@ def test_minutes_are_those_of_a_week_marked_second_by_minute(entries: list[tuple
         stop = end if end > start else end + DAY
         for minute in range(start // 60, stop // 60):
             marks[(WEEKDAYS.index(day) * 1440 + minute) % (7 * 1440)] = True
-    week = week_of(*((day, show(start) or "", show(end) or "") for day, start, end in whole))
+    week = week_of(*((day, clock(start) or "", clock(end) or "") for day, start, end in whole))
     assert (week.minutes or 0) == sum(marks)

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from exporter.tables import converters as converters
 from exporter.tables.converters import (
     DATE_TIME,
     DNC_IDS,
@@ -159,8 +158,3 @@ def test_a_block_with_an_odd_value_is_not_read_at_once(
     # Unreadable is a ValueError, too, and ArrowInvalid.
     with pytest.raises((ValueError, TypeError)):
         converter.parse_batch(values, kind)
-
-
-def test_null_and_an_empty_list_or_object_are_nothing_and_an_empty_text_is_not() -> None:
-    values: list[Any] = [None, [], {}, "", 0, False]
-    assert [converters.is_nothing(value) for value in values] == [True] * 3 + [False] * 3

@@ -1,37 +1,33 @@
-"""`exporter.tables.leaves`: what no column takes, in bounded room."""
+"""`exporter.tables.leaves`: the leaves of a JSON value and their dotted paths."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-import pytest
+from hypothesis import given
 
-from exporter.tables.flatten import flatten
-from tests.support.answers import response_of
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"_id": "a", "x": [1] * 100_000},
-        {"_id": "a", "k" * 200_000: [1] * 200},
-        {"_id": "a", **{f"{number}" * 2000: [1] * 10 for number in range(100)}},
-    ],
-)
-def test_an_answer_whose_paths_would_take_more_than_itself_is_kept_as_a_whole(data: dict[str, object]) -> None:
-    (row,) = flatten([response_of(data)]).campaigns.to_pylist()
-    assert len(row["extra"]) < 3_000_000
-    kept = json.loads(row["extra"])
-    whole = {key: value for key, value in data.items() if isinstance(value, list) and key in kept}
-    assert whole
-    assert all(kept[key] == value for key, value in whole.items())
-    assert any("as a whole" in issue for issue in row["parse_issues"])
+from exporter.tables.leaves import is_nothing, leaves_of
+from tests.support.json_values import json_values
 
 
-def test_a_week_of_a_million_entries_is_no_week_and_is_kept() -> None:
-    days = [{"day": "MO", "start": "9:00 AM", "end": "5:00 PM"}] * 10_001
-    flat = flatten([response_of({"_id": "a", "dialingStrategy": {"callingHours": {"days": days}}})])
-    (row,) = flat.campaigns.to_pylist()
-    assert flat.calling_windows.num_rows == 0
-    assert any("more than 10,000 entries" in issue for issue in row["parse_issues"])
-    assert "5:00 PM" in row["extra"]
+def test_null_and_an_empty_list_or_object_are_nothing_and_an_empty_text_is_not() -> None:
+    values: list[Any] = [None, [], {}, "", 0, False]
+    assert [is_nothing(value) for value in values] == [True] * 3 + [False] * 3
+
+
+def test_a_leaf_has_the_dotted_path_of_its_keys_and_places() -> None:
+    value = {"a": [1, {"b.c": "x"}], "d": {}, "": {"\\": True}, "e": [[], [None]]}
+    assert list(leaves_of("top", value)) == [("top.a.0", 1), ("top.a.1.b\\.c", "x"), ("top..\\\\", True)]
+
+
+@given(json_values)
+def test_no_two_leaves_have_the_same_path(value: Any) -> None:
+    paths = [path for path, _ in leaves_of("", value)]
+    assert len(paths) == len(set(paths))
+
+
+def test_a_value_nested_deeper_than_the_stack_has_its_leaf() -> None:
+    value: Any = 1
+    for _ in range(50_000):
+        value = [value]
+    assert [leaf for _, leaf in leaves_of("", value)] == [1]

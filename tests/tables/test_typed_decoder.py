@@ -22,19 +22,19 @@ def at(data: Any, path: str) -> Any:
 
 def test_every_first_path_of_a_column_has_the_value_that_stands_there() -> None:
     samples = [one.data for one in sample_campaigns(40, voice_share=0.5)]
-    json_type = []
+    decoded = []
     for data in samples:
         try:
-            json_type.append((data, decode_typed(body_of(data))))
+            decoded.append((data, decode_typed(body_of(data))))
         except NotTyped:
             continue
-    assert len(json_type) > 20
-    values = values_of([record for _, record in json_type])
+    assert len(decoded) > 20
+    values = values_of([record for _, record in decoded])
     for column in CAMPAIGNS:
         if column.answer_paths:
             path = column.answer_paths[0]
-            expected = [at(data, path) for data, _ in json_type]
-            found = list(values.get(path, [None] * len(json_type)))
+            expected = [at(data, path) for data, _ in decoded]
+            found = list(values.get(path, [None] * len(decoded)))
             if path == DAYS:
                 found = [None if one is None else msgspec.json.decode(one) for one in found]
             assert found == expected, path
