@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     help="Output format.",
 )  # fmt: skip
 @option(
-    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Print only this table.",
+    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Only this table.",
 )  # fmt: skip
 def command(console: Console, form: str, table: str | None) -> int:
     """Print the data dictionary: every column, its type, where it comes from, what it means.
