@@ -1,0 +1,28 @@
+"""The account of the simulator: the variables that a user sets to reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
+
+VariableFormat = Literal["shell", "env"]
+"""shell: commands to paste. env: NAME=value, as cron (through sh), systemd and Docker all read it."""
+
+
+def account_variables(url: str, *, account_id: str = ACCOUNT_ID) -> dict[str, str]:
+    """The variables of an account at the simulator that serves `url`."""
+    return {
+        "KORE_HOST": url,
+        "KORE_STREAM_ID": STREAM_ID,
+        "KORE_ACCOUNT_ID": account_id,
+        "KORE_CLIENT_ID": CLIENT_ID,
+        "KORE_CLIENT_SECRET": CLIENT_SECRET,
+    }
+
+
+def variables_text(variables: Mapping[str, str], variable_format: VariableFormat) -> str:
+    """`variables` as text, one a line."""
+    before = "export " if variable_format == "shell" else ""
+    return "\n".join(f"{before}{name}={value}" for name, value in variables.items())
