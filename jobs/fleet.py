@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.errors import ExportError, InputError
+from exporter.events import Event, RetryPlanned, Settled
 from jobs.support.command import job, option
+from jobs.support.console import Console
 from jobs.support.exit_codes import MEANINGS, worst
 from jobs.support.fleet_rows import result_row
-from jobs.support.lean import need
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.param_types import whole_number
+from jobs.support.signals import run_until_stopped
 
-if TYPE_CHECKING:
-    from exporter.events import Event
-    from exporter.pipeline.fleet import AccountResult
+with lazy_imports(__name__):
+    import resource
+
+    from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
     from exporter.stop import Stop
-    from jobs.support.console import Console
+    from jobs.support.fleet_dask import run_on_dask
+    from jobs.support.fleet_file import prepare, read_fleet
+    from jobs.support.table_output import print_table
 
 ENOUGH_FILES = 65_536
 
@@ -37,7 +44,7 @@ ENOUGH_FILES = 65_536
 @option("--out", "dest", metavar="DEST", help="A folder or URL; each account gets account=<id> in it.")
 @option(
     "--parallel",
-    type=click.IntRange(1, 10_000),
+    type=whole_number(1, 10_000),
     default=100,
     show_default=True,
     help="Accounts at a time, in this process.",
@@ -59,9 +66,6 @@ def command(
     FLEET.toml names them: each with its host, stream_id, account_id, client_id, where its secret comes from
     (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`.
     """
-    need("cryptography")  # some account may sign with a private key
-    from jobs.support.fleet_file import read_fleet
-
     if (engine == "dask") != (scheduler is not None):
         raise InputError("--engine dask and --scheduler go together: give both, or none.")
     entries = read_fleet(fleet, dest)
@@ -86,10 +90,6 @@ def command(
 
 
 def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> list[AccountResult]:
-    from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
-    from jobs.support.fleet_file import prepare
-    from jobs.support.signals import run_until_stopped
-
     allow_open_files()
     by_name = {entry["name"]: entry for entry in entries}
 
@@ -108,8 +108,6 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
 
 def allow_open_files() -> None:
     """Take as many file descriptors as the system lets us: an account needs some 30, and the usual 1,024 are few."""
-    import resource
-
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH_FILES if most == resource.RLIM_INFINITY else min(most, ENOUGH_FILES)
     if now != resource.RLIM_INFINITY and now < wanted:
@@ -118,10 +116,9 @@ def allow_open_files() -> None:
 
 def labelled(console: Console, name: str) -> Callable[[Event], None]:
     """Tells what concerns an account as a whole, with its name; not each campaign."""
-    from exporter import events
 
     def emit(event: Event) -> None:
-        if not isinstance(event, events.Settled | events.RetryPlanned):
+        if not isinstance(event, Settled | RetryPlanned):
             console.emit_for(name, event)
 
     return emit
@@ -129,15 +126,12 @@ def labelled(console: Console, name: str) -> Callable[[Event], None]:
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
     try:
-        from jobs.support.fleet_dask import run_on_dask
+        return run_on_dask(console, entries, scheduler)
     except ModuleNotFoundError as error:
         raise InputError(f"--engine dask needs {error.name}: pip install 'campaign-exporter[fleet]'.") from None
-    return run_on_dask(console, entries, scheduler)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from jobs.support.table_output import print_table
-
     cells = [
         [
             row["account"],

@@ -11,8 +11,9 @@ import click
 
 from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.units import format_duration
-from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.command import every_fault, job, take_settings
 from jobs.support.options import (
+    METRICS_FILE,
     fetch_options,
     settings_options,
     snapshot_options,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
-@option("--metrics-file", metavar="FILE", help="Taken, so that a snapshot's options fit; nothing is written.")
+@METRICS_FILE
 @fetch_options
 @settings_options
 def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.errors import ExportError, StorageFailed
-from exporter.events import Event, Spent
+from exporter.events import Emit, Event, Spent
 from exporter.model import Usage
-from jobs.support.command import every_fault, job, option, take_settings
+from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.settings import Settings
+from jobs.support.command import every_fault, job, take_settings
+from jobs.support.console import Console
 from jobs.support.exit_codes import BUG, exit_code
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import (
+    METRICS_FILE,
     fetch_options,
     settings_options,
     snapshot_options,
@@ -20,15 +25,19 @@ from jobs.support.options import (
     take_ids,
     take_snapshot_options,
 )
+from jobs.support.signals import run_until_stopped
 
-if TYPE_CHECKING:
-    from exporter.events import Emit
+with lazy_imports(__name__):
+    from exporter.clock import SystemClock
     from exporter.ids.campaign_ids import CampaignIds
-    from exporter.options import FetchOptions, Locations, SnapshotOptions
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.settings import Settings
+    from exporter.pipeline.snapshot import needs_list, take_snapshot
+    from exporter.ratelimit.estimate import shared
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import read_failures
     from exporter.stop import Stop
-    from jobs.support.console import Console
+    from jobs.support.metrics import check_metrics_file, write_metrics
+    from jobs.support.summary import summary_of
 
 
 @job(
@@ -38,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
-@option("--metrics-file", metavar="FILE", help="Prometheus text file about the run, replaced at once.")
+@METRICS_FILE
 @fetch_options
 @settings_options
 def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
@@ -47,8 +56,6 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
     are taken. The same command run again resumes what was interrupted.
     """
-    from jobs.support.metrics import check_metrics_file
-
     settings, found, (locations, wanted), _ = every_fault(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column),
@@ -90,13 +97,6 @@ def run_snapshot(
     emit: Emit | None = None,
 ) -> SnapshotResult:
     """Take the snapshot with signals, progress and a summary; `emit`: as the console's. Raises `ExportError`."""
-    from exporter.clock import SystemClock
-    from exporter.pipeline.snapshot import needs_list, take_snapshot
-    from exporter.ratelimit.estimate import shared
-    from exporter.snapshot_store.open_destination import open_destination
-    from jobs.support.signals import run_until_stopped
-    from jobs.support.summary import summary_of
-
     needs_list(ids, wanted)
     if ids is not None and ids.repeats:
         console.say(
@@ -123,8 +123,6 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        from exporter.snapshot_store.reader import read_failures
-
         failures = read_failures(
             open_destination(locations.dest, environ=locations.environ), result.manifest.snapshot_id
         )
@@ -141,8 +139,6 @@ def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
 def _write_metrics(
     console: Console, path: str, code: int, duration: float, usage: Usage, result: SnapshotResult | None
 ) -> None:
-    from jobs.support.metrics import write_metrics
-
     try:
         write_metrics(
             path,
@@ -153,4 +149,4 @@ def _write_metrics(
             now=time.time(),
         )
     except StorageFailed as error:
-        console.say(f"warning: --metrics-file {error}", event="warned")
+        console.trouble(f"warning: --metrics-file {error}", event="warned")

@@ -16,7 +16,6 @@ from exporter.errors import SettingsError
 from exporter.options import Locations
 from exporter.origin import is_loopback, proxy_for, read_host
 from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
-from jobs.support.config_file import check_config, read_config
 
 GOOD = {
     "KORE_HOST": "platform.kore.ai",
@@ -139,20 +138,6 @@ def test_a_certificate_file_that_cannot_be_read_is_told() -> None:
     assert "SSL_CERT_FILE" in faults_of({**GOOD, "SSL_CERT_FILE": "/nowhere.pem"})[0]
 
 
-def test_an_unknown_name_in_the_configuration_suggests_the_nearest() -> None:
-    with pytest.raises(SettingsError) as caught:
-        check_config({"wokers": 3, "client_secret": "x", "rate": ["60/1m"]}, {"workers", "rate"})
-    assert "did you mean workers?" in caught.value.problems[0]
-    assert "KORE_CLIENT_SECRET" in caught.value.problems[1]
-
-
-def test_a_configuration_that_is_no_toml_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "c.toml"
-    file.write_text("workers = ")
-    with pytest.raises(SettingsError, match="is not TOML"):
-        read_config(str(file))
-
-
 @given(st.dictionaries(st.sampled_from([*GOOD, "KORE_API", "KORE_JWT", "KORE_JWT_ALGORITHM"]), st.text(max_size=15)))
 def test_whatever_the_environment_holds_it_is_settings_or_faults(environ: dict[str, str]) -> None:
     try:
@@ -192,31 +177,7 @@ def test_whatever_a_proxy_is_it_can_be_used_or_is_a_fault_that_does_not_show_it(
     assert proxy is None or URL(proxy).scheme in ("http", "https")
 
 
-values = st.recursive(
-    st.text(max_size=5) | st.integers() | st.floats() | st.booleans() | st.dates(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-)
-
-
-@given(st.dictionaries(st.sampled_from(["workers", "rate", "client_secret", "x"]) | st.text(max_size=8), values))
-def test_whatever_a_configuration_holds_it_fits_or_is_told(config: dict[str, Any]) -> None:
-    try:
-        check_config(config, {"workers", "rate"})
-    except SettingsError as error:
-        assert error.problems
-
-
-@pytest.mark.parametrize("text", ["a=" + "[" * 5000 + "]" * 5000, "a=" + "9" * 5000, "a=2026-13-45", "\ufeff\x00"])
-def test_a_configuration_made_to_break_its_reader_is_told(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "c.toml"
-    file.write_text(text)
-    with pytest.raises(SettingsError, match=r"c.toml"):
-        read_config(str(file))
-
-
 def test_files_without_end_are_not_read_to_their_end() -> None:
-    with pytest.raises(SettingsError, match="longer than"):
-        read_config("/dev/zero")
     environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": "/dev/zero"}
     assert "longer than" in faults_of(environ)[0]
 

@@ -1,132 +1,71 @@
 """How a command is declared, and what all commands have in common.
 
-A command is a function decorated with `@job(...)`; it gets a `jobs.support.console.Console` first, then its options,
-and returns its exit code. All options that are given wrongly are told at once, not just the first.
+A command is a file of `jobs` with a function `command`. It gets a `Console` first, then its options by their names, and
+returns its exit code:
+
+    from jobs.support.command import job, option
+    from jobs.support.lazy_imports import lazy_imports
+
+    with lazy_imports(__name__):                    # imported when the command uses it, so that `--help` is quick
+        from exporter.pipeline.pull import pull_campaigns
+
+    @job("pull", example="campaign-export pull cd-1 --columns name", codes=(0, 1, 2, 3, 4, 130, 143))
+    @click.argument("ids", nargs=-1)
+    @option("--format", "form", type=click.Choice(FORMATS), default="csv", help="Output format.")
+    @option("--keep-days", type=DAYS, help="Keep snapshots of the last DAYS days.")
+    @fetch_options                                  # groups of options: `jobs.support.options`
+    def command(console: Console, ids: tuple[str, ...], form: str, **options: Any) -> int:
+
+Nothing else is needed for an option to be read from `CAMPAIGN_EXPORT_FORMAT` and from `format` in `--config`, too. A
+default is shown in the help by itself. All problems of a command line are shown at once, not just the first. An
+`ExportError` that the function raises is printed and becomes the exit code.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings, read_settings
-from jobs.support.config_file import check_config, read_config
+from jobs.support.config_file import check_config, read_toml
+from jobs.support.console import Console
 from jobs.support.exit_codes import MEANINGS, exit_code
-from jobs.support.lean import need
-from jobs.support.param_types import COLUMNS
-
-if TYPE_CHECKING:
-    pass
-
-
-_FAULTS = "jobs.support.options.faults"
-
-
-_ENVIRON = "jobs.support.options.environ"
-
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def environ_of(ctx: click.Context) -> Mapping[str, str]:
-    """The variables that a command reads."""
-    found: Mapping[str, str] = ctx.meta.get(_ENVIRON, os.environ)
-    return found
-
-
-def within(environ: Mapping[str, str], command: click.Command) -> click.Context:
-    """A parent context in which `command` reads `environ` and not the process's variables, which others share."""
-    context = click.Context(command)
-    context.meta[_ENVIRON] = environ
-    return context
-
-
-class EnvironOption(click.Option):
-    """An option whose variable is looked up in the environment that the command was given; else the process's own."""
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """As click does, but where `within` says."""
-        if not isinstance(self.envvar, str):
-            return None
-        return environ_of(ctx).get(self.envvar) or None
-
-
-class Option(EnvironOption):
-    """An option whose fault is remembered, so that all faults of a command line are told at once."""
-
-    def handle_parse_result(
-        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
-    ) -> tuple[Any, list[str]]:
-        """As click does, but a wrong value is noted instead of ending the parsing."""
-        try:
-            return super().handle_parse_result(ctx, opts, args)
-        except click.UsageError as error:
-            if ctx.resilient_parsing:
-                raise
-            ctx.meta.setdefault(_FAULTS, []).append(error.format_message())
-            if self.expose_value:
-                ctx.params[self.name] = None
-            return None, args
-
-
-def option(*names: str, **attributes: Any) -> Decorator:
-    """`click.option` with the fault-collecting class."""
-    return click.option(*names, cls=Option, **attributes)
+from jobs.support.option_values import CONFIG, PROBLEMS, Option
+from jobs.support.option_values import option as option
 
 
 class JobCommand(click.Command):
     """A command whose help ends with an example and its exit codes, and whose errors become exit codes."""
-
-    codes: ClassVar[Mapping[int, str]] = {}
 
     def __init__(self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
         self.exit_code_meanings = dict(codes or {})
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, then tell every fault of the options together with every fault of the settings."""
-        rest = super().parse_args(ctx, args)
-        problems: list[str] = list(ctx.meta.get(_FAULTS, []))
-        if not problems:
-            return rest
-        if "stream_id" in ctx.params:
-            try:
-                take_settings(dict(ctx.params), environ_of(ctx))
-            except InputError as error:
-                problems.extend(error.problems)
-        raise click.UsageError("\n       ".join(problems), ctx)
+    @property
+    def options(self) -> dict[str, Option]:
+        """Its options by their names in a configuration file."""
+        return {param.key: param for param in self.params if isinstance(param, Option) and param.key != "config"}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example and the exit codes."""
-        if self.example:
-            with formatter.section("Example"):
-                for line in self.example.strip().splitlines():
-                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
-        if self.exit_code_meanings:
-            with formatter.section("Exit codes"):
-                formatter.write_dl([(str(code), text) for code, text in self.exit_code_meanings.items()])
+        with formatter.section("Example"):
+            for line in self.example.strip().splitlines():
+                formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in self.exit_code_meanings.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command with a console of its own; an `ExportError` is told and becomes its exit code."""
-        from jobs.support.console import Console
-
-        before = ctx.parent.params if ctx.parent is not None else {}
-        log_format = ctx.params.pop("log_format", "text")
-        if ctx.get_parameter_source("log_format") is not click.core.ParameterSource.COMMANDLINE:
-            log_format = before.get("log_format") or log_format
-        console = Console.of(
-            verbose=ctx.params.pop("verbose", 0) + before.get("verbose", 0),
-            quiet=ctx.params.pop("quiet", False) or before.get("quiet", False),
-            log_format=log_format,
-        )
+        """Run the command with a console of its own; an `ExportError` is printed and becomes its exit code."""
+        console = ctx.obj = _console(ctx)
         ctx.params.pop("config", None)
-        ctx.obj = console
         try:
+            _raise_problems(ctx)
             return super().invoke(ctx)
         except ExportError as error:
             code = exit_code(error)
@@ -134,6 +73,32 @@ class JobCommand(click.Command):
             return code
         finally:
             console.close()
+
+
+def _console(ctx: click.Context) -> Console:
+    """The console that the common options ask for, which may be given before the command, too."""
+    group = ctx.parent.params if ctx.parent is not None else {}
+    log_format = ctx.params.pop("log_format", None)
+    if ctx.get_parameter_source("log_format") is not ParameterSource.COMMANDLINE:
+        log_format = group.get("log_format") or log_format
+    return Console.of(
+        verbose=(ctx.params.pop("verbose", 0) or 0) + group.get("verbose", 0),
+        quiet=bool(ctx.params.pop("quiet", False)) or group.get("quiet", False),
+        log_format=log_format,
+    )
+
+
+def _raise_problems(ctx: click.Context) -> None:
+    """Raise the problems of the options, together with those of the settings. Raises `InputError`."""
+    problems: list[str] = list(ctx.meta.get(PROBLEMS, []))
+    if not problems:
+        return
+    if "stream_id" in ctx.params:
+        try:
+            take_settings(dict(ctx.params))
+        except InputError as error:
+            problems.extend(error.problems)
+    raise InputError(problems)
 
 
 def job(
@@ -158,110 +123,58 @@ def job(
     return decorate
 
 
-def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if not value or ctx.resilient_parsing:
-        return
-    try:
-        config = read_config(value)
-    except InputError as error:
-        raise click.UsageError("\n       ".join(error.problems), ctx) from None
-    problems: list[str] = ctx.meta.setdefault(_FAULTS, [])
-    try:
-        check_config(config, known_option_names())
-    except InputError as error:
-        problems.extend(error.problems)
-    names = option_names(ctx.command)
-    options = {p.name: p for p in ctx.command.params if isinstance(p, click.Option)}
-    ctx.default_map = {}
-    for name, entry in config.items():
-        if name not in names or any(fault.startswith(f"--config: {name} ") for fault in problems):
-            continue
-        try:
-            ctx.default_map[names[name]] = _as_typed(entry, options[names[name]])
-        except ValueError as error:
-            problems.append(f"--config: {name} {error}")
+class ConfigOption(Option):
+    """`--config`, read before the other options, which take their values from it."""
 
-
-def _as_typed(entry: Any, option: click.Option) -> Any:
-    """A value of a configuration file as it would stand on the command line. Raises `ValueError`."""
-    entries = entry if isinstance(entry, list) else [entry]
-    if option.is_flag and not option.count:
-        if not isinstance(entry, bool):
-            raise ValueError("must be true or false.")
-        return entry
-    if any(isinstance(one, bool) for one in entries):
-        raise ValueError("must be a text or a number, not true or false.")
-    texts = [str(one) for one in entries]
-    if option.multiple:
-        return texts
-    if option.type is COLUMNS:
-        return ",".join(texts)
-    if entries is entry:
-        raise ValueError("must be one value, not a list.")
-    return texts[0]
-
-
-def option_names(command: click.Command) -> dict[str, str]:
-    """Name in a configuration file -> name of the parameter: `rate` for `--rate`, `id_column` for `--id-column`."""
-    return {
-        long.removeprefix("--").replace("-", "_"): param.name or ""
-        for param in command.params
-        if isinstance(param, click.Option)
-        for long in param.opts
-        if long.startswith("--") and long not in ("--config", "--help")
-    }
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Read the file; its problems are noted."""
+        path, args = super().handle_parse_result(ctx, opts, args)
+        if path and not ctx.resilient_parsing:
+            try:
+                config = read_toml(path)
+                ctx.meta[CONFIG] = (path, config)
+                check_config(path, config, known_option_names())
+            except InputError as error:
+                ctx.meta.setdefault(PROBLEMS, []).extend(error.problems)
+        return path, args
 
 
 def known_option_names() -> set[str]:
     """Every name that a configuration file may hold: the options of all commands. No secret has one."""
-    from jobs.cli import COMMANDS, cli
+    from jobs.cli import COMMANDS, cli  # the group imports the commands, and they this module
 
-    names: set[str] = set()
     context = click.Context(cli)
-    for command in COMMANDS:
-        loaded = cli.get_command(context, command)
-        if loaded is not None:
-            names.update(option_names(loaded))
-    return names
+    commands = [cli.get_command(context, name) for name in COMMANDS]
+    return {key for command in commands if isinstance(command, JobCommand) for key in command.options}
 
 
-COMMON: tuple[Decorator, ...] = (
-    click.option(
-        "--config",
-        cls=EnvironOption,
-        is_eager=True,
-        expose_value=True,
-        envvar="CAMPAIGN_EXPORT_CONFIG",
-        metavar="FILE.toml",
-        callback=_load_config,
-        help="Options and non-secret settings, under their names with _ for -.  [CAMPAIGN_EXPORT_CONFIG]",
-    ),
-    click.option("-v", "--verbose", count=True, help="Tell more."),
-    click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+COMMON = (
     option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="How events are told on stderr.",
+        "--config",
+        cls=ConfigOption,
+        is_eager=True,
+        metavar="FILE.toml",
+        help="Options and non-secret settings, under their names with _ for -.",
     ),
+    option("-v", "--verbose", count=True, help="Log more; twice: every campaign."),
+    option("-q", "--quiet", is_flag=True, help="Log errors only."),
+    option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log format on stderr."),
 )
 
 
 def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
-    """Take the settings out of a command's options. Raises `SettingsError` with every fault there is.
+    """Take the settings out of a command's options. Raises `SettingsError` with every problem there is.
 
-    `environ`: where the rest stands; None: in the process's own variables.
+    `environ`: holds the secrets, the proxies and `SSL_CERT_FILE`; None: the process's own variables.
     """
-    given = {s.name: options.pop(s.name, None) for s in SETTINGS if not s.secret}
-    environ = os.environ if environ is None else environ
-    if given["private_key_file"] or environ.get("KORE_PRIVATE_KEY_FILE"):
-        need("cryptography")
-    return read_settings(environ, given)
+    given = {setting.name: options.pop(setting.name, None) for setting in SETTINGS if not setting.secret}
+    return read_settings(os.environ if environ is None else environ, given)
 
 
 def every_fault(*readings: Callable[[], Any]) -> list[Any]:
-    """The results of all `readings`; if any raise `InputError`, one with all the faults. Raises `InputError`."""
+    """The results of all `readings`; if any raise `InputError`, one with all the problems. Raises `InputError`."""
     results: list[Any] = []
     problems: list[str] = []
     for read in readings:

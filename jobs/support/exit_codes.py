@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 
 from exporter.errors import (
@@ -39,10 +40,15 @@ _CODES: tuple[tuple[type[ExportError], int], ...] = (
 )
 
 
+def signal_code(number: int) -> int:
+    """The exit code of a program that a signal ended; SIGHUP (the terminal is gone) counts as SIGTERM."""
+    return 128 + (signal.SIGTERM if number == signal.SIGHUP else number)
+
+
 def exit_code(error: ExportError) -> int:
     """The exit code that tells `error` to cron, a container or a script."""
     if isinstance(error, Interrupted):
-        return 128 + error.signal_number
+        return signal_code(error.signal_number)
     return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)
 
 

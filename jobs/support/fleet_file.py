@@ -1,6 +1,6 @@
-"""`FLEET.toml`: whose accounts, and how each is exported.
+"""`FLEET.toml`: the accounts of a fleet, and how each is exported.
 
-out = "exports"                       # DEST; each account gets DEST/account=<id>/
+out = "exports"                       # DEST; each account gets DEST/account=<id>/stream=<id>/
 [defaults]                            # options of `snapshot`, for all accounts
 rate = ["60/1m"]
 [[account]]
@@ -13,137 +13,144 @@ client_secret_env = "NORTH_SECRET"    # the variable, or client_secret_file: the
 ids = "north.csv"                     # or a list of IDs; without it: all that the list call finds
 keep = 14                             # any option of `snapshot`
 
-Paths are those of the machine that runs the account.
+Options are read as in `--config`. Paths are those of the machine that runs the account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
-
-import click
 
 from exporter.errors import InputError
 from exporter.ids.campaign_ids import CampaignIds, ids_of
 from exporter.pipeline.fleet import Account
 from exporter.settings import SETTINGS
-from jobs.support.command import every_fault, option_names, take_settings, within
-from jobs.support.config_file import read_config
+from jobs import snapshot
+from jobs.support.command import every_fault, take_settings
+from jobs.support.config_file import read_toml, table_problems
+from jobs.support.option_values import read_file_values
 from jobs.support.options import take_fetch_options, take_ids, take_snapshot_options
+from jobs.support.param_types import nearest
 
 SECRETS = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
-_OWN = ("name", "ids", *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")))
+
+_OF_THE_COMMAND = ("verbose", "quiet", "log_format", "metrics_file")
+"""Options that hold for the fleet as a whole."""
+
+_OPTIONS = {key: option for key, option in snapshot.command.options.items() if key not in _OF_THE_COMMAND}
+_TEXTS = ("name", *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")))
+_KEYS = {*_OPTIONS, *_TEXTS, "ids"} - {"out"}
+_SECRETS_PLACE = "write {name}_env = the variable that holds it, or {name}_file = the file"
 
 
-def read_fleet(path: str, out: str | None) -> list[dict[str, Any]]:
-    """The accounts of a fleet file, each with the defaults and its `out`. Raises `InputError` with every fault."""
-    from jobs.snapshot import command
+def read_fleet(path: str, out: str | None, only: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The accounts of a fleet file, each with the defaults and its `out`; of `only` those names.
 
-    config = read_config(path)
-    accounts = config.get("account")
-    defaults = config.get("defaults", {})
-    dest = out or config.get("out")
-    problems = [f"{path}: there is no {name!r}; it can hold out, defaults and account."
-              for name in config if name not in ("out", "defaults", "account")]  # fmt: skip
-    if not isinstance(dest, str):
-        problems.append(f"{path}: `out` is missing: name the destination there or with --out.")
-    if not isinstance(accounts, list) or not accounts or not isinstance(defaults, dict):
-        raise InputError([*problems, f"{path}: it needs at least one [[account]]."])
-    known = {*option_names(command), *_OWN} - {"out", *_COMMON}
-    found: list[dict[str, Any]] = []
-    names: set[str] = set()
-    for number, given in enumerate(accounts, 1):
-        if not isinstance(given, dict):
-            raise InputError([*problems, f"{path}: account {number} is no table: write [[account]] above its lines."])
-        entry = {**defaults, **given}
-        name = _printable(str(entry.get("name") or entry.get("account_id") or f"account {number}"))
-        if "account_id" not in entry or entry["account_id"] == "":
-            problems.append(f'{path}: {name}: `account_id` is missing: write account_id = "…".')
-        problems += [f"{path}: {name}: there is no option {key!r}." for key in entry if key not in known]
-        problems += [f"{path}: {name}: {fault}" for fault in _misfits(entry)]
-        if name in names:
-            problems.append(f"{path}: {name} stands there twice.")
-        names.add(name)
-        folder = quote(str(entry.get("account_id", "")), safe="")
-        found.append({**entry, "name": name, "out": f"{str(dest).rstrip('/')}/account={folder}"})
-    homes = [entry["out"] for entry in found if entry.get("account_id")]
-    for home in sorted({home for home in homes if homes.count(home) > 1}):
-        problems.append(f"{path}: several accounts would share {home}: an account ID stands there once.")
+    Raises `InputError` with every problem.
+    """
+    config = read_toml(path)
+    accounts, defaults, dest = config.get("account"), config.get("defaults", {}), out or config.get("out")
+    problems = list(table_problems(config, ("out", "defaults", "account")))
+    if not isinstance(dest, str) or not dest:
+        problems.append('out: missing: write out = "DEST" at the top, or give --out.')
+    if not isinstance(defaults, dict):
+        problems.append("defaults: must be a table: write [defaults] above its lines.")
+        defaults = {}
+    if not isinstance(accounts, list) or not accounts or not all(isinstance(given, dict) for given in accounts):
+        problems.append("account: must be tables: write [[account]] above the lines of each account.")
+        accounts = []
+    problems += [f"defaults: {problem}" for problem in _problems(defaults)]
+    entries = [_entry(number, {**defaults, **given}, str(dest)) for number, given in enumerate(accounts, 1)]
+    for given, entry in zip(accounts, entries, strict=True):
+        problems += [f"{entry['name']}: {problem}" for problem in (*_problems(given), *_missing(entry))]
+    problems += _repeated(entries)
+    names = [entry["name"] for entry in entries]
+    for name in only:
+        if name not in names and entries:
+            near = nearest(name, names)
+            problems.append(f"--only {name}: there is no such account" + (f"; did you mean {near}?" if near else "."))
     if problems:
-        raise InputError(problems)
-    return found
+        raise InputError([f"{path}: {problem}" for problem in problems])
+    return [entry for entry in entries if not only or entry["name"] in only]
+
+
+def _entry(number: int, given: Mapping[str, Any], dest: str) -> dict[str, Any]:
+    """An account with its name, and the folder that is its own."""
+    name = str(given.get("name") or given.get("account_id") or f"account {number}")
+    location, mark, query = dest.partition("?") if "://" in dest else (dest, "", "")
+    folders = "/".join(f"{kind}={quote(str(given.get(f'{kind}_id', '')), safe='')}" for kind in ("account", "stream"))
+    return {**given, "name": _printable(name), "out": f"{location.rstrip('/')}/{folders}{mark}{query}"}
 
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
-def _misfits(entry: Mapping[str, Any]) -> list[str]:
-    """Values of kinds that no option has, or with characters that none takes. A name goes into every log line."""
-    problems = []
-    for key, value in entry.items():
-        values = value if isinstance(value, list) and key not in _OWN else [value]
-        if not all(isinstance(one, str | int | float) for one in values) or (
-            key in _OWN and not isinstance(value, str)
-        ):
-            problems.append(f"{key} must be a text" + ("." if key in _OWN else ", a number, true or false."))
-        elif not all(str(one).isprintable() for one in values):
-            problems.append(f"{key} holds a character that cannot be printed.")
-    return problems
+def _problems(table: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the names and values of a table."""
+    yield from table_problems(table, _KEYS, secrets_place=_SECRETS_PLACE)
+    for key in _TEXTS:
+        if not isinstance(table.get(key, ""), str) or not table.get(key, "").isprintable():
+            yield f"{key}: must be a text of printable characters, in quotes."
+    ids = table.get("ids", "")
+    if not isinstance(ids, str) and not (isinstance(ids, list) and all(isinstance(each, str) for each in ids)):
+        yield "ids: must be the path of a file, or a list of IDs, each in quotes."
+    for key, option in _OPTIONS.items():
+        if key in _KEYS and option.given_in(table):
+            try:
+                option.read(table[key])
+            except ValueError as error:
+                yield f"{key}: {error}"
 
 
-def prepare(entry: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
-    """An account ready to run, its secrets resolved here. Raises `InputError` with every fault."""
-    from jobs.snapshot import command
+def _missing(entry: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("account_id", "stream_id"):
+        if entry.get(key, "") == "":
+            yield f'{key}: missing: write {key} = "…".'
 
-    name = entry["name"]
-    own = {key: entry[key] for key in _OWN if key in entry}
-    arguments: list[str] = []
-    for key, value in entry.items():
-        if key in _OWN:
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            flag = "--" + key.replace("_", "-")
-            arguments += [flag] if one is True else [] if one is False else [flag, str(one)]
+
+def _repeated(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    names, folders = [entry["name"] for entry in entries], [entry["out"] for entry in entries]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name}: {names.count(name)} accounts have this name: give each its own with name = …."
+    for entry in entries:
+        if folders.index(entry["out"]) != entries.index(entry) and not list(_missing(entry)):
+            yield f"{entry['name']}: another entry has the same account_id and stream_id."
+
+
+def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> Account:
+    """An account ready to run, its secrets resolved here. `place`: where that is, for errors.
+
+    Raises `InputError` with every problem.
+    """
     try:
-        variables = _secrets(own, environ)
-        context = command.make_context("snapshot", arguments, parent=within(variables, command))
-        options = {key: value for key, value in context.params.items() if key not in _COMMON}
-        id_column = options.pop("id_column")
-        options.pop("ids")
-        settings, ids, (locations, wanted) = every_fault(
-            lambda: take_settings(options, variables),
-            lambda: _ids(own.get("ids"), id_column),
-            lambda: take_snapshot_options(options),
+        values = read_file_values(_OPTIONS.values(), entry)
+        variables = _secrets(entry, environ, place)
+        id_column = values.pop("id_column")
+        settings, ids, (locations, options) = every_fault(
+            lambda: take_settings(values, variables),
+            lambda: _ids(entry.get("ids") or None, id_column),
+            lambda: take_snapshot_options(values),
         )
-        return Account(name, settings, ids, locations, take_fetch_options(options, settings), wanted)
-    except click.UsageError as error:
-        raise InputError(f"{name}: {error.format_message()}") from None
+        return Account(entry["name"], settings, ids, locations, take_fetch_options(values, settings), options)
     except InputError as error:
-        raise InputError([f"{name}: {fault}" for fault in error.problems]) from None
+        raise InputError([f"{entry['name']}: {problem}" for problem in error.problems]) from None
 
 
-def _ids(given: Any, column: str | None) -> CampaignIds | None:
-    if not isinstance(given, list):
-        return take_ids(given if given is None else str(given), column)
-    if not all(isinstance(one, str) for one in given):
-        raise InputError("ids: a list of IDs holds texts: write each in quotes.")
-    return ids_of(given, source="ids")
+def _ids(given: str | list[str] | None, column: str | None) -> CampaignIds | None:
+    return ids_of(given, source="ids") if isinstance(given, list) else take_ids(given, column)
 
 
-_COMMON = ("config", "verbose", "quiet", "log_format", "metrics_file")
-
-
-def _secrets(own: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -> dict[str, str]:
     """The variables that this account sees: no setting of another account, nor one meant for a single account."""
     found = {key: value for key, value in environ.items() if not key.startswith(("KORE_", "CAMPAIGN_EXPORT_"))}
     for name, variable in SECRETS.items():
-        if f"{name}_env" in own:
-            if not environ.get(str(own[f"{name}_env"])):
-                raise InputError(f"{name}_env names {own[f'{name}_env']}, and that variable is not set.")
-            found[variable] = environ[str(own[f"{name}_env"])]
-        if f"{name}_file" in own:
-            found[f"{variable}_FILE"] = str(Path(str(own[f"{name}_file"])))
+        source = entry.get(f"{name}_env")
+        if source and not environ.get(source):
+            raise InputError(f"{name}_env names the variable {source}, which is not set{place}.")
+        if source:
+            found[variable] = environ[source]
+        if entry.get(f"{name}_file"):
+            found[f"{variable}_FILE"] = entry[f"{name}_file"]
     return found

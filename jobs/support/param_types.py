@@ -1,13 +1,19 @@
-"""Values of options: how each kind is written, and what to say of one that is written wrongly."""
+"""Types of options: how each kind of value is written, and what to say of one that is written wrongly.
+
+`exporter.units` has the parsers; a type names one for `--help` and for completion.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import click
 
 from exporter.units import (
+    Limit,
     parse_allowance,
     parse_bound,
     parse_days,
@@ -17,21 +23,17 @@ from exporter.units import (
     parse_size,
 )
 
-if TYPE_CHECKING:
-    from exporter.units import Limit
-
 
 class Parsed(click.ParamType[Any]):
-    """A value read by a function of `exporter.units`, whose error text says how to write it."""
+    """A value read by a function whose `ValueError` says how to write it. `joined_by`: a list in a file is joined."""
 
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Any], *, joined_by: str | None = None) -> None:
         self.name = name
+        self.joined_by = joined_by
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The parsed value; what is parsed already stays. Numbers come from configuration files."""
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            return value
+        """The parsed value."""
         try:
             return self._parse(str(value))
         except ValueError as error:
@@ -42,27 +44,6 @@ def _rate(text: str) -> Limit | None:
     return None if text.strip().lower() == "off" else parse_rate(text)
 
 
-DURATION = Parsed("DURATION", parse_duration)
-
-
-BOUND = Parsed("DURATION", parse_bound)
-
-
-DAYS = Parsed("DAYS", parse_days)
-
-
-SIZE = Parsed("SIZE", parse_size)
-
-
-PERCENT = Parsed("PERCENT", parse_percent)
-
-
-ALLOWANCE = Parsed("N|N%", parse_allowance)
-
-
-RATE = Parsed("N/WINDOW|off", _rate)
-
-
 def _columns(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
@@ -70,17 +51,40 @@ def _columns(text: str) -> tuple[str, ...]:
     return names
 
 
-COLUMNS = Parsed("A,B,…", _columns)
+def whole_number(least: int, most: int | None = None) -> Parsed:
+    """A whole number from `least` to `most`."""
+    bounds = f"from {least:,}" + (f" to {most:,}" if most is not None else "")
+
+    def parse(text: str) -> int:
+        digits = re.fullmatch(r"\s*([0-9]{1,15})\s*", text)
+        if digits is None or not least <= int(digits[1]) <= (most if most is not None else int(digits[1])):
+            raise ValueError(f"{text[:40]!r} is no whole number {bounds}")
+        return int(digits[1])
+
+    return Parsed("N", parse)
 
 
-def check_columns(told: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """The faults of a list of columns, the nearest name suggested."""
+DURATION = Parsed("DURATION", parse_duration)
+BOUND = Parsed("DURATION", parse_bound)
+DAYS = Parsed("DAYS", parse_days)
+SIZE = Parsed("SIZE", parse_size)
+PERCENT = Parsed("PERCENT", parse_percent)
+ALLOWANCE = Parsed("N|N%", parse_allowance)
+RATE = Parsed("N/WINDOW|off", _rate)
+COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that was probably meant."""
+    return next(iter(difflib.get_close_matches(name, list(names), 1, 0.5)), None)
+
+
+def check_columns(option: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """The problems of a list of columns, each with the nearest name."""
     problems: list[str] = []
     for name in names or ():
         if name not in known:
-            import difflib
-
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else "`campaign-export schema` shows them all."
-            problems.append(f"{told}: there is no column {name!r}; {hint}")
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else "`campaign-export schema` shows them all."
+            problems.append(f"{option}: there is no column {name!r}; {hint}")
     return problems

@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from exporter.errors import Interrupted, TimeIsUp
 from exporter.units import format_duration
+from jobs.support.lazy_imports import lazy_imports
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
+    import asyncio
+
     from exporter.stop import Stop
 
 Result = TypeVar("Result")
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""End the program; SIGINT does so by itself, as `KeyboardInterrupt`."""
+
+
+@contextmanager
+def handling_signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """Handle signals within the block, and give them back to their former handlers after it.
+
+    Only the main thread can handle signals; in another one nothing is changed. A signal that is ignored stays so:
+    that is how `nohup` keeps a program alive.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    taken = [number for number in handlers if mine and signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handlers[number]) for number in taken}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_until_stopped(
     job: Callable[[Stop], Coroutine[Any, Any, Result]], *, max_duration: float | None = None
 ) -> Result:
-    """Run `job` to its end; SIGINT, SIGTERM and `max_duration` (seconds) ask its `Stop`.
+    """Run `job` to its end; SIGINT, SIGTERM, SIGHUP and `max_duration` (seconds) ask its `Stop`.
 
     A second signal of the same kind ends the program at once, as people expect of a second Ctrl-C.
     """
-    from exporter.stop import Stop
 
     async def main() -> Result:
         stop = Stop()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _ask, stop, number, loop)
         if max_duration is not None:
-            said = format_duration(max_duration)
-            loop.call_later(
-                max_duration,
-                stop.ask,
-                TimeIsUp(f"--max-duration {said} has passed: no new request. The same command resumes."),
-            )
-        return await job(stop)
+            limit = TimeIsUp(f"--max-duration {format_duration(max_duration)} has passed. The same command resumes.")
+            loop.call_later(max_duration, stop.ask, limit)
+
+        def ask(number: int, frame: object) -> None:
+            signal.signal(number, signal.SIG_DFL)
+            loop.call_soon_threadsafe(stop.ask, _interrupted(signal.Signals(number)))
+
+        with handling_signals(dict.fromkeys((signal.SIGINT, *SIGNALS), ask)):
+            return await job(stop)
 
     with new_runner() as runner:
         return runner.run(main())
 
 
-def _ask(stop: Stop, number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None:
+def _interrupted(number: signal.Signals) -> Interrupted:
     name = "Ctrl-C" if number == signal.SIGINT else number.name
-    stop.ask(
-        Interrupted(
-            f"stopped by {name}. Nothing was published, nothing fetched is lost; the same command resumes.",
-            signal_number=number,
-        )
+    return Interrupted(
+        f"stopped by {name}. Nothing was published, nothing fetched is lost; the same command resumes.",
+        signal_number=number,
     )
-    loop.remove_signal_handler(number)
-    if number == signal.SIGINT:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def new_runner() -> asyncio.Runner:

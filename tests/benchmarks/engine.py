@@ -26,7 +26,6 @@ from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
 from exporter.stop import Stop
 from jobs.support.console import Console
-from jobs.support.lean import collecting_seldom
 from jobs.support.signals import new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
@@ -102,7 +101,7 @@ def ours(url: str, ids: list[str], workers: int) -> float:
                 stop=Stop(),
             )
 
-        with collecting_seldom(), new_runner() as runner:
+        with new_runner() as runner:
             runner.run(main())
     console.close()
     return moments["Writing"] - moments["RunStarted"]

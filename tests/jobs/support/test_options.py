@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
+from exporter.units import Limit
 from jobs.cli import COMMANDS, cli, run
 from jobs.support.command import JobCommand
+from jobs.support.option_values import Option
 
 ACCOUNT = {"KORE_HOST": "env.kore.ai", "KORE_STREAM_ID": "st-1", "KORE_ACCOUNT_ID": "a", "KORE_JWT": "a.b.c"}
 
@@ -34,15 +38,18 @@ def plan(*arguments: str) -> int:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("timeout = true", "--config: timeout must be a text or a number, not true or false."),
-        ("full_every = 2026-01-01", "--config: full_every must be one value or a list of texts"),
-        ("keep = [1, 2]", "--config: keep must be one value, not a list."),
-        ('format = ["csv"]', "--config: format must be one value, not a list."),
-        ('incremental = "perhaps"', "--config: incremental must be true or false."),
-        ('workers = "many"', "Invalid value for '--workers': 'many'"),
-        ("workers = 1.5", "Invalid value for '--workers': '1.5'"),
-        ("[rate]\nx = 1", "--config: rate must be one value or a list of texts"),
-        ("rate = [[1]]", "--config: rate must be one value or a list of texts"),
+        ("timeout = true", "export.toml: timeout: must be a text or a number, not true or false."),
+        ("full_every = 2026-01-01", "export.toml: full_every: must be one value or a list of texts"),
+        ("keep = [1, 2]", "export.toml: keep: must be one value, not a list."),
+        ('format = ["csv"]', "export.toml: format: must be one value, not a list."),
+        ('incremental = "perhaps"', "export.toml: incremental: must be true or false, without quotes."),
+        ('incremental = ""', "export.toml: incremental: must be true or false, without quotes."),
+        ("incremental = 1", "export.toml: incremental: must be true or false, without quotes."),
+        ('workers = "many"', "export.toml: workers: 'many' is no whole number from 1 to 1,000"),
+        ("workers = 1.5", "export.toml: workers: '1.5' is no whole number"),
+        ("[rate]\nx = 1", "export.toml: rate: must be one value or a list of texts"),
+        ("rate = [[1]]", "export.toml: rate: must be one value or a list of texts"),
+        ('work-dir = "x"', "export.toml: work-dir: there is no such option; did you mean work_dir?"),
     ],
 )
 def test_a_value_of_the_wrong_kind_in_the_file_is_told(
@@ -58,7 +65,12 @@ def test_faults_of_file_options_and_settings_are_told_together(
     monkeypatch.delenv("KORE_STREAM_ID")
     assert plan("--config", config('wrokers = 3\nkeep = "x"'), "--pace", "fast") == 2
     told = capsys.readouterr().err
-    for fault in ("did you mean workers?", "'--keep'", "'--pace'", "KORE_STREAM_ID (--stream-id) is missing"):
+    for fault in (
+        "did you mean workers?",
+        "export.toml: keep: ",
+        "--pace: ",
+        "KORE_STREAM_ID (--stream-id) is missing",
+    ):
         assert fault in told
 
 
@@ -83,6 +95,73 @@ def test_command_line_beats_environment_beats_file(
     monkeypatch.setenv("CAMPAIGN_EXPORT_CONFIG", file)
     assert plan() == 2
     assert "https://file.kore.ai" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "option"),
+    [
+        ("WORKERS", "3", ("workers", 3)),
+        ("RATE", "60/1m, 1800/1h", ("rates", (Limit(60, 60), Limit(1800, 3600)))),
+        ("RATE", "60/1m 1800/1h", ("rates", (Limit(60, 60), Limit(1800, 3600)))),
+        ("RATE", "off", ("rates", (None,))),
+        ("INCREMENTAL", "1", ("incremental", True)),
+        ("INCREMENTAL", "False", ("incremental", False)),
+        ("INCREMENTAL", "", ("incremental", False)),
+        ("OUT", "s3://bucket/x", ("dest", "s3://bucket/x")),
+        ("TYPE", "voice", ("campaign_type", "voice")),
+        ("VERBOSE", "2", ("verbose", 2)),
+        ("KEEP_DAYS", "2.5", ("keep_days", 2.5)),
+        ("STREAM_ID", "st-2", ("stream_id", "st-2")),
+        ("MAX_BODY", "1KiB", ("max_body", 1024)),
+    ],
+)
+def test_every_option_can_be_given_in_the_environment(
+    name: str, text: str, option: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KORE_STREAM_ID")
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
+    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
+    assert command is not None
+    params = command.make_context("snapshot", []).params
+    assert params[option[0]] == option[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_every_command_has_a_variable_and_a_name_in_the_file(name: str) -> None:
+    command = cli.get_command(None, name)  # type: ignore[arg-type]
+    assert isinstance(command, JobCommand)
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert isinstance(param, Option), param.name
+            assert "CAMPAIGN_EXPORT_" + param.key.upper() in param.variables
+            assert param.help
+            assert param.help.endswith((".", "]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("WORKERS", "many"), ("INCREMENTAL", "perhaps"), ("RATE", "fast"), ("FORMAT", "xlsx"), ("VERBOSE", "x")],
+)
+def test_a_wrong_value_in_the_environment_names_its_variable(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
+    assert plan() == 2
+    assert f"CAMPAIGN_EXPORT_{name}: {text!r}" in capsys.readouterr().err
+
+
+def test_the_command_line_beats_the_environment_and_that_beats_the_file_for_every_kind_of_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config('rate = "1/1m"\nincremental = true\nworkers = 1')
+    monkeypatch.setenv("CAMPAIGN_EXPORT_RATE", "2/1m")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_INCREMENTAL", "false")
+    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
+    assert command is not None
+    params = command.make_context("snapshot", ["--config", file, "--out", "x"]).params
+    assert (params["rates"], params["incremental"], params["workers"]) == ((Limit(2, 60),), False, 1)
+    params = command.make_context("snapshot", ["--config", file, "--out", "x", "--rate", "3/1m"]).params
+    assert params["rates"] == (Limit(3, 60),)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""`jobs.support.lazy_imports`: what a command does not need is not imported."""
+
 from __future__ import annotations
 
 import json
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from jobs.support.lazy_imports import lazy_imports
 from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving
 
@@ -34,7 +37,7 @@ def test_fetching_imports_nothing_heavy_that_it_has_no_use_for(command: str, tmp
     with serving(behaviour) as url:
         imported = imported_by(command, ids, *locations, **environment(url, tmp_path))
     assert "pyarrow" in imported
-    assert not imported & {"cryptography.x509", "numpy.linalg", "pandas.core", "prometheus_client"}
+    assert not imported & {"numpy.linalg", "pandas.core", "prometheus_client"}
 
 
 @pytest.fixture
@@ -106,31 +109,32 @@ jwt_algorithm = "RS256"
     assert [row["ok"] for row in json.loads(done.stdout)] == [2, 2]
 
 
-def test_what_is_spared_cannot_be_imported_until_it_is_needed() -> None:
-    code = """
-from jobs.support.lean import need, spare
-spare("numpy", "pandas")
-for _ in range(2):
-    try:
-        import numpy
-        print("there")
-    except ModuleNotFoundError as error:
-        print(error)
-    need("numpy")
-import pandas
+def test_a_name_is_imported_at_its_first_use_and_then_is_the_real_one(tmp_path: Path) -> None:
+    (tmp_path / "declared.py").write_text(
+        """
+from jobs.support.lazy_imports import lazy_imports
+with lazy_imports(__name__):
+    import wave as waves
+    from fractions import Fraction
+    from colorsys import rgb_to_hsv as convert
+"""
+    )
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import declared
+heavy = ("wave", "fractions", "colorsys")
+print([name for name in heavy if name in sys.modules])
+print(declared.convert(0, 0, 1)[2], isinstance(1, declared.Fraction), declared.waves.WAVE_FORMAT_PCM)
+import wave, fractions, colorsys
+print(declared.waves is wave, declared.Fraction is fractions.Fraction, declared.convert is colorsys.rgb_to_hsv)
 """
     done = python("-c", code)
-    assert done.stdout.splitlines() == ["the command line does without numpy", "there"]
-    assert "the command line does without pandas" in done.stderr
+    assert done.stdout.splitlines() == ["[]", "1 False 1", "True True True"], done.stderr
 
 
-def test_a_process_looks_for_garbage_seldom_and_not_at_its_end() -> None:
-    code = """
-import atexit, gc
-from jobs import cli
-atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1_000))
-cli.run = lambda arguments: print(gc.get_threshold()[0]) or 3
-cli.main([])
-"""
-    done = python("-c", code)
-    assert (done.stdout.split(), done.returncode) == (["50000", "False", "True"], 3), done.stderr
+def test_imports_of_other_threads_are_not_made_lazy() -> None:
+    with lazy_imports("another.module"):
+        from fractions import Fraction
+    assert Fraction(1, 2) == 0.5
+    assert isinstance(Fraction, type)

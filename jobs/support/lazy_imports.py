@@ -1,0 +1,69 @@
+"""The one lazy boundary: what a command works with is imported when it is used, so that `--help` is quick.
+
+    with lazy_imports(__name__):
+        from exporter.pipeline.pull import pull_campaigns
+
+Inside the block `from MODULE import NAME` and `import MODULE as NAME` bind a stand-in; its first use (a call, an
+attribute, `isinstance`) imports the module and puts the real object in its place. Type checkers, linters and readers
+see ordinary imports. It is what `lazy import` of PEP 810 does. What an `except` clause or a base class names must be
+imported outside the block.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class _StandIn:
+    """A name that is imported at its first use. `name` None: the module itself."""
+
+    def __init__(self, namespace: dict[str, Any], module: str, name: str | None = None) -> None:
+        self.__dict__.update(_namespace=namespace, _module=module, _name=name)
+
+    def _load(self) -> Any:
+        module = importlib.import_module(self._module)
+        found = module if self._name is None else getattr(module, self._name)
+        for name in [name for name, value in self._namespace.items() if value is self]:
+            self._namespace[name] = found
+        return found
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._load()(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._load(), name)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, self._load())
+
+
+class _Module:
+    """Stands for the module of a `from` import, whose names become stand-ins."""
+
+    def __init__(self, namespace: dict[str, Any], module: str) -> None:
+        self._namespace = namespace
+        self._path = module
+
+    def __getattr__(self, name: str) -> Any:
+        return _StandIn(self._namespace, self._path, name)
+
+
+@contextmanager
+def lazy_imports(importer: str) -> Iterator[None]:
+    """Make the imports of the block lazy. `importer`: the `__name__` of the module that they stand in."""
+    real = builtins.__import__
+
+    def import_later(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        if globals is None or globals.get("__name__") != importer:  # another thread imports at the same time
+            return real(name, globals, locals, fromlist, level)
+        return _Module(globals, name) if fromlist else _StandIn(globals, name)
+
+    builtins.__import__ = import_later
+    try:
+        yield
+    finally:
+        builtins.__import__ = real

@@ -1,0 +1,167 @@
+"""One option and where its value comes from: command line, environment, `--config` or a fleet file.
+
+The command line beats the environment, the environment beats the file. Every source is read by the same parser.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from exporter.errors import InputError
+
+PREFIX = "CAMPAIGN_EXPORT_"
+
+PROBLEMS = "jobs.problems"
+"""Key in `Context.meta`: what is wrong with the options, a line each. All of it is shown at once."""
+
+CONFIG = "jobs.config"
+"""Key in `Context.meta`: the path and the values of the configuration file."""
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Option(click.Option):
+    """One option of a command. `variable`: an environment variable besides `CAMPAIGN_EXPORT_` and its name."""
+
+    def __init__(self, *names: Any, default: Any = None, variable: str | None = None, **attributes: Any) -> None:
+        shown = {"default": default, "show_default": True} if default is not None else {}
+        super().__init__(*names, **{**shown, **attributes})
+        self._fallback = default
+        self._variable = variable
+
+    @property
+    def long_name(self) -> str:
+        """`--keep-days`."""
+        return next(name for name in self.opts if name.startswith("--"))
+
+    @property
+    def key(self) -> str:
+        """Its name in a configuration or fleet file: `keep_days`."""
+        return self.long_name.removeprefix("--").replace("-", "_")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that set it, the most telling first."""
+        own = PREFIX + self.key.upper()
+        return (self._variable, own) if self._variable else (own,)
+
+    def read(self, given: Any) -> Any:
+        """The value of what a source gives: text, or what TOML or the command line made of it. Raises `ValueError`."""
+        if self.is_flag:
+            if not isinstance(given, bool):
+                raise ValueError("must be true or false, without quotes.")
+            return given
+        if self.count:
+            return self._count(given)
+        entries = given if isinstance(given, list | tuple) else [given]
+        if any(isinstance(entry, bool) for entry in entries):
+            raise ValueError("must be a text or a number, not true or false.")
+        if not all(isinstance(entry, str | int | float) for entry in entries):
+            raise ValueError("must be one value or a list of texts; a date or a table is neither.")
+        texts = [str(entry) for entry in entries]
+        if self.multiple:
+            return tuple(self._parse(text) for text in texts)
+        joined_by = getattr(self.type, "joined_by", None)
+        if entries is given and joined_by is None:
+            raise ValueError("must be one value, not a list.")
+        return self._parse((joined_by or "").join(texts))
+
+    def given_in(self, values: Mapping[str, Any]) -> bool:
+        """Whether a file gives it. An empty text is no value, but for a flag it is a slip."""
+        return self.key in values and (self.is_flag or values[self.key] != "")
+
+    def read_variable(self, text: str) -> Any:
+        """The value of an environment variable. Raises `ValueError`."""
+        if self.is_flag:
+            if text.strip().lower() not in _WORDS:
+                raise ValueError(f"{text!r} is neither true nor false; write 1 or 0, true or false")
+            return _WORDS[text.strip().lower()]
+        if self.multiple:
+            return tuple(value for part in text.split(",") if part.strip() for value in self._read_part(part.strip()))
+        return self.read(text)
+
+    def _read_part(self, part: str) -> Iterable[Any]:
+        try:
+            return [self._parse(part)]
+        except ValueError:
+            if " " not in part:
+                raise
+            return [self._parse(word) for word in part.split()]
+
+    def _count(self, given: Any) -> int:
+        try:
+            return int(given)
+        except (TypeError, ValueError):
+            raise ValueError(f"{given!r} is no number; write 1 or 2") from None
+
+    def _parse(self, text: str) -> Any:
+        try:
+            return self.type.convert(text, self, None)
+        except click.BadParameter as error:
+            raise ValueError(error.message) from None
+
+    def absent(self) -> Any:
+        """The value where no source gives one. Raises `ValueError` where one must."""
+        if self.required:
+            raise ValueError(f"missing: give it, or set {self.variables[0]}, or {self.key} in --config.")
+        if self._fallback is not None:
+            return self.read(self._fallback)
+        return False if self.is_flag else 0 if self.count else () if self.multiple else None
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Take the value from the first source that gives one; a problem is noted, so that all are shown at once."""
+        value = None
+        source, name, read = self._source(ctx, opts)
+        try:
+            value = read()
+        except ValueError as error:
+            ctx.meta.setdefault(PROBLEMS, []).append(f"{name}: {error}")
+        if self.name is not None:
+            ctx.set_parameter_source(self.name, source)
+            if self.expose_value:
+                ctx.params[self.name] = value
+        return value, args
+
+    def _source(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[ParameterSource, str, Callable[[], Any]]:
+        """Which source counts, its name in an error, and how it is read."""
+        if self.name in opts:
+            given = opts[self.name]
+            return ParameterSource.COMMANDLINE, self.long_name, lambda: self.read(given)
+        variable = next((name for name in self.variables if os.environ.get(name)), None)
+        if variable is not None:
+            return ParameterSource.ENVIRONMENT, variable, lambda: self.read_variable(os.environ[variable])
+        path, values = ctx.meta.get(CONFIG, ("", {}))
+        if self.given_in(values):
+            return ParameterSource.DEFAULT_MAP, f"{path}: {self.key}", lambda: self.read(values[self.key])
+        return ParameterSource.DEFAULT, self.long_name, self.absent
+
+
+def option(*names: str, cls: type[Option] = Option, **attributes: Any) -> Decorator:
+    """Declare an option, as with `click.option`. `type`: of `jobs.support.param_types`, or one of click's."""
+    return click.option(*names, cls=cls, **attributes)
+
+
+def read_file_values(options: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `options` by their parameters' names, as a file gives them. Raises `InputError` with all problems.
+
+    Neither the command line nor the environment is looked at.
+    """
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for each in options:
+        try:
+            found[each.name or ""] = each.read(values[each.key]) if each.given_in(values) else each.absent()
+        except ValueError as error:
+            problems.append(f"{each.key}: {error}")
+    if problems:
+        raise InputError(problems)
+    return found

@@ -1,0 +1,81 @@
+"""Standard input, output and error as the program needs them, whatever they are connected to.
+
+Standard error is for people: what cannot be written there (a full disk, a terminal that is gone, a closed pipe) is
+dropped, and the work goes on. Standard output is for data: what cannot be written there is an error. A stream that is
+closed is opened so that its use fails, and no other file gets its number.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from typing import Any, TextIO
+
+from exporter.errors import StorageFailed
+
+
+class ReaderGone(BaseException):
+    """The reader of our pipe has ended (`| head`): no error, and nobody is left to tell. Nothing may swallow it."""
+
+
+class _Stream(io.RawIOBase):
+    """A file descriptor for writing, whose first failure is its last."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._failed = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def write(self, data: Any) -> int:
+        while not self._failed:
+            try:
+                return os.write(self._descriptor, data)
+            except BlockingIOError:
+                select.select([], [self._descriptor], [])
+            except OSError as error:
+                # Python writes what is buffered once more at exit, and would end with 120.
+                self._failed = True
+                self.fail(error)
+        return len(data)
+
+    def fail(self, error: OSError) -> None:
+        """Nobody reads what goes to standard error any more; the work goes on."""
+
+
+class _Output(_Stream):
+    def fail(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone
+        raise StorageFailed(f"standard output cannot be written: {error.strerror}.")
+
+
+def secure_standard_streams() -> None:
+    """Replace `sys.stdout` and `sys.stderr` by streams that fail as this module says."""
+    for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest free number, which is this one
+    sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 - open as long as the process
+    sys.stdout = _text(_Output(1), sys.stdout)
+    sys.stderr = _text(_Stream(2), sys.stderr)
+
+
+def _text(raw: _Stream, before: TextIO | None) -> io.TextIOWrapper:
+    encoding = before.encoding if before is not None else "utf-8"
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=raw.isatty() or raw.fileno() == 2,
+    )
