@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 SHOWN = {
     "campaigns": ("campaign_id", "campaign_type", "name", "status", "priority", "calling_hours_timezone", "updated_at"),
-    "calling_windows": ("campaign_id", "day", "start", "end", "timezone", "crosses_midnight"),
+    "calling_windows": ("campaign_id", "name", "day", "start_time", "end_time", "timezone", "crosses_midnight"),
 }
 """The columns of the table on a terminal, where none are named."""
 
 LEFT_OUT = {
     "campaigns": ("campaign_type", "priority", "updated_at", "calling_hours_timezone"),
-    "calling_windows": ("crosses_midnight", "timezone"),
+    "calling_windows": ("crosses_midnight", "timezone", "name"),
 }
 """Of these the table leaves out, in this order, what does not fit, so that whole IDs do."""
 

@@ -26,8 +26,8 @@ class Window(NamedTuple):
 
     day: str | None = None
     day_of_week: int | None = None
-    start: str | None = None
-    end: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
     start_minute: int | None = None
     end_minute: int | None = None
     crosses_midnight: bool | None = None
@@ -92,7 +92,7 @@ class _Reading:
         self.spans.sort()
         texts: list[list[str]] = [[] for _ in WEEKDAYS]
         for span in self.spans:
-            texts[(span.window.day_of_week or 1) - 1].append(f"{span.window.start}-{span.window.end}")
+            texts[(span.window.day_of_week or 1) - 1].append(f"{span.window.start_time}-{span.window.end_time}")
         return Week(
             tuple(";".join(day) or None for day in texts),
             _minutes(self.spans) if self.spans else None,

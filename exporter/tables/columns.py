@@ -27,7 +27,7 @@ from exporter.tables.converters import Converter
 from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by one whenever a column is added, renamed, retyped, removed or read differently.
 
 Without that, older snapshots cannot be read any more: one of today's version must have exactly today's columns. Of one
@@ -216,10 +216,12 @@ _DAY = f"{CALLING_HOURS}.days[]"
 
 CALLING_WINDOWS = (
     Column("campaign_id", STRING, "", None, _OURS, "The campaign's ID.", required=True),
+    Column("name", STRING, "name", None, f"{_SMS}, sample", "The campaign's name."),
+    Column("status", STRING, "status", None, f"{_LIST}, table", "The campaign's status."),
     Column("day", STRING, f"{_DAY}.day", None, f"{_SMS}, table", "MO … SU."),
     Column("day_of_week", INT8, f"{_DAY}.day", None, _OURS, "ISO weekday: 1 Monday … 7 Sunday."),
-    Column("start", STRING, f"{_DAY}.start", None, f"{_SMS}, sample", "Start in 24-hour form: 09:00."),
-    Column("end", STRING, f"{_DAY}.end", None, f"{_SMS}, sample",
+    Column("start_time", STRING, f"{_DAY}.start", None, f"{_SMS}, sample", "Start in 24-hour form: 09:00."),
+    Column("end_time", STRING, f"{_DAY}.end", None, f"{_SMS}, sample",
            "End in 24-hour form; 24:00 is the day's end. Not after the start: on the next day."),
     Column("start_minute", INT16, f"{_DAY}.start", None, _OURS, "Minutes after the weekday's midnight."),
     Column("end_minute", INT16, f"{_DAY}.end", None, _OURS,

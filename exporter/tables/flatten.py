@@ -277,8 +277,9 @@ class _Block:
         ).take(self._week_numbers)
         owners, rows = pc.list_parent_indices(lists), lists.flatten()
         cells = dict(zip(Window._fields, rows.flatten(), strict=True))
-        for name, column in (("campaign_id", "campaign_id"), ("timezone", "calling_hours_timezone")):
-            cells[name] = campaigns.column(column).take(owners)
+        for name in ("campaign_id", "name", "status"):
+            cells[name] = campaigns.column(name).take(owners)
+        cells["timezone"] = campaigns.column("calling_hours_timezone").take(owners)
         return pa.RecordBatch.from_arrays([cells[name] for name in schema.names], schema=schema)
 
     def note_time_zones(self) -> None:

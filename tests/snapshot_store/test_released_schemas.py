@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pyarrow.parquet as pq
 import pytest
@@ -50,6 +51,27 @@ def test_it_is_read_verified_compared_reported_and_rebuilt(released: Path, tmp_p
     assert run("rebuild", str(dest), env={"HOME": str(tmp_path)}).returncode == 0
     manifest = json.loads((snapshot_folders(dest)[-1] / "manifest.json").read_text())
     assert (manifest["schema_version"], manifest["base_snapshot"]) == (SCHEMA_VERSION, ONE)
+
+
+def test_calling_windows_of_schema_1_have_name_status_start_time_and_end_time() -> None:
+    dest = ROOT / "tests" / "fixtures" / "schema_1"
+    (folder,) = dest.glob("snapshot=*")
+    stored = pq.read_table(folder / "calling_windows.parquet", partitioning=None)
+    campaigns = {row["campaign_id"]: row for row in pq.read_table(folder / "campaigns.parquet").to_pylist()}
+    destination = open_destination(str(dest))
+    rows = read_table(destination, ONE, "calling_windows")
+    assert rows.schema.names == schema_of("calling_windows").names
+    assert rows.column("start_time").equals(stored.column("start"))
+    assert rows.column("end_time").equals(stored.column("end"))
+    for row in rows.to_pylist():
+        assert (row["name"], row["status"]) == tuple(campaigns[row["campaign_id"]][key] for key in ("name", "status"))
+    assert list(exporter.read_snapshot(str(dest), table="calling_windows").columns) == rows.schema.names
+
+
+def test_start_time_and_end_time_can_be_selected_in_sql_without_quotes() -> None:
+    (folder,) = RELEASED[-1].glob("snapshot=*")
+    query = f"SELECT name, status, day, start_time, end_time FROM '{folder}/calling_windows.parquet'"
+    assert len(duckdb.sql(query).fetchall()) == 32
 
 
 def older(folder: Path, tmp_path: Path, **lacking: tuple[str, ...]) -> Path:

@@ -14,6 +14,7 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Api, Manifest
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.writer import SnapshotWriter
+from exporter.tables.columns import SCHEMA_VERSION
 from tests.support.answers import body_of
 
 ONE, TWO = "20261123T020000Z", "20261124T020000Z"
@@ -52,7 +53,7 @@ def publish(
         files = writer.close()
     count = len(responses)
     manifest = Manifest(
-        snapshot, manifests.iso(NOW), manifests.iso(NOW), "0", 1, mode, base, api,
+        snapshot, manifests.iso(NOW), manifests.iso(NOW), "0", SCHEMA_VERSION, mode, base, api,
         manifests.Ids("ids.csv", "0" * 64, count + 2, count + 2, 0),
         Counts(count, 0, 1, 0, 1, 0),
         Requests(), Seconds(), files, [],

@@ -20,7 +20,7 @@ def week_of(*entries: tuple[str, str, str]) -> Week:
 def test_several_windows_of_a_day_stand_in_order_of_start() -> None:
     week = week_of(("FR", "1:15 PM", "6:00 PM"), ("FR", "8:00 AM", "11:30 AM"))
     assert week.texts[4] == "08:00-11:30;13:15-18:00"
-    assert [window.start for window in week.windows] == ["08:00", "13:15"]
+    assert [window.start_time for window in week.windows] == ["08:00", "13:15"]
     assert week.minutes == 210 + 285
 
 
@@ -60,7 +60,7 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
     week = week_of(("MO", "noon", "5:00 PM"), ("XX", "9:00 AM", "5:00 PM"))
     assert week.texts == (None,) * 7
     assert week.minutes is None
-    assert [(w.day, w.start, w.end, w.raw_start, w.raw_end) for w in week.windows] == [
+    assert [(w.day, w.start_time, w.end_time, w.raw_start, w.raw_end) for w in week.windows] == [
         ("MO", None, "17:00", "noon", "5:00 PM"),
         (None, "09:00", "17:00", "9:00 AM", "5:00 PM"),
     ]
@@ -74,7 +74,7 @@ def test_windows_stand_in_order_of_day_and_start_and_those_that_cannot_be_placed
         ("XX", "9:00 AM", "5:00 PM"), ("SU", "9:00 AM", "noon"), ("SU", "noon", "5:00 PM"),
         ("SU", "8:00 AM", "9:00 AM"), ("MO", "5:00 PM", "6:00 PM"), ("MO", "7:00 AM", "8:00 AM"),
     )  # fmt: skip
-    assert [(w.day, w.start) for w in week.windows] == [
+    assert [(w.day, w.start_time) for w in week.windows] == [
         ("MO", "07:00"), ("MO", "17:00"), ("SU", "08:00"), ("SU", "09:00"), ("SU", None), (None, "09:00"),
     ]  # fmt: skip
 

@@ -65,7 +65,8 @@ def test_the_seed_answer_fills_its_columns_and_nothing_else() -> None:
 def test_the_seed_answer_has_its_two_calling_windows() -> None:
     monday, saturday = windows_of(SEED)
     assert monday == {
-        "campaign_id": SEED["_id"], "day": "MO", "day_of_week": 1, "start": "08:30", "end": "19:15",
+        "campaign_id": SEED["_id"], "name": "Ferry Helpdesk 7", "status": "Ready",
+        "day": "MO", "day_of_week": 1, "start_time": "08:30", "end_time": "19:15",
         "start_minute": 510, "end_minute": 1155, "crosses_midnight": False, "timezone": "America/Halifax",
         "raw_start": "8:30 AM", "raw_end": "7:15 PM",
     }  # fmt: skip

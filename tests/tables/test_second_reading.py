@@ -76,6 +76,6 @@ def test_both_readings_give_the_same_row_and_windows(seed: int) -> None:
             cells, expected = second_reading(clean_data, clean_item)
             assert {name: row[name] for name in cells} == cells, data
             found = [next(windows) for _ in expected]
-            shown = [(w["day"], w["start"], w["end"], w["end_minute"]) for w in found]
+            shown = [(w["day"], w["start_time"], w["end_time"], w["end_minute"]) for w in found]
             assert sorted(shown, key=repr) == sorted(expected, key=repr), data
         assert next(windows, None) is None
