@@ -1,103 +1,151 @@
-"""`campaign-export demo`: the main job against the imitation, with sample IDs. Needs no account."""
+"""`campaign-export demo`: the main job against the simulator, with sample IDs. Needs no account."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from exporter.options import OUTPUT_FORMATS
-from exporter.settings import Settings, read_settings
+from exporter.options import OUTPUT_FORMATS, FetchOptions, Locations, OutputFormat, SnapshotOptions
+from exporter.settings import read_settings
+from exporter.units import parse_rate
 from jobs.support.command import job, option
 from jobs.support.options import state_dir
+from jobs.support.shell import program_command
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
+    from exporter.simulator.behaviour import Behaviour
     from exporter.stop import Stop
     from jobs.support.console import Console
+    from jobs.support.demo_folder import DemoFolder
 
 RATE = "60/2s"
 """The service's limit with its minute made short, so that the demo shows the pacing and ends soon."""
 
 
 @job("demo", example="campaign-export demo --out demo", codes=(0, 1, 2, 4, 5, 130, 143))
-@option("--out", "dest", default="campaign-export-demo", show_default=True, metavar="DIR", help="Where it works.")
-@option("--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="How many to fetch.")
+@option("--out", "dest", default="campaign-export-demo", show_default=True, metavar="DIR", help="Folder to work in.")
+@option(
+    "--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="Campaigns of the service."
+)
 @option(
     "--format", "form", type=click.Choice(OUTPUT_FORMATS), default="both", show_default=True,
-    help="Files of the tables.",
+    help="File format of the tables.",
 )  # fmt: skip
-def command(console: Console, dest: str, campaigns: int, form: str) -> int:
-    """Run a snapshot against a local imitation of the API; needs no account.
+def command(console: Console, dest: str, campaigns: int, form: OutputFormat) -> int:
+    """Run a snapshot against a local simulator of the API; needs no account.
 
-    It starts the imitation, writes sample IDs, fetches them under a limit of 60 requests in 2 seconds, and shows
-    where the files are and how to read them.
+    It writes sample IDs, fetches them under a limit of 60 requests in 2 seconds, writes a report, and shows how to read
+    the files. Run again with the same folder, it is the next day of the same service: some campaigns have changed, one
+    is gone and one is new.
     """
-    from exporter.clock import SystemClock
-    from exporter.errors import DestinationError
-    from exporter.ids.campaign_ids import read_ids
-    from exporter.options import FetchOptions, Locations, SnapshotOptions
-    from exporter.pipeline.snapshot import take_snapshot
     from exporter.simulator.behaviour import Behaviour
-    from exporter.simulator.samples import sample_campaigns
-    from exporter.simulator.server import serve
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import read_failures
-    from exporter.units import parse_rate
-    from jobs.simulate import write_ids
-    from jobs.support.signals import run_until_stopped
-    from jobs.support.summary import summary_of
+    from jobs.support.demo_folder import DemoFolder
 
+    folder = DemoFolder(Path(dest), campaigns=campaigns)
     limit = parse_rate(RATE)
-    behaviour = Behaviour(sample_campaigns(campaigns, voice_share=0.25), limit=limit)
-    ids = list(behaviour.campaigns)
-    # What real lists have: a campaign that was deleted, a repeat, one that fails for a moment.
-    behaviour.faults[ids[0]] = ["503"]
-    folder = Path(dest)
+    today, changes = folder.next_day()
+    service = Behaviour(today.values(), limit=limit)
+    options = SnapshotOptions(format=form, campaign_type="all", list_pass="always")  # noqa: S106 - no password
+    if changes is not None:
+        console.say(
+            f"the next day: {len(changes.changed)} campaigns have changed, {len(changes.gone)} is gone, "
+            f"{len(changes.new)} is new"
+        )
+        options = SnapshotOptions(format=form, campaign_type="all", incremental=True)
+    console.track([limit])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DestinationError(f"--out {dest} cannot be written: {error.strerror}.") from None
-    ids_file = folder / "ids.csv"
-    write_ids(ids_file, [*ids, "cd-deleted-long-ago", ids[-1]])
+        result = _take_snapshot(console, folder, service, options)
+    finally:
+        console.close()
+    _show(console, folder, result)
+    console.say(
+        f"The service saw at most {service.most_in_a_window(limit.seconds)} requests in any {limit.seconds:g} s "
+        f"and refused {service.refused()}."
+    )
+    _suggest(console, folder, result)
+    return 0
+
+
+def _take_snapshot(
+    console: Console, folder: DemoFolder, service: Behaviour, options: SnapshotOptions
+) -> SnapshotResult:
+    """Serve the day and take its snapshot. Raises `ExportError`."""
+    from exporter.clock import SystemClock
+    from exporter.ids.campaign_ids import read_ids
+    from exporter.pipeline.snapshot import take_snapshot
+    from exporter.simulator.account import account_variables
+    from exporter.simulator.server import serve
+    from jobs.support.signals import run_until_stopped
+
+    dest = str(folder.folder)
+    ids = None if options.incremental else read_ids(str(_write_ids(folder, service)))
 
     async def main(stop: Stop) -> SnapshotResult:
-        async with serve(behaviour, latency=(0.02, 0.08)) as url:
-            console.say(f"an imitation of the API serves {campaigns} campaigns at {url}, at most {RATE}")
-            console.say(f"campaign-export snapshot {ids_file} --out {dest} --rate {RATE} --format {form}")
+        async with serve(service, port=_usable(folder.state.port), latency=(0.02, 0.08)) as url:
+            folder.state.port = int(url.rpartition(":")[2])
+            folder.save()
+            console.say(f"a simulator of the API serves {len(service.campaigns)} campaigns at {url}, at most {RATE}")
             return await take_snapshot(
-                read_ids(str(ids_file)),
-                settings=_settings(url),
+                ids,
+                settings=read_settings(account_variables(url), {}),
                 locations=Locations(dest, state_dir()),
-                fetch=FetchOptions(rates=(limit,)),
-                options=SnapshotOptions(format=form, fresh=True),  # type: ignore[arg-type]
+                fetch=FetchOptions(rates=(parse_rate(RATE),)),
+                options=options,
                 clock=SystemClock(),
                 emit=console.emit,
                 stop=stop,
             )
 
-    console.track([limit])
+    result = run_until_stopped(main)
+    folder.state.published += 1
+    folder.save()
+    return result
+
+
+def _write_ids(folder: DemoFolder, service: Behaviour) -> Path:
+    """The IDs file, with what real ones have: a campaign that was deleted, a repeat, one that fails for a moment."""
+    ids = list(service.campaigns)
+    service.faults[ids[0]] = ["503"]
+    lines = ["campaign_id", *ids, "cd-deleted-long-ago", ids[-1]]
+    return folder.write("ids.csv", ("\n".join(lines) + "\n").encode())
+
+
+def _usable(port: int) -> int:
+    """The port of the days before, so that the service is the same; 0 for any where it is taken."""
     try:
-        result = run_until_stopped(main)
-    finally:
-        console.close()
-    failures = read_failures(open_destination(dest), result.manifest.snapshot_id)
-    console.summarize(summary_of(result, failures), result)
-    console.say(
-        f"The service saw at most {behaviour.most_in_a_window(limit.seconds)} requests in any {limit.seconds:g} s "
-        f"and refused {behaviour.refused()}."
-    )
-    console.say(
-        f"Other things to try:\n  campaign-export snapshots {dest}\n  campaign-export report {dest} -o report.html"
-    )
-    return 0
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except OSError:
+        return 0
 
 
-def _settings(url: str) -> Settings:
-    from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
+def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
+    """The summary, and the report."""
+    from exporter.report.page import render_report
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import find, read_failures
+    from jobs.support.summary import summary_of
 
-    return read_settings(
-        {"KORE_CLIENT_SECRET": CLIENT_SECRET},
-        {"host": url, "stream_id": STREAM_ID, "account_id": ACCOUNT_ID, "client_id": CLIENT_ID},
-    )
+    destination = open_destination(str(folder.folder))
+    console.summarize(summary_of(result, read_failures(destination, result.manifest.snapshot_id)), result)
+    page, _ = render_report(destination, find(destination, result.manifest.snapshot_id), time_zone="UTC", quiet=())
+    folder.write("report.html", page.encode())
+
+
+def _suggest(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
+    """Commands that work as printed, and the report."""
+    from jobs.cli import COMMANDS
+
+    dest = str(folder.folder)
+    commands: list[tuple[str, ...]] = [("snapshots", dest), ("verify", dest)]
+    if folder.state.published > 1:
+        commands += [("diff", dest), *([("history", dest)] if "history" in COMMANDS else [])]
+    commands.append(("report", dest, "-o", "report.html"))
+    lines = ["", "Other things to try:", *(f"  {program_command(*words)}" for words in commands)]
+    lines += ["", "The next day of the same service:", f"  {program_command('demo', '--out', dest)}"]
+    lines += ["", f"The report, to open in a browser: {(folder.folder / 'report.html').resolve()}"]
+    console.block("\n".join(lines), event="suggested")

@@ -1,30 +1,38 @@
-"""`campaign-export simulate`: a local imitation of the API."""
+"""`campaign-export simulate`: a local simulator of the API."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from exporter.errors import InputError
+from exporter.simulator.account import ACCOUNT_ID
+from exporter.simulator.faults import FAULTS
+from exporter.simulator.list_call import HABITS
 from exporter.units import parse_allowance
 from jobs.support.command import job, option
 from jobs.support.param_types import DURATION, RATE, Parsed
 
 if TYPE_CHECKING:
+    from exporter.simulator.behaviour import Behaviour
+    from exporter.simulator.changes import Changes
     from exporter.stop import Stop
-    from exporter.units import Limit
     from jobs.support.console import Console
 
 
 def _fault(text: str) -> tuple[str, float]:
     name, equals, share = text.partition("=")
-    allowance = parse_allowance(share) if equals else None
-    if allowance is None or allowance.share is None:
+    allowance = parse_allowance(share if equals else "100%")
+    if allowance.share is None:
         raise ValueError(f"{text!r}: write a fault and how often it happens, such as 503=5%")
+    if name not in FAULTS:
+        raise ValueError(f"there is no fault {name!r}; there are: {', '.join(FAULTS)}")
     return name, allowance.share
 
 
@@ -36,49 +44,64 @@ def _fault(text: str) -> tuple[str, float]:
 @option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
 @option("--campaigns", type=click.IntRange(0, 10**6), default=200, show_default=True, help="How many there are.")
 @option("--voice", type=click.IntRange(0, 100), default=0, show_default=True, help="Percentage of voice campaigns.")
+@option("--account-id", default=ACCOUNT_ID, show_default=True, help="The account whose campaigns it serves.")
 @option("--rate", "limit", type=RATE, default="60/1m", show_default=True, help="The limit it enforces; or off.")
 @option(
     "--window", type=click.Choice(["sliding", "fixed"]), default="sliding", show_default=True, help="Kind of limit."
 )
 @option("--retry-after", is_flag=True, help="Send Retry-After with a 429.")
-@option("--latency", type=DURATION, default="50ms", show_default=True, help="Of each answer, give or take half.")
+@option("--latency", type=DURATION, default="50ms", show_default=True, help="Of each response, give or take half.")
 @option(
     "--fault",
     "faults",
     type=Parsed("FAULT=N%", _fault),
     multiple=True,
-    help="Fail so often: 500, 503, reset, truncated, html, 429 … Repeatable.",
+    help=f"Fail for a share of the requests. Repeatable. Faults: {', '.join(FAULTS)}.",
+)
+@option(
+    "--list-habit",
+    "habits",
+    type=click.Choice(list(HABITS)),
+    multiple=True,
+    help="How the list call differs from the vendor's page. Repeatable.",
+)
+@option(
+    "--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port: a day later."
 )
 @option("--ids-file", metavar="FILE", help="Write the campaigns' IDs there, as CSV.")
+@option(
+    "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell", show_default=True,
+    help="Settings as shell commands, or as lines for cron, systemd and Docker.",
+)  # fmt: skip
 @option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same campaigns.")
 def command(console: Console, **options: Any) -> int:
-    """Serve a local imitation of the API, for trying things out and for tests.
+    """Serve a local simulator of the API, for trying things out and for tests.
 
-    What to set to use it goes to standard output, as shell commands.
+    The settings that reach it go to standard output. With --change it asks the simulator that runs at --port for what a
+    day brings: N campaigns change, one goes, one comes. Where none runs, it serves the campaigns of the day after.
     """
-    from exporter.simulator.behaviour import Behaviour
-    from exporter.simulator.faults import FAULTS
-    from exporter.simulator.samples import sample_campaigns
+    from exporter.simulator.account import account_variables, variables_text
+    from exporter.simulator.control import change_running
     from exporter.simulator.server import serve
     from jobs.support.signals import run_until_stopped
 
-    faults = dict(options["faults"])
-    unknown = sorted(set(faults) - set(FAULTS))
-    if unknown:
-        raise InputError(f"--fault: there is no {', '.join(unknown)}; there are: {', '.join(FAULTS)}.")
-    campaigns = sample_campaigns(options["campaigns"], seed=options["seed"], voice_share=options["voice"] / 100)
-    limit: Limit | None = options["limit"]
-    behaviour = Behaviour(campaigns, limit=limit, window=options["window"], retry_after=options["retry_after"])
-    behaviour.chances.update(faults)
+    number = options["change"]
+    changes = change_running(options["port"], number) if number is not None and options["port"] else None
+    if changes is not None:
+        return _show_changes(console, changes, options["ids_file"])
+    behaviour = _behaviour(options)
+    if number is not None:
+        _show_changes(console, behaviour.change(number), None)
     if options["ids_file"]:
-        write_ids(Path(options["ids_file"]), list(behaviour.campaigns))
+        write_ids(Path(options["ids_file"]), behaviour.campaigns)
     latency = options["latency"]
 
     async def main(stop: Stop) -> int:
         async with serve(behaviour, port=options["port"], latency=(latency / 2, latency * 1.5)) as url:
-            click.echo(exports(url))
+            variables = account_variables(url, account_id=options["account_id"])
+            click.echo(variables_text(variables, options["variable_format"]))
             console.say(
-                f"{len(campaigns):,} campaigns at {url}, limit {limit or 'off'}; Ctrl-C ends it",
+                f"{len(behaviour.campaigns):,} campaigns at {url}, limit {options['limit'] or 'off'}; Ctrl-C ends it",
                 event="serving",
                 url=url,
             )
@@ -97,26 +120,41 @@ def command(console: Console, **options: Any) -> int:
         raise InputError(f"--port {options['port']} cannot be used: {error.strerror}.") from None
 
 
-def exports(url: str) -> str:
-    """The variables of an account at the imitation, as shell commands."""
-    from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
+def _behaviour(options: dict[str, Any]) -> Behaviour:
+    from exporter.simulator.behaviour import Behaviour
+    from exporter.simulator.samples import sample_campaigns
 
-    values = {
-        "KORE_HOST": url,
-        "KORE_STREAM_ID": STREAM_ID,
-        "KORE_ACCOUNT_ID": ACCOUNT_ID,
-        "KORE_CLIENT_ID": CLIENT_ID,
-        "KORE_CLIENT_SECRET": CLIENT_SECRET,
-    }
-    return "\n".join(f"export {name}={value}" for name, value in values.items())
+    behaviour = Behaviour(
+        sample_campaigns(options["campaigns"], seed=options["seed"], voice_share=options["voice"] / 100),
+        limit=options["limit"],
+        window=options["window"],
+        retry_after=options["retry_after"],
+        account_id=options["account_id"],
+    )
+    behaviour.chances.update(dict(options["faults"]))
+    for habit in options["habits"]:
+        behaviour.listing = msgspec.structs.replace(behaviour.listing, **HABITS[habit])
+    return behaviour
 
 
-def write_ids(path: Path, ids: list[str]) -> None:
+def _show_changes(console: Console, changes: Changes, ids_file: str | None) -> int:
+    console.say(
+        f"{len(changes.changed):,} campaigns changed, {len(changes.gone)} gone ({', '.join(changes.gone) or 'none'}), "
+        f"{len(changes.new)} new ({', '.join(changes.new)})",
+        event="changed",
+        **msgspec.structs.asdict(changes),
+    )
+    if ids_file:
+        write_ids(Path(ids_file), changes.campaigns)
+    return 0
+
+
+def write_ids(path: Path, ids: Iterable[str]) -> None:
     """A CSV of campaign IDs. Raises `InputError`."""
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["campaign_id"])
-            writer.writerows([one] for one in ids)
+            writer.writerows([campaign_id] for campaign_id in ids)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
+STREAM_ID = "st-51a0c7de-0000-5000-8000-5a17b0a7c0de"
+ACCOUNT_ID = "66f0a1b2c3d4e5f6a7b8c9d0"
+CLIENT_ID = "cs-7e57c11e-0000-5000-8000-000000000001"
+CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"
 
 VariableFormat = Literal["shell", "env"]
 """shell: commands to paste. env: NAME=value, as cron (through sh), systemd and Docker all read it."""

@@ -19,6 +19,10 @@ import jwt
 import msgspec
 
 from exporter.model import ApiVersion
+from exporter.simulator.account import ACCOUNT_ID as ACCOUNT_ID
+from exporter.simulator.account import CLIENT_ID as CLIENT_ID
+from exporter.simulator.account import CLIENT_SECRET as CLIENT_SECRET
+from exporter.simulator.account import STREAM_ID as STREAM_ID
 from exporter.simulator.changes import Changes, change_campaigns
 from exporter.simulator.faults import faulty_reply, needs_good_reply
 from exporter.simulator.list_call import ListHabits, list_page
@@ -28,11 +32,6 @@ from exporter.units import Limit
 
 PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")
 """Of v1 and v2. Stated here again, and not taken from the client: an imitation must not agree with its mistakes."""
-
-STREAM_ID = "st-51a0c7de-0000-5000-8000-5a17b0a7c0de"
-ACCOUNT_ID = "66f0a1b2c3d4e5f6a7b8c9d0"
-CLIENT_ID = "cs-7e57c11e-0000-5000-8000-000000000001"
-CLIENT_SECRET = "simulated-secret-simulated-secret-simulated-secret-simulated-secret"
 
 
 LONGEST_TOKEN = 3600.0

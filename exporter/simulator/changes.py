@@ -13,11 +13,12 @@ _STATUSES = ("Active", "Paused", "Stopped", "Completed")
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The IDs of the campaigns that changed, went and came."""
+    """The IDs of the campaigns that changed, went and came, and of all that there are now."""
 
     changed: tuple[str, ...]
     gone: tuple[str, ...]
     new: tuple[str, ...]
+    campaigns: tuple[str, ...]
 
 
 def change_campaigns(campaigns: dict[str, SampleCampaign], number: int, *, moment: datetime, seed: int) -> Changes:
@@ -32,7 +33,7 @@ def change_campaigns(campaigns: dict[str, SampleCampaign], number: int, *, momen
         _edit(campaigns[campaign_id], random, moment)
     new = new_campaign(random, len(campaigns), moment)
     campaigns[new.campaign_id] = new
-    return Changes(changed, gone, (new.campaign_id,))
+    return Changes(changed, gone, (new.campaign_id,), tuple(campaigns))
 
 
 def _edit(campaign: SampleCampaign, random: Random, moment: datetime) -> None:

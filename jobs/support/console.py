@@ -98,6 +98,13 @@ class Console:
         else:
             self._write(text)
 
+    def block(self, text: str, **fields: Any) -> None:
+        """Lines to copy, without time stamps before them. `fields` stand beside the text in JSON logs."""
+        if self._as_json:
+            self.say(text, **fields)
+        elif self._verbosity >= 0:
+            self._put(terminal_safe(text) + "\n")
+
     def trouble(self, text: str, **fields: Any) -> None:
         """What went wrong with one item, told in quiet, too. `fields` stand beside the text in JSON logs."""
         if self._as_json:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from exporter.model import Failure
 from exporter.pipeline.publish import SnapshotResult
 from exporter.units import format_duration
+from jobs.support.shell import duckdb_command, python_command
 
 EXAMPLES = 3
 """IDs that are named of each kind of failure."""
@@ -48,16 +49,15 @@ def summary_of(result: SnapshotResult, failures: Iterable[Failure]) -> str:
 
 
 def reading(result: SnapshotResult) -> list[str]:
-    """One line each for DuckDB and pandas."""
+    """Commands that read the snapshot, and work as printed."""
     if "campaigns.parquet" not in result.manifest.files:
-        return [
-            f"Read it:  python -c \"import pandas; print(pandas.read_csv('{result.where}/campaigns.csv', dtype=str))\""
-        ]
+        code = f"import pandas; print(pandas.read_csv({result.where + '/campaigns.csv'!r}, dtype=str))"
+        return [f"Read it:  {python_command(code)}"]
     dest = result.where.rsplit("/", 1)[0]
-    return [
-        f"Read it:  duckdb -c \"FROM '{result.where}/campaigns.parquet' LIMIT 5\"",
-        f"          python -c \"import exporter; print(exporter.read_snapshot('{dest}'))\"",
-    ]
+    commands = [python_command(f"import exporter; print(exporter.read_snapshot({dest!r}))")]
+    if duckdb := duckdb_command(f"FROM '{result.where}/campaigns.parquet' LIMIT 5"):
+        commands.append(duckdb)
+    return [f"{'          ' if number else 'Read it:  '}{command}" for number, command in enumerate(commands)]
 
 
 def _left_out(failures: Iterable[Failure]) -> list[str]:
