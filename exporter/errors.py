@@ -2,27 +2,38 @@
 
 ExportError
 ├── InputError              usage, settings or input are wrong: nothing was done        exit 2
-│   ├── SettingsError
-│   ├── IdsError
+│   ├── SettingsError       the account, the credentials, the configuration file
+│   ├── IdsError            the campaign IDs
 │   └── DestinationError    never writable, or not what it should be
 ├── CredentialsRefused      401 or 403                                                  exit 3
 ├── StoppedEarly            nothing published, the same command resumes                 exit 4
 │   ├── ServiceDown         the outage outlasted --patience
 │   ├── ListFailed          the list call gives no list
 │   ├── TimeIsUp            --max-duration
+│   ├── Interrupted         a signal                                                    exit 130, 143
 │   └── StorageFailed       disk full, volume gone, store unreachable
 ├── DestinationBusy         another run is at work there                                exit 5
-├── NotPublished            too many failures or missing campaigns                      exit 1
-└── NotReconciled           our own counts disagree: a bug, told as one                 exit 1
+├── NotPublished            too many failures or missing campaigns                      exit 6
+└── NotReconciled           our own counts disagree: a bug, reported as one             exit 70
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class ExportError(Exception):
-    """Base of all: its text is one that can be shown to a user as it is, and holds no secret."""
+    """Base of all: its text can be shown to a user as it is, and holds no secret. All of them can be pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+def _restore(kind: type[ExportError], arguments: tuple[Any, ...], state: dict[str, Any]) -> ExportError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(ExportError):

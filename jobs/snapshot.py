@@ -43,7 +43,7 @@ with lazy_imports(__name__):
 @job(
     "snapshot",
     example="campaign-export snapshot ids.csv --out exports",
-    codes=(0, 1, 2, 3, 4, 5, 130, 143),
+    codes=(0, 1, 2, 3, 4, 5, 6, 130, 143),
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options

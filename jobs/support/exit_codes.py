@@ -12,22 +12,22 @@ from exporter.errors import (
     InputError,
     Interrupted,
     NotPublished,
-    NotReconciled,
     StoppedEarly,
 )
 
 BUG = 70
-"""EX_SOFTWARE of sysexits.h: a fault of this program, told as one."""
+"""EX_SOFTWARE of sysexits.h: a bug of this program, reported as one."""
 
 MEANINGS: dict[int, str] = {
     0: "published; every ID has its campaign or is known not to exist",
-    1: "published, but some IDs failed or were invalid; or too many of them, then not published",
+    1: "published, but some IDs failed or were invalid",
     2: "wrong usage, settings or input; nothing done",
     3: "credentials refused",
     4: "stopped early, nothing published; the same command resumes",
     5: "another run is at work on this destination",
+    6: "everything was asked, nothing is published: more failed or missing than --max-failures or --max-missing allow",
     130: "stopped by SIGINT (Ctrl-C); otherwise as 4",
-    143: "stopped by SIGTERM; otherwise as 4",
+    143: "stopped by SIGTERM or SIGHUP; otherwise as 4",
 }
 
 _CODES: tuple[tuple[type[ExportError], int], ...] = (
@@ -35,8 +35,7 @@ _CODES: tuple[tuple[type[ExportError], int], ...] = (
     (CredentialsRefused, 3),
     (StoppedEarly, 4),
     (DestinationBusy, 5),
-    (NotPublished, 1),
-    (NotReconciled, 1),
+    (NotPublished, 6),
 )
 
 
@@ -46,15 +45,15 @@ def signal_code(number: int) -> int:
 
 
 def exit_code(error: ExportError) -> int:
-    """The exit code that tells `error` to cron, a container or a script."""
+    """The exit code of `error` for cron, a container or a script; an error of no known kind is a bug."""
     if isinstance(error, Interrupted):
         return signal_code(error.signal_number)
     return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)
 
 
-_WORST_FIRST = (143, 130, BUG, 3, 2, 4, 5, 1, 0)
-"""Of many accounts: a signal, for it ended them all; then what needs a person (a fault of ours, credentials, settings);
-then what the same command mends (stopped early, busy); then what was published, but not whole."""
+_WORST_FIRST = (143, 130, BUG, 3, 2, 6, 4, 5, 1, 0)
+"""Of many accounts: a signal, for it ended them all; then what needs a person (a bug, credentials, settings, an account
+that gave too little); then what the same command mends (stopped early, busy); then what was published with gaps."""
 
 
 def worst(codes: Iterable[int]) -> int:

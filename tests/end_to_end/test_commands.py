@@ -113,7 +113,7 @@ def test_too_many_failures_publish_nothing(desk: Desk) -> None:
     for one in desk.ids[:5]:
         desk.service.bodies[one] = b'{"status":"success","data":{"_id":"another"}}'
     done = desk.snapshot()
-    assert done.returncode == 1
+    assert done.returncode == 6
     assert "--max-failures" in done.stderr
     assert snapshot_folders(desk.out) == []
     assert desk.snapshot("--max-failures", "5").returncode == 1
@@ -125,7 +125,7 @@ def test_too_many_failures_publish_nothing(desk: Desk) -> None:
 def test_too_many_missing_publish_nothing_and_missing_can_be_failures(desk: Desk) -> None:
     desk.ids_file = write_ids(desk.ids_file, [desk.ids[0], "x", "y"])
     done = desk.snapshot()
-    assert (done.returncode, "--max-missing" in done.stderr) == (1, True)
+    assert (done.returncode, "--max-missing" in done.stderr) == (6, True)
     assert snapshot_folders(desk.out) == []
     assert desk.snapshot("--max-missing", "90%").returncode == 0
     assert desk.snapshot("--max-missing", "90%", "--fail-on-missing", "--max-failures", "90%").returncode == 1
@@ -423,7 +423,7 @@ def test_a_full_journal_disk_is_told_and_resumed(desk: Desk) -> None:
 def test_answers_that_rot_in_the_journal_are_told_and_fetched_again_by_the_same_run(desk: Desk) -> None:
     nowhere = write_ids(desk.tmp_path / "more.csv", [*desk.ids, "cd-nowhere"])
     command = ("snapshot", str(nowhere), "--out", str(desk.out), *FAST)
-    assert desk.run(*command, "--max-missing", "0").returncode == 1
+    assert desk.run(*command, "--max-missing", "0").returncode == 6
     (journal,) = desk.out.glob(".work/journal-*.sqlite")
     with sqlite3.connect(journal) as db:
         db.execute("UPDATE answers SET body = 'rotten' WHERE rowid <= 3")

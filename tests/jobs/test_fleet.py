@@ -24,7 +24,6 @@ from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Be
 from exporter.simulator.samples import sample_campaigns
 from exporter.stop import Stop
 from jobs import cli
-from jobs.support.exit_codes import worst
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
 from tests.support.running import ROOT, full, program, rows_of, run, snapshot_folders, write_ids
@@ -281,15 +280,6 @@ async def test_a_fault_of_the_program_in_one_account_is_no_other_accounts_matter
     results = await run_side_by_side(["good", "bad", "also good"], run_one, parallel=2, stop=Stop())
     assert [(row["exit_code"], row["ok"]) for row in map(result_row, results)] == [(0, 1), (70, 0), (0, 1)]
     assert "ZeroDivisionError: oops" in str(results[1].error)
-
-
-@pytest.mark.parametrize(
-    ("codes", "code"),
-    [([0, 0], 0), ([0, 1], 1), ([5, 1, 0], 5), ([4, 5, 1], 4), ([4, 3, 5], 3), ([2, 4, 5], 2), ([2, 3], 3),
-     ([3, 70], 70), ([143, 143, 3, 0], 143), ([], 0)],
-)  # fmt: skip
-def test_the_worst_code_is_the_one_that_needs_a_person_most(codes: list[int], code: int) -> None:
-    assert worst(codes) == code
 
 
 def test_as_many_files_as_the_system_lets_us_may_be_open() -> None:
