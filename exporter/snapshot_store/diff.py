@@ -8,19 +8,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs, order_only
 from exporter.snapshot_store.destination import Destination
-from exporter.snapshot_store.reader import Columns, open_columns
+from exporter.snapshot_store.reader import Columns, had_list_pass, not_fetched, open_columns
 from exporter.snapshot_store.writer import csv_column
 from exporter.tables.weekdays import WEEKDAYS
 
-NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
-"""Where an answer came from and when is no difference of the campaign."""
-
-_BETWEEN = "\x1f"
-
 _CELLS = pa.schema(
     [("campaign_id", pa.string()), ("name", pa.string()), ("column", pa.string()), ("old", pa.string()),
-     ("new", pa.string())]
+     ("new", pa.string()), ("note", pa.string())]
 )  # fmt: skip
 
 
@@ -28,7 +24,7 @@ class Changes(msgspec.Struct, frozen=True):
     """The differences, in the order of the newer snapshot (removed campaigns in that of the older).
 
     `added` and `removed` have the columns campaign_id and name; `changed` has one row for each changed cell:
-    campaign_id, name, column, old, new, the values as CSV writes them.
+    campaign_id, name, column, old, new as CSV writes them, and a note: `order`, where only the order changed.
     """
 
     old: str
@@ -36,6 +32,10 @@ class Changes(msgspec.Struct, frozen=True):
     added: pa.Table
     removed: pa.Table
     changed: pa.Table
+    not_compared: list[str] = []
+    """columns that one of the two could not have, as it made no list pass"""
+    not_fetched: int = 0
+    """campaigns that are in one of the two, and could not be fetched for the other"""
 
     @property
     def any(self) -> bool:
@@ -55,8 +55,13 @@ def changes_between(
 
     Raises `DestinationError`.
     """
+    left_out = () if all(had_list_pass(destination, snapshot) for snapshot in (old, new)) else LIST_COLUMNS
     with open_columns(destination, old, "campaigns") as before, open_columns(destination, new, "campaigns") as after:
-        return compare(before, after, old=old, new=new, columns=columns, ignore=ignore)
+        changes = compare(before, after, old=old, new=new, columns=columns, ignore={*ignore, *left_out})
+    added, came = _without(changes.added, not_fetched(destination, old))
+    removed, went = _without(changes.removed, not_fetched(destination, new))
+    wanted = [name for name in before.schema.names if name in left_out and (not columns or name in columns)]
+    return msgspec.structs.replace(changes, added=added, removed=removed, not_compared=wanted, not_fetched=came + went)
 
 
 def compare(
@@ -77,28 +82,34 @@ def compare(
     added, removed = _named(after, pc.invert(known)), _named(before, missing)
     ids, names = new_ids.filter(known), after.column("name").filter(known)
     rows = pa.array(range(len(ids)), pa.int64())
-    found: list[pa.Table] = []
+    cells: list[pa.Table] = []
     order: list[pa.Array] = []
     compared = [name for name in before.schema.names if name in after.schema.names and name not in NOT_COMPARED]
     for number, name in enumerate(compared):
         if name in ignore or (columns and name not in columns):
             continue
         older, newer = before.column(name).take(at), after.column(name).filter(known)
-        differs = _differs(older, newer)
-        if not pc.any(differs).as_py():
+        where = differs(name, older, newer)
+        if not pc.any(where).as_py():
             continue
-        position = rows.filter(differs)
-        cells = [
-            ids.filter(differs),
-            names.filter(differs),
-            pa.array([name] * len(position), pa.string()),
-            _as_text(older.filter(differs)),
-            _as_text(newer.filter(differs)),
-        ]
-        found.append(pa.Table.from_arrays(cells, schema=_CELLS))
+        position = rows.filter(where)
+        older, newer = older.filter(where), newer.filter(where)
+        cells.append(
+            pa.Table.from_arrays(
+                [
+                    ids.filter(where),
+                    names.filter(where),
+                    pa.array([name] * len(position), pa.string()),
+                    _as_text(older),
+                    _as_text(newer),
+                    _notes(older, newer),
+                ],
+                schema=_CELLS,
+            )
+        )
         order.append(pc.add(pc.multiply(position, 1000), number))
-    changed = pa.concat_tables(found) if found else _CELLS.empty_table()
-    if found:
+    changed = pa.concat_tables(cells) if cells else _CELLS.empty_table()
+    if cells:
         changed = changed.take(pc.sort_indices(pa.concat_arrays(order)))
     return Changes(old, new, added, removed, changed)
 
@@ -117,22 +128,17 @@ def _named(campaigns: Columns, rows: pa.Array) -> pa.Table:
     return pa.Table.from_arrays([campaigns.column(name).filter(rows) for name in names], names=names)
 
 
-def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.Array:
-    if pa.types.is_list(before.type):
-        # A sign that stands in no text makes one text of a list; where it does stand in one, JSON does.
-        one_text = csv_column if _holds(before, _BETWEEN) or _holds(after, _BETWEEN) else _joined
-        before, after = one_text(before), one_text(after)
-    one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
-    differs = pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
-    return differs.combine_chunks() if isinstance(differs, pa.ChunkedArray) else differs
+def _without(campaigns: pa.Table, ids: pa.Array) -> tuple[pa.Table, int]:
+    """A campaign that could not be fetched for the other snapshot is neither new nor gone."""
+    kept = campaigns.filter(pc.invert(pc.is_in(campaigns.column("campaign_id"), value_set=ids)))
+    return kept, campaigns.num_rows - kept.num_rows
 
 
-def _holds(lists: pa.ChunkedArray, sign: str) -> bool:
-    return bool(pc.any(pc.match_substring(pc.list_flatten(lists), sign)).as_py())
-
-
-def _joined(lists: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.binary_join(lists, _BETWEEN)
+def _notes(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.Array:
+    if not pa.types.is_list(after.type):
+        return pa.nulls(len(after), pa.string())
+    pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
+    return pa.array(["order" if order_only(old, new) else None for old, new in pairs], pa.string())
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

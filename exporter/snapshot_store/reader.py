@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -230,6 +231,19 @@ def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
 def _values(column: pa.Array) -> list[Any]:
     # What is empty as a whole, as the columns of the list pass often are, need not be looked at cell by cell.
     return [None] * len(column) if column.null_count == len(column) else column.to_pylist()
+
+
+def had_list_pass(destination: Destination, snapshot: str) -> bool:
+    """Whether a snapshot has what only the list call tells. Raises `DestinationError`."""
+    types = read_table(destination, snapshot, "responses", ["list_type"]).column("list_type")
+    return not len(types) or types.null_count < len(types)
+
+
+def not_fetched(destination: Destination, snapshot: str) -> pa.Array:
+    """The IDs that failed or were invalid: whether there is such a campaign is not known. Raises `DestinationError`."""
+    failures = read_table(destination, snapshot, "failures", ["campaign_id", "outcome"])
+    unknown = pc.not_equal(failures.column("outcome"), "not_found")
+    return failures.column("campaign_id").filter(unknown).combine_chunks()
 
 
 def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
