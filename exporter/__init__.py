@@ -5,7 +5,7 @@ comes next), `pacing` (when a request may go), `api` (what to ask and what an an
 publishing), `tables` (from an answer to rows). `simulator` is the imitation of the API. The words that all of
 them speak are in `model`, `events`, `errors`, `settings` and `run_options`.
 
-For analysts: `read_snapshot` and `snapshots`. For programs: `export`.
+For analysts: `read_snapshot`, `read_history` and `snapshots`. For programs: `export`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from exporter._version import __version__
 
 if TYPE_CHECKING:
     from exporter.pipeline.export import export as export
+    from exporter.snapshot_store.history import read_history as read_history
     from exporter.snapshot_store.reader import read_snapshot as read_snapshot
     from exporter.snapshot_store.reader import snapshots as snapshots
 
-__all__ = ["__version__", "export", "read_snapshot", "snapshots"]
+__all__ = ["__version__", "export", "read_history", "read_snapshot", "snapshots"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from exporter.snapshot_store import reader
 
         return getattr(reader, name)
+    if name == "read_history":
+        from exporter.snapshot_store.history import read_history
+
+        return read_history
     if name == "export":
         from exporter.pipeline.export import export
 

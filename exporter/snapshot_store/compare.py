@@ -80,9 +80,9 @@ def _leaves(text: str) -> Any:
 
 def _comparable(value: Any) -> str:
     if isinstance(value, dict):
-        return repr(sorted((key, _comparable(part)) for key, part in value.items()))
+        return f"object {sorted((key, _comparable(part)) for key, part in value.items())}"
     if isinstance(value, list):
-        return repr([_comparable(part) for part in value])
+        return f"list {[_comparable(part) for part in value]}"
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"number {_plain(value)}"
     return f"{type(value).__name__} {value}"

@@ -55,8 +55,8 @@ def changes_between(
 
     Raises `DestinationError`.
     """
-    left_out = () if all(had_list_pass(destination, snapshot) for snapshot in (old, new)) else LIST_COLUMNS
     with open_columns(destination, old, "campaigns") as before, open_columns(destination, new, "campaigns") as after:
+        left_out = () if all(had_list_pass(destination, snapshot) for snapshot in (old, new)) else LIST_COLUMNS
         changes = compare(before, after, old=old, new=new, columns=columns, ignore={*ignore, *left_out})
     added, came = _without(changes.added, not_fetched(destination, old))
     removed, went = _without(changes.removed, not_fetched(destination, new))

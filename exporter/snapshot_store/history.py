@@ -21,7 +21,7 @@ from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table
+from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table, to_frame
 from exporter.tables.arrow import schema_of
 from exporter.tables.timestamps import TIME
 
@@ -65,8 +65,6 @@ def read_history(
     >>> versions[versions.change == "removed"].campaign_id.tolist()  # doctest: +SKIP
     ['cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55']
     """
-    import pandas as pd
-
     moment = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
     history = history_of(
         open_destination(dest),
@@ -77,8 +75,7 @@ def read_history(
         as_of=moment,
         account=account,
     )
-    frame: pd.DataFrame = history.versions.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+    return to_frame(history.versions)
 
 
 def parse_moment(text: str) -> datetime:

@@ -61,13 +61,17 @@ def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campa
     >>> campaigns.groupby("campaign_type").size().to_dict()  # doctest: +SKIP
     {'sms': 3}
     """
-    import pandas as pd
-
     if table not in TABLES:
         raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
     destination = open_destination(dest)
-    found = read_table(destination, find(destination, snapshot), table)
-    frame: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
+    return to_frame(read_table(destination, find(destination, snapshot), table))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas DataFrame with Arrow-backed columns."""
+    import pandas as pd
+
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,23 @@ def publish(
     mode: SnapshotMode = "full",
     base: str | None = None,
     api: Api = ACCOUNT,
+    failures: Sequence[Failure] = FAILURES,
 ) -> Manifest:
-    """Write and publish a snapshot of `responses` and two failures."""
+    """Write and publish a snapshot of `responses` and `failures`."""
     destination = open_destination(str(dest))
     destination.check_writable()
     staging = destination.stage(snapshot)
     with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
         for start in range(0, len(responses), 16):
             writer.add(responses[start : start + 16])
-        writer.add_failures(FAILURES)
+        writer.add_failures(failures)
         files = writer.close()
-    count = len(responses)
+    count, all_ids = len(responses), len(responses) + len(failures)
+    outcomes = Counter(failure.outcome for failure in failures)
     manifest = Manifest(
         snapshot, manifests.iso(NOW), manifests.iso(NOW), "0", SCHEMA_VERSION, mode, base, api,
-        manifests.Ids("ids.csv", "0" * 64, count + 2, count + 2, 0),
-        Counts(count, 0, 1, 0, 1, 0),
+        manifests.Ids("ids.csv", "0" * 64, all_ids, all_ids, 0),
+        Counts(count, 0, outcomes["not_found"], outcomes["invalid"], outcomes["failed"], 0),
         Requests(), Seconds(), files, [],
     )  # fmt: skip
     staging.publish(manifests.dump(manifest))
