@@ -1,37 +1,38 @@
-"""What an answer means for the ID that was asked for, or for the list: plain functions of values, no I/O.
+"""What a response means for the campaign that was asked for, or for the list: plain functions of values, no I/O.
 
-The vendor's pages are named where a rule comes from one. What no page tells (error bodies, the status code of an
-unknown campaign or of a broken limit) is read tolerantly.
+A success envelope is looked at first. Whatever else came is judged by `_RULES`, a table: the first rule that holds
+decides. No page tells the status code of an unknown campaign or of a broken limit, nor the shape of an error, so
+much is read tolerantly. But absence needs proof: a campaign that is taken for missing leaves the tables.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
 
-from exporter.api.endpoints import HttpResponse, Verdict, body_start
-from exporter.api.error_body import read_error, says_missing
+from exporter.api.endpoints import HttpResponse, Verdict, VerdictKind, body_start
+from exporter.api.error_body import (
+    read_error,
+    says_campaign_missing,
+    says_other_missing,
+    says_rate_limit,
+    says_service_fails,
+)
+from exporter.api.headers import NotFollowed, read_retry_after, redirect_target
 from exporter.text import NotJson, id_problem, loads, one_line, trim_invisible
 
-_RETRIED = frozenset({408, 425})
+LARGEST_ERROR = 2**20
+"""Bytes of a body that is no success answer: a longer one is judged by its status and its beginning."""
 
+_RETRIED = frozenset({408, 409, 421, 423, 425, 449, 499})
+"""4xx that are no last word: timeouts, conflicts and locks of the moment, a connection to the wrong host."""
 
 _DENIED_CODES = frozenset({401, 403, 4002, "401", "403", "4002"})
-
-
-_ERROR_WORDS = frozenset({"error", "failure", "failed"})
-
-
-_RATE_TEXT = re.compile(r"\brate[ -]?limit|too many requests", re.IGNORECASE)
-
 
 _CHARSETS = re.compile(
     r"ascii|iso8859-\d+|cp\d+|utf-(?:8-sig|16|32)(?:-[lb]e)?|shift_jis|euc_\w+|gb\w+|big5|koi8-[rtu]"
@@ -55,62 +56,116 @@ class _Success(msgspec.Struct):
 _decode_success = msgspec.json.Decoder(_Success).decode
 
 
-def _is_plainly_good(answer: HttpResponse, campaign_id: str) -> bool:
-    """Whether there is no need to look closer. False says nothing."""
-    if answer.status != 200 or answer.oversized:
-        return False
-    try:
-        found = _decode_success(answer.body)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    return found.success and found.data.campaign_id == campaign_id
+class _Failure(msgspec.Struct, frozen=True):
+    """What a response says that is no success answer. `message` and `code` are those of its error body."""
+
+    status: int
+    message: str
+    code: Any = None
+    is_json: bool = False
+    of_api: bool = False
+    oversized: bool = False
+
+    @property
+    def campaign_missing(self) -> bool:
+        """Whether the service itself says that the campaign does not exist."""
+        return self.is_json and self.status // 100 in (2, 4) and says_campaign_missing(self.message)
+
+    @property
+    def inner_status(self) -> int:
+        """The status that an error body names inside a response of another status; 0: none."""
+        code = int(self.code) if isinstance(self.code, str) and re.fullmatch(r"\d{3}", self.code) else self.code
+        return code if isinstance(code, int) and 400 <= code < 600 else 0
 
 
-def classify_campaign(answer: HttpResponse, campaign_id: str, *, origin: str, now: float) -> Verdict:
-    """What the answer to `CampaignApi.get` means; never raises, whatever the answer."""
-    if _is_plainly_good(answer, campaign_id):
-        try:
-            return Verdict("good", text=answer.body.decode("utf-8"))
-        except UnicodeDecodeError:
-            pass  # to be looked at closer
-    verdict, document = _classify_envelope(answer, origin=origin, now=now)
+_RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
+    # Pages rate-limit and rate-limit-ccai give the text and no status: the text decides.
+    ("rate_limited", lambda it: 429 in (it.status, it.inner_status)),
+    ("rate_limited", lambda it: says_rate_limit(it.message) and not it.campaign_missing),
+    # A failure of the service, whatever its text says: a back end that is down is "not found", too.
+    ("retry", lambda it: it.status in _RETRIED or it.status >= 500),
+    ("denied", lambda it: it.status == 401),
+    ("not_found", lambda it: it.campaign_missing),
+    ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
+    ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),
+    ("retry", lambda it: says_service_fails(it.message)),
+    # Of the API's own 404 only what misses another thing is no proof. Another 404 may be a gateway's.
+    ("invalid", lambda it: it.status in (404, 410) and it.of_api and says_other_missing(it.message)),
+    ("not_found", lambda it: it.status in (404, 410) and it.of_api),
+    ("gateway_404", lambda it: it.status in (404, 410)),
+    ("retry", lambda it: it.status // 100 == 2 and not it.is_json and not it.oversized),
+    ("invalid", lambda it: True),
+)
+"""What a response that is no success answer means: the first rule that holds decides."""
+
+
+def classify_campaign(response: HttpResponse, campaign_id: str, *, url: str, now: float) -> Verdict:
+    """What the response to `CampaignApi.get` means; never raises, whatever the response.
+
+    `url`: the one that was asked. `now`: wall time in seconds.
+    """
+    if _is_plainly_good(response, campaign_id):
+        with suppress(UnicodeDecodeError):  # then it is to be looked at closer
+            return Verdict("good", text=response.body.decode("utf-8"))
+    verdict, document = _classify_envelope(response, url=url, now=now)
     if verdict is not None:
         return verdict
     data = document.get("data")
     if not isinstance(data, dict) or not data:
+        if says_service_fails(read_error(document).message):
+            return Verdict("retry", "a success answer without a campaign in it, which says that the service fails")
         return Verdict("invalid", "a success answer without a campaign in it")
-    found = next((data[key] for key in ("_id", "id", "campId") if data.get(key) is not None), None)
-    if not isinstance(found, str | int) or isinstance(found, bool):
+    answered = next((data[key] for key in ("_id", "id", "campId") if data.get(key) is not None), None)
+    if isinstance(data.get("results"), list) and answered is None:
+        return Verdict("wrong_campaign", "the answer is that of a list call")
+    if not isinstance(answered, str | int) or isinstance(answered, bool):
         return Verdict("invalid", "a success answer whose campaign has no ID")
-    if str(found) != campaign_id:
-        return Verdict("invalid", f"the answer is about another campaign: {one_line(str(found), 80)}")
-    return Verdict("good", text=decode_body(answer) or "")
+    if str(answered) != campaign_id:
+        return Verdict("wrong_campaign", f"the answer is about another campaign: {one_line(str(answered), 80)}")
+    return Verdict("good", text=decode_body(response))
+
+
+def _is_plainly_good(response: HttpResponse, campaign_id: str) -> bool:
+    """Whether there is no need to look closer. False says nothing."""
+    if response.status != 200 or response.oversized:
+        return False
+    try:
+        success = _decode_success(response.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return success.success and success.data.campaign_id == campaign_id
 
 
 class ListPage(msgspec.Struct, frozen=True):
-    """One page of the list call. `total` is `totalResults`, where it is a number; `bytes` what the answer had."""
+    """One page of the list call. What it says of itself is None where it says nothing: `total` is `totalResults`,
+    `pages` is `totalPages`. `bytes`: the length of the response."""
 
     items: tuple[Mapping[str, Any], ...]
-    has_more: bool | None
-    total: int | None
-    bytes: int
+    has_more: bool | None = None
+    total: int | None = None
+    pages: int | None = None
+    bytes: int = 0
 
 
-def read_list_page(answer: HttpResponse, *, origin: str, now: float) -> ListPage | Verdict:
-    """The page that an answer to `CampaignApi.list` holds, or what else the answer means."""
-    verdict, document = _classify_envelope(answer, origin=origin, now=now)
+def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage | Verdict:
+    """The page that a response to `CampaignApi.list` holds, or what else the response means; never raises."""
+    verdict, document = _classify_envelope(response, url=url, now=now)
     if verdict is not None:
         return verdict
     data = document.get("data")
-    results = data.get("results") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(results, list):
+    if not isinstance(data, dict) or "results" not in data:
+        if isinstance(data, dict) and item_id(data) is not None:
+            return Verdict("wrong_campaign", "the answer is that of a single campaign")
         return Verdict("invalid", "a list answer without `data.results`")
-    more, total = data.get("hasMore"), data.get("totalResults")
+    results = [] if data["results"] is None else data["results"]
+    if not isinstance(results, list):
+        return Verdict("invalid", "a list answer whose `data.results` is no list")
     return ListPage(
         tuple(item for item in results if isinstance(item, dict)),
-        more if isinstance(more, bool) else None,
-        total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None,
-        len(answer.body),
+        _flag(data.get("hasMore")),
+        _count(data.get("totalResults")),
+        _count(data.get("totalPages")),
+        len(response.body),
     )
 
 
@@ -127,73 +182,65 @@ def item_id(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _classify_envelope(answer: HttpResponse, *, origin: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
+def _flag(value: Any) -> bool | None:
+    """A flag, also as text."""
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int | None:
+    """A number from 0, also as text or with a point."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,15}(?:\.0*)?\s*", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < 1e15 and value == int(value) else None
+
+
+def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
     """A verdict on all that is not a success answer; else None and the parsed body."""
-    kind = answer.status // 100
+    kind = response.status // 100
     if kind == 3:
-        return _classify_redirect(answer, origin), {}
-    text = decode_body(answer)
+        return _classify_redirect(response, url), {}
     document: Any = None
     is_json = False
-    if text and not answer.oversized:
+    if response.body and not response.oversized and (kind == 2 or len(response.body) <= LARGEST_ERROR):
         with suppress(NotJson):
-            document, is_json = loads(text), True
+            document, is_json = loads(decode_body(response)), True
     if kind == 2 and isinstance(document, dict) and _is_success(document):
         return None, document
-    return _classify_failure(answer, document, is_json=is_json, now=now), {}
-
-
-def _classify_failure(answer: HttpResponse, document: Any, *, is_json: bool, now: float) -> Verdict:
-    status = answer.status
-    message, code = read_error(document) if is_json else (body_start(answer), None)
-    told = f"HTTP {status}" + (f": {one_line(message, 200)}" if message else "")
-    missing = is_json and says_missing(message)
-    if status == 429 or (_RATE_TEXT.search(message) and not missing):
-        # Pages rate-limit and rate-limit-ccai give the text and no status code; the text decides.
-        return Verdict("rate_limited", told, retry_after=read_retry_after(answer.retry_after, now))
-    if status in (401, 403) or (is_json and code in _DENIED_CODES and not missing):
-        return Verdict("denied", told)
-    if status in (404, 410) or missing:
-        return Verdict("not_found", told)
-    if status in _RETRIED or status >= 500:
-        return Verdict("retry", told)
-    if answer.oversized:
-        return Verdict("invalid", f"HTTP {status}: the body is longer than --max-body allows")
-    if status // 100 == 2:
-        if not is_json:
-            return Verdict("retry", f"HTTP {status}, but the body is {_what_instead(answer)}")
-        return Verdict("invalid", f"not a success answer: {told}")
-    return Verdict("invalid", told)
-
-
-def _classify_redirect(answer: HttpResponse, origin: str) -> Verdict:
-    if not answer.location:
-        return Verdict("invalid", f"HTTP {answer.status} without a place to go to")
-    try:
-        parts = urlsplit(urljoin(origin + "/", answer.location))
-        same = _origin_of(parts) == _origin_of(urlsplit(origin))
-    except ValueError:
-        return Verdict("invalid", f"HTTP {answer.status} to a place that is no URL")
-    if same:
-        # Put together anew from our own origin: no other reading of the text can lead elsewhere.
-        locations = quote(parts.path, safe=_IN_PATH, errors="surrogateescape") or "/"
-        query = quote(parts.query, safe=_IN_PATH + "?", errors="surrogateescape")
-        return Verdict("redirect", f"HTTP {answer.status}", text=origin + locations + ("?" + query if query else ""))
-    where = one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", 120)
-    return Verdict(
-        "invalid",
-        f"HTTP {answer.status} redirects to another origin ({where}); not followed, since the credentials "
-        "would go with it. Check KORE_HOST",
+    error = read_error(document) if is_json else None
+    failure = _Failure(
+        response.status,
+        error.message if error else body_start(response),
+        error.code if error else None,
+        is_json,
+        error is not None and error.of_api,
+        response.oversized,
     )
+    verdict_kind = next(kind for kind, holds in _RULES if holds(failure))
+    wait = read_retry_after(response.retry_after, now)
+    return Verdict(verdict_kind, _reason(verdict_kind, failure, response), retry_after=wait), {}
 
 
-_IN_PATH = "/%:@!$&'()*+,;=~"
-"""What stays as it is in a path (RFC 3986), `%` too: what is encoded already is not encoded again."""
+def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str:
+    """Why the response is no success answer, in one line."""
+    status = f"HTTP {failure.status}"
+    if failure.oversized and kind == "invalid":
+        return f"{status}: the body is longer than --max-body allows"
+    if kind == "retry" and failure.status // 100 == 2 and not failure.is_json:
+        return f"{status}, but the body is {_what_instead(response)}"
+    message = one_line(failure.message, 200)
+    reason = f"{status}: {message}" if message else status
+    return f"not a success answer: {reason}" if kind == "invalid" and failure.status // 100 == 2 else reason
 
 
-def _origin_of(parts: SplitResult) -> tuple[str, str | None, int | None, str | None]:
-    """Scheme, host and port, and the user name that no origin has. Raises `ValueError`."""
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme), parts.username
+def _classify_redirect(response: HttpResponse, url: str) -> Verdict:
+    try:
+        return Verdict("redirect", f"HTTP {response.status}", text=redirect_target(response.location, url))
+    except NotFollowed as error:
+        return Verdict("invalid", f"HTTP {response.status} {error}")
 
 
 def _is_success(document: dict[str, Any]) -> bool:
@@ -206,41 +253,23 @@ def _is_success(document: dict[str, Any]) -> bool:
     return isinstance(status, str) and status.strip().lower() == "success"
 
 
-def read_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait by a `Retry-After` header in either form (RFC 9110, 10.2.3); None when there is none.
+def decode_body(response: HttpResponse) -> str:
+    """The body as text: UTF-8 as JSON must be, else the charset its header names.
 
-    `now`: wall time in seconds, for the form that is a date. Neither form is capped.
+    Where neither fits, a byte that is no UTF-8 becomes U+FFFD: one broken name must not cost the campaign.
     """
-    if value is None:
-        return None
-    value = value.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    with suppress(UnicodeDecodeError):
+        return response.body.decode("utf-8")
+    charset = "utf-16" if response.body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else response.charset
+    with suppress(LookupError, ValueError):
+        name = codecs.lookup(charset).name if charset else ""
+        if _CHARSETS.fullmatch(name):
+            return response.body.decode(name)
+    return response.body.decode("utf-8", "replace")
 
 
-def decode_body(answer: HttpResponse) -> str | None:
-    """The body as text: UTF-8 as JSON must be, else the charset its header names; None when neither fits."""
-    try:
-        return answer.body.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    try:
-        name = codecs.lookup(answer.charset).name if answer.charset else ""
-        text = answer.body.decode(name) if _CHARSETS.fullmatch(name) else None
-    except (LookupError, ValueError):
-        return None
-    return text
-
-
-def _what_instead(answer: HttpResponse) -> str:
-    start = answer.body[:200].lstrip().lower()
+def _what_instead(response: HttpResponse) -> str:
+    start = response.body[:200].lstrip().lower()
     if not start:
         return "empty"
     if start.startswith((b"<!doctype html", b"<html")):

@@ -1,8 +1,7 @@
-"""What to ask of Kore.ai and what its answers mean: plain functions of values, no I/O.
+"""What is asked of Kore.ai: the requests, and the records of what comes back. No I/O.
 
 The vendor's pages are named where a rule comes from one; they are in the public repository Koredotcom/docs-v2
-below `ai-for-service/apis/contact-center/`. What no page tells (error bodies, the status code of an unknown
-campaign or of a broken limit) is read tolerantly here.
+below `ai-for-service/apis/contact-center/`.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """What came back: status, body and the three headers that matter.
+    """What came back: status, body and the headers that matter.
 
     `charset`: what the header names, where the body is not plain ASCII. `oversized`: the body was longer than allowed;
-    `body` is then only its beginning.
+    `body` is then only its beginning. `date`: the service's clock.
     """
 
     status: int
@@ -56,16 +55,28 @@ class HttpResponse(msgspec.Struct, frozen=True):
     location: str | None = None
     charset: str | None = None
     oversized: bool = False
+    date: str | None = None
 
 
-VerdictKind = Literal["good", "not_found", "invalid", "retry", "rate_limited", "denied", "redirect"]
+VerdictKind = Literal[
+    "good", "not_found", "gateway_404", "invalid", "wrong_campaign", "retry", "rate_limited", "denied", "redirect"
+]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What an answer means for the ID that was asked for.
+    """What a response means for the ID that was asked for. `error` says why it is not good.
 
-    good: `text` is the body. redirect: `text` is the URL to ask instead, on the same origin.
-    rate_limited: `retry_after` in seconds where the service named it. All others: `error` says why.
+    - good: `text` is the body.
+    - not_found: the API itself says that the campaign does not exist.
+    - gateway_404: a 404 that is not the API's own (a gateway while a back end restarts). To be asked again later; it
+      counts as absence only if the service answers other campaigns well at that time.
+    - invalid: a last word that is neither a campaign nor its absence.
+    - wrong_campaign: the answer to another request: the connection is out of step, is to be closed, and the ID asked
+      again; only when that does not help the ID is invalid.
+    - retry: the service or the connection failed. `retry_after`: seconds, where the service named them.
+    - rate_limited: `retry_after` as above.
+    - denied: the credentials were refused.
+    - redirect: `text` is the URL to ask instead, on the same origin.
     """
 
     kind: VerdictKind
@@ -120,7 +131,7 @@ class CampaignApi:
         return Request("POST", url, headers, dumps(body).encode())
 
     def redirected(self, request: Request, url: str, token: str) -> Request:
-        """The same request to the place on our origin that a redirect named."""
+        """The same request, method and body included, to the place on our origin that a redirect named."""
         return Request(request.method, url, {**request.headers, "auth": token}, request.body)
 
     def _with(self, token: str) -> dict[str, str]:
@@ -139,27 +150,27 @@ def is_askable(campaign_id: str) -> bool:
     return campaign_id not in {".", ".."}
 
 
-def body_start(answer: HttpResponse) -> str:
+def body_start(response: HttpResponse) -> str:
     """The beginning of the body for the failures table, tokens hidden."""
-    text = answer.body[: BODY_START * 4].decode("utf-8", "replace")
+    text = response.body[: BODY_START * 4].decode("utf-8", "replace")
     return hide_tokens(text)[:BODY_START]
 
 
-def without_token(answer: HttpResponse, token: str) -> HttpResponse:
-    """The answer without the very token that its request carried, wherever a server has put it.
+def without_token(response: HttpResponse, token: str) -> HttpResponse:
+    """The response without the very token that its request carried, wherever a server has put it.
 
     A ready-made token can look like anything, and even a good answer is kept for long.
     """
-    body, location = answer.body, answer.location
+    body, location = response.body, response.location
     for form in _written_forms(token):
         raw = form.encode()
         if raw in body:
             body = body.replace(raw, TOKEN_HIDDEN.encode())
         if location is not None:
             location = location.replace(form, "-")
-    if body is answer.body and location == answer.location:
-        return answer
-    return msgspec.structs.replace(answer, body=body, location=location)
+    if body is response.body and location == response.location:
+        return response
+    return msgspec.structs.replace(response, body=body, location=location)
 
 
 def _written_forms(token: str) -> set[str]:

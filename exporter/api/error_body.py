@@ -1,57 +1,72 @@
-"""What an error body says, in any of the shapes that were seen."""
+"""What an error body says: its message and code in any of the shapes that were seen, and what its words mean.
+
+No page documents an error of the campaign calls. What may cost a campaign is read narrowly: only a text that says
+that the *campaign* does not exist is a proof of absence; "ns not found" or "no such upstream cluster" is none.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
-_MISSING_TEXT = re.compile(
-    r"not found|not exist|doesn't exist|no such|no campaign|unable to find|not able to find|could ?n[o']t find",
-    re.IGNORECASE,
-)
+from exporter.text import LONGEST_SEARCHED
 
-
-_OTHER_OBJECT = re.compile(
-    r"\b(?:stream|bot|account|app|user|route|path|url|api|endpoint|page|file|host|method)(?: ?ids?)?\b",
-    re.IGNORECASE,
-)
+MOST_ERRORS = 20
+"""Entries of `errors`, and a thousand times as many keys of a body, that are looked at: one may hold a million."""
 
 
-def says_missing(message: str) -> bool:
-    """Whether an error says that the campaign does not exist, and not that something else does not."""
-    if not _MISSING_TEXT.search(message):
-        return False
-    return "campaign" in message.lower() or not _OTHER_OBJECT.search(message)
+LONGEST_SENTENCE = 200
+"""Characters between a campaign and the words that say that it does not exist."""
 
 
-def read_error(document: Any) -> tuple[str, Any]:
-    """(message, code) of an error body in any of the shapes that were seen; ("", None) when it has none.
+class ErrorBody(NamedTuple):
+    """`message` is "" and `code` None where there is none. `of_api`: whether it has a shape of this API's own errors,
+    and not only one that every gateway's has."""
+
+    message: str
+    code: Any
+    of_api: bool = False
+
+
+def read_error(document: Any) -> ErrorBody:
+    """The error in a body in any of the shapes that were seen.
 
     Shapes, in this order: `errors[].msg`, `errors[].message`, `message`, `error.message`, `error`.
     """
     if not isinstance(document, dict):
-        return (document if isinstance(document, str) else ""), None
-    lowered = {str(key).lower(): value for key, value in document.items()}
+        return ErrorBody(document[:LONGEST_SEARCHED] if isinstance(document, str) else "", None)
+    lowered = _lowered(document)
     errors = lowered.get("errors")
     if isinstance(errors, dict | str):
         errors = [errors]
     if isinstance(errors, list) and errors:
-        messages = [_message(error) for error in errors]
-        code = next((_code(error) for error in errors if _code(error) is not None), None)
-        return "; ".join(text for text in messages if text), code
+        entries = errors[:MOST_ERRORS]
+        message = "; ".join(text for text in map(_message, entries) if text)
+        code = next((code for code in map(_code, entries) if code is not None), None)
+        return ErrorBody(message[:LONGEST_SEARCHED], code, of_api=True)
     error = lowered.get("error")
     inner = _message(error) if isinstance(error, dict | str) else ""
-    message = lowered.get("message") if isinstance(lowered.get("message"), str) else lowered.get("msg")
-    own = message if isinstance(message, str) else ""
+    own = next((text for text in (lowered.get("message"), lowered.get("msg")) if isinstance(text, str)), "")
     code = _code(error) if _code(error) is not None else _code(document)
-    return own or inner, code
+    says_failure = is_failure_word(lowered.get("status")) or lowered.get("success") is False
+    return ErrorBody((own or inner)[:LONGEST_SEARCHED], code, of_api=says_failure and bool(own or inner))
+
+
+def is_failure_word(status: Any) -> bool:
+    """Whether the `status` of an envelope is one of the words for failure."""
+    return isinstance(status, str) and status.strip().lower() in ("error", "failure", "failed")
+
+
+def _lowered(document: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key).lower(): value for key, value in islice(document.items(), MOST_ERRORS * 1000)}
 
 
 def _message(error: Any) -> str:
     if isinstance(error, str):
         return error
     if isinstance(error, dict):
-        lowered = {str(key).lower(): value for key, value in error.items()}
+        lowered = _lowered(error)
         for key in ("msg", "message", "error", "code"):
             if isinstance(lowered.get(key), str):
                 return str(lowered[key])
@@ -59,5 +74,95 @@ def _message(error: Any) -> str:
 
 
 def _code(error: Any) -> Any:
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int | str) else None
+    """The code of an error; some gateways name the HTTP status `statusCode` or `status`."""
+    if not isinstance(error, dict):
+        return None
+    named = error.get("code")
+    if isinstance(named, int | str):
+        return named
+    numbers = (error.get("statusCode"), error.get("status"))
+    return next((number for number in numbers if isinstance(number, int) and not isinstance(number, bool)), None)
+
+
+# What the words mean
+
+_ABSENT = (
+    r"(?:(?:not|never) (?:be )?(?:found|exist(?:s|ing)?)|(?:does|do|did) ?n[o'’]?t exist|no longer exists?"
+    r"|(?:is|was|been) (?:already )?(?:deleted|removed))"
+)
+_NOT_FINDING = (
+    r"(?:no such|no|unknown|non-?existent|(?:unable|failed|not able) to find|cannot find|can[’']?t find"
+    r"|(?:could|did|can) ?n[o'’]?t find)"
+)
+_BENIGN = r"(?:(?:error|sorry|the|this|that|requested|specified|given|provided|sms|voice|any|an?|your|such|matching) )*"
+
+_PARTS = (
+    "services? servers? instances? tables? collections? ind(?:ex|ices) schemas? databases? db relations? columns? "
+    "clusters? upstreams? sessions? nodes? pods? backends? workers? queues? namespaces? ns caches? topics? buckets? "
+    "shards? replicas? locks? leases? connections? sockets? hosts? process(?:es)? handlers? functions? modules? "
+    "containers? registr(?:y|ies) gateways? brokers? partitions? files? keys? volumes?"
+).replace(" ", "|")
+"""Parts of a service. One that is missing is a failure of the service."""
+
+_OTHERS = (
+    "streams? streamid bots? botid accounts? accountid apps? appid applications? users? tenants? organi[sz]ations? "
+    "workspaces? templates? lists? scopes? permissions? roles? contacts? agents? flows? licen[sc]es? tokens? "
+    "routes? paths? urls? apis? endpoints? pages? methods? managements? managers? types? status(?:es)? schedules? "
+    "configurations? configs? features? reports?"
+).replace(" ", "|")
+"""Other things that may be missing: a fault of the settings more likely than of the service."""
+
+_CAMPAIGN = re.compile(rf"(?:^|[:;,(\[{{] ?|\. ){_BENIGN}campaign(?:[ _]?id)?(?![-\w])", re.IGNORECASE)
+_NO_CAMPAIGN = re.compile(
+    rf"{_NOT_FINDING} {_BENIGN}campaigns?(?:[ _]?id)?(?![-\w])(?! (?:{_PARTS}|{_OTHERS})\b)", re.IGNORECASE
+)
+_WHICH_ONE = re.compile(r"[ :#=(\[]*(?:of|in|for|with|by|under|within)\b", re.IGNORECASE)
+_IS_ABSENT = re.compile(_ABSENT, re.IGNORECASE)
+_SOMETHING_ABSENT = re.compile(rf"{_ABSENT}|{_NOT_FINDING} \w", re.IGNORECASE)
+_PART_WORD = re.compile(rf"\b(?:{_PARTS})\b", re.IGNORECASE)
+_OTHER_WORD = re.compile(rf"\b(?:{_OTHERS})\b", re.IGNORECASE)
+_FOR_A_WHILE = re.compile(
+    r"try(?:ing)? again|retry (?:later|after)|please (?:retry|wait)|tim(?:ed?|ing)[ -]?out|internal (?:server )?error"
+    r"|temporar(?:il)?y|(?:currently|service|is) unavailable|bad gateway|over-?load|too busy|server (?:is )?busy"
+    r"|connection (?:refused|reset|closed)|\bE(?:CONN\w+|TIMEDOUT)\b|hang up|deadlock|something went wrong|upstream",
+    re.IGNORECASE,
+)
+_RATE_LIMIT = re.compile(r"\brate[ -]?limit|too many requests", re.IGNORECASE)
+
+
+def says_rate_limit(message: str) -> bool:
+    """Whether a text says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai)."""
+    return _RATE_LIMIT.search(message) is not None
+
+
+def says_campaign_missing(message: str) -> bool:
+    """Whether an error says that the campaign does not exist, and not that something else does not."""
+    plain = _plain(message)
+    if _NO_CAMPAIGN.search(plain):
+        return True
+    for subject in islice(_CAMPAIGN.finditer(plain), MOST_ERRORS):
+        absent = _IS_ABSENT.search(plain, subject.end(), subject.end() + LONGEST_SENTENCE)
+        between = plain[subject.end() : absent.start()] if absent else ""
+        # "Campaign service not found" is about a service, "campaign of this stream not found" about a campaign.
+        if absent and (_WHICH_ONE.match(between) or not (_PART_WORD.search(between) or _OTHER_WORD.search(between))):
+            return True
+    return False
+
+
+def says_service_fails(message: str) -> bool:
+    """Whether an error tells of a failure of the service, to be tried again: it says so, or misses a part of itself."""
+    if _FOR_A_WHILE.search(message):
+        return True
+    plain = _plain(message)
+    return bool(_SOMETHING_ABSENT.search(plain) and _PART_WORD.search(plain)) and not says_campaign_missing(message)
+
+
+def says_other_missing(message: str) -> bool:
+    """Whether an error says that something is missing which is not the campaign: a stream, an account, a path."""
+    plain = _plain(message)
+    return bool(_SOMETHING_ABSENT.search(plain) and _OTHER_WORD.search(plain)) and not says_campaign_missing(message)
+
+
+def _plain(message: str) -> str:
+    """Without quotes, and with one blank between words."""
+    return " ".join(re.sub(r"[\"'`“”]+(?!t\b)", " ", message[:LONGEST_SEARCHED]).split())

@@ -1,17 +1,23 @@
-"""The only file that speaks HTTP: sends one request, reads one answer, within bounds.
+"""The only file that speaks HTTP: sends one request, reads one response, within bounds.
 
 aiohttp by itself sends a GET again, once, when a kept-alive connection drops. To the service that is one more
-request, which the rate limit counts and we would not. So a second sending of the same request is stopped
-here and comes back as an ordinary connection error, to be retried with a place and a token of its own.
+request, which the rate limit counts and we would not. So a second sending of the same request is stopped here and
+comes back as an ordinary connection error, to be retried with a permit and a token of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
+import socket
 import ssl
-from collections.abc import Awaitable
+import struct
+import zlib
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 from aiohttp import hdrs
@@ -20,16 +26,24 @@ from yarl import URL
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.text import one_line
 
+LONGEST_HEADER = 2**16
+"""Bytes of a header line, and of the status line."""
+
+MOST_HEADERS = 2000
+"""Header lines of a response."""
+
 
 class TransportError(Exception):
-    """No complete answer came: connection refused or dropped, time limit, answer cut off.
+    """No complete response came: connection refused or dropped, time limit, response cut off.
 
-    `reached`: whether the request may have reached the service.
+    `sent`: whether the request may have reached the service. `permanent`: as things are set up it can never work (an
+    unknown host, nothing that listens, no TLS, a proxy that refuses, a header too long); the text names the setting.
     """
 
-    def __init__(self, detail: str, *, reached: bool) -> None:
+    def __init__(self, detail: str, *, sent: bool, permanent: bool = False) -> None:
         super().__init__(detail)
-        self.reached = reached
+        self.sent = sent
+        self.permanent = permanent
 
 
 class CertificateError(TransportError):
@@ -41,7 +55,7 @@ class HttpTransport:
 
     `timeout`: seconds for one request from the first byte sent to the last byte read. `max_body`: bytes after
     decompression. `connections`: as many as there are workers, so that a request never waits for one while it
-    holds a place. `proxy`: URL or None. `ca_file`: PEM file that replaces the system's certificates, or None.
+    holds a permit. `proxy`: URL or None. `ca_file`: PEM file that replaces the system's certificates, or None.
     """
 
     def __init__(
@@ -55,19 +69,24 @@ class HttpTransport:
     ) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout, ceil_threshold=1e9)
         self._max_body = max_body
-        self._connections = connections
+        self._limit = connections
         self._proxy, self._proxy_headers = _split_proxy(proxy)
         self._ca_file = ca_file
+        self._connector: _Connector | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         # True: the context that aiohttp has made when it was imported, the system's certificates in it. Reading them
         # again takes a twentieth of a small run.
         context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else True
+        self._connector = _Connector(limit=self._limit, ssl=context, ttl_dns_cache=60)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=context, ttl_dns_cache=60),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+            max_headers=MOST_HEADERS,
         )
         return self
 
@@ -78,10 +97,10 @@ class HttpTransport:
             await self._session.close()
 
     async def send(self, request: Request) -> HttpResponse:
-        """The answer to `request`, whatever its status. Redirects are answers. Raises `TransportError`."""
-        if self._session is None:
+        """The response to `request`, whatever its status. Redirects are responses. Raises `TransportError`."""
+        if self._session is None or self._connector is None:
             raise RuntimeError("send() outside of `async with`")
-        once = _SentOnce()
+        self._connector.begin()
         try:
             async with self._session.request(
                 request.method,
@@ -91,7 +110,6 @@ class HttpTransport:
                 allow_redirects=False,
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
-                middlewares=(once,),
             ) as response:
                 body, oversized = await self._read(response)
                 return HttpResponse(
@@ -102,52 +120,140 @@ class HttpTransport:
                     # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
                     charset=None if body.isascii() else response.charset,
                     oversized=oversized,
+                    date=response.headers.get(hdrs.DATE),
                 )
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise CertificateError(_untrusted(error), reached=False) from None
-        except aiohttp.ClientHttpProxyError as error:
-            told = f"the proxy answered HTTP {error.status} ({_told(error)}); check HTTPS_PROXY"
-            raise TransportError(told, reached=False) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TransportError(f"no connection: {_told(error)}", reached=False) from None
-        except TimeoutError:
-            seconds = self._timeout.total or 0.0
-            raise TransportError(f"no complete answer within {seconds:g} s (--timeout)", reached=True) from None
-        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-            raise TransportError(f"connection broke: {_told(error)}", reached=once.sent) from None
+        except asyncio.CancelledError:
+            self._connector.reset()
+            raise
+        except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
+            sent = self._connector.sent and not isinstance(error, aiohttp.ClientConnectionResetError)
+            self._connector.reset()
+            raise _explain(error, request, sent=sent, timeout=self._timeout.total or 0.0) from None
+
+    def drop_connection(self) -> None:
+        """Close the connection that this task used last: it is out of step."""
+        if self._connector is not None:
+            self._connector.reset()
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+        encoding = response.headers.get(hdrs.CONTENT_ENCODING)
         length = response.content_length
-        if length is not None and length <= self._max_body and hdrs.CONTENT_ENCODING not in response.headers:
+        if length is not None and length <= self._max_body and encoding is None:
             return await response.read(), False
+        # The old name of gzip, which curl reads and aiohttp does not.
+        unpack = zlib.decompressobj(31) if encoding is not None and encoding.strip().lower() == "x-gzip" else None
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_any():
-            size += len(chunk)
+            piece = unpack.decompress(chunk, self._max_body + 1 - size) if unpack else chunk
+            chunks.append(piece)
+            size += len(piece)
             if size > self._max_body:
                 response.close()
-                return b"".join([*chunks, chunk])[:4096], True
-            chunks.append(chunk)
+                return b"".join(chunks)[:4096], True
+        if unpack is not None and not unpack.eof:
+            raise EOFError("the gzip body is cut off")
         return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
 
 
-class _SentOnce:
-    """A client middleware, which aiohttp runs at every real sending: lets the first pass."""
+class _Connector(aiohttp.TCPConnector):
+    """Gives a task one connection for each request, and none that is dead or out of step; can close it hard."""
 
-    def __init__(self) -> None:
-        self.sent = False
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: WeakSet[object] = WeakSet()
+        self._transports: WeakKeyDictionary[asyncio.Task[Any], asyncio.Transport | None] = WeakKeyDictionary()
 
-    def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> Awaitable[aiohttp.ClientResponse]:
+    def begin(self) -> None:
+        """The current task begins a request."""
+        self._transports[_task()] = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether the current task's request has got a connection."""
+        return self._transports.get(_task()) is not None
+
+    def reset(self) -> None:
+        """Close the current task's connection with a RST: what waits in it somewhere is not delivered later."""
+        transport = self._transports.get(_task())
+        if transport is None:
+            return
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            with suppress(OSError, ValueError):  # it may be closed already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
+        """A connection that can be used. aiohttp calls it again to send the same request again: refused."""
         if self.sent:
             raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
-        self.sent = True
-        return handler(request)
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            fresh = protocol not in self._used
+            if protocol is None or fresh or not (protocol.should_close or _is_readable(connection.transport)):
+                break
+            # Idle, it was closed by the other side, or has brought an answer that nobody asked for.
+            connection.close()
+        self._used.add(protocol)
+        self._transports[_task()] = connection.transport
+        return connection
 
 
-def _told(error: BaseException) -> str:
-    """An error of aiohttp without the piece of the answer that it quotes: a server may send back what it got."""
+def _task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - we are in a coroutine
+    return task
+
+
+def _is_readable(transport: asyncio.Transport | None) -> bool:
+    """Whether something has come on an idle connection: its end, or an answer that nobody asked for."""
+    raw = transport.get_extra_info("socket") if transport is not None else None
+    if raw is None or raw.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _explain(error: Exception, request: Request, *, sent: bool, timeout: float) -> TransportError:
+    """What an error of the connection means, and for one that can never work which setting to check."""
+    detail = _detail(error)
+
+    def permanent(text: str) -> TransportError:
+        return TransportError(text, sent=sent, permanent=True)
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return CertificateError(_untrusted(error), sent=False, permanent=True)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"the proxy answered HTTP {error.status} ({detail}); check HTTPS_PROXY"
+        return TransportError(text, sent=False, permanent=400 <= error.status < 500)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return permanent(f"the proxy cannot be reached: {detail}; check HTTPS_PROXY")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        if error.os_error.errno == socket.EAI_AGAIN:
+            return TransportError(f"no connection: {detail}", sent=False)
+        return permanent(f"the name of the host {error.host} is unknown; check KORE_HOST")
+    if isinstance(error, aiohttp.ClientConnectorSSLError) and not isinstance(error.os_error, ssl.SSLEOFError):
+        return permanent(f"{error.host}:{error.port} does not speak TLS as expected ({detail}); check KORE_HOST")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        if getattr(error, "errno", None) == errno.ECONNREFUSED:
+            return permanent(f"no connection: nothing listens at {URL(request.url).authority}; check KORE_HOST")
+        return TransportError(f"no connection: {detail}", sent=False)
+    if isinstance(error, TimeoutError):
+        return TransportError(f"no complete answer within {timeout:g} s (--timeout)", sent=sent)
+    if isinstance(error, aiohttp.ClientResponseError):
+        if "bytes when reading" in error.message or "Too many headers" in error.message:
+            limits = f"at most {LONGEST_HEADER:,} bytes a line and {MOST_HEADERS:,} lines are read"
+            return permanent(f"the headers of the response are too long ({limits}); check what stands at KORE_HOST")
+        if "Expected HTTP/" in error.message:
+            return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
+    return TransportError(f"connection broke: {detail}", sent=sent)
+
+
+def _detail(error: BaseException) -> str:
+    """An error of aiohttp without the piece of the response that it quotes: a server may send back what it got."""
     text = str(getattr(error, "message", "") or error) or type(error).__name__
     text = text.removeprefix("400, message:").strip().partition("\n")[0]
     return one_line(text.partition(": b'")[0].partition(': b"')[0].rstrip(": "), 200)

@@ -1,4 +1,4 @@
-"""One request after the other, for the pool and the list pass: gate, token, transport, judgement."""
+"""One request after the other, for the worker pool and the list pass: permit, token, send, classify."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import msgspec
 from exporter.api.auth import TokenSource
 from exporter.api.classify import classify_campaign
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, Verdict, is_askable, without_token
-from exporter.api.http import CertificateError, HttpTransport, TransportError
+from exporter.api.http import HttpTransport, TransportError
 from exporter.clock import Clock
 from exporter.errors import SettingsError
 from exporter.ratelimit.limiter import Limiter
+from exporter.text import TOKEN_HIDDEN
 
 MOST_REDIRECTS = 3
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A judged answer, or what came instead of one."""
+    """A response and its verdict; without a response the verdict says what came instead of one."""
 
     verdict: Verdict
-    answer: HttpResponse | None
+    response: HttpResponse | None
 
 
 class Client:
-    """Sends one request after the other for the pool and the list pass: gate, token, transport, judgement.
+    """Sends one request after the other for the worker pool and the list pass: permit, token, send, classify.
 
-    Order matters: the gate is entered first, so that the token is fresh when it is sent and the place is
-    held exactly as long as the request may reach the service.
+    Order matters: the permit comes first, so that the token is fresh when it is sent and the permit is held exactly
+    as long as the request may reach the service.
     """
 
     def __init__(
@@ -50,71 +51,64 @@ class Client:
         self.sending: set[asyncio.Task[object]] = set()
 
     async def campaign(self, campaign_id: str) -> Exchange:
-        """Ask for one campaign; follows redirects that stay on our origin."""
+        """Ask for one campaign."""
         if not is_askable(campaign_id):
             return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
+
+        def classify(response: HttpResponse, url: str) -> Verdict:
+            return classify_campaign(response, campaign_id, url=url, now=self.clock.now())
+
+        return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id)
+
+    async def ask(
+        self, build: Callable[[str], Request], classify: Callable[[HttpResponse, str], Verdict], *, item: str
+    ) -> Exchange:
+        """Send what `build` makes of a fresh token and classify the response; `classify` gets the URL asked, too.
+
+        Follows redirects that stay on our origin.
+        """
         redirect: str | None = None
         for _ in range(MOST_REDIRECTS + 1):
-            exchange = await self._once(
-                partial(self._get, campaign_id, redirect),
-                lambda answer: classify_campaign(answer, campaign_id, origin=self.api.origin, now=self.clock.now()),
-                item=campaign_id,
-            )
+            exchange = await self._once(build, redirect, classify, item=item)
             if exchange.verdict.kind != "redirect":
                 return exchange
             redirect = exchange.verdict.text
-        return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.answer)
-
-    async def ask(
-        self, build: Callable[[str], Request], classify: Callable[[HttpResponse], Verdict], *, item: str
-    ) -> Exchange:
-        """Send what `build` makes of a fresh token and judge the answer."""
-        return await self._once(build, classify, item=item)
-
-    def _get(self, campaign_id: str, redirect: str | None, token: str) -> Request:
-        request = self.api.get(campaign_id, token)
-        return request if redirect is None else self.api.redirected(request, redirect, token)
+        return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.response)
 
     async def _once(
-        self, build: Callable[[str], Request], classify: Callable[[HttpResponse], Verdict], *, item: str
+        self,
+        build: Callable[[str], Request],
+        redirect: str | None,
+        classify: Callable[[HttpResponse, str], Verdict],
+        *,
+        item: str,
     ) -> Exchange:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in a coroutine
         async with self.limiter.acquire() as permit:
             self.sending.add(task)
             token = self._tokens.token()
+            request = build(token)
+            if redirect is not None:
+                request = self.api.redirected(request, redirect, token)
             try:
-                answer = without_token(await self._transport.send(build(token)), token)
+                response = without_token(await self._transport.send(request), token)
             except TransportError as error:
-                if isinstance(error, CertificateError) and self.limiter.last_ok_at is None:
-                    # It was never trusted, and waiting does not change that.
+                if error.permanent and self.limiter.last_ok_at is None:
+                    # Nothing was ever answered well, and waiting does not change what is set up wrongly.
                     raise SettingsError(f"{error}.") from None
-                told = str(error).replace(token, "[token hidden]")
-                permit.failing(told, item=item)
-                return Exchange(Verdict("retry", told), None)
+                detail = str(error).replace(token, TOKEN_HIDDEN)
+                permit.failing(detail, item=item)
+                return Exchange(Verdict("retry", detail), None)
             finally:
                 self.sending.discard(task)
-            verdict = classify(answer)
+            verdict = classify(response, request.url)
+            if verdict.kind == "wrong_campaign":
+                self._transport.drop_connection()
             if verdict.kind == "rate_limited":
                 permit.rate_limited(verdict.retry_after, verdict.error)
             elif verdict.kind == "retry":
                 permit.failing(verdict.error, item=item)
             else:
                 permit.ok()
-            return Exchange(verdict, answer)
-
-
-def refusal(error: str) -> str:
-    """What to check when the service refuses the credentials (pages sdk-security, api-introduction)."""
-    text = error.lower()
-    if "scope" in text or "permission" in text:
-        hint = "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish."
-    elif "replay" in text:
-        hint = "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT."
-    else:
-        hint = (
-            "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID and KORE_HOST (the region): "
-            "the service gives one answer for a wrong one of them. Check too that the app has the scope "
-            "'Campaign Management'."
-        )
-    return f"the service refused the credentials ({error}).\n{hint}"
+            return Exchange(verdict, response)

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from exporter.api.classify import ListPage, item_id, read_list_page
+from exporter.api.classify import ListPage, classify_list, item_id
 from exporter.api.endpoints import HttpResponse, Verdict
+from exporter.api.refusal import refusal
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
-from exporter.fetch.client import refusal
 from exporter.fetch.engine import Engine
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop
@@ -193,8 +193,8 @@ class ListPass:
             engine.meter.listed()
             found: list[ListPage] = []
 
-            def classify(answer: HttpResponse, found: list[ListPage] = found) -> Verdict:
-                read = read_list_page(answer, origin=engine.client.api.origin, now=engine.clock.now())
+            def classify(response: HttpResponse, url: str, found: list[ListPage] = found) -> Verdict:
+                read = classify_list(response, url=url, now=engine.clock.now())
                 if isinstance(read, Verdict):
                     return read
                 found.append(read)
@@ -213,7 +213,7 @@ class ListPass:
             if verdict.kind == "rate_limited":
                 engine.meter.retried()
                 continue
-            if verdict.kind != "retry":
+            if verdict.kind not in ("retry", "wrong_campaign", "gateway_404"):
                 raise ListFailed(f"the list call for {campaign_type} campaigns failed: {verdict.error}.")
             attempts += 1
             delay = engine.retry.delay_after(attempts)

@@ -12,10 +12,11 @@ from contextlib import suppress
 from typing import Protocol
 
 from exporter.api.endpoints import HttpResponse, Verdict, body_start
+from exporter.api.refusal import refusal
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import CredentialsRefused, ExportError
 from exporter.events import Emit, RetryPlanned, Stopping
-from exporter.fetch.client import Client, refusal
+from exporter.fetch.client import Client
 from exporter.fetch.work_queue import Item, WorkQueue
 from exporter.model import CampaignResponse, Failure, FailureOutcome
 from exporter.ratelimit.retry import RetryPolicy
@@ -27,6 +28,9 @@ FIRST_ALONE = 1.0
 
 FIRST_FEW = 4
 """Workers that begin when it takes longer than that; the rest follow the first answer, whosever it is."""
+
+MOST_OUT_OF_STEP = 3
+"""Answers about another campaign after which an ID is invalid."""
 
 
 class Sink(Protocol):
@@ -124,22 +128,27 @@ class WorkerPool:
     async def _attempt(self, item: Item, queue: WorkQueue, sink: Sink) -> None:
         item.first_at = item.first_at or self._clock.now()
         exchange = await self._client.campaign(item.campaign_id)
-        verdict, answer = exchange.verdict, exchange.answer
-        if verdict.kind == "good" and answer is not None:
+        verdict, response = exchange.verdict, exchange.response
+        if verdict.kind == "good" and response is not None:
             self._canary = item.campaign_id
             now = to_milliseconds(self._clock.now())
-            await sink(CampaignResponse(item.campaign_id, now, answer.status, verdict.text), item.attempts + 1)
-        elif verdict.kind in ("not_found", "invalid"):
+            await sink(CampaignResponse(item.campaign_id, now, response.status, verdict.text), item.attempts + 1)
+        elif verdict.kind == "wrong_campaign" and item.attempts + 1 < MOST_OUT_OF_STEP:
             item.attempts += 1
-            self._note(item, verdict, answer)
-            await sink(self._failure(item, "not_found" if verdict.kind == "not_found" else "invalid"), item.attempts)
+            self._meter.retried()
+            queue.again(item, 0.0)
+        elif verdict.kind in ("not_found", "gateway_404", "invalid", "wrong_campaign"):
+            item.attempts += 1
+            self._note(item, verdict, response)
+            missing = verdict.kind in ("not_found", "gateway_404")
+            await sink(self._failure(item, "not_found" if missing else "invalid"), item.attempts)
         elif verdict.kind == "denied":
             raise CredentialsRefused(refusal(verdict.error))
         elif verdict.kind == "rate_limited":
             self._meter.retried()
             queue.again(item, 0.0)
         else:
-            self._note(item, verdict, answer)
+            self._note(item, verdict, response)
             item.attempts += 1
             item.failed_at.append(self._clock.monotonic())
             await self._look_at_outage(item)
@@ -197,11 +206,11 @@ class WorkerPool:
             self._limiter.suspect(item.error)
             return False
 
-    def _note(self, item: Item, verdict: Verdict, answer: HttpResponse | None) -> None:
+    def _note(self, item: Item, verdict: Verdict, response: HttpResponse | None) -> None:
         item.error = verdict.error
-        if answer is not None:
-            item.http_status = answer.status
-            item.body_start = body_start(answer)
+        if response is not None:
+            item.http_status = response.status
+            item.body_start = body_start(response)
         else:
             item.http_status = item.body_start = None
 

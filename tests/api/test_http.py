@@ -79,7 +79,7 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
                     await get(transport, url)
                     answered += 1
                 except TransportError as error:
-                    assert error.reached
+                    assert error.sent
                 assert len(service.asked) == sent
     assert answered == 5
 
@@ -89,7 +89,7 @@ async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> N
     async with desk(fault, timeout=0.5) as (_, transport, url):
         with pytest.raises(TransportError) as caught:
             await get(transport, url)
-        assert caught.value.reached
+        assert caught.value.sent
 
 
 @pytest.mark.parametrize("fault", ["bomb", "endless"])
@@ -101,11 +101,11 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
         assert len(answer.body) <= 4096
 
 
-async def test_no_connection_is_told_as_not_reached() -> None:
+async def test_no_connection_is_told_as_not_sent() -> None:
     async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
         with pytest.raises(TransportError) as caught:
             await get(transport, "http://127.0.0.1:1")
-        assert not caught.value.reached
+        assert not caught.value.sent
 
 
 async def test_headers_without_end_are_refused() -> None:

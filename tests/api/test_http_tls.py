@@ -62,7 +62,7 @@ async def test_a_certificate_that_the_system_does_not_know_is_refused(service: t
     async with HttpTransport(timeout=20.0, max_body=1000, connections=1) as transport:
         with pytest.raises(TransportError, match="certificate") as caught:
             await transport.send(Request("GET", service[0], {}))
-    assert not caught.value.reached
+    assert not caught.value.sent
 
 
 async def test_a_certificate_that_the_given_file_knows_is_taken(service: tuple[str, Path]) -> None:

@@ -59,7 +59,7 @@ ATTACKS: dict[str, tuple[Reaction, str]] = {
     "bad gzip": (http("x", "Content-Encoding: gzip"), "failed"),
     "gzip bomb": (bomb("gzip", 31), "invalid"),
     "deflate bomb": (bomb("deflate", 15), "invalid"),
-    "charset": (http(b'{"a":"\xff"}', "Content-Type: application/json; charset=punycode"), "failed"),
+    "charset": (http(b'{"a":"\xff"}', "Content-Type: application/json; charset=punycode"), "invalid"),
     "odd type": (http(campaign("odd type"), 'Content-Type: \xff;charset="\xff\\'), "ok"),
     "status 999": (b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", "failed"),
     "no HTTP": (b"\x00\x01secret-echo\r\n\r\n", "failed"),

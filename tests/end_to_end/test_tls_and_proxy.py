@@ -100,7 +100,8 @@ def test_the_proxy_alone_sees_its_password(tmp_path: Path) -> None:
                     "--log-format", log_format,
                     env={**environment("https://kore.example", tmp_path), **env},
                 )  # fmt: skip
-                assert done.returncode == 4, done.stderr
+                assert done.returncode == 2, done.stderr
+                assert "HTTPS_PROXY" in done.stderr
                 assert "407" in done.stderr
                 assert "p4ss" not in done.stderr + done.stdout
         assert len(service.asked) == 1

@@ -1,0 +1,55 @@
+"""What to check when the service refuses the credentials (pages sdk-security, api-introduction, API scopes)."""
+
+from __future__ import annotations
+
+import re
+
+from exporter.units import format_duration
+
+WORTH_TELLING = 60.0
+"""Seconds by which our clock and the service's may differ."""
+
+_SCOPE = re.compile(r"scope|permission", re.IGNORECASE)
+_REPLAY = re.compile(r"replay|seen before|already used", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"expired|\bexp\b|\biat\b|\bnbf\b|issued at|in the future|not yet valid|not active|clock", re.IGNORECASE
+)
+
+_SCOPE_ADVICE = "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish."
+_REPLAY_ADVICE = "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT."
+_CLOCK_ADVICE = (
+    "The service takes the token for one of another time: compare this machine's clock (UTC) with a time server, or "
+    "renew KORE_JWT if it is a ready-made token that has expired."
+)
+_ADVICE = (
+    "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID, KORE_ACCOUNT_ID and KORE_HOST (the "
+    "region): the service gives one answer for a wrong one of them. Check too that the app has the scope 'Campaign "
+    "Management', and that campaigns, which are an option of the account, are enabled for it."
+)
+
+
+def refusal(error: str, skew: float | None = None) -> str:
+    """The message for refused credentials. `error`: what the service said. `skew`: as `skew_warning` takes it."""
+    if _SCOPE.search(error):
+        advice = _SCOPE_ADVICE
+    elif _REPLAY.search(error):
+        advice = _REPLAY_ADVICE
+    elif _CLOCK.search(error):
+        advice = _CLOCK_ADVICE
+    else:
+        advice = _ADVICE
+    clock = skew_warning(skew)
+    lines = [f"the service refused the credentials ({error}).", advice]
+    return "\n".join([*lines, f"Besides, {clock}."] if clock else lines)
+
+
+def skew_warning(skew: float | None) -> str | None:
+    """What to tell about a clock that is off; None: nothing.
+
+    `skew`: seconds by which ours is ahead of the service's; None: unknown.
+    """
+    if skew is None or abs(skew) <= WORTH_TELLING:
+        return None
+    ahead = "ahead of" if skew > 0 else "behind"
+    apart = f"this machine's clock is {format_duration(abs(skew))} {ahead} the service's"
+    return f"{apart}; tokens may be refused for it: set the clock by a time server"
