@@ -1,4 +1,4 @@
-"""What happens in a run, as frozen records. The rooms emit them; `jobs.support.console` prints them.
+"""What happens in a run, as frozen records. The packages emit them; `jobs.support.console` prints them.
 
 An event's name in JSON logs is its class name in snake case; its fields keep their names. Durations are in
 seconds, moments in seconds since 1970, UTC. No event ever holds a secret.
@@ -26,7 +26,10 @@ def ignore(event: Event) -> None:
 
 
 class RunStarted(Event, frozen=True):
-    """IDs are read and the work folder is open: what is wanted, what is there already."""
+    """IDs are read and the work folder is open: what is wanted, what is there already.
+
+    `already_fetched` includes `carried_over`, the campaigns that are unchanged since the base snapshot.
+    """
 
     snapshot_id: str
     mode: str
@@ -34,6 +37,7 @@ class RunStarted(Event, frozen=True):
     already_fetched: int
     to_fetch: int
     work_dir: str
+    carried_over: int = 0
 
 
 class Settled(Event, frozen=True):
@@ -52,6 +56,13 @@ class RetryPlanned(Event, frozen=True):
     attempt: int
     delay: float
     error: str
+
+
+class WaitingForSlot(Event, frozen=True):
+    """The rate limit is used up: the next request can be sent at `until`."""
+
+    seconds: float
+    until: float
 
 
 class Paused(Event, frozen=True):
@@ -128,6 +139,7 @@ class Published(Event, frozen=True):
 
 
 class Spent(Event, frozen=True):
-    """What a run has spent so far, all its attempts together, however this one ended."""
+    """What a run has spent so far, all its attempts together, and `attempt`, this one alone, however it ended."""
 
     usage: Usage
+    attempt: Usage = Usage()

@@ -97,7 +97,8 @@ class Run(msgspec.Struct):
         try:
             yield
         finally:
-            self.state.usage = self.state.usage.plus(engine.meter.usage())
-            self.tell(Spent(self.state.usage))
+            attempt = engine.meter.usage()
+            self.state.usage = self.state.usage.plus(attempt)
+            self.tell(Spent(self.state.usage, attempt))
             with suppress(StorageFailed):  # the usage of a run that cannot write any more is not worth an error
                 self.remember()

@@ -142,7 +142,8 @@ async def fetch_missing(run: Run, engine: Engine) -> None:
     wanted, to_fetch = journal.wanted_count(), journal.pending_count()
     run.reused = wanted - to_fetch
     work_dir = str(journal.path.parent)
-    run.emit(RunStarted(run.state.snapshot_id, run.state.mode, wanted, run.reused, to_fetch, work_dir))
+    carried_over = journal.counts().carried_over
+    run.emit(RunStarted(run.state.snapshot_id, run.state.mode, wanted, run.reused, to_fetch, work_dir, carried_over))
     if not to_fetch:
         return
 

@@ -18,7 +18,7 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.errors import ServiceDown
-from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed
+from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed, WaitingForSlot
 from exporter.ratelimit.adaptive_limit import AdaptiveLimit
 from exporter.ratelimit.circuit_breaker import CircuitBreaker
 from exporter.ratelimit.ledger import Ledger
@@ -33,7 +33,8 @@ LONGEST_UNLIMITED_BACKOFF = 60.0
 """Seconds; the longest such pause where no limit has a window."""
 
 WORTH_TELLING = 1.0
-"""Seconds by which a pause must grow to be told again: what was under way at the wall brings it again and again."""
+"""Seconds of a wait for a slot that is worth an event, and by which a pause must grow to be announced again: what was
+under way at the wall brings it again and again."""
 
 
 class _Pause(msgspec.Struct):
@@ -134,6 +135,8 @@ class Limiter:
                     wait = self._take_slot(permit, now)
                     if wait == 0:
                         break
+                    if WORTH_TELLING <= wait < math.inf:
+                        self._emit(WaitingForSlot(wait, self._clock.now() + wait))
                     await self._sleep(wait)
                     self._meter.waited(self._clock.monotonic() - now)
                     continue

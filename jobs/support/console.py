@@ -188,6 +188,7 @@ def _fields(event: events.Event) -> dict[str, Any]:
 
 _LEVELS: dict[type[events.Event], int] = {
     events.Settled: 2,
+    events.WaitingForSlot: 2,
     events.RetryPlanned: 1,
     events.ListPageRead: 1,
     events.Probing: 1,
@@ -215,6 +216,7 @@ def _spent(event: events.Spent) -> str:
 
 _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.RunStarted: _started,
+    events.WaitingForSlot: lambda e: f"waiting {format_duration(e.seconds)} for the rate limit",
     events.Probing: lambda _: "one request goes first",
     events.Resumed: lambda e: f"going on after {format_duration(e.paused)}",
     events.PaceLowered: lambda e: (
