@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporter.events import Warned
 from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.units import format_duration
 from jobs.support.command import every_fault, job, take_settings
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
 @METRICS_FILE
 @fetch_options
 @settings_options
-def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
+def command(
+    console: Console,
+    ids: str | None,
+    metrics_file: str | None,
+    id_column: str | None,
+    delimiter: str | None,
+    **options: Any,
+) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.snapshot import needs_list
     from exporter.pipeline.start import already_fetched
@@ -43,7 +51,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
 
     settings, found, (locations, wanted) = every_fault(
         lambda: take_settings(options),
-        lambda: take_ids(ids, id_column),
+        lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),
     )
     fetch = take_fetch_options(options, settings)
@@ -55,6 +63,8 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     known = base.manifest.counts.ok if base is not None else None
     lines: list[tuple[str, str]] = []
     if found is not None:
+        for warning in found.warnings:
+            console.emit(Warned(warning))
         done = 0
         if not wanted.fresh:
             done = already_fetched(
