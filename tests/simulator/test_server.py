@@ -26,9 +26,8 @@ from tests.support.serving import serving
 @contextmanager
 def service(**options: float) -> Iterator[tuple[Behaviour, http.client.HTTPConnection, str]]:
     behaviour = Behaviour(sample_campaigns(5), check_credentials=False, **options)  # type: ignore[arg-type]
-    with serving(behaviour) as url:
-        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
-            yield behaviour, connection, f"/campaign/api/v2/public/{STREAM_ID}/campaign/"
+    with serving(behaviour) as url, closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+        yield behaviour, connection, f"/campaign/api/v2/public/{STREAM_ID}/campaign/"
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> tuple[http.client.HTTPResponse, bytes]:
