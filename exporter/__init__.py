@@ -1,40 +1,52 @@
 """Every campaign of a Kore.ai account, out of its API and into files people trust.
 
-The rooms, in the order a campaign passes them: `ids` (what is wanted), `plan` (how long it takes), `pipeline` (who
-comes next), `pacing` (when a request may go), `api` (what to ask and what an answer means), `storage` (journal, files,
-publishing), `tables` (from an answer to rows). `simulator` is the imitation of the API. The words that all of
-them speak are in `model`, `events`, `errors`, `settings` and `run_options`.
+The packages, in the order in which a campaign meets them:
 
-For analysts: `read_snapshot`, `read_history` and `snapshots`. For programs: `export`.
+    pipeline         the order of all others: start here (`pipeline/__init__.py`)
+    ids              what is wanted, from a CSV file or a list
+    ratelimit        when a request may go: sliding window, ledger, circuit breaker, retry, backoff
+    api              all that knows Kore.ai: endpoints, tokens, HTTP, and what a response means
+    fetch            who asks: worker pool, list pass
+    journal          what was fetched, on the disk before it counts
+    tables           from a response to rows: columns, converters, flattening
+    snapshot_store   what is published: files, manifest, reading, diff, history, retention, lock
+    report, simulator   the HTML page; an imitation of the API
+    model, events, errors, options, settings, units, text, files, clock, stop   what all of them share
+
+For analysts: `read_snapshot`, `read_history` and `snapshots`. For programs: `export` and `settings_from_env`.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from exporter._version import __version__
+from exporter._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from exporter.pipeline.export import export as export
+    from exporter.pipeline.export import settings_from_env as settings_from_env
     from exporter.snapshot_store.history import read_history as read_history
     from exporter.snapshot_store.reader import read_snapshot as read_snapshot
     from exporter.snapshot_store.reader import snapshots as snapshots
 
-__all__ = ["__version__", "export", "read_history", "read_snapshot", "snapshots"]
+__all__ = ["export", "read_history", "read_snapshot", "settings_from_env", "snapshots"]
+
+_HOMES = {
+    "export": "exporter.pipeline.export",
+    "settings_from_env": "exporter.pipeline.export",
+    "read_history": "exporter.snapshot_store.history",
+    "read_snapshot": "exporter.snapshot_store.reader",
+    "snapshots": "exporter.snapshot_store.reader",
+}
+"""Imported when asked for: `campaign-export --help` must not wait for pyarrow."""
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: `campaign-export --help` must not wait for pyarrow.
-    if name in ("read_snapshot", "snapshots"):
-        from exporter.snapshot_store import reader
-
-        return getattr(reader, name)
-    if name == "read_history":
-        from exporter.snapshot_store.history import read_history
-
-        return read_history
-    if name == "export":
-        from exporter.pipeline.export import export
-
-        return export
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -11,6 +11,7 @@ ExportError
 │   ├── ListFailed          the list call gives no list
 │   ├── TimeIsUp            --max-duration
 │   ├── Interrupted         a signal                                                    exit 130, 143
+│   ├── Cancelled           the task that awaited the run
 │   └── StorageFailed       disk full, volume gone, store unreachable
 ├── DestinationBusy         another run is at work there                                exit 5
 ├── NotPublished            too many failures or missing campaigns                      exit 6
@@ -77,6 +78,10 @@ class ListFailed(StoppedEarly):
 
 class TimeIsUp(StoppedEarly):
     """`--max-duration` has passed."""
+
+
+class Cancelled(StoppedEarly):
+    """The task that awaited the run was cancelled."""
 
 
 class Interrupted(StoppedEarly):

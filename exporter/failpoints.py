@@ -24,7 +24,7 @@ FAILPOINTS = (
     "publish.staged",
     "publish.published",
     "retention.renamed",
-    "books.before_closing",
+    "publish.before_journal_closed",
 )
 """In the order of a run. A step `write.FILE` is hit many times: whenever a piece of the file has been written."""
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.events import Warned
-from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.units import format_duration
 from jobs.support.command import every_fault, job, take_settings
 from jobs.support.options import (
@@ -24,6 +21,7 @@ from jobs.support.options import (
 )
 
 if TYPE_CHECKING:
+    from exporter.pipeline.plan import Plan
     from jobs.support.console import Console
 
 
@@ -35,69 +33,60 @@ if TYPE_CHECKING:
 @METRICS_FILE
 @fetch_options
 @settings_options
-def command(
-    console: Console,
-    ids: str | None,
-    metrics_file: str | None,
-    id_column: str | None,
-    delimiter: str | None,
-    **options: Any,
-) -> int:
+def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
-    from exporter.pipeline.snapshot import needs_list
-    from exporter.pipeline.start import already_fetched
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import latest_of
+    from exporter.pipeline.plan import make_plan
 
     settings, found, (locations, wanted) = every_fault(
         lambda: take_settings(options),
-        lambda: take_ids(ids, id_column, delimiter),
+        lambda: take_ids(ids, id_column),
         lambda: take_snapshot_options(options),
     )
     fetch = take_fetch_options(options, settings)
-    lists = needs_list(found, wanted)
-    destination = open_destination(locations.dest, environ=locations.environ)
-    usual = destination.default_work_dir(Path(locations.state_dir))
-    work_dir = Path(locations.work_dir) if locations.work_dir else usual
-    base = latest_of(destination, settings.identity) if lists else None
-    known = base.manifest.counts.ok if base is not None else None
-    lines: list[tuple[str, str]] = []
-    if found is not None:
-        for warning in found.warnings:
-            console.emit(Warned(warning))
-        done = 0
-        if not wanted.fresh:
-            done = already_fetched(
-                work_dir, settings.identity, found.ids.to_pylist(), resume_within=wanted.resume_within, now=time.time()
-            )
-        repeats = f" ({found.repeats:,} repeat{'s' if found.repeats > 1 else ''})" if found.repeats else ""
-        lines.append(("campaigns wanted", f"{len(found.ids):,}{repeats}"))
-        lines.append(("already fetched", f"{done:,}"))
-        requests = len(found.ids) - done
-    else:
-        requests = known or 0
-        told = f"about {known:,}, by {base.snapshot_id}" if base is not None else "unknown before the list call"
-        lines.append(("campaigns wanted", told))
-    if lists:
-        pages = list_requests(known or (len(found.ids) if found is not None else 0), fetch.page_size)
-        if wanted.campaign_type == "all":
-            pages += 1  # the API has no type for all: two passes, and each can end in a page that is not full
-        lines.append(("list call", f"about {pages:,} request" + ("s" if pages != 1 else "")))
-        requests += pages
-    if wanted.incremental and base is not None:
-        lines.append(
-            ("incremental", f"on {base.snapshot_id}; fetches only what changed, so this is the most it can cost")
-        )
-    limits = shared(fetch.rates, fetch.rate_share)
-    seconds = seconds_for(requests, limits, pace=fetch.pace)
-    end = datetime.fromtimestamp(time.time() + seconds, UTC)
-    lines += [
-        ("requests to send", f"{requests:,}" + (" or more" if found is None and known is None else "")),
-        ("rate limit", ", ".join(map(str, limits)) or "off"),
-        ("time", "at least " + format_duration(seconds) if limits else "as fast as the service answers"),
-        ("ends", f"{end:%Y-%m-%d %H:%M:%S} UTC, if it began now" if limits else "soon after it begins"),
-    ]
+    plan = make_plan(
+        found, settings=settings, locations=locations, fetch=fetch, options=wanted, now=time.time(), emit=console.emit
+    )
+    lines = lines_of(plan, time.time())
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         click.echo(f"{name:{width}}  {text}")
     return 0
+
+
+def lines_of(plan: Plan, now: float) -> list[tuple[str, str]]:
+    """What is printed: names and texts."""
+    lines = [("campaigns wanted", _wanted(plan)), ("already fetched", f"{plan.already_fetched:,}")]
+    if plan.list_requests:
+        lines.append(("list call", f"about {_requests(plan.list_requests)}"))
+    if plan.base is not None:
+        lines.append(("incremental", _incremental(plan)))
+    end = datetime.fromtimestamp(now + plan.seconds, UTC)
+    limited = bool(plan.limits)
+    return [
+        *lines,
+        ("requests to send", f"{plan.requests:,}" + (" or more" if plan.wanted is None else "")),
+        ("rate limit", ", ".join(map(str, plan.limits)) or "off"),
+        ("time", "at least " + format_duration(plan.seconds) if limited else "as fast as the service answers"),
+        ("ends", f"{end:%Y-%m-%d %H:%M:%S} UTC, if it began now" if limited else "soon after it begins"),
+    ]
+
+
+def _wanted(plan: Plan) -> str:
+    if plan.wanted is None:
+        return "unknown before the list call"
+    if plan.basis is not None:
+        return f"about {plan.wanted:,}, by {plan.basis}"
+    return f"{plan.wanted:,}" + (f" ({plan.repeats:,} repeat{'s' if plan.repeats > 1 else ''})" if plan.repeats else "")
+
+
+def _incremental(plan: Plan) -> str:
+    if plan.changes is None:
+        return f"on {plan.base}; fetches only what changed, so this is the most it can cost"
+    saved = max(plan.full_requests - plan.requests, 0)
+    text = f"on {plan.base}; about {plan.changes:,} campaigns to fetch, if as many changed as the last time"
+    minutes = format_duration(max(plan.full_seconds - plan.seconds, 0.0))
+    return f"{text}: that saves {_requests(saved)} and {minutes} against a full run"
+
+
+def _requests(number: int) -> str:
+    return f"{number:,} request" + ("" if number == 1 else "s")

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from exporter.errors import IdsError, InputError
+from exporter.errors import ExportError, IdsError, InputError
 from exporter.events import Warned
 from jobs.support.command import every_fault, job, option, take_settings
-from jobs.support.options import (
-    IDS_COLUMN,
-    IDS_DELIMITER,
-    check_output,
-    fetch_options,
-    settings_options,
-    take_fetch_options,
-)
+from jobs.support.exit_codes import exit_code
+from jobs.support.options import check_output, fetch_options, settings_options, take_fetch_options
 from jobs.support.param_types import COLUMNS, check_columns
 
 if TYPE_CHECKING:
@@ -42,6 +36,9 @@ LEFT_OUT = {
     "calling_windows": ("crosses_midnight", "timezone", "name"),
 }
 """Of these the table leaves out, in this order, what does not fit, so that whole IDs do."""
+
+NAMED = 10
+"""Missing IDs that are named where the fetch ended early."""
 
 PROGRESS_FROM = 10
 """IDs from which progress is shown."""
@@ -71,8 +68,7 @@ PROGRESS_FROM = 10
     show_default=True,
     help="Which rows.",
 )
-@IDS_COLUMN
-@IDS_DELIMITER
+@option("--id-column", metavar="NAME", help="The column of a file that holds the campaign IDs.")
 @fetch_options
 @settings_options
 def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
@@ -88,10 +84,10 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     from jobs.support.signals import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
-    form, id_column, delimiter = options.pop("form"), options.pop("id_column"), options.pop("delimiter")
+    form, id_column = options.pop("form"), options.pop("id_column")
     settings, wanted, form, _ = every_fault(
         lambda: take_settings(options),
-        lambda: read_arguments(ids, id_column, delimiter),
+        lambda: read_arguments(ids, id_column),
         lambda: choose_format(form, output),
         lambda: _refuse(check_columns("--columns", columns, schema_of(table).names)),
     )
@@ -108,9 +104,11 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     if len(wanted.ids) >= PROGRESS_FROM:
         console.track_all(len(wanted.ids), shared(fetch.rates, fetch.rate_share))
     try:
-        pulled = run_until_stopped(main, max_duration=fetch.max_duration)
+        pulled = run_until_stopped(main)
     finally:
         console.close()
+    if pulled.error is not None and not (pulled.responses or pulled.failures):
+        raise pulled.error
     _write(pulled.table(table), form, output, columns or (SHOWN[table] if form == "table" else None))
     for failure in pulled.failures:
         console.trouble(
@@ -120,10 +118,26 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
             outcome=failure.outcome,
             error=failure.error,
         )
+    if pulled.error is not None:
+        return _ended_early(console, pulled, pulled.error)
     return 1 if pulled.failures else 0
 
 
-def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
+def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
+    """Name what is missing beside what was printed; the exit code is that of the error."""
+    named = ", ".join(pulled.missing[:NAMED]) + (", …" if len(pulled.missing) > NAMED else "")
+    code = exit_code(error)
+    reason = str(error).partition(". ")[0]
+    console.trouble(
+        f"{reason}. What had come is printed; missing are {len(pulled.missing):,}: {named}",
+        event="missing",
+        exit_code=code,
+        campaign_ids=pulled.missing,
+    )
+    return code
+
+
+def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignIds:
     """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
     from exporter.ids.campaign_ids import ids_of, read_ids
 
@@ -133,9 +147,9 @@ def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: st
     for argument in arguments:
         try:
             if argument == "-":
-                read = read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
+                read = read_ids(sys.stdin.buffer, column=column, name="standard input")
             elif argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
-                read = read_ids(argument, column=column, delimiter=delimiter)
+                read = read_ids(argument, column=column)
             elif argument.strip():
                 read = ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
             else:

@@ -50,14 +50,7 @@ with lazy_imports(__name__):
 @METRICS_FILE
 @fetch_options
 @settings_options
-def command(
-    console: Console,
-    ids: str | None,
-    metrics_file: str | None,
-    id_column: str | None,
-    delimiter: str | None,
-    **options: Any,
-) -> int:
+def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
     """Fetch every campaign and publish one snapshot: the main job.
 
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
@@ -65,7 +58,7 @@ def command(
     """
     settings, found, (locations, wanted), _ = every_fault(
         lambda: take_settings(options),
-        lambda: take_ids(ids, id_column, delimiter),
+        lambda: take_ids(ids, id_column),
         lambda: take_snapshot_options(options),
         lambda: check_metrics_file(metrics_file),
     )
@@ -83,7 +76,7 @@ def command(
 
     try:
         result = run_snapshot(console, found, settings, locations, fetch, wanted, emit=emit)
-        code = code_of(result, fail_on_missing=wanted.fail_on_missing)
+        code = 0 if result.complete else 1
     except ExportError as error:
         code = exit_code(error)
         raise
@@ -126,7 +119,7 @@ def run_snapshot(
 
     console.track(shared(fetch.rates, fetch.rate_share))
     try:
-        result = run_until_stopped(main, max_duration=fetch.max_duration)
+        result = run_until_stopped(main)
     finally:
         console.close()
     if not console.quiet:
@@ -135,12 +128,6 @@ def run_snapshot(
         )
         console.summarize(summary_of(result, failures), result)
     return result
-
-
-def code_of(result: SnapshotResult, *, fail_on_missing: bool) -> int:
-    """0 when every ID has its campaign or is known not to exist, else 1."""
-    counts = result.manifest.counts
-    return 1 if counts.failed or counts.invalid or (fail_on_missing and counts.not_found) else 0
 
 
 def _write_metrics(

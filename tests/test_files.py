@@ -12,8 +12,7 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
 from exporter.files import NotPrivate, open_private, replace_file
-from exporter.journal.database import journal_path
-from exporter.journal.journal import Journal
+from exporter.journal.journal import Journal, journal_path
 from exporter.model import Identity
 from exporter.snapshot_store.lock import RunLock
 
@@ -43,7 +42,7 @@ def test_a_link_or_a_pipe_is_refused_by_lock_and_journal(tmp_path: Path, make: o
     with pytest.raises(DestinationError, match="cannot be used"), RunLock(tmp_path, clock=SystemClock(), emit=ignore):
         pass
     with pytest.raises(DestinationError):
-        Journal.open(tmp_path, WHO, clock=SystemClock(), emit=ignore)
+        Journal.open(tmp_path, WHO, emit=ignore)
     assert not (tmp_path / "victim").exists()
 
 

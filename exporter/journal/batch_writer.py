@@ -1,7 +1,7 @@
 """The thread that commits outcomes to the journal.
 
-One transaction for what came in the meantime, on the disk (`synchronous=FULL`) before any of it is told as done. So
-answers are durable one by one, and yet the disk is never the wall.
+One transaction for what came in the meantime, on the disk (`synchronous=FULL`) before any of it counts as done. So
+answers are durable one by one, and the disk does not limit the speed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,13 @@ from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse
 
 BACKLOG = 2000
-
-
 BACKLOG_BYTES = 64 * 2**20
 """Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
 
-
 CROWD = 24
-
-
 LINGER = 0.01
-"""Where so many answers came during one commit, the next waits so many seconds for more: a commit costs as much as
-dozens of answers. Under a limit of 60 a minute that never happens."""
+"""After a commit of `CROWD` answers the next one waits `LINGER` seconds for more: a commit costs as much as dozens of
+answers. Under a limit of 60 a minute that never happens."""
 
 
 class BatchWriter:
@@ -50,15 +45,13 @@ class BatchWriter:
         self._last_batch = 0
         self._room = asyncio.Event()
         self._room.set()
-        self.failed: asyncio.Future[StorageFailed] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     async def put(self, outcome: Outcome, attempts: int) -> None:
         """Hand over an outcome that came just now; it is done when `settled` is called. Raises `StorageFailed`."""
         failpoints.hit("request.answered")
-        if self._error is not None:
-            raise self._error
+        self.check()
         now = outcome.fetched_at if isinstance(outcome, CampaignResponse) else outcome.last_at
         self._queue.put((outcome, attempts, now))
         self._backlog += 1
@@ -66,14 +59,15 @@ class BatchWriter:
         if self._is_full():
             self._room.clear()
             await self._room.wait()
-            if self._error is not None:
-                raise self._error
+            self.check()
 
-    async def close(self) -> None:
-        """Commit what is left. Raises `StorageFailed`."""
+    def finish(self) -> None:
+        """Commit what is left. It blocks: not for the event loop."""
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-        await asyncio.sleep(0)  # let the last call-backs run
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise `StorageFailed` where something could not be committed."""
         if self._error is not None:
             raise self._error
 
@@ -126,8 +120,6 @@ class BatchWriter:
     def _fail(self, error: StorageFailed) -> None:
         self._error = error
         self._room.set()
-        if not self.failed.done():
-            self.failed.set_result(error)
 
 
 def _size(outcome: Outcome) -> int:

@@ -1,19 +1,15 @@
-"""What a run remembers across restarts: one small record in the journal."""
+"""What a run remembers to be resumed: one small record in the journal."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
 
 import msgspec
 
 from exporter.model import SnapshotMode, Usage
 
-_KEY = "run"
-
-
 MOST_PAUSES = 500
-"""Pauses that are remembered; a run with more has told its story by then."""
+"""Pauses that are remembered. A run with more is well described by these."""
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -24,14 +20,24 @@ class Pause(msgspec.Struct, frozen=True):
     why: str
 
 
-class Checkpoint(msgspec.Struct, omit_defaults=True):
+class Incomplete(msgspec.Struct, frozen=True):
+    """A snapshot that was published with failed campaigns, and when (milliseconds since 1970)."""
+
+    snapshot_id: str
+    published_at: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """One run, from its first attempt to its publishing. Times in milliseconds since 1970, UTC.
 
-    `writer`: its name on a store where others may write too.
+    `request`: a hash of what was asked for, so that the same command is known again. `listed_at`: when the list pass
+    that the journal holds was made. `incomplete`: what this command published last, if some campaigns failed; the next
+    attempt tries them again. `writer`: the run's name on a store to which others may write too.
     """
 
     snapshot_id: str
     started_at: int
+    request: str = ""
     mode: SnapshotMode = "full"
     base: str | None = None
     listed_at: int | None = None
@@ -40,31 +46,23 @@ class Checkpoint(msgspec.Struct, omit_defaults=True):
     limits: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     warnings: tuple[str, ...] = ()
-    published_at: int | None = None
+    incomplete: Incomplete | None = None
     writer: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
-
-class Notebook(Protocol):
-    """The part of the journal that keeps texts under keys."""
-
-    def get_meta(self, key: str) -> str | None:
-        """The text under `key`, or None."""
-        ...
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep `value` under `key`, durably."""
-        ...
+    @property
+    def is_published(self) -> bool:
+        """Whether this very run was published, with failed campaigns; a whole one is forgotten."""
+        return self.incomplete is not None and self.incomplete.snapshot_id == self.snapshot_id
 
 
-def load(notebook: Notebook) -> Checkpoint | None:
-    """The run that the journal remembers; None when there is none, or none that this version can read."""
-    text = notebook.get_meta(_KEY)
+def encode(checkpoint: Checkpoint) -> str:
+    """A checkpoint as the journal keeps it."""
+    return msgspec.json.encode(checkpoint).decode()
+
+
+def decode(text: str) -> Checkpoint | None:
+    """The checkpoint that `encode` wrote; None when another version of the program wrote it."""
     try:
-        return msgspec.json.decode(text, type=Checkpoint) if text else None
+        return msgspec.json.decode(text, type=Checkpoint)
     except msgspec.MsgspecError:
         return None
-
-
-def save(notebook: Notebook, state: Checkpoint) -> None:
-    """Remember `state`."""
-    notebook.set_meta(_KEY, msgspec.json.encode(state).decode())

@@ -1,35 +1,54 @@
-"""The journal's SQLite file: its tables, opening it, finding damage, writing durably."""
+"""The journal's SQLite file: its tables, opening it, checksums, what counts as damage, writing durably."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
-
-import msgspec
+from urllib.parse import quote
 
 from exporter.files import open_private, storage_failed
-from exporter.model import CampaignResponse, Failure, Identity
+from exporter.model import CampaignResponse, Failure
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS answers (
-    campaign_id TEXT NOT NULL UNIQUE, fetched_at INTEGER NOT NULL, journaled_at INTEGER NOT NULL,
-    status INTEGER NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL, attempts INTEGER NOT NULL,
-    carried_from TEXT);
-CREATE TABLE IF NOT EXISTS failures (
+CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE wanted (position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
+CREATE TABLE answers (
+    campaign_id TEXT NOT NULL UNIQUE, fetched_at INTEGER NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
+    carried_from TEXT, journaled_at INTEGER NOT NULL, attempts INTEGER NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE failures (
     campaign_id TEXT PRIMARY KEY, outcome TEXT NOT NULL, http_status INTEGER, attempts INTEGER NOT NULL,
-    error TEXT NOT NULL, body_start TEXT, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listed (
-    position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE, list_type TEXT NOT NULL, item TEXT NOT NULL);
+    error TEXT NOT NULL, body_start TEXT, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+    checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE listed (
+    position INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE, list_type TEXT NOT NULL, item TEXT NOT NULL,
+    checksum INTEGER NOT NULL);
 """
 
+_PROVEN = {
+    "checkpoint": "value",
+    "answers": "campaign_id, fetched_at, status, body, carried_from, journaled_at, attempts",
+    "failures": "campaign_id, outcome, http_status, attempts, error, body_start, first_at, last_at",
+    "listed": "campaign_id, list_type, item",
+}
+"""The columns under each row's checksum. `wanted` is written again by every run, so it needs none."""
+
+_NOT_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""SQLite's codes for what the disk or another process does. Everything else says that the file is not what we wrote."""
 
 Outcome = CampaignResponse | Failure
 
@@ -59,46 +78,93 @@ class Transaction:
             raise storage_failed(self._path, error) from None
 
 
-def journal_path(work_dir: Path, identity: Identity) -> Path:
-    """The journal of an account in a work folder."""
-    name = hashlib.sha256("\n".join(msgspec.structs.astuple(identity)).encode()).hexdigest()[:16]
-    return work_dir / f"journal-{name}.sqlite"
-
-
-def connect(path: Path, *, check: bool = False) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
-    if check and path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
-        raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
     os.close(open_private(path))
     db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    # A byte that rotted must not end the reading: the checksum tells of it where it matters.
-    db.text_factory = _text
     try:
+        db.text_factory = _text
         # Pages that hold several answers: less than a third of the reads and writes that SQLite's usual 4,096 bytes
         # take. A journal that is there keeps its own.
         db.execute("PRAGMA page_size = 16384")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -16000")
-        if check:
-            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(f"check: {found.splitlines()[0]}")
-            db.executescript(_SCHEMA)
-            if _expected_tables() - _tables(db):
-                raise sqlite3.DatabaseError("its tables are not those of a journal")
     except BaseException:
         db.close()
         raise
     return db
 
 
+def connect_checked(path: Path) -> sqlite3.Connection:
+    """As `connect`, with all tables made and every row proven. Raises `sqlite3.Error`, `OSError`."""
+    if path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
+        raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
+    db = connect(path)
+    try:
+        _check_pages(db)
+        if not _tables(db):
+            db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        prove(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """Open the file only for reading, every row proven. Raises `sqlite3.Error`."""
+    db = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
+    try:
+        db.text_factory = _text
+        _check_pages(db)
+        prove(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check_pages(db: sqlite3.Connection) -> None:
+    result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        raise sqlite3.DatabaseError(f"check: {result.splitlines()[0]}")
+
+
+def prove(db: sqlite3.Connection) -> None:
+    """Raise `sqlite3.DatabaseError` where a table or a row is not what was written."""
+    if _tables(db) != _expected_tables():
+        raise sqlite3.DatabaseError("its tables are not those of this version's journal")
+    for table, columns in _PROVEN.items():
+        for *values, expected in db.execute(f"SELECT {columns}, checksum FROM {table}"):  # noqa: S608 - names from above
+            if checksum(values) != expected:
+                raise sqlite3.DatabaseError(f"a row of {table} is not what was written")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file is broken, and not that the disk or another process is in the way."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF not in _NOT_DAMAGE and code != sqlite3.SQLITE_READONLY_DIRECTORY
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged journal, its log too; returns its new name. Raises `OSError`."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
 def _text(raw: bytes) -> str:
+    # A byte that rotted must not end the reading with an error of another kind: the checksum finds it.
     return raw.decode("utf-8", "replace")
 
 
 def _tables(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
 
 
 @cache
@@ -108,23 +174,27 @@ def _expected_tables() -> set[tuple[str, str]]:
         return _tables(db)
 
 
+def checksum(values: Iterable[object]) -> int:
+    """Of a row, in the order of its columns."""
+    return zlib.crc32("\x1f".join(map(str, values)).encode())
+
+
+def with_checksum(*values: object) -> tuple[object, ...]:
+    """A row as it is inserted."""
+    return (*values, checksum(values))
+
+
 def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
-    """Insert outcomes; the caller holds the transaction."""
+    """Insert (outcome, attempts, now in milliseconds); the caller holds the transaction."""
     answers = [
-        (o.campaign_id, o.fetched_at, now, o.http_status, o.body, checksum(o), attempts, o.carried_from)
+        with_checksum(o.campaign_id, o.fetched_at, o.http_status, o.body, o.carried_from, now, attempts)
         for o, attempts, now in outcomes
         if isinstance(o, CampaignResponse)
     ]
-    failures = [o for o, _, _ in outcomes if isinstance(o, Failure)]
+    failures = [with_checksum(*o) for o, _, _ in outcomes if isinstance(o, Failure)]
     if answers and db.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
         db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
     if answers:
         db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", answers)
     if failures:
-        db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", failures)
-
-
-def checksum(answer: CampaignResponse) -> int:
-    """Of all that the journal keeps of an answer."""
-    rest = f"{answer.campaign_id}\n{answer.fetched_at}\n{answer.http_status}\n{answer.carried_from}"
-    return zlib.crc32(answer.body.encode(), zlib.crc32(rest.encode()))
+        db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", failures)

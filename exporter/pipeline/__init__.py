@@ -1,5 +1,16 @@
-"""The only rooms that know the order of the other rooms.
+"""The order in which the other packages work. One campaign ID on its way, file by file:
 
-`fetch` is the worker pool: IDs in, outcomes out, paced and retried. `listing` is the list pass. `snapshot` is
-the main job from IDs to a published snapshot, readable from top to bottom; `pull` the ad hoc one.
+1. `pipeline/snapshot.py`: the main job, which reads like this list. The IDs come from `ids/campaign_ids.py`.
+2. `pipeline/start.py`: with the destination locked (`workplace.py`) and the journal open (`journal/journal.py`),
+   decide what is new, what is resumed, what was only left to finish; build the `Run` (`run.py`).
+3. `fetch/list_pass.py`, where the list call is needed, and `pipeline/incremental.py`, where a base is carried over.
+4. `fetch/worker_pool.py`: ask for the pending IDs. Each request goes through `fetch/client.py` (permit, token, send,
+   classify), that is `ratelimit/limiter.py`, `api/http.py` and `api/classify.py`.
+5. `journal/batch_writer.py`: the outcome is on the disk; from here on it is not asked for again.
+6. `pipeline/publish_run.py`: count, refuse what must not be published (`refusals.py`), publish, remove old snapshots.
+7. `pipeline/publish.py`: rows to files (`snapshot_store/writer.py`, `tables/flatten.py`), the manifest last. `rebuild`
+   enters here, with the answers of an old snapshot.
+
+`pull.py` is 4 alone, `plan.py` is 2 without the rest, `fleet.py` is all of it for many accounts, `export.py` for
+programs. `listener.py` hands events to who listens, `threads.py` keeps slow calls out of the event loop.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,8 +15,17 @@ from exporter.ids.campaign_ids import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.settings import Settings
+from exporter.ratelimit.ledger import default_ledger_path
+from exporter.settings import Settings, read_settings
 from exporter.stop import Stop
+
+
+def settings_from_env() -> Settings:
+    """The account and the credentials from the environment variables `KORE_HOST`, `KORE_STREAM_ID` and so on.
+
+    Raises `SettingsError`, which names all that is missing or wrong.
+    """
+    return read_settings(os.environ)
 
 
 async def export(
@@ -24,33 +35,35 @@ async def export(
     settings: Settings,
     fetch: FetchOptions | None = None,
     options: SnapshotOptions | None = None,
-    on_event: Callable[[Event], None] = ignore,
+    on_event: Callable[[Event], object] = ignore,
     stop: Stop | None = None,
 ) -> SnapshotResult:
     """Fetch campaigns and publish one snapshot: the engine of `campaign-export snapshot`, to be awaited.
 
-    `ids`: a CSV file's path, the IDs themselves, or None for all that the list call finds. `dest`: a folder or URL.
-    `settings`: see `exporter.settings.read_settings`. `on_event` is called in the event loop for each event of
-    `exporter.events`. To end the run early, cancel the task, or `stop.ask(...)` to let requests under way finish;
-    either way the same call resumes. With `fetch=None` the places taken are shared with other runs on this machine.
-    Raises an `ExportError` (see `exporter.errors`).
+    `ids`: a CSV file's path, the IDs themselves (texts, or a column of pandas or Arrow), or None for all that the list
+    call finds. `dest`: a folder or URL. `settings`: see `settings_from_env`. With `fetch=None` the slots of the rate
+    limit are shared with other runs on this machine.
+
+    `on_event` is a plain function, called in the event loop for each event of `exporter.events`. It should be quick,
+    for the requests wait for it. One that raises is reported once, by `logging` and in the manifest, and the work goes
+    on. A coroutine function is refused: put events into an `asyncio.Queue`, and await that in a task of your own.
+
+    To end the run early, cancel the task, or call `stop.ask(...)`, from any thread, to let requests under way finish.
+    Either way the same call resumes. Raises an `ExportError` (see `exporter.errors`).
 
     In a notebook, where an event loop runs already, write `await exporter.export(...)` in place of `asyncio.run`.
 
-    >>> import asyncio, os, exporter
-    >>> from exporter.settings import read_settings
-    >>> settings = read_settings(os.environ)  # doctest: +SKIP
+    >>> import asyncio, exporter
+    >>> settings = exporter.settings_from_env()  # doctest: +SKIP
     >>> result = asyncio.run(exporter.export(None, "exports", settings=settings))  # doctest: +SKIP
     >>> result.counts.ok  # doctest: +SKIP
     3
     """
     state_dir = platformdirs.user_state_dir("campaign-export", appauthor=False)
     if fetch is None:
-        from exporter.ratelimit.ledger import default_ledger_path
-
         fetch = FetchOptions(ledger=str(default_ledger_path(state_dir, settings.host, settings.account_id)))
     return await take_snapshot(
-        _ids(ids),
+        await asyncio.to_thread(_ids, ids),
         settings=settings,
         locations=Locations(str(dest), state_dir),
         fetch=fetch,

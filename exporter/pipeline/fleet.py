@@ -1,7 +1,7 @@
 """Snapshots of many accounts, side by side in one process.
 
-Each account has its own limit at the service, and so its own gate, ledger, journal and destination; what happens to one
-never touches another.
+Each account has its own limit at the service, and so its own limiter, ledger, journal and destination. What happens to
+one never touches another.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any
 import msgspec
 
 from exporter.clock import SystemClock
-from exporter.errors import ExportError, TimeIsUp
+from exporter.errors import ExportError
 from exporter.events import Emit
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
 from exporter.stop import Stop
-from exporter.units import format_duration
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -61,10 +60,8 @@ _NOT_PLAIN = ("error", "complete")
 
 
 async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountResult:
-    """Take the snapshot of one account, no longer than its `--max-duration`; an `ExportError` becomes a result."""
+    """Take the snapshot of one account; an `ExportError` becomes a result."""
     began = time.monotonic()
-    loop, limit = asyncio.get_running_loop(), account.fetch.max_duration
-    alarm = loop.call_later(limit, stop.ask, _time_is_up(limit)) if limit is not None else None
     try:
         result = await take_snapshot(
             account.ids,
@@ -78,9 +75,6 @@ async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountRes
         )
     except ExportError as error:
         return AccountResult(account.name, seconds=round(time.monotonic() - began, 3), error=error)
-    finally:
-        if alarm is not None:
-            alarm.cancel()
     counts = result.manifest.counts
     return AccountResult(
         account.name,
@@ -91,18 +85,14 @@ async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountRes
         not_found=counts.not_found,
         requests=result.manifest.requests.total,
         seconds=round(time.monotonic() - began, 3),
-        complete=not (counts.failed or counts.invalid or (account.options.fail_on_missing and counts.not_found)),
+        complete=result.complete,
     )
 
 
-def _time_is_up(seconds: float) -> TimeIsUp:
-    return TimeIsUp(f"--max-duration {format_duration(seconds)} has passed. The same command resumes.")
-
-
 def fault_of(name: str, error: BaseException) -> AccountResult:
-    """The result of an account on which the program itself failed: told as that, and no other account's matter."""
-    told = f"a fault of the program itself: {type(error).__name__}: {error}. Please report it."
-    return AccountResult(name, error=ExportError(told))
+    """The result of an account on which the program itself failed."""
+    message = f"a fault of the program itself: {type(error).__name__}: {error}. Please report it."
+    return AccountResult(name, error=ExportError(message))
 
 
 async def run_side_by_side(
@@ -114,25 +104,15 @@ async def run_side_by_side(
 ) -> list[AccountResult]:
     """Run all accounts, `parallel` at a time, in their order. A stop reaches every one that runs; no more begin."""
     slots = asyncio.Semaphore(parallel)
-    stops: dict[str, Stop] = {}
 
-    async def one(name: str) -> AccountResult:
+    async def run_when_free(name: str) -> AccountResult:
         async with slots:
-            own = stops.setdefault(name, Stop())
             if stop.reason is not None:
                 return AccountResult(name, error=stop.reason)
             try:
-                return await run_one(name, own)
+                with stop.child() as own:
+                    return await run_one(name, own)
             except Exception as error:  # noqa: BLE001 - whatever it is, the other accounts go on
                 return fault_of(name, error)
 
-    async def pass_on() -> None:
-        reason = await stop.wait()
-        for name in names:
-            stops.setdefault(name, Stop()).ask(reason)
-
-    passing = asyncio.create_task(pass_on())
-    try:
-        return list(await asyncio.gather(*(one(name) for name in names)))
-    finally:
-        passing.cancel()
+    return list(await asyncio.gather(*(run_when_free(name) for name in names)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from exporter.events import Emit, Warned
-from exporter.model import CampaignResponse, Identity
+from exporter.model import CampaignResponse
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_responses
+from exporter.snapshot_store.reader import SnapshotInfo, read_responses
+from exporter.snapshot_store.verify import responses_problem
 from exporter.tables.timestamps import read_instant
 from exporter.text import NotJson, loads
 from exporter.units import format_duration
@@ -20,22 +23,60 @@ SLACK = 300_000
 _STAMPS = ("updatedAt", "campaignInstanceUpdatedAt")
 
 
-def choose_base(
-    destination: Destination, identity: Identity, *, full_every: float | None, now: float, emit: Emit
-) -> SnapshotInfo | None:
-    """The snapshot to carry over from: the latest of this account; None: a full run, and why is told."""
-    own = [info for info in list_snapshots(destination) if belongs_to(info.manifest, identity)]
-    if not own:
-        emit(Warned("--incremental: there is no snapshot of this account yet, so this is a full run"))
-        return None
-    if full_every is not None:
-        full = [info for info in own if info.manifest.mode == "full"]
-        age = now - began_at(full[-1].snapshot_id).timestamp() if full else None
+class Bases(msgspec.Struct, frozen=True):
+    """The snapshots that an incremental run may carry over from, the best first; none: a full run.
+
+    `notes`: what the user should know of the choice.
+    """
+
+    candidates: tuple[SnapshotInfo, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def choose_bases(
+    own: Sequence[SnapshotInfo], full_every: float | None, now: float, *, first: str | None, without: str | None
+) -> Bases:
+    """Among an account's snapshots (oldest first) those to carry over from, newest first.
+
+    `first`: the base that an interrupted attempt used. `without`: an incomplete snapshot that is about to be replaced.
+    """
+    usable = [info for info in own if info.snapshot_id != without]
+    kept = [info for info in usable if info.snapshot_id == first]
+    if not usable:
+        note = "--incremental: there is no snapshot of this account yet, so this is a full run"
+        return Bases(notes=(note,) if without is None else ())
+    if full_every is not None and not kept:
+        last = last_full(usable)
+        age = now - began_at(last.snapshot_id).timestamp() if last is not None else None
         if age is None or age > full_every:
             since = f"the last full run is {format_duration(age)} old" if age is not None else "there is none yet"
-            emit(Warned(f"--full-every {format_duration(full_every)}: {since}, so this is a full run"))
-            return None
-    return own[-1]
+            return Bases(notes=(f"--full-every {format_duration(full_every)}: {since}, so this is a full run",))
+    return Bases((*kept, *(info for info in reversed(usable) if info not in kept)))
+
+
+def last_full(own: Sequence[SnapshotInfo]) -> SnapshotInfo | None:
+    """The newest full snapshot."""
+    return next((info for info in reversed(own) if info.manifest.mode == "full"), None)
+
+
+def expected_changes(own: Sequence[SnapshotInfo]) -> int | None:
+    """How many campaigns the last incremental run had to fetch; None: there was none."""
+    for info in reversed(own):
+        if info.manifest.mode == "incremental":
+            return info.manifest.counts.ok - info.manifest.counts.carried_over
+    return None
+
+
+def newest_sound(destination: Destination, bases: Bases, *, emit: Emit) -> str | None:
+    """The first candidate whose stored answers are what its manifest says; a damaged one is a warning."""
+    for info in bases.candidates:
+        problem = responses_problem(destination, info.snapshot_id)
+        if problem is None:
+            return info.snapshot_id
+        emit(Warned(f"{info.where} is damaged ({problem}), so it is no base; see `campaign-export verify`"))
+    if bases.candidates:
+        emit(Warned("--incremental: no sound snapshot of this account is left, so this is a full run"))
+    return None
 
 
 def carried(

@@ -1,50 +1,71 @@
-"""How a run ends: the counts are checked, the files written aside and revealed, old snapshots removed, the books
-closed.
+"""One way to publish, for a run and for `rebuild`: a source of rows in, a manifest out.
 
-Until the files are revealed every fault is an error, and nothing is published. From then on the snapshot is there, and
-a fault is a warning.
+Until the snapshot appears every fault is an error, and nothing is published. From then on a fault is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
-from itertools import islice
+from typing import Protocol
 
 import msgspec
 
-from exporter import failpoints
-from exporter._version import __version__
-from exporter.clock import to_milliseconds
-from exporter.errors import DestinationError, Interrupted, NotPublished, NotReconciled, StorageFailed
-from exporter.events import Published, Warned, Writing
-from exporter.ids.campaign_ids import CampaignIds
-from exporter.model import Counts, FileEntry, Seconds, Usage
-from exporter.pipeline.incremental import gone
-from exporter.pipeline.run import Run
+from exporter.errors import Cancelled, DestinationError, Interrupted, StorageFailed
+from exporter.events import Emit, Published, Warned, Writing
+from exporter.model import CampaignResponse, Counts, Failure, FileEntry
+from exporter.options import OutputFormat
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.destination import NameTaken, Staging, one_line_error
+from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import next_id
-from exporter.snapshot_store.reader import latest_of, read_manifest
-from exporter.snapshot_store.retention import apply_retention
+from exporter.snapshot_store.names import free_id
 from exporter.snapshot_store.writer import SnapshotWriter
-from exporter.tables.columns import SCHEMA_VERSION
+from exporter.stop import Stop
 
-GONE_TOLD = 5
-"""Names of vanished campaigns that a warning holds."""
 
-_BUG = "This is a bug of campaign-export: please report it with this message."
+class Source(Protocol):
+    """Where the rows come from: the journal, or an old snapshot."""
+
+    def responses(self) -> Iterator[list[CampaignResponse]]:
+        """The answers, in blocks, in the order of the rows."""
+        ...
+
+    def failures(self) -> Iterator[Failure]:
+        """The IDs that gave no campaign."""
+        ...
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A snapshot that is to be written.
+
+    `manifest`: makes the manifest of what was written under an ID, or raises where that is not what was counted.
+    `renamed`: called with the ID that is taken instead, when another writer has the first one.
+    """
+
+    snapshot_id: str
+    rows: int
+    source: Source
+    output_format: OutputFormat
+    excel_safe: bool
+    manifest: Callable[[str, dict[str, FileEntry]], Manifest]
+    renamed: Callable[[str], None] = lambda snapshot: None
+    writer: str = ""
 
 
 class SnapshotResult(msgspec.Struct, frozen=True):
-    """What was published: the manifest, where it is, how many answers were there already, what was removed."""
+    """What was published, and where. `reused`: answers that were there before this attempt asked for any.
+
+    `removed`: older snapshots that were removed. `complete`: every ID has its campaign, or is known not to exist where
+    that is no failure. `published`: False when the failed campaigns of `manifest` failed again, so that it stays as it
+    was.
+    """
 
     manifest: Manifest
     where: str
     reused: int
     removed: tuple[str, ...]
+    complete: bool
+    published: bool = True
 
     @property
     def counts(self) -> Counts:
@@ -52,175 +73,57 @@ class SnapshotResult(msgspec.Struct, frozen=True):
         return self.manifest.counts
 
 
-def publish(run: Run, ids: CampaignIds) -> SnapshotResult:
-    """Write the files aside, prove them, reveal them, remove old snapshots, close the books.
+def publish(draft: Draft, destination: Destination, *, emit: Emit, stop: Stop) -> Manifest:
+    """Write the files aside, the manifest last, and let the snapshot appear. "Published" is said once it is durable.
 
-    Raises `NotPublished`, `NotReconciled`, `StorageFailed`; nothing is revealed then.
+    Raises `StorageFailed`, the reason of an interrupting stop, and what `draft.manifest` raises; nothing appears then.
     """
-    began = run.clock.monotonic()
-    counts = _count(run)
-    _refuse(run, ids, counts)
-    run.emit(Writing(counts.ok))
+    emit(Writing(draft.rows))
     try:
-        staging = _stage(run)
+        staging = _stage(draft, destination)
         try:
-            manifest = _manifest(run, ids, counts, _write_tables(run, staging), began)
+            manifest = draft.manifest(staging.snapshot, _write_tables(draft, staging, stop))
+            _check(stop)
             staging.publish(manifests.dump(manifest))
         except BaseException:
             with suppress(OSError, StorageFailed):
                 staging.discard()
             raise
     except OSError as error:
-        raise StorageFailed(f"{run.destination.shown}: {one_line_error(error)}. The same command resumes.") from None
-    return close(run, manifest, make_durable=staging.make_durable, reused=run.reused)
+        raise StorageFailed(f"{destination.shown}: {one_line_error(error)}. The same command resumes.") from None
+    warn_of_failure(staging.make_durable, "it may not survive a power cut", emit=emit)
+    emit(Published(manifest.snapshot_id, destination.where(manifest.snapshot_id)))
+    return manifest
 
 
-def close(
-    run: Run, manifest: Manifest, *, make_durable: Callable[[], None] = lambda: None, reused: int = 0
-) -> SnapshotResult:
-    """Tell of a revealed snapshot, remove old ones, forget what the journal held for it.
-
-    The books are closed last: a run that is killed before that is only finished by the next one.
-    """
-    where = run.destination.where(manifest.snapshot_id)
-    run.tell(Published(manifest.snapshot_id, where))
-    _or_warn(run, make_durable, "it may not survive a power cut")
-    removed: list[str] = []
-    _or_warn(run, lambda: removed.extend(_retain(run)), "old snapshots were not removed")
-    failpoints.hit("books.before_closing")
-    _or_warn(run, lambda: _close_books(run, manifest), "the journal could not be closed; the next run does that")
-    return SnapshotResult(manifest, where, reused, tuple(removed))
-
-
-def _or_warn(run: Run, work: Callable[[], None], otherwise: str) -> None:
+def warn_of_failure(work: Callable[[], None], consequence: str, *, emit: Emit) -> None:
+    """Do something after publishing: its failure is a warning."""
     try:
         work()
     except (DestinationError, StorageFailed, OSError) as error:
-        run.tell(Warned(f"the snapshot is published, but {otherwise}: {one_line_error(error)}"))
+        emit(Warned(f"the snapshot is published, but {consequence}: {one_line_error(error)}"))
 
 
-def _count(run: Run) -> Counts:
-    counts = run.journal.counts()
-    if run.state.base is None:
-        return counts
-    there = {campaign.campaign_id for campaign in run.journal.listed()}
-    there.update(run.journal.fetched_ids())
-    vanished = gone(run.destination, run.state.base, there=there.__contains__)
-    if vanished:
-        shown = ", ".join(vanished[:GONE_TOLD]) + (", …" if len(vanished) > GONE_TOLD else "")
-        run.emit(Warned(f"{len(vanished)} campaigns of {run.state.base} are gone: {shown}"))
-    return msgspec.structs.replace(counts, gone=len(vanished))
-
-
-def _refuse(run: Run, ids: CampaignIds, counts: Counts) -> None:
-    """Raise where the result must not be published; the journal stays."""
-    if not run.journal.wanted_count() == counts.unique == ids.given - ids.repeats:
-        raise NotReconciled(
-            f"the counts do not add up ({ids.given} given, {ids.repeats} repeats, {counts}), so nothing is "
-            f"published. {_BUG}"
-        )
-    options = run.options
-    failed = counts.failed + counts.invalid + (counts.not_found if options.fail_on_missing else 0)
-    if options.max_failures.exceeded_by(failed, counts.unique):
-        examples = "; ".join(f"{one.campaign_id}: {one.error}" for one in islice(run.journal.failures(), 3))
-        raise NotPublished(
-            f"not published: {failed:,} of {counts.unique:,} campaigns failed, more than --max-failures "
-            f"{options.max_failures} allows. The same command tries only those again.\nFor example: {examples}"
-        )
-    if options.max_missing.exceeded_by(counts.not_found, counts.unique):
-        raise NotPublished(
-            f"not published: {counts.not_found:,} of {counts.unique:,} campaigns do not exist, more than "
-            f"--max-missing {options.max_missing} allows. Are the IDs of this app, and is KORE_STREAM_ID "
-            f"({run.settings.stream_id}) the right one?"
-        )
-    _refuse_an_emptied_table(run, counts)
-
-
-def _refuse_an_emptied_table(run: Run, counts: Counts) -> None:
-    """Where the list call decides what is wanted, much less than before is more likely the wrong app."""
-    base = run.state.base
-    if base is None and counts.unique:
-        return
-    latest = latest_of(run.destination, run.settings.identity) if base is None else None
-    before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
-    if before is None or not before.counts.ok:
-        return
-    lost = counts.gone if base is not None else before.counts.ok
-    if run.options.max_missing.exceeded_by(lost, before.counts.ok):
-        raise NotPublished(
-            f"not published: {lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone, more "
-            f"than --max-missing {run.options.max_missing} allows. Is KORE_STREAM_ID "
-            f"({run.settings.stream_id}) the right one?"
-        )
-
-
-def _stage(run: Run) -> Staging:
+def _stage(draft: Draft, destination: Destination) -> Staging:
+    wanted = draft.snapshot_id
     while True:
         try:
-            return run.destination.stage(run.state.snapshot_id, run.state.writer)
+            return destination.stage(wanted, draft.writer)
         except NameTaken:
-            run.state.snapshot_id = run.free_id(next_id(run.state.snapshot_id))
-            run.remember()
+            wanted = free_id(wanted, {wanted, *destination.folder_ids()})
+            draft.renamed(wanted)
 
 
-def _write_tables(run: Run, staging: Staging) -> dict[str, FileEntry]:
-    with SnapshotWriter(staging, form=run.options.format, excel_safe=run.options.excel_safe) as writer:
-        for block in run.journal.responses():
-            if isinstance(run.stop.reason, Interrupted):
-                raise run.stop.reason
+def _write_tables(draft: Draft, staging: Staging, stop: Stop) -> dict[str, FileEntry]:
+    with SnapshotWriter(staging, form=draft.output_format, excel_safe=draft.excel_safe) as writer:
+        for block in draft.source.responses():
+            _check(stop)
             writer.add(block)
-        writer.add_failures(run.journal.failures())
+        writer.add_failures(draft.source.failures())
         return writer.close()
 
 
-def _manifest(run: Run, ids: CampaignIds, counts: Counts, files: dict[str, FileEntry], began: float) -> Manifest:
-    state, identity = run.state, run.settings.identity
-    usage = state.usage.plus(Usage(seconds=Seconds(total=run.clock.monotonic() - began)))
-    written = files["responses.parquet"].rows
-    if written != counts.ok:
-        raise NotReconciled(f"{counts.ok} answers were counted and {written} written: nothing is published. {_BUG}")
-    return Manifest(
-        snapshot_id=state.snapshot_id,
-        started_at=manifests.iso(state.started_at),
-        finished_at=manifests.iso(to_milliseconds(run.clock.now())),
-        program_version=__version__,
-        schema_version=SCHEMA_VERSION,
-        mode=state.mode,
-        base_snapshot=state.base,
-        api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
-        ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
-        counts=counts,
-        requests=usage.requests,
-        seconds=usage.seconds,
-        files=files,
-        warnings=list(state.warnings),
-        pacing=manifests.Pacing(
-            list(state.limits), [manifests.Pause(manifests.iso(one.at), one.seconds, one.why) for one in state.pauses]
-        ),
-    )
-
-
-def _close_books(run: Run, manifest: Manifest) -> None:
-    if manifest.counts.failed or manifest.counts.invalid:
-        run.state.published_at = to_milliseconds(run.clock.now())
-        run.state.usage = Usage()
-        run.state.pauses = ()
-        run.remember()
-    else:
-        run.journal.clear()
-
-
-def _retain(run: Run) -> list[str]:
-    """Remove old snapshots; one that cannot go is told, and is no reason to fail."""
-    in_use = {run.state.base} if run.state.base is not None else set()
-    removed, warnings = apply_retention(
-        run.destination,
-        run.settings.identity,
-        keep=run.options.keep,
-        keep_days=run.options.keep_days,
-        now=datetime.fromtimestamp(run.clock.now(), UTC),
-        in_use=in_use,
-    )
-    for text in warnings:
-        run.tell(Warned(text))
-    return removed
+def _check(stop: Stop) -> None:
+    """A time limit or an outage does not end the writing: all requests are done. A signal or a cancelled task does."""
+    if isinstance(stop.reason, Interrupted | Cancelled):
+        raise stop.reason

@@ -6,11 +6,14 @@ import msgspec
 import pyarrow as pa
 
 from exporter.clock import Clock
+from exporter.errors import CredentialsRefused, ExportError, StoppedEarly
 from exporter.events import Emit, Settled
 from exporter.fetch.engine import open_engine
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.model import CampaignResponse, Failure
 from exporter.options import FetchOptions
+from exporter.pipeline.listener import guarded
+from exporter.pipeline.start import each_id
 from exporter.settings import Settings
 from exporter.stop import Stop
 from exporter.tables.arrow import schema_of
@@ -19,10 +22,15 @@ from exporter.tables.flatten import flatten
 
 
 class Pulled(msgspec.Struct, frozen=True):
-    """What came: answers and failures, both in the order of the IDs."""
+    """What came: answers and failures, both in the order of the IDs.
+
+    `missing`: the IDs that were not asked for, or not answered, when `error` ended the fetch.
+    """
 
     responses: tuple[CampaignResponse, ...]
     failures: tuple[Failure, ...]
+    missing: tuple[str, ...] = ()
+    error: ExportError | None = None
 
     def table(self, name: TableName = "campaigns") -> pa.Table:
         """The rows of `campaigns` or `calling_windows`."""
@@ -35,9 +43,11 @@ async def pull_campaigns(
 ) -> Pulled:
     """Fetch `ids` within the limit; nothing is written anywhere.
 
-    Raises `CredentialsRefused` or a `StoppedEarly`.
+    What ends the fetch early (a stop, an outage, refused credentials) is in the result, beside what had come. Raises
+    an `ExportError` only before the first request.
     """
     outcomes: dict[str, CampaignResponse | Failure] = {}
+    emit = guarded(emit)
 
     async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
         outcomes[outcome.campaign_id] = outcome
@@ -46,11 +56,18 @@ async def pull_campaigns(
         else:
             emit(Settled(outcome.campaign_id, "ok", attempts))
 
-    wanted: list[str] = ids.ids.to_pylist()
+    error: ExportError | None = None
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
-        await engine.pool().run(iter(wanted), sink, stop)
-    found = [outcomes[one] for one in wanted]
+        try:
+            with stop.child() as own_stop, own_stop.after(fetch.max_duration):
+                await engine.pool().run(each_id(ids), sink, own_stop)
+        except (StoppedEarly, CredentialsRefused) as ended:
+            error = ended
+    wanted: list[str] = ids.ids.to_pylist()
+    found = [outcomes[campaign_id] for campaign_id in wanted if campaign_id in outcomes]
     return Pulled(
-        tuple(one for one in found if isinstance(one, CampaignResponse)),
-        tuple(one for one in found if isinstance(one, Failure)),
+        tuple(outcome for outcome in found if isinstance(outcome, CampaignResponse)),
+        tuple(outcome for outcome in found if isinstance(outcome, Failure)),
+        tuple(campaign_id for campaign_id in wanted if campaign_id not in outcomes),
+        error,
     )

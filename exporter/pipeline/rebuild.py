@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import msgspec
 
 from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import DestinationError, StorageFailed
-from exporter.events import Emit, Published, Writing
-from exporter.model import Requests, Seconds
+from exporter.errors import DestinationError
+from exporter.events import Emit
+from exporter.model import CampaignResponse, Failure, FileEntry, Requests, Seconds
 from exporter.options import Locations, OutputFormat
+from exporter.pipeline.listener import EventLog
+from exporter.pipeline.publish import Draft, publish
+from exporter.pipeline.workplace import enter_workplace, find_workplace
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
-from exporter.snapshot_store.lock import RunLock
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import next_id, snapshot_id
-from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.names import free_id, snapshot_id
 from exporter.snapshot_store.reader import find, read_failures, read_manifest, read_responses
-from exporter.snapshot_store.writer import SnapshotWriter
+from exporter.stop import Stop
 from exporter.tables.columns import SCHEMA_VERSION
+
+
+class StoredAnswers(msgspec.Struct, frozen=True):
+    """A published snapshot as a source of rows."""
+
+    destination: Destination
+    snapshot: str
+
+    def responses(self) -> Iterator[list[CampaignResponse]]:
+        """The answers, in blocks."""
+        return read_responses(self.destination, self.snapshot)
+
+    def failures(self) -> Iterator[Failure]:
+        """The IDs that gave no campaign."""
+        return read_failures(self.destination, self.snapshot)
 
 
 def rebuild_snapshot(
@@ -29,61 +47,46 @@ def rebuild_snapshot(
 
     Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
     """
-    destination = open_destination(locations.dest, environ=locations.environ)
-    base = find(destination, snapshot)
-    old = read_manifest(destination, base)
-    usual = destination.default_work_dir(Path(locations.state_dir))
+    log = EventLog(emit, clock=clock)
+    find(find_workplace(locations).destination, snapshot)  # nothing is made where there is nothing to rebuild
     with ExitStack() as held:
-        held.enter_context(RunLock(Path(locations.work_dir) if locations.work_dir else usual, clock=clock, emit=emit))
+        destination = enter_workplace(locations, held, clock=clock, emit=log.emit).destination
+        destination.clean_up()
+        base = find(destination, snapshot)
+        old = read_manifest(destination, base)
         started = clock.now()
-        emit(Writing(old.counts.ok))
-        staging = _stage(destination, snapshot_id(started))
-        new = staging.snapshot
-        try:
-            with SnapshotWriter(staging, form=form, excel_safe=excel_safe) as writer:
-                for block in read_responses(destination, base):
-                    writer.add(block)
-                writer.add_failures(read_failures(destination, base))
-                files = writer.close()
+
+        def manifest(new: str, files: dict[str, FileEntry]) -> Manifest:
             rows = files["responses.parquet"].rows
             if rows != old.counts.ok:
                 raise DestinationError(
-                    f"{destination.where(base)}: has {rows:,} answers, its manifest says "
-                    f"{old.counts.ok:,}; see `campaign-export verify`. Nothing is published."
+                    f"{destination.where(base)}: has {rows:,} answers, its manifest says {old.counts.ok:,}; see "
+                    "`campaign-export verify`. Nothing is published."
                 )
-            manifest = Manifest(
+            return Manifest(
                 snapshot_id=new,
                 started_at=manifests.iso(to_milliseconds(started)),
                 finished_at=manifests.iso(to_milliseconds(clock.now())),
                 program_version=__version__,
                 schema_version=SCHEMA_VERSION,
                 mode="rebuild",
-                base_snapshot=base,
+                # Of a rebuilt snapshot the one whose run fetched the answers: it says to which time they belong.
+                base_snapshot=old.base_snapshot if old.mode == "rebuild" else base,
                 api=old.api,
                 ids=old.ids,
                 counts=old.counts,
                 requests=Requests(),
                 seconds=Seconds(total=round(clock.now() - started, 3)),
                 files=files,
-                warnings=[],
+                warnings=list(log.warnings),
             )
-            where = staging.publish(manifests.dump(manifest))
-            staging.make_durable()
-        except BaseException as error:
-            with suppress(OSError):
-                staging.discard()
-            if isinstance(error, OSError):
-                raise StorageFailed(f"{destination.shown}: {one_line_error(error)}.") from None
-            raise
-        emit(Published(new, where))
-        return manifest
 
-
-def _stage(destination: Destination, wanted: str) -> Staging:
-    """A staging under the first ID from `wanted` on that nobody has. Raises `DestinationError`, `StorageFailed`."""
-    taken = set(destination.folder_ids())
-    while True:
-        if wanted not in taken:
-            with suppress(NameTaken):
-                return destination.stage(wanted)
-        wanted = next_id(wanted)
+        draft = Draft(
+            snapshot_id=free_id(snapshot_id(started), destination.folder_ids()),
+            rows=old.counts.ok,
+            source=StoredAnswers(destination, base),
+            output_format=form,
+            excel_safe=excel_safe,
+            manifest=manifest,
+        )
+        return publish(draft, destination, emit=log.emit, stop=Stop())

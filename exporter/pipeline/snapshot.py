@@ -1,6 +1,6 @@
 """The main job: from campaign IDs to a published snapshot, top to bottom.
 
-    wanted IDs -> journal (what is there already?) -> pool -> journal -> rows and files -> publish
+    wanted IDs -> journal (what is there already?) -> worker pool -> journal -> rows and files -> publish
 
 Everything before the journal can be lost without harm, nothing after it is asked again. Rows are made from the
 journal alone, never from the live request.
@@ -8,27 +8,33 @@ journal alone, never from the live request.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import pyarrow as pa
 
 from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
-from exporter.events import Emit, Event, RunStarted, Settled, Warned
+from exporter.events import Event, RunStarted, Settled, Warned
 from exporter.fetch.engine import Engine, open_engine
 from exporter.fetch.list_pass import ListPass
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
+from exporter.journal.checkpoint import Checkpoint
+from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.incremental import carried, is_unchanged
-from exporter.pipeline.publish import SnapshotResult, publish
+from exporter.pipeline.listener import EventLog
+from exporter.pipeline.publish import SnapshotResult
+from exporter.pipeline.publish_run import finish, publish_run
 from exporter.pipeline.run import Run
-from exporter.pipeline.start import begin, finish_interrupted_publishing
+from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather
+from exporter.pipeline.threads import in_thread
+from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
 from exporter.stop import Stop
 
@@ -41,7 +47,7 @@ async def take_snapshot(
     fetch: FetchOptions,
     options: SnapshotOptions,
     clock: Clock,
-    emit: Emit,
+    emit: Callable[[Event], object],
     stop: Stop,
 ) -> SnapshotResult:
     """Fetch every campaign of `ids` (None: all that the list call finds) and publish one snapshot.
@@ -50,36 +56,68 @@ async def take_snapshot(
     `StoppedEarly` when the same call would resume, `NotPublished` when too much failed or is missing.
     """
     wants_list = needs_list(ids, options)
-    emit = in_this_loop(emit)
-    with ExitStack() as held:
-        run = Run.open(held, settings=settings, locations=locations, options=options, clock=clock, emit=emit, stop=stop)
-        finished = finish_interrupted_publishing(run, ids)
-        if finished is not None:
-            return finished
-        begin(run)
-        for warning in ids.warnings if ids is not None else ():
-            run.emit(Warned(warning))
-        async with open_engine(settings, fetch, clock=clock, emit=run.emit) as engine, run.metering(engine):
-            if wants_list:
-                await read_list(run, engine)
-            ids = ids or listed_ids(run)
-            await asyncio.to_thread(run.journal.want, ids.ids)
-            await asyncio.to_thread(carry_over, run)
-            await fetch_missing(run, engine)
-        return await asyncio.to_thread(publish, run, ids)
+    log = EventLog(emit, clock=clock, in_loop=True)
+    for warning in ids.warnings if ids is not None else ():
+        log.emit(Warned(warning))
+    with stop.child() as stop, ExitStack() as held:
+        with stop.after(fetch.max_duration):
+            opening = partial(_open, held, ids, settings, locations, options, clock, log, stop)
+            run = await in_thread(stop, opening)
+            if isinstance(run, SnapshotResult):
+                return run
+            async with open_engine(settings, fetch, clock=clock, emit=log.emit) as engine, run.metering(engine):
+                if wants_list:
+                    await read_list(run, engine)
+                wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
+                await in_thread(stop, run.journal.want, each_id(wanted))
+                await in_thread(stop, carry_over, run)
+                reused = await fetch_missing(run, engine)
+        return await in_thread(stop, publish_run, run, wanted, reused)
 
 
-def in_this_loop(emit: Emit) -> Emit:
-    """`emit`, called in the event loop also for what happens in a thread: who listens need not think of threads."""
-    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+def _open(
+    held: ExitStack,
+    ids: CampaignIds | None,
+    settings: Settings,
+    locations: Locations,
+    options: SnapshotOptions,
+    clock: Clock,
+    log: EventLog,
+    stop: Stop,
+) -> Run | SnapshotResult:
+    """Lock the destination, open the journal, decide what to do, and begin it."""
+    place = enter_workplace(locations, held, clock=clock, emit=log.emit)
+    destination = place.destination
+    journal = Journal.open(place.work_dir, settings.identity, emit=log.emit)
+    held.callback(journal.close)
 
-    def tell(event: Event) -> None:
-        if threading.get_ident() == thread:
-            emit(event)
-        else:
-            loop.call_soon_threadsafe(emit, event)
+    def run_from(checkpoint: Checkpoint) -> Run:
+        return Run(
+            checkpoint,
+            settings=settings,
+            options=options,
+            clock=clock,
+            stop=stop,
+            log=log,
+            destination=destination,
+            journal=journal,
+        )
 
-    return tell
+    clean_up(destination, journal.checkpoint())
+    while True:
+        checkpoint, now = journal.checkpoint(), clock.now()
+        facts = gather(checkpoint, journal, destination, settings.identity, ids, options, now)
+        decision = decide(checkpoint, facts, options, now)
+        if not isinstance(decision, Finish):
+            run = run_from(begin(decision, options=options, destination=destination, journal=journal, log=log))
+            run.remember()
+            return run
+        if decision.is_this_run:
+            published = decision.checkpoint.snapshot_id
+            log.emit(Warned(f"the run before had published {published} when it was ended; nothing was left to do"))
+        result = finish(run_from(decision.checkpoint), decision.manifest, reused=decision.manifest.counts.ok)
+        if decision.is_this_run:
+            return result
 
 
 def needs_list(ids: CampaignIds | None, options: SnapshotOptions) -> bool:
@@ -98,10 +136,10 @@ def types_of(options: SnapshotOptions) -> tuple[CampaignType, ...]:
 async def read_list(run: Run, engine: Engine) -> None:
     """Make the list pass, unless an interrupted attempt has made it."""
     types = types_of(run.options)
-    if run.state.listed_at is not None and run.state.listed_types == types:
+    if run.checkpoint.listed_at is not None and run.checkpoint.listed_types == types:
         return
     campaigns = await ListPass(engine, run.stop).read_until_stopped(types)
-    await asyncio.to_thread(_keep_list, run, campaigns, types)
+    await in_thread(run.stop, _keep_list, run, campaigns, types)
 
 
 def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignType, ...]) -> None:
@@ -109,9 +147,7 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
     # An earlier attempt may have fetched before this list was read. What changed in between would be taken for what
     # the list saw, now and, carried over, in every night to come.
     run.journal.forget_outdated(is_unchanged)
-    run.state.listed_at = to_milliseconds(run.clock.now())
-    run.state.listed_types = types
-    run.remember()
+    run.remember(listed_at=to_milliseconds(run.clock.now()), listed_types=types)
     failpoints.hit("list.kept")
 
 
@@ -126,26 +162,33 @@ def listed_ids(run: Run) -> CampaignIds:
 
 def carry_over(run: Run) -> None:
     """Take from the base of an incremental snapshot what is still true."""
-    if run.state.base is None:
+    base = run.checkpoint.base
+    if base is None:
         return
     pending = set(run.journal.pending())
     items = {campaign.campaign_id: campaign.item for campaign in run.journal.listed()}
     now = to_milliseconds(run.clock.now())
-    for block in carried(run.destination, run.state.base, wanted=pending.__contains__, item_of=items.get):
+    for block in carried(run.destination, base, wanted=pending.__contains__, item_of=items.get):
+        run.stop.check()
         run.journal.add([(response, 1, now) for response in block])
         failpoints.hit("carry.block")
 
 
-async def fetch_missing(run: Run, engine: Engine) -> None:
-    """Ask for every wanted campaign that has no outcome yet; each answer is journaled before it counts."""
-    journal = run.journal
+async def fetch_missing(run: Run, engine: Engine) -> int:
+    """Ask for every wanted campaign that has no outcome yet; each answer is journaled before it counts.
+
+    Returns how many were there already.
+    """
+    journal, checkpoint = run.journal, run.checkpoint
     wanted, to_fetch = journal.wanted_count(), journal.pending_count()
-    run.reused = wanted - to_fetch
+    reused = wanted - to_fetch
     work_dir = str(journal.path.parent)
-    carried_over = journal.counts().carried_over
-    run.emit(RunStarted(run.state.snapshot_id, run.state.mode, wanted, run.reused, to_fetch, work_dir, carried_over))
+    started = RunStarted(
+        checkpoint.snapshot_id, checkpoint.mode, wanted, reused, to_fetch, work_dir, journal.counts().carried_over
+    )
+    run.emit(started)
     if not to_fetch:
-        return
+        return reused
 
     def settled(outcome: CampaignResponse | Failure, attempts: int) -> None:
         if isinstance(outcome, Failure):
@@ -158,4 +201,6 @@ async def fetch_missing(run: Run, engine: Engine) -> None:
     try:
         await pool.run(journal.pending(), writer.put, run.stop)
     finally:
-        await writer.close()
+        await in_thread(run.stop, writer.finish)
+        writer.check()
+    return reused

@@ -1,127 +1,213 @@
-"""How a run begins: finished for one that was killed, taken up where it was interrupted, or anew."""
+"""How a run begins: decide (pure, and what `plan` asks too), then do.
+
+Finish   an attempt was killed between publishing and closing the journal: only the closing is left
+Resume   an interrupted attempt goes on, or the failed campaigns of a published snapshot are tried again
+Fresh    a new run, which may still use young answers
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
-from pathlib import Path
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
 
 from exporter.clock import to_milliseconds
+from exporter.errors import DestinationError
 from exporter.events import Warned
 from exporter.ids.campaign_ids import CampaignIds
-from exporter.journal import checkpoint as run_state
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
-from exporter.model import Identity
-from exporter.pipeline.incremental import choose_base
-from exporter.pipeline.publish import SnapshotResult, close
-from exporter.pipeline.run import Run
+from exporter.model import Identity, SnapshotMode
+from exporter.options import SnapshotOptions
+from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
+from exporter.pipeline.listener import EventLog
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.names import snapshot_id
-from exporter.snapshot_store.reader import belongs_to, read_manifest
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.names import free_id, snapshot_id
+from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest
 
-REUSE_AFTER_PUBLISHING = 12 * 3600.0
-"""Seconds. What a published run fetched is used again only that long, to complete a snapshot with failures.
-Without this bound a nightly run would find last night's answers just young enough, and publish them again."""
+RETRY_WITHIN = 12 * 3600.0
+"""Seconds after publishing a snapshot with failed campaigns in which the same command completes it. Without a bound
+a nightly run would find last night's answers just young enough, and publish them again."""
 
 
-def finish_interrupted_publishing(run: Run, ids: CampaignIds | None) -> SnapshotResult | None:
-    """The result of a run that was killed between revealing its snapshot and closing its books; None: there is none.
+class Facts(msgspec.Struct, frozen=True):
+    """What a decision is based on, beside the checkpoint.
 
-    Its books are closed here. Only the same command, run again soon, gets that result; any other begins anew.
+    `request`: a hash of what is asked for now. `reusable`: outcomes in the journal that are young enough. `folders`:
+    IDs that are taken in the destination. `manifest`: of the checkpoint's snapshot, where it is published and ours.
+    `incomplete_is_there`: whether the snapshot with failed campaigns still is. `own`: this account's snapshots, oldest
+    first; only needed for an incremental run.
     """
-    state = run_state.load(run.journal)
-    if state is None or state.published_at is not None:
-        run.destination.clean_up()
+
+    request: str
+    reusable: int = 0
+    folders: frozenset[str] = frozenset()
+    manifest: Manifest | None = None
+    incomplete_is_there: bool = False
+    own: tuple[SnapshotInfo, ...] = ()
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Close the journal of the run that published `manifest`. `is_this_run`: and that is all; else decide again."""
+
+    checkpoint: Checkpoint
+    manifest: Manifest
+    is_this_run: bool
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Go on. What was journaled before `reuse_since` is forgotten; `keep_list`: the list pass need not be repeated."""
+
+    checkpoint: Checkpoint
+    reuse_since: int
+    keep_list: bool
+    bases: Bases
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """Begin. What was journaled before `reuse_since` is forgotten."""
+
+    checkpoint: Checkpoint
+    reuse_since: int
+    bases: Bases
+
+
+def reuse_since(checkpoint: Checkpoint | None, options: SnapshotOptions, now: float) -> int:
+    """From when on (milliseconds since 1970) outcomes in the journal are used again; each is judged by its own age."""
+    incomplete = checkpoint.incomplete if checkpoint is not None else None
+    too_late = incomplete is not None and to_milliseconds(now) - incomplete.published_at > to_milliseconds(RETRY_WITHIN)
+    return to_milliseconds(now if options.fresh or too_late else now - options.resume_within)
+
+
+def decide(
+    checkpoint: Checkpoint | None, facts: Facts, options: SnapshotOptions, now: float
+) -> Fresh | Resume | Finish:
+    """What to do, from what is known before the first request."""
+    since = reuse_since(checkpoint, options, now)
+    same = checkpoint is not None and checkpoint.request == facts.request
+    if checkpoint is not None and not checkpoint.is_published and facts.manifest is not None:
+        age = to_milliseconds(now) - manifests.milliseconds(facts.manifest.finished_at)
+        soon = age <= to_milliseconds(RETRY_WITHIN)
+        return Finish(checkpoint, facts.manifest, is_this_run=same and soon and not options.fresh)
+    bases = Bases()
+    if options.incremental and not options.fresh:
+        replaced = checkpoint.incomplete if checkpoint is not None and same else None
+        kept = checkpoint.base if checkpoint is not None and checkpoint.mode == "incremental" and same else None
+        without = replaced.snapshot_id if replaced is not None else None
+        bases = choose_bases(facts.own, options.full_every, now, first=kept, without=without)
+    new = Checkpoint(free_id(snapshot_id(now), facts.folders), to_milliseconds(now), facts.request)
+    listed_at = checkpoint.listed_at if checkpoint is not None else None
+    keep_list = listed_at is not None and listed_at >= since
+    if checkpoint is None or options.fresh or not (facts.reusable or keep_list):
+        return Fresh(new, since, bases)
+    incomplete = checkpoint.incomplete if same and facts.incomplete_is_there else None
+    if checkpoint.is_published and incomplete is None:
+        return Fresh(new, since, bases)
+    if checkpoint.is_published:
+        return Resume(msgspec.structs.replace(new, incomplete=incomplete), since, keep_list=False, bases=bases)
+    taken = checkpoint.snapshot_id in facts.folders
+    resumed = msgspec.structs.replace(
+        checkpoint,
+        snapshot_id=free_id(checkpoint.snapshot_id, facts.folders) if taken else checkpoint.snapshot_id,
+        request=facts.request,
+        incomplete=incomplete,
+        listed_at=listed_at if keep_list else None,
+    )
+    return Resume(resumed, since, keep_list, bases)
+
+
+def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
+    """A hash of what decides what the snapshot holds: the same command has the same."""
+    asked = (
+        "list:" + options.campaign_type if ids is None else ids.sha256,
+        options.list_pass,
+        options.incremental,
+        options.format,
+        options.excel_safe,
+    )
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+
+
+def gather(
+    checkpoint: Checkpoint | None,
+    journal: Journal | None,
+    destination: Destination,
+    identity: Identity,
+    ids: CampaignIds | None,
+    options: SnapshotOptions,
+    now: float,
+) -> Facts:
+    """Look at journal and destination; changes nothing. Raises `DestinationError`, `StorageFailed`."""
+    since = reuse_since(checkpoint, options, now)
+    reusable = 0
+    if journal is not None:
+        reusable = journal.reusable_count(each_id(ids) if ids is not None else None, since=since)
+    published = incomplete = None
+    if checkpoint is not None:
+        published = _published(destination, checkpoint, identity)
+        incomplete = checkpoint.incomplete
+    return Facts(
+        request=request_of(ids, options),
+        reusable=reusable,
+        folders=frozenset(destination.folder_ids()),
+        manifest=published,
+        incomplete_is_there=incomplete is not None and destination.has_manifest(incomplete.snapshot_id),
+        own=tuple(own_snapshots(destination, identity)) if options.incremental else (),
+    )
+
+
+def own_snapshots(destination: Destination, identity: Identity) -> Iterator[SnapshotInfo]:
+    """The snapshots of an account, oldest first."""
+    return (info for info in list_snapshots(destination) if belongs_to(info.manifest, identity))
+
+
+def _published(destination: Destination, checkpoint: Checkpoint, identity: Identity) -> Manifest | None:
+    """The manifest of the checkpoint's run, where it was published."""
+    if not destination.has_manifest(checkpoint.snapshot_id):
         return None
-    if not run.destination.has_manifest(state.snapshot_id):
-        run.destination.clean_up(own=state.snapshot_id, writer=state.writer)
-        return None
-    manifest = read_manifest(run.destination, state.snapshot_id)
-    run.destination.clean_up(own=state.snapshot_id, writer=state.writer)
-    if not belongs_to(manifest, run.settings.identity) or manifest.started_at != manifests.iso(state.started_at):
-        return None
-    run.state = state
-    another = ids is not None and ids.sha256 != manifest.ids.sha256
-    age = to_milliseconds(run.clock.now()) - manifests.milliseconds(manifest.finished_at)
-    if run.options.fresh or another or age > to_milliseconds(REUSE_AFTER_PUBLISHING):
-        close(run, manifest)
-        return None
-    run.emit(Warned(f"the run before had published {state.snapshot_id} when it was ended; nothing was left to do"))
-    return close(run, manifest, reused=manifest.counts.ok)
+    try:
+        manifest = read_manifest(destination, checkpoint.snapshot_id)
+    except DestinationError:
+        return None  # damaged, or not ours: the run gets another ID
+    ours = belongs_to(manifest, identity) and manifest.started_at == manifests.iso(checkpoint.started_at)
+    return manifest if ours else None
 
 
-def _reused_within(before: Checkpoint | None, resume_within: float) -> float:
-    """Seconds for which what is in the journal is used again."""
-    published = before is not None and before.published_at is not None
-    return min(resume_within, REUSE_AFTER_PUBLISHING) if published else resume_within
+def each_id(ids: CampaignIds) -> Iterator[str]:
+    """The IDs one by one, some thousands in memory at a time."""
+    for start in range(0, len(ids.ids), 50_000):
+        yield from ids.ids[start : start + 50_000].to_pylist()
 
 
-def already_fetched(work_dir: Path, identity: Identity, ids: Iterable[str], *, resume_within: float, now: float) -> int:
-    """How many of `ids` a run that began at `now` (seconds since 1970) would not ask for again. Only looks."""
-    journal = Journal.look(work_dir, identity)
-    if journal is None:
-        return 0
-    with closing(journal):
-        within = _reused_within(run_state.load(journal), resume_within)
-        return len(journal.fetched_since(to_milliseconds(now - within)).intersection(ids))
-
-
-def begin(run: Run) -> None:
-    """Take up the run that was interrupted, or begin a new one."""
-    now = run.clock.now()
-    before = run_state.load(run.journal)
-    if run.options.fresh:
-        run.journal.clear()
-        before = None
-    within = _reused_within(before, run.options.resume_within)
-    run.journal.forget_older(to_milliseconds(now - within))
-    listed_at = before.listed_at if before is not None else None
-    if listed_at is not None and listed_at < to_milliseconds(now - within):
-        # Answers older than the list pass that judges them could be taken for newer than they are.
-        run.journal.clear()
-        before, listed_at = None, None
-    if listed_at is not None and not run.journal.list_is_sound():
-        listed_at = None
-        if before is not None:
-            before.listed_at = None
-    run.resumed = before is not None and before.published_at is None
-    if before is not None and run.resumed:
-        run.state = before
-        run.state.warnings = ()
+def clean_up(destination: Destination, checkpoint: Checkpoint | None) -> None:
+    """Remove what crashed runs left in the destination. Called under the lock."""
+    if checkpoint is None or checkpoint.is_published:
+        destination.clean_up()
     else:
-        run.state = Checkpoint(run.free_id(snapshot_id(now)), to_milliseconds(now), listed_at=listed_at)
-        if before is not None:
-            run.state.listed_types = before.listed_types
-    if run.destination.has_manifest(run.state.snapshot_id):
-        run.state.snapshot_id = run.free_id(run.state.snapshot_id)
-    if before is not None:
-        _drop_damaged(run)
-    _choose_mode(run, now)
-    run.remember()
+        destination.clean_up(own=checkpoint.snapshot_id, writer=checkpoint.writer)
 
 
-def _drop_damaged(run: Run) -> None:
-    damaged = run.journal.drop_damaged()
-    if damaged:
-        shown = ", ".join(damaged[:3]) + (", …" if len(damaged) > 3 else "")
-        run.emit(
-            Warned(
-                f"{len(damaged):,} answers in the journal were damaged and are dropped: {shown}. Check the disk; "
-                "they are fetched again"
-            )
-        )
+def begin(
+    decision: Fresh | Resume, *, options: SnapshotOptions, destination: Destination, journal: Journal, log: EventLog
+) -> Checkpoint:
+    """Do what was decided: forget what is not used again, choose the base. Returns the checkpoint to go on from.
 
-
-def _choose_mode(run: Run, now: float) -> None:
-    state = run.state
-    kept = state.base if run.resumed and state.mode == "incremental" else None
-    if not run.options.incremental:
-        state.mode, state.base = "full", None
-    elif kept is None or not run.destination.has_manifest(kept):
-        base = choose_base(
-            run.destination, run.settings.identity, full_every=run.options.full_every, now=now, emit=run.emit
-        )
-        state.mode = "full" if base is None else "incremental"
-        state.base = base.snapshot_id if base is not None else None
-    run.journal.forget_carried(state.base)
+    Raises `StorageFailed`.
+    """
+    if options.fresh:
+        journal.clear()
+    journal.forget_older(decision.reuse_since)
+    keep_list = isinstance(decision, Resume) and decision.keep_list
+    if not keep_list:
+        journal.forget_list()
+    for text in decision.bases.notes:
+        log.emit(Warned(text))
+    base = newest_sound(destination, decision.bases, emit=log.emit)
+    # What is carried over is proven by the list pass: with another one, it is carried again.
+    journal.forget_carried(but_from=base if keep_list else None)
+    log.resume(decision.checkpoint.warnings, decision.checkpoint.pauses)
+    mode: SnapshotMode = "full" if base is None else "incremental"
+    return msgspec.structs.replace(decision.checkpoint, mode=mode, base=base)

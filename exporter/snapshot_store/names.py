@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -27,6 +28,13 @@ def snapshot_id(seconds: float) -> str:
 def next_id(taken: str) -> str:
     """The ID one second later, for when two runs began within one."""
     return (began_at(taken) + timedelta(seconds=1)).strftime(_FORM)
+
+
+def free_id(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, or the next ID that is not taken."""
+    while wanted in taken:
+        wanted = next_id(wanted)
+    return wanted
 
 
 def began_at(snapshot: str) -> datetime:

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from exporter.errors import DestinationError
 from exporter.snapshot_store.destination import Destination, one_line_error
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import MANIFEST
+from exporter.snapshot_store.names import MANIFEST, file_name
 from exporter.snapshot_store.reader import read_manifest, read_responses, read_table
-from exporter.snapshot_store.writer import csv_header, csv_text
+from exporter.snapshot_store.writer import csv_text
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import flatten
@@ -40,6 +40,17 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
         return [*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)]
     except (DestinationError, OSError, pa.ArrowException) as error:
         return [one_line_error(error)]
+
+
+def responses_problem(destination: Destination, snapshot: str) -> str | None:
+    """What is wrong with the stored answers of a snapshot, by its manifest and their hash; None: nothing."""
+    name = file_name("responses", "parquet")
+    try:
+        entry = read_manifest(destination, snapshot, sealed=True).files[name]
+        size, sha256 = _hash(destination, destination.path(snapshot, name))
+    except (DestinationError, OSError, pa.ArrowException, KeyError) as error:
+        return one_line_error(error)
+    return None if (size, sha256) == (entry.bytes, entry.sha256) else f"{name}: its content is not what was written"
 
 
 def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
@@ -127,9 +138,9 @@ class _Stored:
             if f"{table}.parquet" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
                 self._tables[table] = read_table(destination, snapshot, name)
             if f"{table}.csv" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
+                header = (",".join(schema_of(name).names) + "\n").encode()
                 # Whether --excel-safe was on is not written down: one of the two must fit.
-                names = schema_of(name).names
-                sums = [hashlib.sha256(csv_header(names, excel_safe=excel_safe)) for excel_safe in (False, True)]
+                sums = [hashlib.sha256(header), hashlib.sha256(header)]
                 self._csv[table] = (manifest.files[f"{table}.csv"].sha256, sums)
 
     def compare(self, table: str, rows: pa.RecordBatch) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from exporter.ids.csv_dialect import parse_delimiter
 from exporter.units import (
     Limit,
     parse_allowance,
@@ -72,7 +71,6 @@ SIZE = Parsed("SIZE", parse_size)
 PERCENT = Parsed("PERCENT", parse_percent)
 ALLOWANCE = Parsed("N|N%", parse_allowance)
 RATE = Parsed("N/WINDOW|off", _rate)
-DELIMITER = Parsed("CHAR", parse_delimiter)
 COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
 
 

@@ -139,13 +139,14 @@ def journal(folder: Path, number: int) -> float:
 
     async def main() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            journal_ = Journal.open(Path(work), IDENTITY, clock=SystemClock(), emit=ignore)
+            journal_ = Journal.open(Path(work), IDENTITY, emit=ignore)
             everything = list(responses(number))
             began = time.perf_counter()
             writer = BatchWriter(journal_, settled=lambda *_: None)
             for one in everything:
                 await writer.put(one, 1)
-            await writer.close()
+            await asyncio.to_thread(writer.finish)
+            writer.check()
             return time.perf_counter() - began
 
     return asyncio.run(main())
@@ -214,7 +215,7 @@ def diff_pandas(folder: Path) -> float:
 
 def growth(folder: Path) -> float:
     """A journal of so many answers becomes a snapshot; the journal was filled before."""
-    journal_ = Journal.open(folder / "work", IDENTITY, clock=SystemClock(), emit=ignore)
+    journal_ = Journal.open(folder / "work", IDENTITY, emit=ignore)
     with tempfile.TemporaryDirectory(dir=folder) as out:
         staging = open_destination(out).stage("20261123T020000Z")
         began = time.perf_counter()
@@ -228,7 +229,7 @@ def growth(folder: Path) -> float:
 def fill(folder: Path, number: int) -> None:
     """Fill the journal for `growth`."""
     (folder / "work").mkdir(parents=True, exist_ok=True)
-    journal_ = Journal.open(folder / "work", IDENTITY, clock=SystemClock(), emit=ignore)
+    journal_ = Journal.open(folder / "work", IDENTITY, emit=ignore)
     journal_.want(f"cd-{index:08x}" for index in range(number))
     block = []
     for response in responses(number):

@@ -157,7 +157,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     if step in WRITES and number == signal.SIGKILL:
         (staging,) = desk.out.glob(".staging-*")
         assert is_cut_off(staging / step.removeprefix("write.")), "not killed in the middle of the file"
-    revealed = step in ("publish.published", "retention.renamed", "books.before_closing")
+    revealed = step in ("publish.published", "retention.renamed", "publish.before_journal_closed")
     if killed.returncode != 0 and not revealed:
         assert desk.contents() == before, "readers saw something change"
     sent = len(desk.service.arrivals)

@@ -1,38 +1,218 @@
-"""`exporter.pipeline.start`: what of a run before is used again."""
+"""`exporter.pipeline.start`: what becomes of the run before."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exporter.clock import SystemClock
-from exporter.events import ignore
-from exporter.journal import checkpoint as run_state
-from exporter.journal.checkpoint import Checkpoint
-from exporter.journal.journal import Journal
-from exporter.model import CampaignResponse, Identity
-from exporter.pipeline.start import already_fetched
+from exporter.journal.checkpoint import Checkpoint, Incomplete
+from exporter.model import Counts, Requests, Seconds, SnapshotMode
+from exporter.options import SnapshotOptions
+from exporter.pipeline.start import Facts, Finish, Fresh, Resume, decide, reuse_since
+from exporter.snapshot_store.manifest import Api, Ids, Manifest, iso
+from exporter.snapshot_store.names import snapshot_id
+from exporter.snapshot_store.reader import SnapshotInfo
 
-IDENTITY = Identity("https://h", "st", "acc", "v2")
 NOW = 1_780_000_000.0
 HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+def ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def checkpoint(hours_ago: float, **fields: Any) -> Checkpoint:
+    """A run that began then, interrupted."""
+    began = NOW - hours_ago * HOUR
+    return msgspec.structs.replace(Checkpoint(snapshot_id(began), ms(began), "same"), **fields)
+
+
+def published(hours_ago: float) -> Checkpoint:
+    """A run that was published then, with failed campaigns."""
+    before = checkpoint(hours_ago)
+    return msgspec.structs.replace(before, incomplete=Incomplete(before.snapshot_id, before.started_at))
+
+
+def snapshot(days_ago: float, mode: SnapshotMode = "full") -> SnapshotInfo:
+    began = NOW - days_ago * DAY
+    manifest = Manifest(
+        snapshot_id(began), iso(ms(began)), iso(ms(began)), "1", 1, mode, None, Api("h", "s", "a", "v2"),
+        Ids("ids.csv", "", 1, 1, 0), Counts(ok=1), Requests(), Seconds(), {}, [],
+    )  # fmt: skip
+    return SnapshotInfo(manifest.snapshot_id, "somewhere", manifest)
+
+
+def facts(reusable: int = 1, **fields: Any) -> Facts:
+    return Facts(**{"request": "same", "reusable": reusable, **fields})
+
+
+OPTIONS = SnapshotOptions()
+INCREMENTAL = SnapshotOptions(incremental=True)
+
+
+def test_without_a_checkpoint_a_run_is_fresh_and_named_after_its_beginning() -> None:
+    decision = decide(None, facts(0), OPTIONS, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.checkpoint.snapshot_id == snapshot_id(NOW)
+    assert decision.checkpoint.request == "same"
+
+
+def test_no_two_runs_get_the_same_id() -> None:
+    taken = frozenset({snapshot_id(NOW), snapshot_id(NOW + 1)})
+    decision = decide(None, facts(0, folders=taken), OPTIONS, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.checkpoint.snapshot_id == snapshot_id(NOW + 2)
+
+
+def test_an_interrupted_run_is_resumed_under_its_own_id() -> None:
+    before = checkpoint(2, warnings=("one",))
+    decision = decide(before, facts(), OPTIONS, NOW)
+    assert isinstance(decision, Resume)
+    assert (decision.checkpoint.snapshot_id, decision.checkpoint.warnings) == (before.snapshot_id, ("one",))
+
+
+def test_an_attempt_that_reuses_nothing_has_an_id_of_its_own() -> None:
+    decision = decide(checkpoint(40 * 24), facts(reusable=0), OPTIONS, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.checkpoint.snapshot_id == snapshot_id(NOW)
+
+
+def test_an_attempt_that_reuses_only_the_list_is_resumed() -> None:
+    before = checkpoint(2, listed_at=ms(NOW - HOUR))
+    assert isinstance(decide(before, facts(reusable=0), OPTIONS, NOW), Resume)
+
+
+def test_a_list_pass_that_is_too_old_is_made_again_and_young_answers_are_kept() -> None:
+    before = checkpoint(28, listed_at=ms(NOW - 28 * HOUR))
+    decision = decide(before, facts(), OPTIONS, NOW)
+    assert isinstance(decision, Resume)
+    assert not decision.keep_list
+    assert decision.checkpoint.listed_at is None
+    assert decision.reuse_since == ms(NOW - DAY)
+
+
+def test_fresh_starts_over_and_with_incremental_it_is_a_full_run() -> None:
+    options = msgspec.structs.replace(INCREMENTAL, fresh=True)
+    decision = decide(checkpoint(2), facts(own=(snapshot(1),)), options, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.reuse_since == ms(NOW)
+    assert decision.bases.candidates == ()
+
+
+def test_a_run_that_was_killed_after_publishing_is_only_finished() -> None:
+    before = checkpoint(0.1)
+    manifest = snapshot(0.1 / 24).manifest
+    assert decide(before, facts(manifest=manifest), OPTIONS, NOW) == Finish(before, manifest, is_this_run=True)
+
+
+@pytest.mark.parametrize("change", ["another command", "fresh", "half a day later"])
+def test_what_was_killed_after_publishing_is_closed_and_another_run_begins(change: str) -> None:
+    now = NOW + 13 * HOUR if change == "half a day later" else NOW
+    options = msgspec.structs.replace(OPTIONS, fresh=change == "fresh")
+    request = "another" if change == "another command" else "same"
+    manifest = snapshot(0.1 / 24).manifest
+    decision = decide(checkpoint(0.1), facts(manifest=manifest, request=request), options, now)
+    assert isinstance(decision, Finish)
+    assert not decision.is_this_run
+
+
+def test_the_failed_campaigns_of_a_published_run_are_tried_again_under_a_new_id() -> None:
+    before = published(1)
+    decision = decide(before, facts(incomplete_is_there=True), OPTIONS, NOW)
+    assert isinstance(decision, Resume)
+    assert decision.checkpoint.snapshot_id == snapshot_id(NOW)
+    assert decision.checkpoint.incomplete == before.incomplete
+    assert not decision.keep_list
+
+
+@pytest.mark.parametrize(("request_", "there"), [("another", True), ("same", False)])
+def test_another_command_or_a_snapshot_that_is_gone_replaces_nothing(request_: str, there: bool) -> None:
+    decision = decide(published(1), facts(request=request_, incomplete_is_there=there), OPTIONS, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.checkpoint.incomplete is None
 
 
 @pytest.mark.parametrize(
-    ("published", "hours_ago", "fetched"),
-    [(False, 13, 1), (False, 25, 0), (True, 11, 1), (True, 13, 0)],
+    ("before", "hours"),
+    [(checkpoint(13), 24), (checkpoint(30), 24), (published(11), 24), (published(13), 0), (None, 24)],
 )
-def test_after_publishing_answers_count_as_there_for_half_a_day_only(
-    tmp_path: Path, published: bool, hours_ago: int, fetched: int
+def test_after_publishing_answers_are_used_again_for_half_a_day_only(before: Checkpoint | None, hours: int) -> None:
+    assert reuse_since(before, OPTIONS, NOW) == ms(NOW - hours * HOUR)
+
+
+def test_an_interrupted_retry_still_replaces_the_incomplete_snapshot() -> None:
+    first = published(3)
+    retry = msgspec.structs.replace(first, snapshot_id=snapshot_id(NOW - HOUR))
+    decision = decide(retry, facts(incomplete_is_there=True), OPTIONS, NOW)
+    assert isinstance(decision, Resume)
+    assert decision.checkpoint.incomplete == first.incomplete
+    assert decision.checkpoint.snapshot_id == retry.snapshot_id
+
+
+def test_an_incremental_run_carries_over_from_the_newest_snapshot_and_others_are_in_reserve() -> None:
+    own = (snapshot(3), snapshot(2, "incremental"), snapshot(1, "incremental"))
+    decision = decide(None, facts(0, own=own), INCREMENTAL, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.bases.candidates == own[::-1]
+
+
+def test_a_resumed_incremental_run_keeps_its_base() -> None:
+    own = (snapshot(3), snapshot(2), snapshot(1))
+    before = checkpoint(2, mode="incremental", base=own[1].snapshot_id)
+    decision = decide(before, facts(own=own), INCREMENTAL, NOW)
+    assert isinstance(decision, Resume)
+    assert decision.bases.candidates == (own[1], own[2], own[0])
+
+
+def test_the_incomplete_snapshot_that_is_replaced_is_no_base() -> None:
+    before = published(1)
+    incomplete = snapshot(1 / 24)
+    assert before.incomplete is not None
+    assert incomplete.snapshot_id == before.incomplete.snapshot_id
+    own = (snapshot(1), incomplete)
+    decision = decide(before, facts(own=own, incomplete_is_there=True), INCREMENTAL, NOW)
+    assert isinstance(decision, Resume)
+    assert decision.bases.candidates == own[:1]
+
+
+def test_without_a_base_or_with_an_old_full_run_it_is_a_full_run_and_says_so() -> None:
+    first = decide(None, facts(0), INCREMENTAL, NOW)
+    assert isinstance(first, Fresh)
+    assert "no snapshot of this account" in first.bases.notes[0]
+    options = msgspec.structs.replace(INCREMENTAL, full_every=7 * DAY)
+    own = (snapshot(8), snapshot(1, "incremental"))
+    due = decide(None, facts(0, own=own), options, NOW)
+    assert isinstance(due, Fresh)
+    assert (due.bases.candidates, "8 d" in due.bases.notes[0]) == ((), True)
+    assert decide(None, facts(0, own=(snapshot(6), own[1])), options, NOW) != due
+
+
+checkpoints = st.none() | st.builds(
+    checkpoint,
+    st.floats(0, 100),
+    incomplete=st.none() | st.builds(Incomplete, st.just("20260101T000000Z"), st.integers(ms(NOW - 3 * DAY), ms(NOW))),
+    listed_at=st.none() | st.integers(ms(NOW - 3 * DAY), ms(NOW)),
+    request=st.sampled_from(["same", "another"]),
+)
+
+
+@given(checkpoints, st.integers(0, 2), st.booleans(), st.booleans(), st.booleans())
+def test_an_id_is_kept_only_by_what_reuses_something_and_is_never_one_that_is_taken(
+    before: Checkpoint | None, reusable: int, taken: bool, fresh: bool, there: bool
 ) -> None:
-    at = int((NOW - hours_ago * HOUR) * 1000)
-    journal = Journal.open(tmp_path, IDENTITY, clock=SystemClock(), emit=ignore)
-    journal.add([(CampaignResponse("a", at, 200, "{}"), 1, at)])
-    run_state.save(journal, Checkpoint("20261123T020000Z", at, published_at=at if published else None))
-    journal.close()
-    assert already_fetched(tmp_path, IDENTITY, ["a", "b"], resume_within=24 * HOUR, now=NOW) == fetched
-
-
-def test_where_no_journal_is_nothing_was_fetched(tmp_path: Path) -> None:
-    assert already_fetched(tmp_path / "nowhere", IDENTITY, ["a"], resume_within=HOUR, now=NOW) == 0
+    folders = frozenset({before.snapshot_id} if before is not None and taken else ())
+    known = facts(reusable, folders=folders, incomplete_is_there=there)
+    decision = decide(before, known, msgspec.structs.replace(OPTIONS, fresh=fresh), NOW)
+    assert not isinstance(decision, Finish)
+    assert decision.checkpoint.snapshot_id not in folders
+    if before is not None and decision.checkpoint.snapshot_id == before.snapshot_id != snapshot_id(NOW):
+        assert isinstance(decision, Resume)
+        assert reusable or decision.keep_list
+    if decision.checkpoint.incomplete is not None:
+        assert there
+        assert decision.checkpoint.request == "same"

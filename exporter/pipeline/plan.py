@@ -1,0 +1,104 @@
+"""What a snapshot would cost: the same decision as a run's, without a request and without writing anything."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import msgspec
+
+from exporter.events import Emit
+from exporter.ids.campaign_ids import CampaignIds
+from exporter.journal.journal import Journal
+from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.incremental import expected_changes
+from exporter.pipeline.snapshot import needs_list, types_of
+from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather, own_snapshots
+from exporter.pipeline.workplace import find_workplace
+from exporter.ratelimit.estimate import list_requests, seconds_for, shared
+from exporter.settings import Settings
+from exporter.units import Limit
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run with the same options would do.
+
+    `wanted`: campaigns; None: nobody knows before the list call. `basis`: the snapshot from which `wanted` is taken,
+    where no IDs are given. `base`: that of an incremental run. `changes`: campaigns that such a run fetches, if as
+    many changed as before the last one; None: no run has told. `full_requests`: what a full run would send.
+    """
+
+    wanted: int | None
+    repeats: int
+    basis: str | None
+    already_fetched: int
+    list_requests: int
+    requests: int
+    seconds: float
+    limits: tuple[Limit, ...]
+    base: str | None = None
+    changes: int | None = None
+    full_requests: int = 0
+    full_seconds: float = 0.0
+
+
+def make_plan(
+    ids: CampaignIds | None,
+    *,
+    settings: Settings,
+    locations: Locations,
+    fetch: FetchOptions,
+    options: SnapshotOptions,
+    now: float,
+    emit: Emit,
+) -> Plan:
+    """Look at the destination and the journal. Raises `InputError`."""
+    lists = needs_list(ids, options)
+    place = find_workplace(locations)
+    with ExitStack() as held:
+        journal = Journal.look(place.work_dir, settings.identity, emit=emit)
+        if journal is not None:
+            held.callback(journal.close)
+        checkpoint = journal.checkpoint() if journal is not None else None
+        facts = gather(checkpoint, journal, place.destination, settings.identity, ids, options, now)
+        decision = decide(checkpoint, facts, options, now)
+    own = facts.own or (tuple(own_snapshots(place.destination, settings.identity)) if lists else ())
+    latest = own[-1] if own else None
+    known = latest.manifest.counts.ok if latest is not None else None
+    wanted = len(ids.ids) if ids is not None else known
+    reusable = 0 if options.fresh else facts.reusable
+    to_fetch = full = max((wanted or 0) - reusable, 0)
+    if isinstance(decision, Finish) and decision.is_this_run:
+        to_fetch = full = 0
+        reusable = wanted or 0
+    pages = _list_requests(decision, known if known is not None else wanted or 0, fetch, options) if lists else 0
+    base = changes = None
+    if isinstance(decision, Fresh | Resume) and decision.bases.candidates:
+        base = decision.bases.candidates[0].snapshot_id
+        changes = expected_changes(own)
+        to_fetch = min(to_fetch, changes) if changes is not None else to_fetch
+    limits = shared(fetch.rates, fetch.rate_share)
+    full_requests = full + (pages if ids is None or options.list_pass == "always" else 0)
+    return Plan(
+        wanted=wanted,
+        repeats=ids.repeats if ids is not None else 0,
+        basis=latest.snapshot_id if ids is None and latest is not None else None,
+        already_fetched=reusable,
+        list_requests=pages,
+        requests=to_fetch + pages,
+        seconds=seconds_for(to_fetch + pages, limits, pace=fetch.pace),
+        limits=limits,
+        base=base,
+        changes=changes,
+        full_requests=full_requests,
+        full_seconds=seconds_for(full_requests, limits, pace=fetch.pace),
+    )
+
+
+def _list_requests(decision: Fresh | Resume | Finish, known: int, fetch: FetchOptions, options: SnapshotOptions) -> int:
+    if isinstance(decision, Finish):
+        return 0 if decision.is_this_run else list_requests(known, fetch.page_size)
+    checkpoint = decision.checkpoint
+    if isinstance(decision, Resume) and decision.keep_list and checkpoint.listed_types == types_of(options):
+        return 0
+    # The API has no type for all: a pass for each, and each can end in a page that is not full.
+    return list_requests(known, fetch.page_size) + len(types_of(options)) - 1

@@ -1,0 +1,181 @@
+"""How a run ends: count, refuse what must not be published, publish, remove old snapshots, close the journal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from exporter import failpoints
+from exporter._version import __version__
+from exporter.clock import to_milliseconds
+from exporter.errors import NotReconciled
+from exporter.events import Warned
+from exporter.ids.campaign_ids import CampaignIds
+from exporter.journal.checkpoint import Incomplete
+from exporter.model import Counts, FileEntry, Seconds, Usage
+from exporter.pipeline.incremental import gone, last_full
+from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_failure
+from exporter.pipeline.refusals import BUG, refuse_incomplete, refuse_unreconciled
+from exporter.pipeline.run import Run
+from exporter.pipeline.start import own_snapshots
+from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.reader import read_manifest
+from exporter.snapshot_store.retention import apply_retention
+from exporter.tables.columns import SCHEMA_VERSION
+
+GONE_NAMED = 5
+"""Names of vanished campaigns that a warning holds."""
+
+
+def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
+    """Publish what the journal holds. `reused`: how much of it was there before this attempt.
+
+    Raises `NotPublished`, `NotReconciled`, `StorageFailed`; nothing is published then.
+    """
+    began = run.clock.monotonic()
+    counts = _count(run)
+    refuse_unreconciled(ids, counts, run.journal.wanted_count())
+    refuse_incomplete(run, counts)
+    unchanged = _unchanged(run, ids, counts)
+    if unchanged is not None:
+        return _keep_incomplete(run, unchanged, reused)
+    checkpoint = run.checkpoint
+    draft = Draft(
+        snapshot_id=checkpoint.snapshot_id,
+        rows=counts.ok,
+        source=run.journal,
+        output_format=run.options.format,
+        excel_safe=run.options.excel_safe,
+        manifest=lambda snapshot, files: _manifest(run, snapshot, ids, counts, files, began),
+        renamed=lambda snapshot: run.remember(snapshot_id=snapshot),
+        writer=checkpoint.writer,
+    )
+    manifest = publish(draft, run.destination, emit=run.emit, stop=run.stop)
+    return finish(run, manifest, reused)
+
+
+def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
+    """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
+    removed: list[str] = []
+    warn_of_failure(lambda: removed.extend(_retain(run, manifest)), "old snapshots were not removed", emit=run.emit)
+    failpoints.hit("publish.before_journal_closed")
+    warn_of_failure(
+        lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
+    )
+    where = run.destination.where(manifest.snapshot_id)
+    return SnapshotResult(manifest, where, reused, tuple(removed), complete=_is_complete(run, manifest))
+
+
+def _is_complete(run: Run, manifest: Manifest) -> bool:
+    counts = manifest.counts
+    return not (counts.failed or counts.invalid or (run.options.fail_on_missing and counts.not_found))
+
+
+def _count(run: Run) -> Counts:
+    counts = run.journal.counts()
+    base = run.checkpoint.base
+    if base is None:
+        return counts
+    there = {campaign.campaign_id for campaign in run.journal.listed()}
+    there.update(run.journal.fetched_ids())
+    vanished = gone(run.destination, base, there=there.__contains__)
+    if vanished:
+        shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")
+        run.emit(Warned(f"{len(vanished)} campaigns of {base} are gone: {shown}"))
+    return msgspec.structs.replace(counts, gone=len(vanished))
+
+
+def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
+    """The manifest of the incomplete snapshot that this attempt could not improve; None: there is something new."""
+    incomplete = run.checkpoint.incomplete
+    if incomplete is None or run.journal.new_answers(since=incomplete.published_at):
+        return None
+    manifest = read_manifest(run.destination, incomplete.snapshot_id)
+    before = manifest.counts
+    same_ids = (ids.sha256, counts.unique) == (manifest.ids.sha256, before.unique)
+    return manifest if same_ids and counts.not_found == before.not_found else None
+
+
+def _keep_incomplete(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
+    run.remember(snapshot_id=manifest.snapshot_id, usage=Usage())
+    where = run.destination.where(manifest.snapshot_id)
+    run.emit(Warned(f"the failed campaigns failed again: nothing new is published, {where} stays as it is"))
+    return SnapshotResult(manifest, where, reused, (), complete=False, published=False)
+
+
+def _manifest(
+    run: Run, snapshot: str, ids: CampaignIds, counts: Counts, files: dict[str, FileEntry], began: float
+) -> Manifest:
+    checkpoint, identity = run.checkpoint, run.settings.identity
+    usage = checkpoint.usage.plus(Usage(seconds=Seconds(total=run.clock.monotonic() - began)))
+    written = files["responses.parquet"].rows
+    if written != counts.ok:
+        raise NotReconciled(f"{counts.ok:,} answers were counted and {written:,} written: nothing is published. {BUG}")
+    return Manifest(
+        snapshot_id=snapshot,
+        started_at=manifests.iso(checkpoint.started_at),
+        finished_at=manifests.iso(to_milliseconds(run.clock.now())),
+        program_version=__version__,
+        schema_version=SCHEMA_VERSION,
+        mode=checkpoint.mode,
+        base_snapshot=checkpoint.base,
+        api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
+        ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
+        counts=counts,
+        requests=usage.requests,
+        seconds=usage.seconds,
+        files=files,
+        warnings=list(run.log.warnings),
+        pacing=manifests.Pacing(
+            list(checkpoint.limits),
+            [manifests.Pause(manifests.iso(pause.at), pause.seconds, pause.why) for pause in run.log.pauses],
+        ),
+    )
+
+
+def _retain(run: Run, manifest: Manifest) -> list[str]:
+    """Remove the incomplete snapshot that this one replaces, then what --keep and --keep-days do not keep."""
+    removed: list[str] = []
+    incomplete, base = run.checkpoint.incomplete, run.checkpoint.base
+    if incomplete is not None and incomplete.snapshot_id not in (manifest.snapshot_id, base):
+        removed.extend(_replace(run, incomplete.snapshot_id))
+    if run.options.keep is None and run.options.keep_days is None:
+        return removed
+    in_use = {base} if base is not None else set()
+    if run.options.full_every is not None:
+        full = last_full(tuple(own_snapshots(run.destination, run.settings.identity)))
+        in_use |= {full.snapshot_id} if full is not None else set()
+    old, warnings = apply_retention(
+        run.destination,
+        run.settings.identity,
+        keep=run.options.keep,
+        keep_days=run.options.keep_days,
+        now=datetime.fromtimestamp(run.clock.now(), UTC),
+        in_use=in_use,
+    )
+    for text in warnings:
+        run.emit(Warned(text))
+    return [*removed, *old]
+
+
+def _replace(run: Run, snapshot: str) -> list[str]:
+    destination = run.destination
+    if not destination.has_manifest(snapshot):
+        return []
+    if not destination.removable(snapshot):
+        run.emit(
+            Warned(f"{destination.where(snapshot)} is replaced, but not removed: it holds files that are not ours")
+        )
+        return []
+    destination.remove(snapshot)
+    return [snapshot]
+
+
+def _close_journal(run: Run, manifest: Manifest) -> None:
+    if not _is_complete(run, manifest):
+        published = Incomplete(manifest.snapshot_id, to_milliseconds(run.clock.now()))
+        run.remember(snapshot_id=manifest.snapshot_id, incomplete=published, usage=Usage(), pauses=(), warnings=())
+    else:
+        run.journal.clear()

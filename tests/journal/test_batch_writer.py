@@ -1,0 +1,45 @@
+"""`exporter.journal.batch_writer`: what counts as done is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import StorageFailed
+from exporter.journal.batch_writer import BatchWriter
+from exporter.journal.database import Outcome
+from tests.support.journals import answer, open_journal
+
+
+async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    settled: list[str] = []
+
+    def note(outcome: Outcome, attempts: int) -> None:
+        with sqlite3.connect(journal.path) as other:
+            row = other.execute("SELECT 1 FROM answers WHERE campaign_id = ?", (outcome.campaign_id,)).fetchone()
+        assert row is not None
+        settled.append(outcome.campaign_id)
+
+    writer = BatchWriter(journal, settled=note)
+    for number in range(50):
+        await writer.put(answer(f"c{number}"), 1)
+    await asyncio.to_thread(writer.finish)
+    writer.check()
+    assert settled == [f"c{number}" for number in range(50)]
+
+
+async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    with sqlite3.connect(journal.path) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+    writer = BatchWriter(journal, settled=lambda *_: None)
+    await writer.put(answer("a"), 1)
+    await asyncio.to_thread(writer.finish)
+    with pytest.raises(StorageFailed, match="disk is full"):
+        writer.check()
+    with pytest.raises(StorageFailed):
+        await writer.put(answer("b"), 1)

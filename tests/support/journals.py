@@ -1,0 +1,27 @@
+"""Outcomes as the journal gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exporter.events import Emit, ignore
+from exporter.journal.journal import Journal
+from exporter.model import CampaignResponse, Failure, FailureOutcome, Identity
+
+IDENTITY = Identity("https://h", "st-1", "acc", "v2")
+NOW = 1_780_000_000_000
+
+
+def answer(campaign_id: str, body: str = '{"data":{}}', carried_from: str | None = None) -> CampaignResponse:
+    """A good answer."""
+    return CampaignResponse(campaign_id, NOW, 200, body, carried_from=carried_from)
+
+
+def failure(campaign_id: str, outcome: FailureOutcome = "failed") -> Failure:
+    """An ID that gave no campaign."""
+    return Failure(campaign_id, outcome, 500, 5, "HTTP 500", None, NOW, NOW)
+
+
+def open_journal(folder: Path, emit: Emit = ignore) -> Journal:
+    """The journal of `IDENTITY` in a folder."""
+    return Journal.open(folder, IDENTITY, emit=emit)
