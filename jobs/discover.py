@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from exporter.model import CampaignType, ListedCampaign
+from exporter.text import loads
 from jobs.support.command import every_fault, job, option, take_settings
-from jobs.support.options import TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.signals import run_until_stopped
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+with lazy_imports(__name__):
     import pyarrow as pa
 
-    from exporter.model import CampaignType, ListedCampaign
+    from exporter.clock import SystemClock
+    from exporter.fetch.engine import open_engine
+    from exporter.fetch.list_pass import ListPass
+    from exporter.files import replace_file
+    from exporter.ratelimit.estimate import shared
+    from exporter.snapshot_store.writer import csv_header, csv_text
     from exporter.stop import Stop
-    from jobs.support.console import Console
+    from jobs.support.table_output import print_bytes
 
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 
@@ -35,22 +44,21 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 @option("-o", "--output", metavar="FILE", help="Write the CSV there, at once.  [default: standard output]")
 @TYPE
 @option("--status", "statuses", multiple=True, metavar="STATUS", help="Only campaigns of that status; repeatable.")
+@EXCEL_SAFE
 @fetch_options
 @settings_options
-def command(console: Console, output: str | None, campaign_type: str, statuses: tuple[str, ...], **options: Any) -> int:
+def command(
+    console: Console,
+    output: str | None,
+    campaign_type: str,
+    statuses: tuple[str, ...],
+    excel_safe: bool,
+    **options: Any,
+) -> int:
     """List the app's campaigns through the list call, and write an IDs CSV.
 
     Its columns are campaign_id, campaign_type, name, status and updated_at; `snapshot` and `pull` read it.
     """
-    from exporter.clock import SystemClock
-    from exporter.fetch.engine import open_engine
-    from exporter.fetch.list_pass import ListPass
-    from exporter.files import replace_file
-    from exporter.ratelimit.estimate import shared
-    from exporter.snapshot_store.writer import csv_text
-    from jobs.support.signals import run_until_stopped
-    from jobs.support.table_output import print_bytes
-
     settings, _ = every_fault(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)
     types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
@@ -65,7 +73,7 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
     finally:
         console.close()
     rows = rows_of(found, statuses)
-    data = (",".join(COLUMNS) + "\n").encode() + csv_text(rows)
+    data = csv_header(COLUMNS, excel_safe=excel_safe) + csv_text(rows, excel_safe=excel_safe)
     if output is None:
         print_bytes(data)
     else:
@@ -78,10 +86,6 @@ def command(console: Console, output: str | None, campaign_type: str, statuses: 
 
 def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.Table:
     """What was found, as rows; of `statuses` in any letter case, if there are any."""
-    import pyarrow as pa
-
-    from exporter.text import loads
-
     wanted = {status.lower() for status in statuses}
     rows = []
     for campaign in campaigns:

@@ -33,13 +33,20 @@ if TYPE_CHECKING:
 @METRICS_FILE
 @fetch_options
 @settings_options
-def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
+def command(
+    console: Console,
+    ids: str | None,
+    metrics_file: str | None,
+    id_column: str | None,
+    delimiter: str | None,
+    **options: Any,
+) -> int:
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.plan import make_plan
 
     settings, found, (locations, wanted) = every_fault(
         lambda: take_settings(options),
-        lambda: take_ids(ids, id_column),
+        lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),
     )
     fetch = take_fetch_options(options, settings)

@@ -13,7 +13,14 @@ from exporter.errors import ExportError, IdsError, InputError
 from exporter.events import Warned
 from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.exit_codes import exit_code
-from jobs.support.options import check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.options import (
+    IDS_COLUMN,
+    IDS_DELIMITER,
+    check_output,
+    fetch_options,
+    settings_options,
+    take_fetch_options,
+)
 from jobs.support.param_types import COLUMNS, check_columns
 
 if TYPE_CHECKING:
@@ -68,7 +75,8 @@ PROGRESS_FROM = 10
     show_default=True,
     help="Which rows.",
 )
-@option("--id-column", metavar="NAME", help="The column of a file that holds the campaign IDs.")
+@IDS_COLUMN
+@IDS_DELIMITER
 @fetch_options
 @settings_options
 def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
@@ -84,10 +92,10 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     from jobs.support.signals import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
-    form, id_column = options.pop("form"), options.pop("id_column")
+    form, id_column, delimiter = options.pop("form"), options.pop("id_column"), options.pop("delimiter")
     settings, wanted, form, _ = every_fault(
         lambda: take_settings(options),
-        lambda: read_arguments(ids, id_column),
+        lambda: read_arguments(ids, id_column, delimiter),
         lambda: choose_format(form, output),
         lambda: _refuse(check_columns("--columns", columns, schema_of(table).names)),
     )
@@ -137,7 +145,7 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
     return code
 
 
-def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignIds:
+def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
     """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
     from exporter.ids.campaign_ids import ids_of, read_ids
 
@@ -147,9 +155,9 @@ def read_arguments(arguments: tuple[str, ...], column: str | None) -> CampaignId
     for argument in arguments:
         try:
             if argument == "-":
-                read = read_ids(sys.stdin.buffer, column=column, name="standard input")
+                read = read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
             elif argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
-                read = read_ids(argument, column=column)
+                read = read_ids(argument, column=column, delimiter=delimiter)
             elif argument.strip():
                 read = ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
             else:

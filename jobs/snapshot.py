@@ -50,7 +50,14 @@ with lazy_imports(__name__):
 @METRICS_FILE
 @fetch_options
 @settings_options
-def command(console: Console, ids: str | None, metrics_file: str | None, id_column: str | None, **options: Any) -> int:
+def command(
+    console: Console,
+    ids: str | None,
+    metrics_file: str | None,
+    id_column: str | None,
+    delimiter: str | None,
+    **options: Any,
+) -> int:
     """Fetch every campaign and publish one snapshot: the main job.
 
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
@@ -58,7 +65,7 @@ def command(console: Console, ids: str | None, metrics_file: str | None, id_colu
     """
     settings, found, (locations, wanted), _ = every_fault(
         lambda: take_settings(options),
-        lambda: take_ids(ids, id_column),
+        lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),
         lambda: check_metrics_file(metrics_file),
     )

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import msgspec
 
-from exporter.events import Emit
+from exporter.events import Emit, Warned
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, Locations, SnapshotOptions
@@ -53,6 +53,8 @@ def make_plan(
 ) -> Plan:
     """Look at the destination and the journal. Raises `InputError`."""
     lists = needs_list(ids, options)
+    for warning in ids.warnings if ids is not None else ():
+        emit(Warned(warning))
     place = find_workplace(locations)
     with ExitStack() as held:
         journal = Journal.look(place.work_dir, settings.identity, emit=emit)

@@ -14,7 +14,7 @@ from exporter.snapshot_store.destination import Destination, one_line_error
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import MANIFEST, file_name
 from exporter.snapshot_store.reader import read_manifest, read_responses, read_table
-from exporter.snapshot_store.writer import csv_text
+from exporter.snapshot_store.writer import csv_header, csv_text
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import flatten
@@ -138,9 +138,9 @@ class _Stored:
             if f"{table}.parquet" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
                 self._tables[table] = read_table(destination, snapshot, name)
             if f"{table}.csv" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
-                header = (",".join(schema_of(name).names) + "\n").encode()
                 # Whether --excel-safe was on is not written down: one of the two must fit.
-                sums = [hashlib.sha256(header), hashlib.sha256(header)]
+                names = schema_of(name).names
+                sums = [hashlib.sha256(csv_header(names, excel_safe=excel_safe)) for excel_safe in (False, True)]
                 self._csv[table] = (manifest.files[f"{table}.csv"].sha256, sums)
 
     def compare(self, table: str, rows: pa.RecordBatch) -> None:

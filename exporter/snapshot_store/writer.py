@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -173,7 +174,7 @@ class _CsvFile:
         self._file: HashingFile = staging.create(self.name)
         self._excel_safe = excel_safe
         self._rows = 0
-        self._file.write((",".join(schema_of(table).names) + "\n").encode())
+        self._file.write(csv_header(schema_of(table).names, excel_safe=excel_safe))
 
     def write(self, rows: pa.RecordBatch) -> None:
         if rows.num_rows:
@@ -185,6 +186,11 @@ class _CsvFile:
 
     def abandon(self) -> None:
         _ignoring_storage(self._file.close)
+
+
+def csv_header(names: Iterable[str], *, excel_safe: bool = False) -> bytes:
+    """The first line of a CSV file, for Excel behind a byte order mark: without it Excel does not take it for UTF-8."""
+    return (codecs.BOM_UTF8 if excel_safe else b"") + (",".join(names) + "\n").encode()
 
 
 def csv_text(rows: pa.RecordBatch | pa.Table, *, excel_safe: bool = False) -> bytes:

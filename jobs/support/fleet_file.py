@@ -127,10 +127,10 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str 
     try:
         values = read_file_values(_OPTIONS.values(), entry)
         variables = _secrets(entry, environ, place)
-        id_column = values.pop("id_column")
+        id_column, delimiter = values.pop("id_column"), values.pop("delimiter")
         settings, ids, (locations, options) = every_fault(
             lambda: take_settings(values, variables),
-            lambda: _ids(entry.get("ids") or None, id_column),
+            lambda: _ids(entry.get("ids") or None, id_column, delimiter),
             lambda: take_snapshot_options(values),
         )
         return Account(entry["name"], settings, ids, locations, take_fetch_options(values, settings), options)
@@ -138,8 +138,8 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str 
         raise InputError([f"{entry['name']}: {problem}" for problem in error.problems]) from None
 
 
-def _ids(given: str | list[str] | None, column: str | None) -> CampaignIds | None:
-    return ids_of(given, source="ids") if isinstance(given, list) else take_ids(given, column)
+def _ids(given: str | list[str] | None, column: str | None, delimiter: str | None) -> CampaignIds | None:
+    return ids_of(given, source="ids") if isinstance(given, list) else take_ids(given, column, delimiter)
 
 
 def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from exporter.options import MINUTE, OUTPUT_FORMATS, FetchOptions, Locations, Sn
 from exporter.settings import SETTINGS, Settings
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.option_values import Decorator, option
-from jobs.support.param_types import ALLOWANCE, BOUND, DAYS, DURATION, PERCENT, RATE, SIZE, whole_number
+from jobs.support.param_types import ALLOWANCE, BOUND, DAYS, DELIMITER, DURATION, PERCENT, RATE, SIZE, whole_number
 
 with lazy_imports(__name__):
     import platformdirs
@@ -30,6 +30,11 @@ with lazy_imports(__name__):
 _FETCH = FetchOptions()
 
 IDS_COLUMN = option("--id-column", metavar="NAME", help="Column of IDS that holds the campaign IDs.")
+IDS_DELIMITER = option(
+    "--delimiter", type=DELIMITER,
+    help="Separator of IDS: a character, or comma, semicolon, tab, pipe.  [default: the one that fits]",
+)  # fmt: skip
+EXCEL_SAFE = option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas by a spreadsheet.")
 TYPE = option(
     "--type", "campaign_type", type=click.Choice(["sms", "voice", "all"]), default="sms",
     help="Campaign type to ask the list call for.",
@@ -72,6 +77,7 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     option("--out", "dest", required=True, metavar="DEST", help="Destination: a folder, or a URL: s3, gs or abfs."),
     option("--work-dir", metavar="DIR", help="Journal and lock.  [default: DEST/.work, or in the user's state folder]"),
     IDS_COLUMN,
+    IDS_DELIMITER,
     TYPE,
     option(
         "--list", "list_pass", type=click.Choice(["auto", "always", "never"]), default="auto",
@@ -85,7 +91,7 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
         "--format", type=click.Choice(OUTPUT_FORMATS), default="parquet",
         help="File format of the tables; responses are always Parquet.",
     ),
-    option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas."),
+    EXCEL_SAFE,
     option(
         "--max-failures", type=ALLOWANCE, default="5%",
         help="Publish nothing when more IDs failed or were invalid.",
@@ -136,7 +142,7 @@ def take_fetch_options(options: dict[str, Any], settings: Settings) -> FetchOpti
 
 
 def take_snapshot_options(options: dict[str, Any]) -> tuple[Locations, SnapshotOptions]:
-    """Take out what `snapshot_options` put in, the ID column excepted."""
+    """Take out what `snapshot_options` put in, what is about IDS excepted."""
     locations = Locations(
         dest=options.pop("dest"), work_dir=options.pop("work_dir"), state_dir=state_dir(), environ=dict(os.environ)
     )
@@ -159,12 +165,13 @@ def check_output(output: str | None) -> None:
         raise InputError(f"-o: there is no folder {path.parent}.")
 
 
-def take_ids(ids: str | None, column: str | None) -> CampaignIds | None:
+def take_ids(ids: str | None, column: str | None, delimiter: str | None) -> CampaignIds | None:
     """The IDs of the argument IDS: a file, `-` for standard input, None for none. Raises `IdsError`."""
     if ids is None:
-        if column is not None:
-            raise InputError("--id-column names a column of IDS, and no IDS are given.")
+        if column is not None or delimiter is not None:
+            name = "--id-column" if column is not None else "--delimiter"
+            raise InputError(f"{name} is about the file IDS, and no IDS are given.")
         return None
     if ids == "-":
-        return read_ids(sys.stdin.buffer, column=column, name="standard input")
-    return read_ids(ids, column=column)
+        return read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
+    return read_ids(ids, column=column, delimiter=delimiter)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from exporter.ids.csv_dialect import parse_delimiter
 from exporter.units import (
     Limit,
     parse_allowance,
@@ -71,6 +72,7 @@ SIZE = Parsed("SIZE", parse_size)
 PERCENT = Parsed("PERCENT", parse_percent)
 ALLOWANCE = Parsed("N|N%", parse_allowance)
 RATE = Parsed("N/WINDOW|off", _rate)
+DELIMITER = Parsed("CHAR", parse_delimiter)
 COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
 
 

@@ -60,6 +60,7 @@ def test_excel_safe_cells_are_no_formulas(tmp_path: Path) -> None:
     publish(tmp_path, form="csv", excel_safe=True)
     publish(tmp_path, "20261123T020001Z", form="csv")
     safe = (tmp_path / "snapshot=20261123T020000Z" / "failures.csv").read_text(encoding="utf-8")
+    assert safe.startswith("\ufeffcampaign_id,"), "Excel needs a byte order mark"
     raw = (tmp_path / "snapshot=20261123T020001Z" / "failures.csv").read_text(encoding="utf-8")
     assert '"\'=cmd()"' in safe
     assert '"=cmd()"' in raw
