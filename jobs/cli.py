@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
     "plan": "Estimate a snapshot: IDs, requests, time. Sends nothing.",
     "pull": "Fetch some campaigns to the terminal, a file or a pipe.",
+    "check": "Check an account's settings with one to three requests.",
     "discover": "List the app's campaigns into an IDs CSV.",
     "snapshots": "List the snapshots of a destination.",
     "diff": "Show what changed between two snapshots.",

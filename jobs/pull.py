@@ -17,7 +17,7 @@ from jobs.support.options import (
     IDS_COLUMN,
     IDS_DELIMITER,
     check_output,
-    fetch_options,
+    interactive_fetch_options,
     settings_options,
     take_fetch_options,
 )
@@ -77,7 +77,7 @@ PROGRESS_FROM = 10
 )
 @IDS_COLUMN
 @IDS_DELIMITER
-@fetch_options
+@interactive_fetch_options
 @settings_options
 def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     """Fetch some campaigns to the terminal, a file or a pipe.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from exporter.units import format_duration
 
@@ -15,31 +16,43 @@ _CLOCK = re.compile(
     r"expired|\bexp\b|\biat\b|\bnbf\b|issued at|in the future|not yet valid|not active|clock", re.IGNORECASE
 )
 
-_SCOPE_ADVICE = "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish."
-_REPLAY_ADVICE = "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT."
-_CLOCK_ADVICE = (
-    "The service takes the token for one of another time: compare this machine's clock (UTC) with a time server, or "
-    "renew KORE_JWT if it is a ready-made token that has expired."
-)
-_ADVICE = (
-    "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID, KORE_ACCOUNT_ID and KORE_HOST (the "
-    "region): the service gives one answer for a wrong one of them. Check too that the app has the scope 'Campaign "
-    "Management', and that campaigns, which are an option of the account, are enabled for it."
-)
+Cause = Literal["scope", "replay", "clock", "credentials"]
+"""Why credentials may be refused; `credentials`: the service gives one answer for many causes."""
+
+_ADVICE: dict[Cause, str] = {
+    "scope": "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish.",
+    "replay": "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT.",
+    "clock": (
+        "The service takes the token for one of another time: compare this machine's clock (UTC) with a time server, "
+        "or renew KORE_JWT if it is a ready-made token that has expired."
+    ),
+    "credentials": (
+        "Check KORE_CLIENT_SECRET (or KORE_JWT), KORE_CLIENT_ID, KORE_STREAM_ID, KORE_ACCOUNT_ID and KORE_HOST (the "
+        "region): the service gives one answer for a wrong one of them. Client ID and secret are those of the JWT app "
+        "under App Settings > Dev Tools > Web/Mobile SDK. Check too that the app has the scope 'Campaign Management', "
+        "and that campaigns, which are an option of the account, are enabled for it."
+    ),
+}
+
+
+def cause_of(error: str) -> Cause:
+    """The likely cause of a refusal. `error`: what the service said."""
+    if _SCOPE.search(error):
+        return "scope"
+    if _REPLAY.search(error):
+        return "replay"
+    return "clock" if _CLOCK.search(error) else "credentials"
+
+
+def advice_for(cause: Cause) -> str:
+    """Where to mend it."""
+    return _ADVICE[cause]
 
 
 def refusal(error: str, skew: float | None = None) -> str:
     """The message for refused credentials. `error`: what the service said. `skew`: as `skew_warning` takes it."""
-    if _SCOPE.search(error):
-        advice = _SCOPE_ADVICE
-    elif _REPLAY.search(error):
-        advice = _REPLAY_ADVICE
-    elif _CLOCK.search(error):
-        advice = _CLOCK_ADVICE
-    else:
-        advice = _ADVICE
     clock = skew_warning(skew)
-    lines = [f"the service refused the credentials ({error}).", advice]
+    lines = [f"the service refused the credentials ({error}).", advice_for(cause_of(error))]
     return "\n".join([*lines, f"Besides, {clock}."] if clock else lines)
 
 

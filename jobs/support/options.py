@@ -49,6 +49,11 @@ SETTINGS_OPTIONS = tuple(
     if not setting.secret
 )
 
+_PATIENCE, _SHORT_PATIENCE = (
+    option("--patience", type=DURATION, default=default, help="How long to wait for a service that is down.")
+    for default in ("15m", "30s")
+)
+
 FETCH_OPTIONS: tuple[Decorator, ...] = (
     option(
         "--rate", "rates", type=RATE, multiple=True,
@@ -64,7 +69,7 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     option("--workers", type=whole_number(1, 1000), default=_FETCH.workers, help="Concurrent requests."),
     option("--attempts", type=whole_number(1, 100), default=_FETCH.attempts, help="Attempts for each ID."),
     option("--timeout", type=BOUND, default="30s", help="Time limit of one attempt."),
-    option("--patience", type=DURATION, default="15m", help="How long to wait for a service that is down."),
+    _PATIENCE,
     option("--max-body", type=SIZE, default="16MiB", help="Largest response to accept, after decompression."),
     option("--max-duration", type=DURATION, help="Send no request after this time; exit 4, resumable."),
     option("--grace", type=DURATION, default="10s", help="Time that open requests get after a stop signal."),
@@ -117,6 +122,11 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--rate`, `--workers`, `--timeout` …: how requests are sent."""
     return _group(FETCH_OPTIONS, function)
+
+
+def interactive_fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `fetch_options`, for a command that somebody waits for: half a minute of an outage is enough."""
+    return _group(tuple(_SHORT_PATIENCE if one is _PATIENCE else one for one in FETCH_OPTIONS), function)
 
 
 def snapshot_options(function: Callable[..., Any]) -> Callable[..., Any]:

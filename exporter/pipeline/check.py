@@ -1,0 +1,219 @@
+"""`check`: is this account set up right? One to three requests, within the rate limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from exporter.api.classify import ListPage, classify_list, item_id
+from exporter.api.endpoints import HttpResponse, Verdict
+from exporter.clock import Clock, to_milliseconds
+from exporter.errors import DestinationError, ServiceDown, SettingsError
+from exporter.events import Emit
+from exporter.fetch.client import Exchange
+from exporter.fetch.engine import Engine, open_engine
+from exporter.model import CampaignResponse, CampaignType
+from exporter.options import FetchOptions
+from exporter.pipeline.findings import SERVICE_DOWN, SETTINGS_ERROR, CheckResult, Findings
+from exporter.settings import Settings
+from exporter.snapshot_store.open_destination import open_destination
+from exporter.stop import Stop
+from exporter.tables.flatten import flatten
+from exporter.text import loads
+
+PAGE = 100
+LARGE_PAGE = 1000
+"""Campaigns that the first and the second list call ask for: is there a largest page?"""
+
+MOST_SHOWN = 5
+
+_AGAIN = frozenset({"retry", "rate_limited", "gateway_404", "wrong_campaign"})
+"""Verdicts after which the same is asked again."""
+
+Result = TypeVar("Result")
+
+
+async def check_account(
+    settings: Settings,
+    fetch: FetchOptions,
+    *,
+    dest: str | None,
+    environ: Mapping[str, str],
+    clock: Clock,
+    emit: Emit,
+    stop: Stop,
+) -> CheckResult:
+    """Try the settings out. `dest`: a destination to be checked too. Raises only what `stop` asks for."""
+    findings = Findings(settings)
+    if dest is not None:
+        await asyncio.to_thread(_check_destination, findings, dest, environ)
+    proxy = urlsplit(settings.proxy) if settings.proxy else None
+    findings.note("proxy", "ok", f"through {proxy.hostname}:{proxy.port}" if proxy else "none is used")
+    async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
+        check = _ServiceCheck(engine, findings)
+        await _until_stopped(check.run(), stop)
+    return findings.result(check.requests)
+
+
+def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]) -> None:
+    try:
+        destination = open_destination(dest, environ=environ)
+        made = destination.is_local and not Path(destination.root).exists()
+        destination.check_writable()
+    except DestinationError as error:
+        findings.note("destination", "failed", str(error), "Name another one with --out.", SETTINGS_ERROR)
+        return
+    findings.note("destination", "ok", f"{destination.shown} can be written")
+    if made:
+        with suppress(OSError):
+            Path(destination.root).rmdir()
+
+
+async def _until_stopped(work: Coroutine[Any, Any, Result], stop: Stop) -> Result:
+    task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise stopping.result()
+    finally:
+        task.cancel()
+        stopping.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
+
+
+class _Failed(Exception):
+    """A request failed, and no other makes sense; the finding is noted."""
+
+
+class _ServiceCheck:
+    """What requests can tell of an account."""
+
+    def __init__(self, engine: Engine, findings: Findings) -> None:
+        self._engine = engine
+        self._findings = findings
+        self.requests = 0
+
+    async def run(self) -> None:
+        """The list call, and one campaign of it."""
+        try:
+            items = await self._list()
+            if items:
+                await self._campaign(items)
+        except _Failed:
+            pass
+        except SettingsError as error:
+            self._findings.never_works(str(error))
+        except ServiceDown as error:
+            self._findings.service_failed(str(error))
+
+    async def _list(self) -> list[Mapping[str, Any]]:
+        """The campaigns of the first pages. Notes how many there are, and how many a page holds at most."""
+        first = await self._list_page("sms", PAGE)
+        total = _total(first)
+        if total > PAGE:
+            large = await self._list_page("sms", LARGE_PAGE)
+            is_capped = len(large.items) < min(total, LARGE_PAGE)
+            largest = f"{len(large.items):,} at most" if is_capped else "as many as are asked for"
+            self._findings.note("list", "ok", f"{total:,} SMS campaigns; a page holds {largest}")
+            return list(first.items)
+        voice = await self._list_page("voice", PAGE)
+        counts = f"{total:,} SMS and {_total(voice):,} voice campaigns"
+        if 0 < len(first.items) < total:
+            counts += f"; a page holds {len(first.items):,} at most"
+        if total or voice.items:
+            self._findings.note("list", "ok", counts)
+        else:
+            advice = (
+                "Is it the right app (KORE_STREAM_ID)? Campaigns are an option of the account: ask the vendor whether "
+                "they are enabled for it."
+            )
+            self._findings.note("list", "warning", counts, advice)
+            self._findings.note("campaign", "skipped", "there is none")
+        return [*first.items, *voice.items]
+
+    async def _list_page(self, campaign_type: CampaignType, limit: int) -> ListPage:
+        engine = self._engine
+        pages: list[ListPage] = []
+
+        def classify(response: HttpResponse, url: str) -> Verdict:
+            page = classify_list(response, url=url, now=engine.clock.now())
+            if isinstance(page, Verdict):
+                return page
+            pages.append(page)
+            return Verdict("good")
+
+        exchange = await self._exchange(
+            lambda: engine.client.ask(
+                lambda token: engine.client.api.list(campaign_type, limit=limit, skip=0, page=1, token=token),
+                classify,
+                item=f"the {campaign_type} list",
+            )
+        )
+        if not pages:
+            advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
+            self._findings.note("list", "failed", exchange.verdict.error, advice, SERVICE_DOWN)
+            raise _Failed
+        return pages[-1]
+
+    async def _campaign(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Fetch the first campaign, and see how it is read."""
+        campaign_id = next((found for item in items if (found := item_id(item)) is not None), None)
+        if campaign_id is None:
+            self._findings.note("campaign", "failed", "no item of the list has an ID", exit_code=SERVICE_DOWN)
+            return
+        exchange = await self._exchange(lambda: self._engine.client.campaign(campaign_id))
+        if exchange.verdict.kind != "good":
+            detail = f"{campaign_id}, which the list shows: {exchange.verdict.error}"
+            advice = "Is KORE_API right (v2, or v1 for the older paths)?"
+            self._findings.note("campaign", "failed", detail, advice, SERVICE_DOWN)
+            return
+        fetched_at = to_milliseconds(self._engine.clock.now())
+        (row,) = flatten([CampaignResponse(campaign_id, fetched_at, 200, exchange.verdict.text)]).campaigns.to_pylist()
+        unknown = f"; keys that no column knows, kept in extra: {_some(loads(row['extra']))}" if row["extra"] else ""
+        if row["parse_issues"]:
+            detail = f"{campaign_id} is read with parse issues: {_some(row['parse_issues'])}{unknown}"
+            self._findings.note("campaign", "warning", detail, "The column parse_issues has them for every campaign.")
+        else:
+            self._findings.note("campaign", "ok", f"{campaign_id} is read without parse issues{unknown}")
+
+    async def _exchange(self, ask: Callable[[], Coroutine[Any, Any, Exchange]]) -> Exchange:
+        """An exchange that is a last word. Where the service fails, tried again as long as the patience lasts.
+
+        Raises `_Failed`.
+        """
+        engine = self._engine
+        latest = engine.clock.monotonic() + engine.options.patience
+        attempts = 0
+        while True:
+            self.requests += 1
+            exchange = await ask()
+            if exchange.response is not None:
+                self._findings.reached(exchange.response, engine.clock.now())
+            if exchange.verdict.kind == "denied":
+                self._findings.refused(exchange.verdict.error)
+                raise _Failed
+            if exchange.verdict.kind not in _AGAIN:
+                self._findings.accepted()
+                return exchange
+            # After a refusal for the rate limit it is the limiter that waits.
+            is_limited = exchange.verdict.kind == "rate_limited"
+            attempts += not is_limited
+            delay = 0.0 if is_limited else engine.retry.delay_after(attempts)
+            if delay is None or engine.clock.monotonic() + delay > latest:
+                self._findings.service_failed(exchange.verdict.error)
+                raise _Failed
+            await engine.clock.sleep(delay)
+
+
+def _total(page: ListPage) -> int:
+    return page.total if page.total is not None else len(page.items)
+
+
+def _some(names: Mapping[str, Any] | Sequence[str]) -> str:
+    shown = ", ".join(list(names)[:MOST_SHOWN])
+    return shown + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")

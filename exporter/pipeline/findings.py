@@ -1,0 +1,114 @@
+"""What `check` finds: one finding for each thing that can be wrong with an account."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from exporter.api.endpoints import HttpResponse
+from exporter.api.headers import read_date
+from exporter.api.refusal import advice_for, cause_of, skew_warning
+from exporter.settings import Settings
+from exporter.units import format_duration
+
+NAMES = (
+    "host", "certificate", "proxy", "clock", "token", "scope", "account", "list", "campaign", "destination",
+)  # fmt: skip
+"""The findings, in the order in which they are shown."""
+
+State = Literal["ok", "warning", "failed", "skipped"]
+SETTINGS_ERROR, REFUSED, SERVICE_DOWN = 2, 3, 4
+"""Exit codes of what can fail."""
+
+_ABOUT = {"SSL_CERT_FILE": "certificate", "HTTPS_PROXY": "proxy", "KORE_HOST": "host"}
+"""The finding that an error belongs to which can never work: its text names the setting."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was found about one thing. `advice`: where to mend it. `exit_code`: of the command, where it failed."""
+
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+    exit_code: int = 0
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """All findings, in the order of `NAMES`, and the requests they took."""
+
+    findings: tuple[Finding, ...]
+    requests: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing failed; else what needs a person first."""
+        codes = {finding.exit_code for finding in self.findings}
+        return next((code for code in (REFUSED, SETTINGS_ERROR, SERVICE_DOWN) if code in codes), 0)
+
+
+class Findings:
+    """Collects the findings of one account."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._findings: dict[str, Finding] = {}
+        self._answered = False
+
+    def result(self, requests: int) -> CheckResult:
+        """All of them; what was not reached is skipped."""
+        for name in NAMES[:-1]:
+            self._findings.setdefault(name, Finding(name, "skipped", "not reached"))
+        return CheckResult(tuple(self._findings[name] for name in NAMES if name in self._findings), requests)
+
+    def note(self, name: str, state: State, detail: str, advice: str = "", exit_code: int = 0) -> None:
+        """Add a finding."""
+        self._findings[name] = Finding(name, state, detail.rstrip("."), advice, exit_code)
+
+    def reached(self, response: HttpResponse, now: float) -> None:
+        """The service has answered. `now`: wall time in seconds."""
+        if self._answered:
+            return
+        self._answered = True
+        host = self._settings.host
+        self.note("host", "ok", f"{host} answers")
+        secure = host.startswith("https:")
+        self.note("certificate", "ok", "trusted" if secure else "none: plain http, to this machine only")
+        moment = read_date(response.date)
+        skew = now - moment if moment is not None else None
+        if skew is None:
+            self.note("clock", "skipped", "the service names no date")
+        elif skew_warning(skew) is None:
+            self.note("clock", "ok", "this machine and the service agree within a minute")
+        else:
+            apart = f"{format_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the service's"
+            self.note("clock", "warning", f"this machine's clock is {apart}", advice_for("clock"))
+
+    def accepted(self) -> None:
+        """The service has taken the token."""
+        self.note("token", "ok", "accepted")
+        self.note("scope", "ok", "Campaign Management")
+        self.note("account", "ok", f"account {self._settings.account_id}, stream {self._settings.stream_id}")
+
+    def refused(self, error: str) -> None:
+        """The service has refused the token. `error`: what it said."""
+        cause = cause_of(error)
+        if cause == "scope":
+            self.note("token", "ok", "accepted")
+            self.note("scope", "failed", error, advice_for(cause), REFUSED)
+            return
+        self.note("token", "failed", error, advice_for(cause), REFUSED)
+        self.note("scope", "skipped", "not known before the token is accepted")
+        self.note("account", "skipped", "not known before the token is accepted")
+
+    def service_failed(self, error: str) -> None:
+        """The service fails, or cannot be reached now."""
+        advice = "The service fails or cannot be reached: try again later, or wait for it with --patience."
+        self.note("list" if self._answered else "host", "failed", error, advice, SERVICE_DOWN)
+
+    def never_works(self, error: str) -> None:
+        """What can never work as things are set up. `error` names the setting."""
+        name = next((name for setting, name in _ABOUT.items() if setting in error), "host")
+        detail, _, setting = error.rstrip(".").partition("; check ")
+        self.note(name, "failed", detail, f"Check {setting}." if setting else "", SETTINGS_ERROR)

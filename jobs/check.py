@@ -1,0 +1,75 @@
+"""`campaign-export check`: is this account set up right?"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import Any
+
+import click
+
+from exporter.text import dumps, terminal_safe
+from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
+from jobs.support.signals import run_until_stopped
+
+with lazy_imports(__name__):
+    from exporter.clock import SystemClock
+    from exporter.pipeline.check import check_account
+    from exporter.pipeline.findings import CheckResult
+    from exporter.stop import Stop
+    from jobs.support.table_output import print_bytes
+
+MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
+
+
+@job(
+    "check",
+    example="campaign-export check --out exports",
+    codes={
+        0: "nothing failed; there may be warnings",
+        2: "wrong settings, an unreachable host, or a destination that cannot be written",
+        3: "credentials refused",
+        4: "the service is down or does not answer as the campaign API",
+        130: "stopped by SIGINT (Ctrl-C)",
+        143: "stopped by SIGTERM",
+    },
+)
+@option("--out", "dest", metavar="DEST", help="Check too whether this destination can be written.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Format of the findings.")
+@interactive_fetch_options
+@settings_options
+def command(console: Console, dest: str | None, form: str, **options: Any) -> int:
+    """Check whether an account is set up right, with one to three requests within its rate limit.
+
+    A line each for the host, its certificate, the proxy, the clock, the token, its scope, the account, the list call,
+    one campaign and, with --out, the destination. What failed says where to mend it.
+    """
+    (settings,) = every_fault(lambda: take_settings(options))
+    fetch = take_fetch_options(options, settings)
+
+    async def main(stop: Stop) -> CheckResult:
+        return await check_account(
+            settings, fetch, dest=dest, environ=dict(os.environ), clock=SystemClock(), emit=console.emit, stop=stop
+        )
+
+    result = run_until_stopped(main, max_duration=fetch.max_duration)
+    print_bytes((_json(result) if form == "json" else _text(result)).encode())
+    return result.exit_code
+
+
+def _json(result: CheckResult) -> str:
+    findings = [
+        {"name": one.name, "state": one.state, "detail": one.detail, "advice": one.advice} for one in result.findings
+    ]
+    return dumps({"exit_code": result.exit_code, "requests": result.requests, "findings": findings}) + "\n"
+
+
+def _text(result: CheckResult) -> str:
+    lines = []
+    for finding in result.findings:
+        lines.append(f"{finding.name:<12} {MARKS[finding.state]:<8} {finding.detail}")
+        lines += [f"{'':<22}{line}" for line in textwrap.wrap(finding.advice, 96)]
+    return terminal_safe("\n".join(lines)) + "\n"

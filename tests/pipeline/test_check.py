@@ -1,0 +1,185 @@
+"""`exporter.pipeline.check`: a good account, and what can be wrong with one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.events import ignore
+from exporter.options import FetchOptions
+from exporter.pipeline.check import check_account
+from exporter.pipeline.findings import NAMES, CheckResult, Finding
+from exporter.settings import read_settings
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.list_call import ListHabits
+from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.server import serve
+from exporter.stop import Stop
+from tests.support.certificates import issue
+from tests.support.hostile import hostile, http, listening
+from tests.support.serving import environment
+
+ENVIRONMENT = environment("http://127.0.0.1:9", "/nowhere")
+
+
+async def check(url: str, *, dest: str | None = None, **env: str) -> CheckResult:
+    fetch = FetchOptions(rates=(), patience=2.0, timeout=5.0)
+    settings = read_settings({**ENVIRONMENT, "KORE_HOST": url, **env})
+    return await check_account(
+        settings, fetch, dest=dest, environ={}, clock=SystemClock(), emit=ignore, stop=Stop()
+    )  # fmt: skip
+
+
+async def check_service(service: Behaviour, **env: str) -> CheckResult:
+    async with serve(service) as url:
+        return await check(url, **env)
+
+
+def finding(result: CheckResult, name: str) -> Finding:
+    (found,) = [one for one in result.findings if one.name == name]
+    return found
+
+
+def states(result: CheckResult) -> dict[str, str]:
+    return {one.name: one.state for one in result.findings}
+
+
+async def test_a_good_account_is_all_right_with_three_requests(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(20, voice_share=0.4))
+    async with serve(service) as url:
+        result = await check(url, dest=str(tmp_path / "exports"))
+    assert states(result) == dict.fromkeys(NAMES, "ok")
+    assert (result.exit_code, result.requests, len(service.arrivals)) == (0, 3, 3)
+    voice = sum(one.campaign_type == "voice" for one in service.campaigns.values())
+    assert finding(result, "list").detail == f"{20 - voice} SMS and {voice} voice campaigns"
+    assert "without parse issues" in finding(result, "campaign").detail
+    assert not (tmp_path / "exports").exists(), "a check leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("habits", "detail"),
+    [
+        (ListHabits(), "250 SMS campaigns; a page holds as many as are asked for"),
+        (ListHabits(most=150), "250 SMS campaigns; a page holds 150 at most"),
+        (ListHabits(most=20, totals="text"), "250 SMS campaigns; a page holds 20 at most"),
+    ],
+)
+async def test_the_largest_page_of_the_list_is_found(habits: ListHabits, detail: str) -> None:
+    service = Behaviour(sample_campaigns(250))
+    service.listing = habits
+    result = await check_service(service)
+    assert (finding(result, "list").detail, result.requests) == (detail, 3)
+
+
+async def test_keys_that_no_column_knows_and_parse_issues_are_named() -> None:
+    campaigns = sample_campaigns(1)
+    campaigns[0].data.update({"brandNew": {"deep": 1}, "createdAt": "yesterday"})
+    result = await check_service(Behaviour(campaigns))
+    assert finding(result, "campaign").state == "warning"
+    assert "brandNew.deep" in finding(result, "campaign").detail
+    assert "created" in finding(result, "campaign").detail
+    assert result.exit_code == 0
+
+
+async def test_an_unknown_host_is_an_error_of_the_setting() -> None:
+    result = await check("https://nowhere.invalid")
+    assert (result.exit_code, finding(result, "host").state) == (2, "failed")
+    assert "KORE_HOST" in finding(result, "host").advice
+    assert states(result)["token"] == "skipped"
+
+
+async def test_a_closed_port_is_an_error_of_the_setting() -> None:
+    result = await check("http://127.0.0.1:9")
+    assert (result.exit_code, finding(result, "host").state) == (2, "failed")
+    assert "nothing listens" in finding(result, "host").detail
+
+
+async def test_an_untrusted_certificate_is_an_error_that_names_ssl_cert_file(tmp_path: Path) -> None:
+    _, tls = issue(tmp_path, "127.0.0.1")
+    with hostile(tls=tls) as (service, url):
+        result = await check(url)
+    assert (result.exit_code, service.asked) == (2, [])
+    assert finding(result, "certificate").state == "failed"
+    assert "SSL_CERT_FILE" in finding(result, "certificate").detail
+
+
+async def test_a_proxy_that_refuses_is_an_error_that_names_https_proxy() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    with listening(refuse) as port:
+        result = await check("https://kore.example", HTTPS_PROXY=f"http://127.0.0.1:{port}")
+    assert (result.exit_code, finding(result, "proxy").state) == (2, "failed")
+    assert "HTTPS_PROXY" in finding(result, "proxy").advice
+
+
+@pytest.mark.parametrize(
+    "env", [{"KORE_CLIENT_SECRET": "another-secret-" * 5}, {"KORE_STREAM_ID": "st-wrong"}, {"KORE_ACCOUNT_ID": "wrong"}]
+)
+async def test_a_wrong_secret_stream_or_account_is_refused_with_all_settings_it_can_be(env: dict[str, str]) -> None:
+    service = Behaviour(sample_campaigns(3))
+    result = await check_service(service, **env)
+    assert (result.exit_code, result.requests) == (3, 1)
+    assert states(result)["host"] == "ok"
+    assert finding(result, "token").state == "failed"
+    for name in ("KORE_CLIENT_SECRET", "KORE_STREAM_ID", "KORE_ACCOUNT_ID", "Dev Tools"):
+        assert name in finding(result, "token").advice
+
+
+async def test_a_missing_scope_is_told_from_a_refused_token() -> None:
+    service = Behaviour(sample_campaigns(3))
+    service.always = "scope"
+    result = await check_service(service)
+    assert (result.exit_code, states(result)["token"], states(result)["scope"]) == (3, "ok", "failed")
+    assert "API Scopes" in finding(result, "scope").advice
+
+
+@pytest.mark.parametrize(("ahead", "detail"), [(7200.0, "behind"), (-7200.0, "ahead of")])
+async def test_a_clock_that_is_off_is_a_warning(ahead: float, detail: str) -> None:
+    result = await check_service(Behaviour(sample_campaigns(3), clock_ahead=ahead))
+    assert (result.exit_code, finding(result, "clock").state) == (0, "warning")
+    assert f"{detail} the service's" in finding(result, "clock").detail
+
+
+async def test_an_account_without_campaigns_is_a_warning() -> None:
+    result = await check_service(Behaviour([]))
+    assert (result.exit_code, finding(result, "list").state) == (0, "warning")
+    assert "KORE_STREAM_ID" in finding(result, "list").advice
+    assert finding(result, "campaign").state == "skipped"
+
+
+async def test_a_service_that_is_down_is_neither_the_host_nor_the_token() -> None:
+    service = Behaviour(sample_campaigns(3))
+    service.always = "503-not-found"
+    result = await check_service(service)
+    assert (result.exit_code, states(result)["host"], states(result)["list"]) == (4, "ok", "failed")
+    assert "--patience" in finding(result, "list").advice
+
+
+async def test_what_is_no_campaign_api_is_told() -> None:
+    with hostile({"getAllCampaignDetails": http(b'{"hello":"world"}')}) as (_, url):
+        result = await check(url)
+    assert result.exit_code == 4
+    assert "KORE_API" in finding(result, "list").advice
+
+
+async def test_a_failure_that_passes_is_asked_again() -> None:
+    service = Behaviour(sample_campaigns(3))
+    service.faults["list"] = ["429-retry-after", "always"]
+    async with serve(service) as url:
+        result = await check(url)
+    assert result.exit_code == 0
+
+
+async def test_a_destination_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with serve(Behaviour(sample_campaigns(3))) as url:
+        result = await check(url, dest=str(tmp_path / "file"))
+    assert (result.exit_code, finding(result, "destination").state) == (2, "failed")
+    assert states(result)["campaign"] == "ok"
