@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -21,6 +22,9 @@ from jobs.support.exit_codes import BUG, signal_code
 from jobs.support.param_types import nearest
 from jobs.support.signals import SIGNALS, handling_signals
 from jobs.support.standard_streams import ReaderGone, secure_standard_streams
+
+DEPLOY = Path(__file__).with_name("deploy")
+"""Examples of running it for real, in an installed package too."""
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -76,7 +80,7 @@ class LazyGroup(click.Group):
     "campaign-export",
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Try it without an account:  campaign-export demo",
+    epilog=f"\b\nTry it without an account:  campaign-export demo\nExamples for cron, systemd, containers, alerts:  {DEPLOY}",
 )
 @click.option("-v", "--verbose", count=True, help="Log more; before or after the command.")
 @click.option("-q", "--quiet", is_flag=True, help="Log errors only.")

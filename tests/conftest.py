@@ -13,7 +13,9 @@ MUTATION = "mutation"
 
 # The same few examples for each mutant, so that a mutant that is killed once is killed again.
 settings.register_profile(MUTATION, max_examples=25, derandomize=True, database=None, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+# No deadline for one example: on a busy machine the first one may take long.
+settings.register_profile("suite", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(autouse=os.environ.get("HYPOTHESIS_PROFILE") == MUTATION)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,17 @@ from exporter.simulator.account import account_variables, variables_text
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from jobs.cli import cli
-from tests.support.running import ROOT, full, manifest_of, snapshot_folders
+from tests.support.running import ROOT, full, manifest_of, run, snapshot_folders
 from tests.support.serving import environment, serving
 
 DEPLOY = ROOT / "jobs" / "deploy"
+
+
+def test_the_help_says_where_the_examples_are() -> None:
+    done = run("--help", env={})
+    assert done.stdout.rstrip().endswith(str(DEPLOY))
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert packages["targets"]["wheel"]["packages"] == ["exporter", "jobs"], "the wheel holds jobs/deploy, too"
 
 
 FINAL = {1, 2, 3, 6, 70}
