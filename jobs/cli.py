@@ -38,8 +38,8 @@ COMMANDS: dict[str, str] = {
     "verify": "Check a published snapshot against its manifest.",
     "rebuild": "Flatten stored responses again, without one request.",
     "schema": "Print the data dictionary.",
-    "simulate": "Serve a local imitation of the API.",
-    "demo": "Run a snapshot against the imitation; needs no account.",
+    "simulate": "Serve a local simulator of the API.",
+    "demo": "Run a snapshot against the simulator; needs no account.",
     "fleet": "Run a snapshot for each of many accounts.",
 }
 
@@ -80,7 +80,9 @@ class LazyGroup(click.Group):
     "campaign-export",
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"\b\nTry it without an account:  campaign-export demo\nExamples for cron, systemd, containers, alerts:  {DEPLOY}",
+    epilog=f"""\b
+        Try it without an account:  campaign-export demo
+        Examples for cron, systemd, containers, alerts:  {DEPLOY}""",
 )
 @click.option("-v", "--verbose", count=True, help="Log more; before or after the command.")
 @click.option("-q", "--quiet", is_flag=True, help="Log errors only.")

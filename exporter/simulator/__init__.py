@@ -1,6 +1,6 @@
-"""A local imitation of the campaign API: for trying things out without an account, and for tests.
+"""A local simulator of the campaign API: for trying things out without an account, and for tests.
 
-`samples` makes campaigns in all the shapes that the vendor's pages show. `behaviour` is what the imitation does with
-a request: credentials, rate limit, faults, the list call. `server` puts it behind real sockets. It enforces its
-limit and keeps a log of every arrival.
+In the order of a request: `server` (real sockets) gives it to `behaviour` (credentials, rate limit, a log of every
+arrival), which answers with one of the `samples`, a page of the `list_call`, or one of the `faults`. `changes` is what
+a day brings, `control` asks a running simulator for it, `account` has the settings that reach it.
 """

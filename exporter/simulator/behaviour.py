@@ -31,7 +31,7 @@ from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
 
 PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")
-"""Of v1 and v2. Stated here again, and not taken from the client: an imitation must not agree with its mistakes."""
+"""Of v1 and v2. Stated here again, and not taken from the client: a simulator must not agree with its mistakes."""
 
 
 LONGEST_TOKEN = 3600.0
@@ -52,7 +52,7 @@ class Arrival(msgspec.Struct):
 
 
 class Behaviour:
-    """An imitated service of one account.
+    """A simulated service of one account.
 
     `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `refused_count`: whether
     refused requests use up the limit too. `faults`: for an ID the faults of its next requests, in order. `chances`:
