@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "discover": "List the app's campaigns into an IDs CSV.",
     "snapshots": "List the snapshots of a destination.",
     "diff": "Show what changed between two snapshots.",
+    "history": "Show how campaigns changed over all snapshots.",
     "report": "Write one self-contained HTML page about a snapshot.",
     "verify": "Check a published snapshot against its manifest.",
     "rebuild": "Flatten stored responses again, without one request.",

@@ -125,14 +125,15 @@ def _usable(port: int) -> int:
 
 def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
     """The summary, and the report."""
+    from exporter.clock import SystemClock
     from exporter.report.page import render_report
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import find, read_failures
+    from exporter.snapshot_store.reader import read_failures
     from jobs.support.summary import summary_of
 
     destination = open_destination(str(folder.folder))
     console.summarize(summary_of(result, read_failures(destination, result.manifest.snapshot_id)), result)
-    page, _ = render_report(destination, find(destination, result.manifest.snapshot_id), time_zone="UTC", quiet=())
+    page, _ = render_report(destination, result.manifest.snapshot_id, now=SystemClock().now())
     folder.write("report.html", page.encode())
 
 

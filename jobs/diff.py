@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporter.clock import SystemClock
 from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
-from jobs.support.param_types import COLUMNS
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import ACCOUNT
+from jobs.support.param_types import COLUMNS, check_columns
+from jobs.support.row_formats import EXCEL_SAFE, write_rows
+from jobs.support.table_output import Lines, print_bytes
 
 if TYPE_CHECKING:
+    from exporter.snapshot_store.destination import Destination
     from exporter.snapshot_store.diff import Changes
     from jobs.support.console import Console
-    from jobs.support.table_output import Lines
+
+with lazy_imports(__name__):
+    from exporter.snapshot_store.accounts import account_of, snapshots_of_account
+    from exporter.snapshot_store.diff import all_changes, changes_between, spoken
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.reader import find, read_manifest
+    from exporter.tables.arrow import schema_of
 
 MOST_ROWS = 200
-"""Campaigns of each kind that are shown to people; csv and json have them all."""
+"""Campaigns of each kind that the table shows; csv and json have them all."""
 
 
 @job(
@@ -29,16 +43,11 @@ MOST_ROWS = 200
 @click.argument("dest")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How the differences are shown.",
-)
-@option("--columns", type=COLUMNS, help="Compare only these columns, with commas between.")
+@option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
+@EXCEL_SAFE
+@option("--columns", type=COLUMNS, help="Compare only these columns, separated by commas.")
 @option("--ignore", type=COLUMNS, help="Do not compare these columns.")
+@ACCOUNT
 @option("--exit-code", is_flag=True, help="Exit with 1 when there are differences.")
 def command(
     console: Console,
@@ -46,86 +55,73 @@ def command(
     old: str | None,
     new: str | None,
     form: str,
+    excel_safe: bool,
     columns: tuple[str, ...] | None,
     ignore: tuple[str, ...] | None,
+    account: str | None,
     exit_code: bool,
 ) -> int:
-    """Show what changed between two snapshots: the last two, if none are named.
+    """Show what changed between two snapshots: by default the last two of the account.
 
-    With OLD alone it is compared with the latest. Times of fetching are no difference.
+    OLD alone is compared with the latest. Fetch times, the order of keys and equal numbers written differently are no
+    differences. A list in another order is one, marked "order".
     """
-    from exporter.snapshot_store.diff import changes_between
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import find
-    from exporter.tables.columns import CAMPAIGNS
-    from jobs.support.param_types import check_columns
-    from jobs.support.table_output import print_bytes
-
-    known = [column.name for column in CAMPAIGNS]
+    known = schema_of("campaigns").names
     problems = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
     if problems:
         raise InputError(problems)
     destination = open_destination(dest, environ=dict(os.environ))
-    ids = destination.snapshot_ids()
-    if old is None and len(ids) < 2:
-        raise DestinationError(f"{dest}: it takes two snapshots to compare, and there is {len(ids) or 'none'}.")
-    before = find(destination, old) if old is not None else ids[-2]
-    after = find(destination, new or "latest")
+    before, after = _choose(console, destination, old, new, account)
     changes = changes_between(destination, before, after, columns=columns or (), ignore=ignore or ())
+    if changes.not_compared:
+        console.say(
+            f"not compared, as one of the two made no list pass: {', '.join(changes.not_compared)}",
+            event="not_compared",
+            columns=changes.not_compared,
+        )
+    if changes.not_fetched:
+        console.say(
+            f"campaigns that are in one of the two and could not be fetched for the other: {changes.not_fetched:,}",
+            event="not_fetched",
+            campaigns=changes.not_fetched,
+        )
     if form == "json":
         print_bytes(_json(changes).encode() + b"\n")
     elif form == "csv":
-        _print_csv(changes)
+        write_rows(all_changes(changes), "csv", excel_safe=excel_safe)
     else:
         _print_grouped(changes)
     return 1 if exit_code and changes.any else 0
 
 
+def _choose(
+    console: Console, destination: Destination, old: str | None, new: str | None, account: str | None
+) -> tuple[str, str]:
+    """The two snapshots. Raises `DestinationError`."""
+    named = find(destination, old) if old is not None else None
+    chosen = snapshots_of_account(destination, SystemClock().now(), account=account, snapshot=named)
+    for notice in chosen.notices:
+        console.say(notice, event="notice")
+    ids = [info.snapshot_id for info in chosen.snapshots]
+    if named is None and len(ids) < 2:
+        number = len(ids) or "none"
+        raise DestinationError(f"{destination.shown}: it takes two snapshots to compare, and there is {number}.")
+    before = named if named is not None else ids[-2]
+    after = find(destination, new) if new is not None else ids[-1]
+    other = account_of(read_manifest(destination, after))
+    if other != chosen.account:
+        console.trouble(f"{before} is of account {chosen.account}, {after} of {other}", event="two_accounts")
+    return before, after
+
+
 def _json(changes: Changes) -> str:
-    return json.dumps(
-        {
-            "old": changes.old,
-            "new": changes.new,
-            "added": changes.added.to_pylist(),
-            "removed": changes.removed.to_pylist(),
-            "changed": changes.changed.to_pylist(),
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
-
-
-def _print_csv(changes: Changes) -> None:
-    import pyarrow as pa
-
-    from exporter.snapshot_store.writer import csv_text
-    from jobs.support.table_output import print_bytes
-
-    kinds = (("added", changes.added), ("removed", changes.removed), ("changed", changes.changed))
-    names = ["change", "campaign_id", "name", "column", "old", "new"]
-    print_bytes((",".join(names) + "\n").encode())
-    for kind, rows in kinds:
-        columns = [
-            pa.array([kind] * rows.num_rows, pa.string())
-            if name == "change"
-            else rows.column(name)
-            if name in rows.schema.names
-            else pa.nulls(rows.num_rows, pa.string())
-            for name in names
-        ]
-        if rows.num_rows:
-            print_bytes(csv_text(pa.Table.from_arrays(columns, names=names)))
+    rows: dict[str, Any] = {kind: getattr(changes, kind).to_pylist() for kind in ("added", "removed", "changed")}
+    more = {"not_compared": changes.not_compared, "not_fetched": changes.not_fetched}
+    return json.dumps({"old": changes.old, "new": changes.new, **rows, **more}, indent=2, ensure_ascii=False)
 
 
 def _print_grouped(changes: Changes) -> None:
     """What was added, removed and changed, a campaign a line and its changes below it."""
-    from itertools import groupby, islice
-    from operator import itemgetter
-
-    from exporter.snapshot_store.diff import spoken
-    from exporter.tables.columns import CAMPAIGNS
-    from jobs.support.table_output import Lines
-
     lines = Lines()
     lines.line(
         f"{changes.old} → {changes.new}: {changes.added.num_rows:,} added, {changes.removed.num_rows:,} removed, "
@@ -139,12 +135,12 @@ def _print_grouped(changes: Changes) -> None:
             _print_rest(lines, rows.num_rows - MOST_ROWS, title)
     if changes.changed.num_rows:
         lines.heading("changed")
-        # A row is a changed value: take as many rows as so many campaigns could need, not all.
-        rows = changes.changed.slice(0, MOST_ROWS * len(CAMPAIGNS)).to_pylist()
+        # A row is a changed value: take as many as MOST_ROWS campaigns could need, not all.
+        rows = changes.changed.slice(0, MOST_ROWS * len(schema_of("campaigns"))).to_pylist()
         for (campaign_id, name), cells in islice(groupby(rows, key=itemgetter("campaign_id", "name")), MOST_ROWS):
             lines.campaign("~", campaign_id, name or "", "yellow")
             for cell in cells:
-                lines.change(*spoken(cell["column"], cell["old"], cell["new"]))
+                lines.change(*spoken(cell))
         _print_rest(lines, changes.campaigns - MOST_ROWS, "changed")
 
 

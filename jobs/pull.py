@@ -16,22 +16,19 @@ from jobs.support.exit_codes import exit_code
 from jobs.support.options import (
     IDS_COLUMN,
     IDS_DELIMITER,
-    check_output,
     interactive_fetch_options,
     settings_options,
     take_fetch_options,
 )
 from jobs.support.param_types import COLUMNS, check_columns
+from jobs.support.row_formats import EXCEL_SAFE, OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from exporter.ids.campaign_ids import CampaignIds
     from exporter.pipeline.pull import Pulled
     from exporter.stop import Stop
     from jobs.support.console import Console
 
-FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 SHOWN = {
     "campaigns": ("campaign_id", "campaign_type", "name", "status", "priority", "calling_hours_timezone", "updated_at"),
     "calling_windows": ("campaign_id", "name", "day", "start_time", "end_time", "timezone", "crosses_midnight"),
@@ -65,8 +62,9 @@ PROGRESS_FROM = 10
     },
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID_OR_FILE...")
-@option("--format", "form", type=click.Choice(FORMATS), help="[default: table on a terminal, csv in a pipe]")
-@option("-o", "--output", metavar="FILE", help="Write there, at once; its ending tells the format.")
+@ROW_FORMAT
+@OUTPUT
+@EXCEL_SAFE
 @option("--columns", type=COLUMNS, help="Only these columns, with commas between.")
 @option(
     "--table",
@@ -92,7 +90,8 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     from jobs.support.signals import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
-    form, id_column, delimiter = options.pop("form"), options.pop("id_column"), options.pop("delimiter")
+    form, excel_safe = options.pop("form"), options.pop("excel_safe")
+    id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
     settings, wanted, form, _ = every_fault(
         lambda: take_settings(options),
         lambda: read_arguments(ids, id_column, delimiter),
@@ -117,7 +116,10 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
         console.close()
     if pulled.error is not None and not (pulled.responses or pulled.failures):
         raise pulled.error
-    _write(pulled.table(table), form, output, columns or (SHOWN[table] if form == "table" else None))
+    names = columns or (SHOWN[table] if form == "table" and output is None else schema_of(table).names)
+    optional = () if columns else LEFT_OUT[table]
+    rows = pulled.table(table).select(list(names))
+    write_rows(rows, form, output, excel_safe=excel_safe, optional=optional)
     for failure in pulled.failures:
         console.trouble(
             f"{failure.campaign_id}: {failure.outcome.replace('_', ' ')} ({failure.error})",
@@ -178,63 +180,6 @@ def _is_file(argument: str) -> bool:
         return False
 
 
-def choose_format(form: str | None, output: str | None) -> str:
-    """The format asked for, else that of the file's ending, else by where the output goes. Raises `InputError`."""
-    ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
-    check_output(output)
-    if form is not None:
-        if form == "parquet" and output is None and sys.stdout.isatty():
-            raise InputError("--format parquet is not for a terminal: add -o FILE, or send it into a pipe.")
-        return form
-    if ending in FORMATS:
-        return ending
-    return "table" if output is None and sys.stdout.isatty() else "csv"
-
-
 def _refuse(problems: list[str]) -> None:
     if problems:
         raise InputError(problems)
-
-
-def _write(rows: pa.Table, form: str, output: str | None, columns: tuple[str, ...] | None) -> None:
-    from exporter.files import replace_file
-    from jobs.support.table_output import print_bytes, print_table, table_text
-
-    if columns is not None:
-        rows = rows.select(list(columns))
-    if form == "table" and output is None:
-        usual = next((table for table, names in SHOWN.items() if rows.schema.names == list(names)), None)
-        print_table(None, rows.schema.names, text_rows(rows), optional=LEFT_OUT[usual] if usual else ())
-        return
-    data = table_text(rows.schema.names, text_rows(rows)).encode() if form == "table" else render(rows, form)
-    if output is None:
-        print_bytes(data)
-        return
-    replace_file(Path(output), data)
-
-
-def text_rows(rows: pa.Table) -> list[list[str]]:
-    """Cells as the terminal shows them."""
-    from exporter.snapshot_store.writer import csv_column
-
-    columns = [csv_column(column).to_pylist() for column in rows.columns]
-    words = {None: "", True: "true", False: "false"}
-    return [
-        [words[cell] if cell is None or isinstance(cell, bool) else str(cell) for cell in row]
-        for row in zip(*columns, strict=True)
-    ]
-
-
-def render(rows: pa.Table, form: str) -> bytes:
-    """Rows in a format, as bytes."""
-    from exporter.snapshot_store.writer import csv_text, json_rows, parquet_bytes
-    from exporter.text import dumps
-
-    if form == "parquet":
-        return parquet_bytes(rows)
-    if form == "csv":
-        return (",".join(rows.schema.names) + "\n").encode() + csv_text(rows)
-    objects = json_rows(rows)
-    if form == "jsonl":
-        return "".join(dumps(row) + "\n" for row in objects).encode()
-    return ("[" + ",\n ".join(dumps(row) for row in objects) + "]\n").encode()

@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporter.clock import SystemClock
 from exporter.errors import InputError
+from exporter.files import replace_file
 from exporter.tables.time_zones import time_zones
 from jobs.support.command import job, option
-from jobs.support.options import check_output
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import ACCOUNT, check_output
 from jobs.support.param_types import Parsed
 
 if TYPE_CHECKING:
-    from exporter.report.quiet_hours import QuietHours
     from jobs.support.console import Console
+
+with lazy_imports(__name__):
+    from exporter.report.checks import ids_of
+    from exporter.report.page import campaigns_text, render_report
+    from exporter.report.quiet_hours import parse_quiet_hours
+    from exporter.snapshot_store.open_destination import open_destination
 
 MOST_NAMED = 10
 """Campaigns that stderr names; the page has all of them."""
-
-
-def _quiet_hours(text: str) -> QuietHours:
-    from exporter.report.quiet_hours import parse_quiet_hours
-
-    return parse_quiet_hours(text)
 
 
 def _time_zone(text: str) -> str:
@@ -59,7 +61,6 @@ def _day(text: str) -> date:
     "--timezone",
     type=Parsed("ZONE", _time_zone),
     default="UTC",
-    show_default=True,
     help="Time zone of the second heat map.",
 )
 @option(
@@ -69,7 +70,7 @@ def _day(text: str) -> date:
 )
 @option(
     "--quiet-hours",
-    type=Parsed("[DAYS:]HH:MM-HH:MM", _quiet_hours),
+    type=Parsed("[DAYS:]HH:MM-HH:MM", parse_quiet_hours),
     multiple=True,
     help="Hours in which nothing must be sent, in the campaign's own zone: 21:00-08:00, SU:00:00-12:00. Repeatable.",
 )
@@ -83,6 +84,7 @@ def _day(text: str) -> date:
     is_flag=True,
     help="Exit with 1 when an SMS campaign has no do-not-contact list, or could not be checked.",
 )
+@ACCOUNT
 def command(
     console: Console,
     dest: str,
@@ -93,24 +95,27 @@ def command(
     quiet_hours: tuple[Any, ...],
     fail_on_quiet_hours: bool,
     fail_on_missing_dnc: bool,
+    account: str | None,
 ) -> int:
     """Write one self-contained HTML page about a snapshot: by default the latest.
 
     It opens from a mail or a file share, with no network.
     """
-    from exporter.files import replace_file
-    from exporter.report.checks import ids_of
-    from exporter.report.page import campaigns_text, render_report
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import find
-
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours, such as --quiet-hours 21:00-08:00.")
     destination = open_destination(dest, environ=dict(os.environ))
     page, facts = render_report(
-        destination, find(destination, snapshot or "latest"), time_zone=timezone, quiet=quiet_hours, week=week
+        destination,
+        snapshot,
+        now=SystemClock().now(),
+        account=account,
+        time_zone=timezone,
+        quiet=quiet_hours,
+        week=week,
     )
+    for notice in facts.notices:
+        console.say(notice, event="notice")
     replace_file(Path(output), page.encode())
     console.say(f"{output}: {len(page) / 1e6:.1f} MB", event="reported", file=output, bytes=len(page))
     check, dnc = facts.quiet_hours, facts.dnc

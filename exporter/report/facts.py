@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.errors import DestinationError
-from exporter.model import Identity
 from exporter.report.checks import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable
 from exporter.report.quiet_hours import QuietHours, all_of
 from exporter.report.week_grid import Grid, Window, overlapping, own_time_grid, time_zone_grid, weeks_of
+from exporter.snapshot_store.accounts import snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, changes_between
 from exporter.snapshot_store.manifest import Manifest, milliseconds
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest, read_table
+from exporter.snapshot_store.reader import SnapshotInfo, find, read_table
 from exporter.tables.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60
@@ -77,6 +77,8 @@ class Facts(msgspec.Struct, frozen=True):
 
     manifest: Manifest
     where: str
+    notices: list[str]
+    """about the choice of the account and of its snapshots"""
     campaigns: dict[str, Campaign]
     time_zone: str
     monday: date
@@ -104,18 +106,27 @@ class Facts(msgspec.Struct, frozen=True):
 
 def gather(
     destination: Destination,
-    snapshot: str,
+    snapshot: str | None,
     *,
-    time_zone: str,
-    quiet: Sequence[QuietHours],
+    now: float,
+    account: str | None = None,
+    time_zone: str = "UTC",
+    quiet: Sequence[QuietHours] = (),
     week: date | None = None,
 ) -> Facts:
-    """Read what the page needs. `week`: a day of the week whose UTC offsets count. Raises `DestinationError`."""
-    manifest = read_manifest(destination, snapshot)
+    """Read what the page needs about a snapshot; None: the newest of the account. Raises `DestinationError`.
+
+    `now`: seconds since 1970. `account`: where the destination has several. `week`: a day of the week whose UTC offsets
+    count.
+    """
+    named = find(destination, snapshot) if snapshot is not None else None
+    chosen = snapshots_of_account(destination, now, account=account, snapshot=named)
+    snapshot = named or chosen.snapshots[-1].snapshot_id
+    history = [info for info in chosen.snapshots if info.snapshot_id <= snapshot][-MOST_SNAPSHOTS:]
+    manifest = history[-1].manifest
     campaigns = read_table(destination, snapshot, "campaigns")
     windows = read_table(destination, snapshot, "calling_windows")
     failures = read_table(destination, snapshot, "failures")
-    history = _history(destination, snapshot, manifest)
     previous = history[-2].snapshot_id if len(history) > 1 else None
     unreadable: list[str] = []
     day = week or began_at(snapshot).date()
@@ -125,6 +136,7 @@ def gather(
     return Facts(
         manifest=manifest,
         where=destination.where(snapshot),
+        notices=chosen.notices,
         campaigns=_campaigns(campaigns),
         time_zone=time_zone,
         monday=monday,
@@ -152,14 +164,6 @@ def _campaigns(campaigns: pa.Table) -> dict[str, Campaign]:
     columns = ["campaign_id", "name", "status", "calling_hours_timezone"]
     rows = zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True)
     return {row[0]: Campaign(row[0], row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
-
-
-def _history(destination: Destination, snapshot: str, manifest: Manifest) -> list[SnapshotInfo]:
-    """The snapshots of the same account up to this one."""
-    api = manifest.api
-    identity = Identity(api.host, api.stream_id, api.account_id, api.version)  # type: ignore[arg-type]
-    own = [info for info in list_snapshots(destination) if belongs_to(info.manifest, identity)]
-    return [info for info in own if info.snapshot_id <= snapshot][-MOST_SNAPSHOTS:]
 
 
 def _statuses(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -46,16 +46,9 @@ _INDEX = re.compile(r"\.\d+(?=\.|$)")
 _unprintable = re.compile(f"[{CONTROL}{DIRECTION}{SURROGATE}]")
 
 
-def render_report(
-    destination: Destination,
-    snapshot: str,
-    *,
-    time_zone: str,
-    quiet: Sequence[QuietHours],
-    week: date | None = None,
-) -> tuple[str, Facts]:
-    """The page's HTML, and what it shows. Raises `DestinationError`."""
-    facts = gather(destination, snapshot, time_zone=time_zone, quiet=quiet, week=week)
+def render_report(destination: Destination, snapshot: str | None, **choices: Any) -> tuple[str, Facts]:
+    """The page's HTML, and what it shows. Arguments and errors are those of `gather`."""
+    facts = gather(destination, snapshot, **choices)
     environment = Environment(
         loader=PackageLoader("exporter.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -75,7 +68,7 @@ def render_report(
             [began_at(snapshot) for snapshot in facts.statuses], [(f"s{color}", counts) for _, color, counts in series]
         ),
         progress_chart=_progress_chart(facts),
-        began=began_at(snapshot),
+        began=began_at(facts.manifest.snapshot_id),
         most=MOST_ROWS,
         changed=_changed(facts),
         changed_columns=_changed_columns(facts),
@@ -141,7 +134,7 @@ def _changed(facts: Facts) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
         return []
     rows = facts.changes.changed.slice(0, MOST_ROWS).to_pylist()
     return [
-        (campaign_id, name or "", [spoken(cell["column"], cell["old"], cell["new"]) for cell in cells])
+        (campaign_id, name or "", [spoken(cell) for cell in cells])
         for (campaign_id, name), cells in groupby(rows, key=itemgetter("campaign_id", "name"))
     ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -114,13 +115,22 @@ def compare(
     return Changes(old, new, added, removed, changed)
 
 
-def spoken(column: str, old: str | None, new: str | None) -> tuple[str, str, str]:
-    """A change as people say it: (`calling hours`, `MO 09:00-18:00`, `09:00-20:00`); nothing is `none`."""
-    before, after = "none" if old is None else old, "none" if new is None else new
+def all_changes(changes: Changes) -> pa.Table:
+    """One table: change (added, removed, changed), campaign_id, name, column, old, new, note."""
+    schema = pa.schema([("change", pa.string()), *_CELLS])
+    kinds = (("added", changes.added), ("removed", changes.removed), ("changed", changes.changed))
+    parts = [rows.add_column(0, schema[0], pa.array([change] * rows.num_rows, pa.string())) for change, rows in kinds]
+    return pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
+
+
+def spoken(cell: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A row of `changed` as people say it: (`calling hours`, `MO 09:00-18:00`, `09:00-20:00`); nothing is `none`."""
+    before, after = ("none" if cell[key] is None else cell[key] for key in ("old", "new"))
+    column: str = cell["column"]
     day = column.removeprefix("calling_hours_").upper()
     if column.startswith("calling_hours_") and day in WEEKDAYS:
         return "calling hours", f"{day} {before}", after
-    return column, before, after
+    return f"{column} ({cell['note']})" if cell["note"] else column, before, after
 
 
 def _named(campaigns: Columns, rows: pa.Array) -> pa.Table:

@@ -147,7 +147,7 @@ def _wanted_columns(table: HistoryTable, columns: Collection[str]) -> list[str]:
     problems = [f"there is no column {name!r} in {table}" for name in columns if name not in known]
     if problems:
         raise InputError(problems)
-    return [name for name in known if not columns or name in columns or name == "campaign_id"]
+    return list(dict.fromkeys(("campaign_id", *columns))) if columns else known
 
 
 def _only(rows: pa.Table, ids: Sequence[str] | None) -> pa.Table:

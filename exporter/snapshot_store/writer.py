@@ -198,10 +198,10 @@ def csv_text(rows: pa.RecordBatch | pa.Table, *, excel_safe: bool = False) -> by
     columns = [csv_column(column) for column in rows.columns]
     if excel_safe:
         columns = [_excel_safe(column) if pa.types.is_string(column.type) else column for column in columns]
+    # In one piece: pyarrow writes NUL bytes for a table whose first chunk is empty.
+    table = pa.Table.from_arrays(columns, names=rows.schema.names).combine_chunks()
     text = pa.BufferOutputStream()
-    pacsv.write_csv(
-        pa.Table.from_arrays(columns, names=rows.schema.names), text, pacsv.WriteOptions(include_header=False)
-    )
+    pacsv.write_csv(table, text, pacsv.WriteOptions(include_header=False))
     return text.getvalue().to_pybytes()
 
 
@@ -228,6 +228,11 @@ def csv_column(column: Any) -> Any:
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     return column
+
+
+def minutes_text(column: Any) -> Any:
+    """A column of times as `2026-11-23 02:00Z`."""
+    return pc.strftime(column, format="%Y-%m-%d %H:%MZ")
 
 
 def _excel_safe(column: Any) -> Any:

@@ -29,6 +29,11 @@ with lazy_imports(__name__):
 
 _FETCH = FetchOptions()
 
+ACCOUNT = option(
+    "--account",
+    metavar="ID[/STREAM]",
+    help="Account ID, where DEST has snapshots of several accounts.  [default: that of the newest]",
+)
 IDS_COLUMN = option("--id-column", metavar="NAME", help="Column of IDS that holds the campaign IDs.")
 IDS_DELIMITER = option(
     "--delimiter", type=DELIMITER,

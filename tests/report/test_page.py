@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -19,9 +20,10 @@ from exporter.report.facts import Facts
 from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from tests.support.answers import body_of
-from tests.support.snapshots import NOW, RESPONSES, publish
+from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -31,7 +33,7 @@ def two_snapshots(tmp_path: Path) -> Path:
     publish(tmp_path, responses=RESPONSES[:30])
     hostile = RESPONSES[3]._replace(body=RESPONSES[3].body.replace('"name": "', '"name": "' + HOSTILE))
     strange = RESPONSES[4]._replace(body=RESPONSES[4].body.replace('"start"', '"begin"').replace("Europe/", "Mars/"))
-    publish(tmp_path, "20261124T020000Z", responses=[*RESPONSES[:3], hostile, strange, *RESPONSES[5:]])
+    publish(tmp_path, TWO, responses=[*RESPONSES[:3], hostile, strange, *RESPONSES[5:]])
     return tmp_path
 
 
@@ -48,7 +50,11 @@ def quiet_page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def render(dest: Path, *quiet: str) -> tuple[str, Facts]:
     hours = [parse_quiet_hours(text) for text in quiet]
-    return render_report(open_destination(str(dest)), "20261124T020000Z", time_zone="Asia/Kolkata", quiet=hours)
+    return report_of(dest, TWO, time_zone="Asia/Kolkata", quiet=hours)
+
+
+def report_of(dest: Path, snapshot: str, **options: Any) -> tuple[str, Facts]:
+    return render_report(open_destination(str(dest)), snapshot, now=began_at(TWO).timestamp(), **options)
 
 
 def page_of(dest: Path, *quiet: str) -> str:
@@ -121,7 +127,7 @@ def test_every_campaign_that_reaches_into_quiet_hours_is_listed_and_the_page_sta
         return [RESPONSES[0]._replace(campaign_id=one, body=body, list_item=None) for one in ids]
 
     publish(tmp_path, responses=responses("Active"))
-    publish(tmp_path, "20261124T020000Z", responses=responses("Ready"))
+    publish(tmp_path, TWO, responses=responses("Ready"))
     page = page_of(tmp_path, "21:00-08:00")
     assert all(f"<code>{campaign_id}</code>" in page for campaign_id in ids)
     assert "450" in page  # minutes a week: 5 mornings of 30, 5 evenings of 60
@@ -149,7 +155,7 @@ def test_a_changed_window_is_said_as_people_say_it(tmp_path: Path) -> None:
     old = before._replace(body=json.dumps(days))
     days["data"]["dialingStrategy"]["callingHours"]["days"][0]["end"] = "8:00 PM"
     publish(tmp_path, responses=[old])
-    publish(tmp_path, "20261124T020000Z", responses=[old._replace(body=json.dumps(days))])
+    publish(tmp_path, TWO, responses=[old._replace(body=json.dumps(days))])
     assert '<b>calling hours</b> <span class="was">MO 09:00-18:00 → </span>09:00-20:00' in page_of(tmp_path)
 
 
@@ -160,7 +166,7 @@ def test_no_value_of_a_campaign_breaks_a_picture(tmp_path: Path) -> None:
         odd = json.loads(RESPONSES[number].body)
         odd["data"]["status"] = odd["data"]["dialingStrategy"]["callingHours"]["timezone"] = text
         responses.append(RESPONSES[number]._replace(body=json.dumps(odd)))
-    publish(tmp_path, "20261124T020000Z", responses=responses)
+    publish(tmp_path, TWO, responses=responses)
     page = page_of(tmp_path, "21:00-08:00")
     checker = Checker()
     checker.feed(page)
@@ -171,7 +177,7 @@ def test_no_value_of_a_campaign_breaks_a_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_there_is_a_page_of_nothing_and_of_one(tmp_path: Path, number: int) -> None:
-    publish(tmp_path, "20261124T020000Z", responses=RESPONSES[:number])
+    publish(tmp_path, TWO, responses=RESPONSES[:number])
     page = page_of(tmp_path, "21:00-08:00")
     assert "This is the first snapshot" in page
     assert ("There is no campaign in this snapshot" in page) == (number == 0)
@@ -309,7 +315,7 @@ def test_names_that_mean_something_to_html_or_svg_are_only_shown(tmp_path: Path)
         for one, name in zip(RESPONSES, names, strict=False)
     ]
     publish(tmp_path, responses=responses)
-    page, _ = render_report(open_destination(str(tmp_path)), "20261123T020000Z", time_zone="UTC", quiet=[])
+    page, _ = report_of(tmp_path, ONE, time_zone="UTC", quiet=[])
     assert "<script" not in page
     assert 'onload="x' not in page
     assert "bad{" in page

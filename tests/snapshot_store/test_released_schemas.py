@@ -47,7 +47,7 @@ def test_it_is_read_verified_compared_reported_and_rebuilt(released: Path, tmp_p
     assert len(frame) == 6
     assert damages(destination, ONE) == []
     assert not changes_between(destination, ONE, ONE).any
-    assert "<svg" in render_report(destination, ONE, time_zone="UTC", quiet=())[0]
+    assert "<svg" in render_report(destination, ONE, now=0.0)[0]
     assert run("rebuild", str(dest), env={"HOME": str(tmp_path)}).returncode == 0
     manifest = json.loads((snapshot_folders(dest)[-1] / "manifest.json").read_text())
     assert (manifest["schema_version"], manifest["base_snapshot"]) == (SCHEMA_VERSION, ONE)

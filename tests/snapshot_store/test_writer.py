@@ -93,3 +93,11 @@ def test_an_empty_snapshot_has_its_columns(tmp_path: Path) -> None:
     destination = open_destination(str(tmp_path))
     assert damages(destination, ONE) == []
     assert read_table(destination, ONE, "campaigns").schema.names == schema_of("campaigns").names
+
+
+@pytest.mark.parametrize("chunks", [[[], ["x"]], [["x"], []], [[], [], ["x"], [], ["y"]], [[]]])
+def test_csv_of_a_table_with_empty_chunks_has_no_nul_bytes(chunks: list[list[str]]) -> None:
+    """pyarrow's own writer puts NUL bytes before the rows of a table whose first chunk is empty."""
+    column = pa.chunked_array([pa.array(chunk, pa.string()) for chunk in chunks])
+    values = [value for chunk in chunks for value in chunk]
+    assert csv_text(pa.table({"name": column})) == "".join(f'"{value}"\n' for value in values).encode()

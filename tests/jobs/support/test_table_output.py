@@ -98,7 +98,7 @@ def service() -> Iterator[tuple[Behaviour, str]]:
 def test_pull_shows_whole_ids_and_leaves_out_what_does_not_fit(service: tuple[Behaviour, str], tmp_path: Path) -> None:
     ids = list(service[0].campaigns)[:3]
     env = environment(service[1], tmp_path)
-    for width, columns in ((80, 3), (120, 4), (160, 7)):
+    for width, columns in ((80, 3), (120, 5), (160, 7)):
         session = on_terminal("pull", *ids, "--rate", "off", env=env, width=width)
         assert fits(session, width)
         assert all(one in session.text for one in ids)

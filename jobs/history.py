@@ -1,0 +1,106 @@
+"""`campaign-export history`: how campaigns changed over all snapshots."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from exporter.clock import SystemClock
+from exporter.errors import InputError
+from jobs.support.command import every_fault, job, option
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import ACCOUNT
+from jobs.support.param_types import COLUMNS, Parsed, check_columns
+from jobs.support.row_formats import EXCEL_SAFE, OUTPUT, ROW_FORMAT, choose_format, write_rows
+
+if TYPE_CHECKING:
+    from jobs.support.console import Console
+
+with lazy_imports(__name__):
+    from exporter.snapshot_store.history import history_of, parse_moment
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.tables.arrow import schema_of
+
+SHOWN = {
+    "campaigns": ("campaign_id", "valid_from", "valid_to", "change", "changed_columns", "name", "status"),
+    "calling_windows": (
+        "campaign_id", "valid_from", "valid_to", "change", "day", "start_time", "end_time", "timezone", "name",
+    ),
+}  # fmt: skip
+"""The columns of the table on a terminal, where none are named."""
+
+OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "status", "change")
+"""Columns that the table leaves out, in this order, where the terminal is too narrow."""
+
+
+@job(
+    "history",
+    example="campaign-export history exports cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55 --table calling_windows",
+    codes={0: "printed", 1: "printed, but some IDs are in no snapshot", 2: "wrong usage, or no snapshot"},
+)
+@click.argument("dest")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@option(
+    "--table",
+    type=click.Choice(["campaigns", "calling_windows"]),
+    default="campaigns",
+    help="Table whose versions are listed.",
+)
+@option("--columns", type=COLUMNS, help="Compare and print only these columns, separated by commas.")
+@option(
+    "--as-of",
+    type=Parsed("TIME", parse_moment),
+    help="The table as it was at TIME: 2026-11-20 (the end of that day, UTC) or 2026-11-20T14:00Z.",
+)
+@ACCOUNT
+@ROW_FORMAT
+@OUTPUT
+@EXCEL_SAFE
+def command(
+    console: Console,
+    dest: str,
+    ids: tuple[str, ...],
+    table: Literal["campaigns", "calling_windows"],
+    columns: tuple[str, ...] | None,
+    as_of: datetime | None,
+    account: str | None,
+    form: str | None,
+    output: str | None,
+    excel_safe: bool,
+) -> int:
+    """Show how campaigns changed over all snapshots: a row for every version of a campaign.
+
+    A version is valid from the snapshot that showed it first until that of the next version. change: added, changed,
+    removed or came back; changed_columns: what is different from the version before. A campaign that could not be
+    fetched one night keeps its version.
+    """
+    chosen_format, _ = every_fault(
+        lambda: choose_format(form, output), lambda: _check_columns(columns, schema_of(table).names)
+    )
+    history = history_of(
+        open_destination(dest, environ=dict(os.environ)),
+        SystemClock().now(),
+        ids=ids,
+        table=table,
+        columns=columns or (),
+        as_of=as_of,
+        account=account,
+    )
+    for notice in history.notices:
+        console.say(notice, event="notice")
+    rows = history.versions
+    if not columns and chosen_format == "table" and output is None:
+        rows = rows.select(list(SHOWN[table]))
+    write_rows(rows, chosen_format, output, excel_safe=excel_safe, optional=OPTIONAL)
+    for campaign_id in history.unknown_ids:
+        console.trouble(f"{campaign_id}: in no snapshot", event="unknown_id", campaign_id=campaign_id)
+    return 1 if history.unknown_ids else 0
+
+
+def _check_columns(columns: tuple[str, ...] | None, known: list[str]) -> None:
+    problems = check_columns("--columns", columns, known)
+    if problems:
+        raise InputError(problems)

@@ -1,0 +1,104 @@
+"""Rows of a table in an output format: to the terminal, a file or a pipe."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from exporter.errors import InputError
+from exporter.files import replace_file
+from exporter.text import dumps
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.option_values import Decorator, option
+from jobs.support.options import check_output
+from jobs.support.table_output import print_bytes, print_table, table_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+with lazy_imports(__name__):
+    from exporter.snapshot_store.writer import csv_column, csv_text, json_rows, minutes_text, parquet_bytes
+
+ROW_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+
+ROW_FORMAT: Decorator = option(
+    "--format",
+    "form",
+    type=click.Choice(ROW_FORMATS),
+    help="Output format.  [default: table on a terminal, csv in a pipe]",
+)
+OUTPUT: Decorator = option(
+    "-o", "--output", metavar="FILE", help="Write to FILE, replaced at once; its ending chooses the format."
+)
+EXCEL_SAFE: Decorator = option(
+    "--excel-safe", is_flag=True, help="CSV for Excel: cells are never run as formulas, and a byte order mark."
+)
+
+
+def choose_format(form: str | None, output: str | None) -> str:
+    """The format asked for, else that of the file's ending, else by where the output goes. Raises `InputError`."""
+    ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    check_output(output)
+    if form is not None:
+        if form == "parquet" and output is None and sys.stdout.isatty():
+            raise InputError("--format parquet is not for a terminal: add -o FILE, or send it into a pipe.")
+        return form
+    if ending in ROW_FORMATS:
+        return ending
+    return "table" if output is None and sys.stdout.isatty() else "csv"
+
+
+def write_rows(
+    rows: pa.Table,
+    form: str,
+    output: str | None = None,
+    *,
+    excel_safe: bool = False,
+    optional: Sequence[str] = (),
+) -> None:
+    """Write `rows` to a file, or to standard output. `optional`: columns that a narrow terminal can do without."""
+    if form == "table" and output is None:
+        print_table(
+            None, rows.schema.names, text_rows(rows), optional=[name for name in optional if name in rows.schema.names]
+        )
+        return
+    data = render(rows, form, excel_safe=excel_safe)
+    if output is None:
+        print_bytes(data)
+    else:
+        replace_file(Path(output), data)
+
+
+def render(rows: pa.Table, form: str, *, excel_safe: bool = False) -> bytes:
+    """Rows in a format, as bytes."""
+    if form == "table":
+        return table_text(rows.schema.names, text_rows(rows)).encode()
+    if form == "parquet":
+        return parquet_bytes(rows)
+    if form == "csv":
+        mark = codecs.BOM_UTF8 if excel_safe else b""
+        return mark + (",".join(rows.schema.names) + "\n").encode() + csv_text(rows, excel_safe=excel_safe)
+    objects = json_rows(rows)
+    if form == "jsonl":
+        return "".join(dumps(row) + "\n" for row in objects).encode()
+    return ("[" + ",\n ".join(dumps(row) for row in objects) + "]\n").encode()
+
+
+def text_rows(rows: pa.Table) -> list[list[str]]:
+    """Cells as the terminal shows them."""
+    columns = [_shown(column).to_pylist() for column in rows.columns]
+    words = {None: "", True: "true", False: "false"}
+    return [
+        [words[cell] if cell is None or isinstance(cell, bool) else str(cell) for cell in row]
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _shown(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times to the minute: what is finer is for files."""
+    return minutes_text(column) if str(column.type).startswith("timestamp") else csv_column(column)
