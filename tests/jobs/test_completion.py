@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> dict[str, str]:
     ("typed", "offered"),
     [
         (("campaign-export", "sn"), {"snapshot", "snapshots"}),
-        (("campaign-export", "diff", "--ex"), {"--exit-code"}),
+        (("campaign-export", "diff", "--exi"), {"--exit-code"}),
         (("campaign-export", "pull", "--format", "j"), {"json", "jsonl"}),
     ],
 )
