@@ -14,9 +14,9 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import ACCOUNT
+from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, check_columns
-from jobs.support.row_formats import EXCEL_SAFE, write_rows
+from jobs.support.row_formats import write_rows
 from jobs.support.table_output import Lines, print_bytes
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from exporter.clock import SystemClock
 from exporter.errors import InputError
 from jobs.support.command import every_fault, job, option
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import ACCOUNT
+from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, Parsed, check_columns
-from jobs.support.row_formats import EXCEL_SAFE, OUTPUT, ROW_FORMAT, choose_format, write_rows
+from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
     from jobs.support.console import Console

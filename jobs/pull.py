@@ -14,6 +14,7 @@ from exporter.events import Warned
 from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.exit_codes import exit_code
 from jobs.support.options import (
+    EXCEL_SAFE,
     IDS_COLUMN,
     IDS_DELIMITER,
     interactive_fetch_options,
@@ -21,7 +22,7 @@ from jobs.support.options import (
     take_fetch_options,
 )
 from jobs.support.param_types import COLUMNS, check_columns
-from jobs.support.row_formats import EXCEL_SAFE, OUTPUT, ROW_FORMAT, choose_format, write_rows
+from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
     from exporter.ids.campaign_ids import CampaignIds

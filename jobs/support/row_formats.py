@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.writer import csv_column, csv_text, json_rows, minutes_text, parquet_bytes
+    from exporter.snapshot_store.writer import csv_column, csv_header, csv_text, json_rows, minutes_text, parquet_bytes
 
 ROW_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 
@@ -34,9 +33,6 @@ ROW_FORMAT: Decorator = option(
 )
 OUTPUT: Decorator = option(
     "-o", "--output", metavar="FILE", help="Write to FILE, replaced at once; its ending chooses the format."
-)
-EXCEL_SAFE: Decorator = option(
-    "--excel-safe", is_flag=True, help="CSV for Excel: cells are never run as formulas, and a byte order mark."
 )
 
 
@@ -81,8 +77,7 @@ def render(rows: pa.Table, form: str, *, excel_safe: bool = False) -> bytes:
     if form == "parquet":
         return parquet_bytes(rows)
     if form == "csv":
-        mark = codecs.BOM_UTF8 if excel_safe else b""
-        return mark + (",".join(rows.schema.names) + "\n").encode() + csv_text(rows, excel_safe=excel_safe)
+        return csv_header(rows.schema.names, excel_safe=excel_safe) + csv_text(rows, excel_safe=excel_safe)
     objects = json_rows(rows)
     if form == "jsonl":
         return "".join(dumps(row) + "\n" for row in objects).encode()
