@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from exporter.api.endpoints import HttpResponse, Request
+from exporter.api.resolver import Resolver
 from exporter.text import one_line
 
 LONGEST_HEADER = 2**16
@@ -32,18 +34,23 @@ LONGEST_HEADER = 2**16
 MOST_HEADERS = 2000
 """Header lines of a response."""
 
+MOST_DROPS = 3
+"""Kept-alive connections that may be dropped under a request; from then on each request gets a new one."""
+
 
 class TransportError(Exception):
     """No complete response came: connection refused or dropped, time limit, response cut off.
 
-    `sent`: whether the request may have reached the service. `permanent`: as things are set up it can never work (an
-    unknown host, nothing that listens, no TLS, a proxy that refuses, a header too long); the text names the setting.
+    `permanent`: as things are set up it can never work (an unknown host, nothing that listens, no TLS, a proxy that
+    refuses, a header too long); the text names the setting. `answered`: a response began to come. `dropped`: the
+    service closed a kept-alive connection, as it may at any time, while the request was on its way.
     """
 
-    def __init__(self, detail: str, *, sent: bool, permanent: bool = False) -> None:
+    def __init__(self, detail: str, *, permanent: bool = False) -> None:
         super().__init__(detail)
-        self.sent = sent
         self.permanent = permanent
+        self.answered = False
+        self.dropped = False
 
 
 class CertificateError(TransportError):
@@ -79,7 +86,7 @@ class HttpTransport:
         # True: the context that aiohttp has made when it was imported, the system's certificates in it. Reading them
         # again takes a twentieth of a small run.
         context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else True
-        self._connector = _Connector(limit=self._limit, ssl=context, ttl_dns_cache=60)
+        self._connector = _Connector(limit=self._limit, ssl=context, ttl_dns_cache=60, resolver=Resolver())
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -96,11 +103,14 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: Request) -> HttpResponse:
-        """The response to `request`, whatever its status. Redirects are responses. Raises `TransportError`."""
+    async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
+        """The response to `request`, whatever its status. Redirects are responses. Raises `TransportError`.
+
+        `on_sent` is called just before the request is written: from then on it may reach the service.
+        """
         if self._session is None or self._connector is None:
             raise RuntimeError("send() outside of `async with`")
-        self._connector.begin()
+        attempt = self._connector.begin(on_sent)
         try:
             async with self._session.request(
                 request.method,
@@ -111,6 +121,7 @@ class HttpTransport:
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
+                attempt.answered = True
                 body, oversized = await self._read(response)
                 return HttpResponse(
                     status=response.status,
@@ -126,9 +137,13 @@ class HttpTransport:
             self._connector.reset()
             raise
         except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
-            sent = self._connector.sent and not isinstance(error, aiohttp.ClientConnectionResetError)
             self._connector.reset()
-            raise _explain(error, request, sent=sent, timeout=self._timeout.total or 0.0) from None
+            explained = _explain(error, request, timeout=self._timeout.total or 0.0)
+            explained.answered = attempt.answered
+            if attempt.reused and not attempt.answered and not isinstance(error, TimeoutError):
+                explained.dropped = True
+                self._connector.drops += 1
+            raise explained from None
 
     def drop_connection(self) -> None:
         """Close the connection that this task used last: it is out of step."""
@@ -156,49 +171,61 @@ class HttpTransport:
         return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
 
 
+class _Attempt:
+    """One request of a task, from its beginning to its answer."""
+
+    def __init__(self, on_sent: Callable[[], None]) -> None:
+        self.on_sent = on_sent
+        self.transport: asyncio.Transport | None = None
+        self.reused = False
+        self.answered = False
+
+
 class _Connector(aiohttp.TCPConnector):
     """Gives a task one connection for each request, and none that is dead or out of step; can close it hard."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.drops = 0
+        """kept-alive connections that were dropped under a request"""
         self._used: WeakSet[object] = WeakSet()
-        self._transports: WeakKeyDictionary[asyncio.Task[Any], asyncio.Transport | None] = WeakKeyDictionary()
+        self._attempts: WeakKeyDictionary[asyncio.Task[Any], _Attempt] = WeakKeyDictionary()
 
-    def begin(self) -> None:
+    def begin(self, on_sent: Callable[[], None]) -> _Attempt:
         """The current task begins a request."""
-        self._transports[_task()] = None
-
-    @property
-    def sent(self) -> bool:
-        """Whether the current task's request has got a connection."""
-        return self._transports.get(_task()) is not None
+        attempt = self._attempts[_task()] = _Attempt(on_sent)
+        return attempt
 
     def reset(self) -> None:
         """Close the current task's connection with a RST: what waits in it somewhere is not delivered later."""
-        transport = self._transports.get(_task())
+        transport = self._attempts[_task()].transport
         if transport is None:
             return
         raw = transport.get_extra_info("socket")
         if raw is not None:
-            with suppress(OSError, ValueError):  # it may be closed already
+            with suppress(OSError, ValueError):  # closed already
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
     async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
         """A connection that can be used. aiohttp calls it again to send the same request again: refused."""
-        if self.sent:
+        attempt = self._attempts[_task()]
+        if attempt.transport is not None:
             raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            fresh = protocol not in self._used
-            if protocol is None or fresh or not (protocol.should_close or _is_readable(connection.transport)):
+            protocol, reused = connection.protocol, connection.protocol in self._used
+            if not reused or not self._is_stale(connection):
                 break
             # Idle, it was closed by the other side, or has brought an answer that nobody asked for.
             connection.close()
         self._used.add(protocol)
-        self._transports[_task()] = connection.transport
+        attempt.transport, attempt.reused = connection.transport, reused
+        attempt.on_sent()
         return connection
+
+    def _is_stale(self, connection: Any) -> bool:
+        return self.drops >= MOST_DROPS or connection.protocol.should_close or _is_readable(connection.transport)
 
 
 def _task() -> asyncio.Task[Any]:
@@ -211,45 +238,45 @@ def _is_readable(transport: asyncio.Transport | None) -> bool:
     """Whether something has come on an idle connection: its end, or an answer that nobody asked for."""
     raw = transport.get_extra_info("socket") if transport is not None else None
     if raw is None or raw.fileno() < 0:
-        return False
+        return True  # closed
     poll = select.poll()
     poll.register(raw.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 
-def _explain(error: Exception, request: Request, *, sent: bool, timeout: float) -> TransportError:
+def _explain(error: Exception, request: Request, *, timeout: float) -> TransportError:
     """What an error of the connection means, and for one that can never work which setting to check."""
     detail = _detail(error)
 
     def permanent(text: str) -> TransportError:
-        return TransportError(text, sent=sent, permanent=True)
+        return TransportError(text, permanent=True)
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return CertificateError(_untrusted(error), sent=False, permanent=True)
+        return CertificateError(_untrusted(error), permanent=True)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         text = f"the proxy answered HTTP {error.status} ({detail}); check HTTPS_PROXY"
-        return TransportError(text, sent=False, permanent=400 <= error.status < 500)
+        return TransportError(text, permanent=400 <= error.status < 500)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return permanent(f"the proxy cannot be reached: {detail}; check HTTPS_PROXY")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         if error.os_error.errno == socket.EAI_AGAIN:
-            return TransportError(f"no connection: {detail}", sent=False)
+            return TransportError(f"no connection: {detail}")
         return permanent(f"the name of the host {error.host} is unknown; check KORE_HOST")
     if isinstance(error, aiohttp.ClientConnectorSSLError) and not isinstance(error.os_error, ssl.SSLEOFError):
         return permanent(f"{error.host}:{error.port} does not speak TLS as expected ({detail}); check KORE_HOST")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         if getattr(error, "errno", None) == errno.ECONNREFUSED:
             return permanent(f"no connection: nothing listens at {URL(request.url).authority}; check KORE_HOST")
-        return TransportError(f"no connection: {detail}", sent=False)
+        return TransportError(f"no connection: {detail}")
     if isinstance(error, TimeoutError):
-        return TransportError(f"no complete answer within {timeout:g} s (--timeout)", sent=sent)
+        return TransportError(f"no complete answer within {timeout:g} s (--timeout)")
     if isinstance(error, aiohttp.ClientResponseError):
         if "bytes when reading" in error.message or "Too many headers" in error.message:
             limits = f"at most {LONGEST_HEADER:,} bytes a line and {MOST_HEADERS:,} lines are read"
             return permanent(f"the headers of the response are too long ({limits}); check what stands at KORE_HOST")
         if "Expected HTTP/" in error.message:
             return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
-    return TransportError(f"connection broke: {detail}", sent=sent)
+    return TransportError(f"connection broke: {detail}")
 
 
 def _detail(error: BaseException) -> str:

@@ -14,17 +14,22 @@ from exporter.api.endpoints import CampaignApi, HttpResponse, Request, Verdict, 
 from exporter.api.http import HttpTransport, TransportError
 from exporter.clock import Clock
 from exporter.errors import SettingsError
-from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.limiter import Limiter, Permit
+from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.text import TOKEN_HIDDEN
 
 MOST_REDIRECTS = 3
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A response and its verdict; without a response the verdict says what came instead of one."""
+    """A response and its verdict; without a response the verdict says what came instead of one.
+
+    `sent_at`: when (monotonic) its request got its permit.
+    """
 
     verdict: Verdict
     response: HttpResponse | None
+    sent_at: float = 0.0
 
 
 class Client:
@@ -41,6 +46,7 @@ class Client:
         tokens: TokenSource,
         transport: HttpTransport,
         limiter: Limiter,
+        meter: UsageMeter,
         clock: Clock,
     ) -> None:
         self.api = api
@@ -48,67 +54,89 @@ class Client:
         self.clock = clock
         self._tokens = tokens
         self._transport = transport
+        self._meter = meter
         self.sending: set[asyncio.Task[object]] = set()
+        """tasks whose request may have reached the service and is not answered yet"""
 
-    async def campaign(self, campaign_id: str) -> Exchange:
-        """Ask for one campaign."""
+    async def campaign(self, campaign_id: str, *, may_probe: bool = False) -> Exchange:
+        """Ask for one campaign. `may_probe`: see `Limiter.acquire`."""
         if not is_askable(campaign_id):
             return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
 
         def classify(response: HttpResponse, url: str) -> Verdict:
             return classify_campaign(response, campaign_id, url=url, now=self.clock.now())
 
-        return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id)
+        return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id, may_probe=may_probe)
 
     async def ask(
-        self, build: Callable[[str], Request], classify: Callable[[HttpResponse, str], Verdict], *, item: str
-    ) -> Exchange:
-        """Send what `build` makes of a fresh token and classify the response; `classify` gets the URL asked, too.
-
-        Follows redirects that stay on our origin.
-        """
-        redirect: str | None = None
-        for _ in range(MOST_REDIRECTS + 1):
-            exchange = await self._once(build, redirect, classify, item=item)
-            if exchange.verdict.kind != "redirect":
-                return exchange
-            redirect = exchange.verdict.text
-        return Exchange(Verdict("invalid", f"more than {MOST_REDIRECTS} redirects"), exchange.response)
-
-    async def _once(
         self,
         build: Callable[[str], Request],
-        redirect: str | None,
         classify: Callable[[HttpResponse, str], Verdict],
         *,
         item: str,
+        may_probe: bool = True,
     ) -> Exchange:
+        """Send what `build` makes of a fresh token and classify the response; `classify` gets the URL asked, too.
+
+        Follows redirects that stay on our origin. A request under which a kept-alive connection was dropped is sent
+        again: that is nobody's failure.
+        """
+        redirect: str | None = None
+        redirects = 0
+        while True:
+            async with self.limiter.acquire(may_probe=may_probe) as permit:
+                exchange = await self._send(permit, build, redirect, classify, item)
+            if exchange is None:
+                self._meter.retried()
+                continue
+            if exchange.verdict.kind != "redirect":
+                return exchange
+            redirects += 1
+            if redirects > MOST_REDIRECTS:
+                verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects")
+                return Exchange(verdict, exchange.response, exchange.sent_at)
+            redirect = exchange.verdict.text
+
+    async def _send(
+        self,
+        permit: Permit,
+        build: Callable[[str], Request],
+        redirect: str | None,
+        classify: Callable[[HttpResponse, str], Verdict],
+        item: str,
+    ) -> Exchange | None:
+        """One exchange; None: a kept-alive connection was dropped under it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in a coroutine
-        async with self.limiter.acquire() as permit:
+
+        def on_sent() -> None:
+            permit.sent()
             self.sending.add(task)
-            token = self._tokens.token()
-            request = build(token)
-            if redirect is not None:
-                request = self.api.redirected(request, redirect, token)
-            try:
-                response = without_token(await self._transport.send(request), token)
-            except TransportError as error:
-                if error.permanent and self.limiter.last_ok_at is None:
-                    # Nothing was ever answered well, and waiting does not change what is set up wrongly.
-                    raise SettingsError(f"{error}.") from None
-                detail = str(error).replace(token, TOKEN_HIDDEN)
-                permit.failing(detail, item=item)
-                return Exchange(Verdict("retry", detail), None)
-            finally:
-                self.sending.discard(task)
-            verdict = classify(response, request.url)
-            if verdict.kind == "wrong_campaign":
-                self._transport.drop_connection()
-            if verdict.kind == "rate_limited":
-                permit.rate_limited(verdict.retry_after, verdict.error)
-            elif verdict.kind == "retry":
-                permit.failing(verdict.error, item=item)
-            else:
-                permit.ok()
-            return Exchange(verdict, response)
+
+        token = self._tokens.token()
+        request = build(token)
+        if redirect is not None:
+            request = self.api.redirected(request, redirect, token)
+        try:
+            response = without_token(await self._transport.send(request, on_sent=on_sent), token)
+        except TransportError as error:
+            if error.permanent and self.limiter.answered_at is None:
+                # Nothing was ever answered, and waiting does not change what is set up wrongly.
+                raise SettingsError(f"{error}.") from None
+            if error.dropped:
+                return None
+            detail = str(error).replace(token, TOKEN_HIDDEN)
+            permit.failing(item, detail, answered=error.answered)
+            return Exchange(Verdict("retry", detail), None, permit.granted_at)
+        finally:
+            self.sending.discard(task)
+        verdict = classify(response, request.url)
+        if verdict.kind == "wrong_campaign":
+            self._transport.drop_connection()
+        if verdict.kind == "rate_limited":
+            permit.rate_limited(verdict.retry_after, verdict.error)
+        elif verdict.kind in ("retry", "gateway_404"):
+            permit.failing(item, verdict.error, answered=True, retry_after=verdict.retry_after or 0.0)
+        else:
+            permit.ok()
+        return Exchange(verdict, response, permit.granted_at)

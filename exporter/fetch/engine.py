@@ -1,7 +1,7 @@
-"""The fetching half of the house, put together once for every command that sends requests.
+"""What sends requests for one account, put together once for every command.
 
-pool -> limiter (pause, then a slot) -> transport
-        each request with a token of its own
+worker pool, list pass -> client -> limiter (circuit breaker, pause, slot) -> HTTP
+                                    each request with a token of its own
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from exporter.api.http import HttpTransport
 from exporter.clock import Clock
 from exporter.events import Emit
 from exporter.fetch.client import Client
+from exporter.fetch.service_health import ServiceHealth
 from exporter.fetch.worker_pool import WorkerPool
 from exporter.options import FetchOptions
-from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.estimate import shared
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.slots import LedgerSlots, MemorySlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import Settings
-
-UNLIMITED_WINDOW = 60.0
-"""Seconds of the window in which requests are counted where there is no limit."""
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -46,13 +45,12 @@ class Engine(msgspec.Struct, frozen=True):
         """A worker pool. `canary`: an ID that was fetched before, to tell an outage from a bad ID."""
         return WorkerPool(
             self.client,
+            ServiceHealth(self.client, retry=self.retry, clock=self.clock, canary=canary),
             meter=self.meter,
-            retry=self.retry,
             clock=self.clock,
             emit=self.emit,
             workers=self.options.workers,
             grace=self.options.grace,
-            canary=canary,
         )
 
 
@@ -65,18 +63,15 @@ async def open_engine(
     emit: Emit,
     random: randomness.Random | None = None,
 ) -> AsyncIterator[Engine]:
-    """Connections, tokens and pacing for one account; closed at the end."""
-    random = random or randomness.Random()  # noqa: S311 - jitter, no secret
-    ledger = Ledger.open(options.ledger, clock=clock, emit=emit) if options.ledger and options.rates else None
-    meter = UsageMeter(clock, window=min((limit.seconds for limit in options.rates), default=UNLIMITED_WINDOW))
+    """Connections, tokens and limiter of one account; closed at the end."""
+    slots = choose_slots(options, clock=clock, emit=emit)
+    meter = UsageMeter(clock)
     limiter = Limiter(
-        options.rates,
+        shared(options.rates, options.rate_share),
+        slots=slots,
         clock=clock,
         emit=emit,
-        random=random,
         meter=meter,
-        ledger=ledger,
-        share=options.rate_share,
         pace=options.pace,
         patience=options.patience,
     )
@@ -99,12 +94,19 @@ async def open_engine(
         tokens=TokenSource(settings.credentials, clock=clock),
         transport=transport,
         limiter=limiter,
+        meter=meter,
         clock=clock,
     )
-    retry = RetryPolicy(attempts=options.attempts, random=random)
+    retry = RetryPolicy(attempts=options.attempts, random=random or randomness.Random())  # noqa: S311 - jitter
     try:
         async with transport:
             yield Engine(client, limiter, meter, retry, clock, emit, options)
     finally:
-        if ledger is not None:
-            ledger.close()
+        await slots.close()
+
+
+def choose_slots(options: FetchOptions, *, clock: Clock, emit: Emit) -> Slots:
+    """Slots shared by the ledger, or in memory."""
+    if options.ledger and options.rates:
+        return LedgerSlots(options.ledger, clock=clock, emit=emit)
+    return MemorySlots(clock)

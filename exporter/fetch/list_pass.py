@@ -219,7 +219,7 @@ class ListPass:
             delay = engine.retry.delay_after(attempts)
             if delay is None:
                 # The list is one ID to the gate; when it fails so often, the service is taken as failing.
-                engine.limiter.suspect(verdict.error)
+                engine.limiter.open_breaker(verdict.error)
                 attempts, delay = 0, 0.0
             engine.meter.retried()
             engine.emit(RetryPlanned(f"the {campaign_type} list", attempts, delay, verdict.error))

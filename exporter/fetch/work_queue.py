@@ -20,8 +20,10 @@ class Item(msgspec.Struct, eq=False):
     attempts: int = 0
     first_at: float = 0.0
     """wall time of the first try; 0: not tried yet"""
-    failed_at: list[float] = []
-    """monotonic times of the failures"""
+    failures: list[tuple[float, float]] = []
+    """monotonic times: when a failed try was sent, and when it failed"""
+    seemed_absent: bool = False
+    """whether the last try got a 404 that was not the API's"""
     error: str = ""
     http_status: int | None = None
     body_start: str | None = None
@@ -37,11 +39,12 @@ class WorkQueue:
         self._order = itertools.count()
         self._under_way = 0
         self._exhausted = False
+        self._closed = False
         self._changed = asyncio.Event()
 
     async def next(self) -> Item | None:
         """The next item, or None at the end. Waits for one that becomes due, holding nothing."""
-        while True:
+        while not self._closed:
             due = self._waiting[0][0] - self._clock.monotonic() if self._waiting else None
             if due is not None and due <= 0:
                 self._under_way += 1
@@ -58,6 +61,7 @@ class WorkQueue:
             with suppress(TimeoutError):
                 async with asyncio.timeout(due):
                     await self._changed.wait()
+        return None
 
     def again(self, item: Item, delay: float) -> None:
         """Take `item` back; it is due in `delay` seconds."""
@@ -70,9 +74,9 @@ class WorkQueue:
             self._wake()
 
     def close(self) -> None:
-        """Give out nothing more."""
-        self._fresh, self._exhausted = iter(()), True
-        self._waiting.clear()
+        """Give out nothing more, not even what is taken back after this."""
+        self._closed = True
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -1,62 +1,114 @@
-"""Is the service as a whole failing, or only this ID? Pure: told of each failure and success, it decides."""
+"""The circuit breaker, pure: does the service as a whole fail, and when is it probed?
+
+It knows three states. Requests flow while it is closed. Open, it holds all of them back. When an interval is over it
+is half-open: one request goes, the probe. What it is told moves it as `TRANSITIONS` says; what stands in no row of a
+state is no news there (a request that was sent before the breaker opened fails: the outage is known already).
+"""
 
 from __future__ import annotations
 
-TRIP = 3
-"""So many different IDs failing in a row, with nothing answered well in between, are an outage."""
+from enum import Enum
 
-FIRST_PROBE = 1.0
-LONGEST_PROBE = 60.0
+TRIP = 3
+"""Different requests failing in a row, with no answer in between, that open the breaker."""
+
+FIRST_INTERVAL = 1.0
+LONGEST_INTERVAL = 60.0
 """Seconds between probes: doubling from the first to the longest."""
 
 
+class State(Enum):
+    """What the breaker lets through."""
+
+    CLOSED = "all requests"
+    OPEN = "none"
+    HALF_OPEN = "one request, the probe, is under way"
+
+
+class Signal(Enum):
+    """What the breaker is told."""
+
+    TRIPPED = "so many requests failed in a row, or other evidence of an outage"
+    PROBE_SENT = "the probe is sent"
+    PROBE_FAILED = "the probe failed: wait twice as long"
+    PROBE_LOST = "the probe ended without telling anything: the next request is the probe"
+    ANSWERED = "the service answered a request, whichever it was"
+
+
+TRANSITIONS: dict[State, dict[Signal, State]] = {
+    State.CLOSED: {Signal.TRIPPED: State.OPEN},
+    State.OPEN: {Signal.PROBE_SENT: State.HALF_OPEN, Signal.ANSWERED: State.CLOSED},
+    State.HALF_OPEN: {
+        Signal.PROBE_FAILED: State.OPEN,
+        Signal.PROBE_LOST: State.OPEN,
+        Signal.ANSWERED: State.CLOSED,
+    },
+}
+
+
 class CircuitBreaker:
-    """The failures in a row, the outage they make, and the outages there were. Times on the monotonic clock."""
+    """One service's state. Times are seconds on the monotonic clock.
+
+    `began`: when the first request of the row failed that opened the breaker; `next_probe`: when the next one is due.
+    """
 
     def __init__(self, patience: float) -> None:
+        self.state = State.CLOSED
+        self.began = 0.0
+        self.next_probe = 0.0
         self._patience = patience
-        self._failing: dict[str, float] = {}
-        self._past: list[tuple[float, float]] = []
-        self.began: float | None = None
-        self._interval = 0.0
+        self._interval = FIRST_INTERVAL
+        self._failed: dict[str, float] = {}
 
-    def failed(self, item: str, now: float) -> bool:
-        """One request failed. True when that makes an outage, or makes one last longer."""
-        self._failing.setdefault(item, now)
-        if self.began is None and len(self._failing) < TRIP:
+    @property
+    def is_closed(self) -> bool:
+        """Whether requests flow."""
+        return self.state is State.CLOSED
+
+    def request_failed(self, request: str, now: float, *, retry_after: float = 0.0) -> bool:
+        """A request failed that was no probe; True: the breaker is open for it now."""
+        self._failed.setdefault(request, now)
+        return len(self._failed) >= TRIP and self.trip(now, first_interval=max(FIRST_INTERVAL, retry_after))
+
+    def trip(self, now: float, *, first_interval: float = FIRST_INTERVAL) -> bool:
+        """There is evidence of an outage; True: the breaker is open for it now."""
+        if not self._move(Signal.TRIPPED):
             return False
-        self.suspected(now)
+        self.began = min([now, *self._failed.values()])
+        self._interval = FIRST_INTERVAL
+        self._schedule(now, first_interval)
         return True
 
-    def suspected(self, now: float) -> None:
-        """An outage is certain by other evidence; the failures in a row belong to it."""
-        if self.began is None:
-            self.began = min([now, *self._failing.values()])
-        self._interval = min(self._interval * 2, LONGEST_PROBE) or FIRST_PROBE
+    def probe_sent(self) -> None:
+        """The request that goes now is the probe."""
+        self._move(Signal.PROBE_SENT)
 
-    def answered(self, now: float) -> None:
-        """The service answered: whatever failed before, it is there."""
-        self._failing.clear()
-        self._interval = 0.0
-        if self.began is not None:
-            self._past.append((self.began, now))
-            self.began = None
+    def probe_failed(self, now: float, *, retry_after: float = 0.0) -> None:
+        """The service still fails, and wants to be left alone for `retry_after` seconds."""
+        if self._move(Signal.PROBE_FAILED):
+            self._interval = min(self._interval * 2, LONGEST_INTERVAL)
+            self._schedule(now, max(self._interval, retry_after))
 
-    def acquit(self, began: float) -> None:
-        """What began then was no outage but bad IDs in a row: their failures are their own."""
-        self._past = [past for past in self._past if past[0] != began]
+    def probe_lost(self, now: float) -> None:
+        """The probe was not sent, or its sender gave up: nothing is known."""
+        if self._move(Signal.PROBE_LOST):
+            self.next_probe = now
+
+    def answered(self) -> bool:
+        """The service answered; True: that has closed the breaker."""
+        self._failed.clear()
+        return self._move(Signal.ANSWERED)
 
     def outlasted(self, now: float) -> bool:
-        """Whether the outage has lasted longer than the patience."""
-        return self.began is not None and now - self.began >= self._patience
+        """Whether the outage has lasted as long as the patience."""
+        return not self.is_closed and now - self.began >= self._patience
 
-    def next_probe(self, now: float) -> float:
-        """Seconds until the next probe, no later than the end of the patience."""
-        left = self._patience - (now - (self.began if self.began is not None else now))
-        return max(0.0, min(self._interval, left))
+    def _schedule(self, now: float, interval: float) -> None:
+        self.next_probe = now + max(0.0, min(interval, self.began + self._patience - now))
 
-    def covers(self, at: float) -> bool:
-        """Whether a failure at that time fell into an outage, and so is no ID's fault."""
-        if self.began is not None and at >= self.began:
-            return True
-        return any(began <= at <= ended for began, ended in self._past)
+    def _move(self, signal: Signal) -> bool:
+        after = TRANSITIONS[self.state].get(signal)
+        if after is None:
+            return False
+        self.state = after
+        return True

@@ -1,32 +1,32 @@
-"""How long something will take under the rate limit, before the first request is sent. Pure."""
+"""How long requests will take under the rate limit, before the first one is sent. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exporter.ratelimit.pacing import Pace, spacing
 from exporter.units import Limit
 
-TYPICAL_LATENCY = 0.2
-"""Seconds, where nothing was measured yet: it lengthens each window a little, since places are held through it."""
+TYPICAL_LATENCY = 0.05
+"""Seconds, where nothing was measured yet: it lengthens each window a little, since slots are held through it."""
 
 
 def seconds_for(
-    requests: int, limits: Sequence[Limit], *, latency: float = TYPICAL_LATENCY, pace: str = "asap"
+    requests: int, limits: Sequence[Limit], *, latency: float = TYPICAL_LATENCY, pace: Pace = "auto"
 ) -> float:
     """Seconds until the last of so many requests is answered, when none was sent before.
 
-    The first N go at once; each further N waits for a window, and for the answers that free its places.
+    The first N go at once, or `spacing` apart; each further N waits for a window, and for the answers that free its
+    slots.
     """
     if requests <= 0:
         return 0.0
-    longest = latency
+    gap = spacing(pace, requests, limits)
+    longest = (requests - 1) * gap
     for limit in limits:
-        if pace == "even":
-            waiting = (requests - 1) * limit.seconds / limit.slots
-        else:
-            waiting = (requests - 1) // limit.slots * (limit.seconds + latency)
-        longest = max(longest, waiting + latency)
-    return longest
+        windows, rest = divmod(requests - 1, limit.slots)
+        longest = max(longest, windows * (max(limit.seconds, limit.slots * gap) + latency) + rest * gap)
+    return longest + latency
 
 
 def shared(limits: Sequence[Limit], share: float) -> tuple[Limit, ...]:

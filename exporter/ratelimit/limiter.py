@@ -1,8 +1,7 @@
-"""The gate in front of every request: doors and place in one file, since each decision about a request needs both.
+"""The limiter in front of every request: it waits for the circuit breaker, for a pause, and for a slot.
 
-The doors close for all workers at once when the service says that the limit is exceeded, or when it fails as a
-whole. When the pause is over one request goes first, the probe; its answer opens the doors or keeps them shut.
-A place is held until one window after the answer has come (see `windows`).
+Both hold back all workers at once: the breaker when the service as a whole fails, the pause when the service says that
+the rate limit is exceeded. When the pause is over one request goes first, the probe; its answer ends the pause.
 """
 
 from __future__ import annotations
@@ -10,179 +9,187 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from random import Random
 from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
 
 from exporter.clock import Clock
-from exporter.errors import ServiceDown
+from exporter.errors import ExportError, ServiceDown
 from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed, WaitingForSlot
 from exporter.ratelimit.adaptive_limit import AdaptiveLimit
-from exporter.ratelimit.circuit_breaker import CircuitBreaker
-from exporter.ratelimit.ledger import Ledger
-from exporter.ratelimit.sliding_window import SlidingWindow, Slot
+from exporter.ratelimit.circuit_breaker import FIRST_INTERVAL, CircuitBreaker, State
+from exporter.ratelimit.pacing import Pace, Pacer
+from exporter.ratelimit.sliding_window import Ending, Slot, Wait
+from exporter.ratelimit.slots import Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit, format_duration
 
 FIRST_BACKOFF = 1.0
 """Seconds of the first pause after a refusal without `Retry-After`; doubled up to the shortest window."""
 
-LONGEST_UNLIMITED_BACKOFF = 60.0
-"""Seconds; the longest such pause where no limit has a window."""
-
 WORTH_TELLING = 1.0
-"""Seconds of a wait for a slot that is worth an event, and by which a pause must grow to be announced again: what was
-under way at the wall brings it again and again."""
+"""Seconds of a wait for a slot that is worth an event, and by which a pause must grow to be announced again: requests
+that were under way at its beginning prolong it."""
+
+UNLIMITED = Limit(10**9, 60.0)
+"""Where there is no limit. Its window is the one in which `most_in_a_window` is counted."""
 
 
 class _Pause(msgspec.Struct):
-    why: Literal["rate_limit", "outage"]
     began: float
     until: float
     probe: Permit | None = None
 
 
 class Limiter:
-    """Where every request waits for its turn. Not for several event loops."""
+    """Where every request waits for its permit. Not for several event loops."""
 
     def __init__(
         self,
         limits: tuple[Limit, ...],
         *,
+        slots: Slots,
         clock: Clock,
         emit: Emit,
-        random: Random,
         meter: UsageMeter,
-        ledger: Ledger | None = None,
-        share: float = 1.0,
-        pace: Literal["asap", "even"] = "asap",
+        pace: Pace = "auto",
         patience: float = 900.0,
     ) -> None:
-        ours = tuple(Limit(max(1, math.floor(limit.slots * share)), limit.seconds) for limit in limits)
+        self._pacer = Pacer(pace if limits else "asap")
+        self._shortest, *others = sorted(limits, key=lambda limit: limit.seconds) or [UNLIMITED]
+        self._others = tuple(others)
+        self._limits = (self._shortest, *others)
+        self._adaptive = AdaptiveLimit(self._shortest) if limits else None
+        self._slots = slots
         self._clock = clock
         self._emit = emit
-        self._random = random
         self._meter = meter
-        self._ledger = ledger
-        self._window = SlidingWindow()
-        self._pace = pace
-        self._shortest = min(ours, key=lambda limit: limit.seconds, default=None)
-        self._others = tuple(limit for limit in ours if limit is not self._shortest)
-        self._adaptive = AdaptiveLimit(self._shortest) if self._shortest else None
-        self._limits = ours
-        self._outage = CircuitBreaker(patience)
+        self._granted: deque[float] = deque()
+        self._breaker = CircuitBreaker(patience)
+        self._opened_at = 0.0
+        self._probe: Permit | None = None
         self._pause: _Pause | None = None
         self._backoff = 0.0
-        self._dead: ServiceDown | None = None
-        self._line = asyncio.Lock()
-        self._changed = asyncio.Event()
-        self._granted: deque[float] = deque()
+        self._stopped: ExportError | None = None
+        self._lines = {may_probe: asyncio.Lock() for may_probe in (False, True)}
         self._under_way = 0
-        self._next_even = 0.0
-        self.last_ok_at: float | None = None
+        self._changed = asyncio.Event()
+        self.answered_at: float | None = None
+        """when (monotonic) the service last answered what it was asked; None: never"""
 
-    # What the pool asks
+    def acquire(self, *, may_probe: bool = False) -> Permit:
+        """`async with limiter.acquire() as permit:` waits for the permit of one request.
 
-    def acquire(self) -> Permit:
-        """`async with gate.admit() as turn:` waits for the turn of one request; raises `ServiceDown`."""
-        return Permit(self)
+        `may_probe`: whether this request may be the one that finds out if a failing service is back.
+        Raises `ServiceDown`, or what `stop` was given.
+        """
+        return Permit(self, may_probe=may_probe)
 
-    @property
-    def outage(self) -> bool:
-        """Whether the service as a whole is failing now."""
-        return self._outage.began is not None
+    def expect(self, requests: int) -> None:
+        """So many requests are to come: `--pace auto` chooses by that."""
+        self._pacer.expect(requests)
+
+    def stop(self, reason: ExportError) -> None:
+        """Grant no permit any more."""
+        self._stopped = self._stopped or reason
+        self._wake()
+
+    # What service health asks
 
     @property
     def outage_began(self) -> float | None:
-        """Since when (monotonic) the service as a whole is failing; None: it is not."""
-        return self._outage.began
+        """Since when (monotonic) the service as a whole fails; None: it does not."""
+        return None if self._breaker.is_closed else self._breaker.began
 
-    def acquit(self, began: float) -> None:
-        """What began then was no outage: the failures since are those of their IDs."""
-        self._outage.acquit(began)
-
-    def blameless(self, at: float) -> bool:
-        """Whether a failure at that (monotonic) time fell into an outage."""
-        return self._outage.covers(at)
-
-    def suspect(self, detail: str) -> None:
-        """The service as a whole seems to fail: a campaign that is known to be there was not answered well."""
+    def open_breaker(self, detail: str, *, retry_after: float = 0.0) -> None:
+        """The service as a whole fails: a campaign that is known to be there was not answered well."""
         now = self._clock.monotonic()
-        if not self.outage:
-            self._outage.suspected(now)
-            self._close_for_outage(now, detail)
+        if self._breaker.trip(now, first_interval=max(FIRST_INTERVAL, retry_after)):
+            self._breaker_opened(now, detail)
 
-    # Letting in
+    # Granting
 
-    def walk_in(self, permit: Permit) -> bool:
-        """Whether there is nothing to wait for: no limit, and open doors."""
-        if self._shortest is not None or self._pause is not None or self._dead is not None:
-            return False
-        self._admitted(permit, self._clock.monotonic())
-        return True
+    async def grant(self, permit: Permit) -> None:
+        """Wait for breaker, pause and slot."""
+        async with self._lines[permit.may_probe]:
+            try:
+                await self._wait_for_slot(permit)
+            except BaseException:
+                self.give_back(permit)
+                raise
+            self._granted_to(permit)
 
-    async def enter(self, permit: Permit) -> None:
-        """Wait for the doors, then for a place."""
-        async with self._line:
-            while True:
-                if self._dead is not None:
-                    raise self._dead
-                now = self._clock.monotonic()
-                wait = self._doors(now)
-                if wait == 0:
-                    wait = self._take_slot(permit, now)
-                    if wait == 0:
-                        break
-                    if WORTH_TELLING <= wait < math.inf:
-                        self._emit(WaitingForSlot(wait, self._clock.now() + wait))
-                    await self._sleep(wait)
-                    self._meter.waited(self._clock.monotonic() - now)
-                    continue
-                if self._ledger is not None:
-                    self._ledger.stop_waiting()
-                await self._sleep(wait)
-            if self._pause is not None:
-                self._pause.probe = permit
-                self._emit(Probing(self._pause.why))
-            self._admitted(permit, self._clock.monotonic())
+    async def _wait_for_slot(self, permit: Permit) -> None:
+        while True:
+            changed = self._changed
+            now = self._clock.monotonic()
+            held_back = self._held_back(permit, now)
+            if held_back > 0:
+                self._slots.stop_waiting()
+                await self._sleep(held_back, changed)
+                continue
+            wait = self._careful(now) or await self._take_slot(permit, now)
+            if permit.slot is not None and self._held_back(permit, self._clock.monotonic()) == 0:
+                return
+            self.give_back(permit)
+            if WORTH_TELLING <= wait < math.inf:
+                self._emit(WaitingForSlot(wait, self._clock.now() + wait))
+            try:
+                await self._sleep(wait, changed)
+            finally:
+                self._meter.waited(self._clock.monotonic() - now)
 
-    def _doors(self, now: float) -> float:
-        """Seconds until the doors let one through; infinity: until the probe is back."""
-        if self._pause is None:
+    def _held_back(self, permit: Permit, now: float) -> float:
+        """Seconds for which breaker or pause hold the request back; infinity: until another's answer is there."""
+        if self._stopped is not None:
+            raise self._stopped
+        pause, breaker = self._pause, self._breaker
+        by_pause = by_breaker = 0.0
+        if pause is not None:
+            by_pause = math.inf if pause.probe is not None else pause.until - now
+        if not breaker.is_closed:
+            probing = breaker.state is State.HALF_OPEN or not permit.may_probe
+            by_breaker = math.inf if probing else breaker.next_probe - now
+        return max(0.0, by_pause, by_breaker)
+
+    def _careful(self, now: float) -> float:
+        """Seconds to wait for the pace, or for an answer after a refusal."""
+        if self._adaptive is not None:
+            if self._adaptive.quiet(now):
+                self._set_limit(self._adaptive.limit, PaceRaised)
+            most = self._adaptive.most_under_way(now, self._slots.held(self._limits))
+            if most is not None and self._under_way >= most:
+                return math.inf
+        return self._pacer.wait(now)
+
+    async def _take_slot(self, permit: Permit, now: float) -> float:
+        """Take a slot for `permit`: 0, or the seconds to wait."""
+        slot = await self._slots.acquire(self._limits, probe=not self._breaker.is_closed)
+        if not isinstance(slot, Wait):
+            permit.slot = slot
             return 0.0
-        if self._pause.probe is not None:
-            return math.inf
-        return max(0.0, self._pause.until - now)
+        if not slot.silence or not self._breaker.trip(now, first_interval=0.0):
+            return slot.seconds
+        self._breaker_opened(now, "every slot is held by a request that was given up")
+        permit.may_probe = True  # nobody else is there to find out
+        return 0.0
 
-    def _take_slot(self, permit: Permit, now: float) -> float:
-        """Take a place for `permit`: 0, or the seconds to wait."""
-        if self._shortest is None or self._adaptive is None:
-            return 0.0
-        if self._adaptive.quiet(now):
-            self._set_limit(raised=True)
-        most = self._adaptive.most_under_way(now, self._meter.sent_recently(now))
-        if most is not None and self._under_way >= most:
-            return math.inf
-        if self._pace == "even" and now < self._next_even:
-            return self._next_even - now
-        if self._ledger is not None:
-            permit.slot, wait = self._ledger.acquire(self._limits)
-        else:
-            permit.slot, wait = self._window.acquire(self._limits, now)
-        if permit.slot is not None and self._pace == "even":
-            # Never faster than the spacing, and what was missed is not made up for.
-            self._next_even = now + max(limit.seconds / limit.slots for limit in self._limits)
-        return wait
-
-    def _admitted(self, permit: Permit, now: float) -> None:
-        permit.began = now
+    def _granted_to(self, permit: Permit) -> None:
+        now = self._clock.monotonic()
+        self._pacer.sent(now, self._limits)
+        permit.granted_at = now
         self._under_way += 1
-        self._meter.sent(now)
+        if not self._breaker.is_closed:
+            self._probe = permit
+            self._breaker.probe_sent()
+            self._emit(Probing("outage"))
+        if self._pause is not None:
+            self._pause.probe = permit
+            self._emit(Probing("rate_limit"))
 
-    async def _sleep(self, seconds: float) -> None:
-        changed = self._changed
+    async def _sleep(self, seconds: float, changed: asyncio.Event) -> None:
+        """Sleep, or until `changed`."""
         if math.isinf(seconds):
             await changed.wait()
             return
@@ -198,147 +205,163 @@ class Limiter:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    # What came of it
+    # Outcomes
 
-    def leave(self, permit: Permit) -> None:
+    def sent(self) -> None:
+        """A request is about to be written."""
+        self._meter.sent(self._slots.held(self._limits))
+
+    def ended(self, permit: Permit, ending: Ending) -> None:
         """The answer has come, or the connection was given up."""
         self._under_way -= 1
-        if permit.slot is not None:
-            if self._ledger is not None:
-                self._ledger.release(permit.slot)
-            else:
-                self._window.release(permit.slot, self._clock.monotonic())
-        pause = self._pause
-        if pause is not None and pause.probe is permit:
-            pause.probe = None  # it said nothing: the next one probes
-        if self._line.locked():
+        self.give_back(permit, ending)
+        if self._probe is permit:
+            self._probe = None
+            self._breaker.probe_lost(self._clock.monotonic())  # if it told nothing
+        if self._pause is not None and self._pause.probe is permit:
+            self._pause.probe = None  # it told nothing: the next one probes
+        if any(line.locked() for line in self._lines.values()):
             self._wake()
+
+    def give_back(self, permit: Permit, ending: Ending = "not_sent") -> None:
+        """Give back the slot of `permit`."""
+        if permit.slot is not None:
+            slot, permit.slot = permit.slot, None
+            self._slots.release(slot, ending)
 
     def ok(self, permit: Permit) -> None:
         """The service answered what it was asked."""
         now = self._clock.monotonic()
-        self.last_ok_at = now
-        if self._shortest is not None:
-            self._granted.append(permit.began)
-            if len(self._granted) > self._shortest.slots:
-                self._granted.popleft()
-        self._outage.answered(now)
-        pause = self._pause
-        if pause is not None and (pause.probe is permit or pause.why == "outage"):
-            self._open(now)
-        elif pause is None:
+        self.answered_at = now
+        self._granted.append(permit.granted_at)
+        if len(self._granted) > self._shortest.slots:
+            self._granted.popleft()
+        self._close_breaker(now)
+        if self._pause is None:
             self._backoff = 0.0
+        elif self._pause.probe is permit:
+            self._end_pause(now)
 
     def rate_limited(self, permit: Permit, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit."""
         now = self._clock.monotonic()
         self._meter.rate_limited()
-        self._outage.answered(now)
+        self._close_breaker(now)
         pause = self._pause
-        if pause is not None and pause.why == "outage":
-            self._open(now)
-            pause = None
         if pause is not None and pause.probe is not permit:
-            # Sent before the doors closed: the same wall, not a new one. A longer wait still counts.
+            # Sent before the pause began: the same refusal, not a new one. A longer wait still counts.
             if retry_after is not None and now + retry_after > pause.until:
                 longer, pause.until = now + retry_after - pause.until, now + retry_after
                 if longer >= WORTH_TELLING:
-                    self._tell_pause(detail, now)
+                    self._tell_pause("rate_limit", pause.until - now, detail)
                 self._wake()
             return
         self._learn(now)
-        longest = self._shortest.seconds if self._shortest else LONGEST_UNLIMITED_BACKOFF
-        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), max(longest, FIRST_BACKOFF))
+        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), max(self._shortest.seconds, FIRST_BACKOFF))
         # A service whose probe is refused, too, has named too short a wait: backing off goes on.
         least = self._backoff if retry_after is None or pause is not None else 0.0
         wait = max(retry_after or 0.0, least)
-        self._close(_Pause("rate_limit", pause.began if pause else now, now + wait), now, detail)
-
-    def failing(self, permit: Permit, detail: str, item: str) -> None:
-        """The request failed in a way that may be the service's fault."""
-        now = self._clock.monotonic()
-        pause = self._pause
-        lasting = self._outage.began is not None
-        if lasting and pause is not None and pause.probe is not permit:
-            return  # sent before the doors closed
-        if self._outage.failed(item, now):
-            self._close_for_outage(now, detail)
-
-    def _close_for_outage(self, now: float, detail: str) -> None:
-        if self._outage.outlasted(now):
-            lasted = now - (self._outage.began or now)
-            self._dead = ServiceDown(
-                f"the service has been failing for {format_duration(lasted)}, longer than --patience ({detail}). "
-                "Nothing fetched is lost: the same command resumes when the service is back."
-            )
-            self._wake()
-            return
-        began = self._pause.began if self._pause is not None else now
-        self._close(_Pause("outage", began, now + self._outage.next_probe(now)), now, detail)
-
-    def _close(self, pause: _Pause, now: float, detail: str) -> None:
-        self._pause = pause
-        self._tell_pause(detail, now)
+        self._pause = _Pause(pause.began if pause else now, now + wait)
+        self._tell_pause("rate_limit", wait, detail)
         self._wake()
 
-    def _tell_pause(self, detail: str, now: float) -> None:
-        if self._pause is not None:
-            seconds = self._pause.until - now
-            self._emit(Paused(self._pause.why, seconds, self._clock.now() + seconds, detail))
+    def failing(self, permit: Permit, request: str, detail: str, retry_after: float) -> None:
+        """The request failed in a way that may be the service's fault."""
+        now = self._clock.monotonic()
+        if self._probe is permit:
+            self._breaker.probe_failed(now, retry_after=retry_after)
+            self._tell_outage(now, detail)
+        elif self._breaker.request_failed(request, now, retry_after=retry_after):
+            self._breaker_opened(now, detail)
 
-    def _open(self, now: float) -> None:
+    def _breaker_opened(self, now: float, detail: str) -> None:
+        self._opened_at = now
+        self._tell_outage(now, detail)
+
+    def _tell_outage(self, now: float, detail: str) -> None:
+        if self._breaker.outlasted(now):
+            lasted = format_duration(now - self._breaker.began)
+            self.stop(
+                ServiceDown(
+                    f"the service has been failing for {lasted}, longer than --patience ({detail}). "
+                    "Nothing fetched is lost: the same command resumes when the service is back."
+                )
+            )
+            return
+        self._tell_pause("outage", max(0.0, self._breaker.next_probe - now), detail)
+        self._wake()
+
+    def _close_breaker(self, now: float) -> None:
+        self._probe = None
+        if self._breaker.answered():
+            self._resume("outage", now - self._opened_at)
+
+    def _end_pause(self, now: float) -> None:
         pause, self._pause = self._pause, None
         if pause is not None:
-            self._meter.paused(now - pause.began)
-            self._emit(Resumed(pause.why, now - pause.began))
-            self._wake()
+            self._resume("rate_limit", now - pause.began)
+
+    def _tell_pause(self, why: Literal["rate_limit", "outage"], seconds: float, detail: str) -> None:
+        self._emit(Paused(why, seconds, self._clock.now() + seconds, detail))
+
+    def _resume(self, why: Literal["rate_limit", "outage"], seconds: float) -> None:
+        self._meter.paused(seconds)
+        self._emit(Resumed(why, seconds))
+        self._wake()
 
     def _learn(self, now: float) -> None:
         """Compare what was granted in the window before a refusal with what we were told."""
-        if self._shortest is None or self._adaptive is None:
-            return
         since = now - self._shortest.seconds
-        if self._adaptive.refused(now, sum(began > since for began in self._granted)):
-            self._set_limit(raised=False)
+        if self._adaptive and self._adaptive.refused(now, sum(granted > since for granted in self._granted)):
+            self._set_limit(self._adaptive.limit, PaceLowered)
 
-    def _set_limit(self, *, raised: bool) -> None:
-        assert self._adaptive is not None  # noqa: S101 - the callers looked
-        limit = self._adaptive.limit
-        before = self._limits[0] if self._limits[0].seconds == limit.seconds else self._shortest
-        self._limits = (limit, *self._others)
-        assert before is not None  # noqa: S101
-        changed = PaceRaised if raised else PaceLowered
+    def _set_limit(self, limit: Limit, changed: type[PaceLowered | PaceRaised]) -> None:
+        before, self._limits = self._limits[0], (limit, *self._others)
         self._emit(changed(before.slots, limit.slots, limit.seconds))
 
 
 class Permit:
-    """The turn of one request. Of `ok`, `rate_limited` and `failing` one is to be called before it ends."""
+    """The right to send one request. Its outcome is told to it before it ends.
 
-    __slots__ = ("_limiter", "began", "slot")
+    One that ends without `sent` gives its slot back at once. One that was sent and got no answer was given up.
+    """
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: Limiter, *, may_probe: bool) -> None:
         self._limiter = limiter
+        self._ending: Ending = "not_sent"
+        self.may_probe = may_probe
+        self.granted_at = 0.0
         self.slot: Slot | None = None
-        self.began = 0.0
 
     async def __aenter__(self) -> Self:
-        if not self._limiter.walk_in(self):
-            await self._limiter.enter(self)
+        await self._limiter.grant(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._limiter.leave(self)
+        self._limiter.ended(self, self._ending)
+
+    def sent(self) -> None:
+        """The request is about to be written."""
+        self._ending = "given_up"
+        self._limiter.sent()
 
     def ok(self) -> None:
         """The service answered what it was asked, well or not."""
+        self._ending = "answered"
         self._limiter.ok(self)
 
     def rate_limited(self, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit; `retry_after`: seconds, where it named them."""
+        self._ending = "answered"
         self._limiter.rate_limited(self, retry_after, detail)
 
-    def failing(self, detail: str, *, item: str) -> None:
-        """The request failed in a way that may be the service's fault: no answer, 5xx, a broken body."""
-        self._limiter.failing(self, detail, item)
+    def failing(self, request: str, detail: str, *, answered: bool, retry_after: float = 0.0) -> None:
+        """The request failed in a way that may be the service's fault: no answer, 5xx, a broken body.
+
+        `request`: what was asked for; several failures of one are no outage.
+        """
+        if answered:
+            self._ending = "answered"
+        self._limiter.failing(self, request, detail, retry_after)

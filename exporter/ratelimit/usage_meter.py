@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from exporter.clock import Clock
 from exporter.model import Requests, Seconds, Usage
 
 
 class UsageMeter:
-    """Counts what the requests of one account cost, from its making on.
+    """Counts what the requests of one account cost, from its making on."""
 
-    `window`: seconds of the window in which `most_in_a_window` is counted.
-    """
-
-    def __init__(self, clock: Clock, *, window: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._window = window
         self._began = clock.monotonic()
-        self._recent: deque[float] = deque()
         self._total = self._list = self._retries = self._rate_limited = self._most_in_a_window = 0
         self._waiting = self._paused = 0.0
 
-    def sent(self, now: float) -> None:
-        """A request is sent at `now` (monotonic)."""
+    def sent(self, slots_held: int) -> None:
+        """A request is sent; with it the service may see `slots_held` within one window."""
         self._total += 1
-        self._recent.append(now)
-        self._most_in_a_window = max(self._most_in_a_window, self.sent_recently(now))
-
-    def sent_recently(self, now: float) -> int:
-        """Requests of the window that ends at `now`."""
-        while self._recent and self._recent[0] <= now - self._window:
-            self._recent.popleft()
-        return len(self._recent)
+        self._most_in_a_window = max(self._most_in_a_window, slots_held)
 
     def listed(self) -> None:
         """One of the requests was a list call."""

@@ -66,8 +66,9 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--rate-share", type=PERCENT, default="100%", help="Share of the rate limit to use."),
     option(
-        "--pace", type=click.Choice(["asap", "even"]), default=_FETCH.pace,
-        help="Send requests as soon as the limit allows, or spread them evenly.",
+        "--pace", type=click.Choice(["auto", "even", "asap"]), default=_FETCH.pace,
+        help="Spread requests evenly, or send them as soon as the limit allows; auto: spread what takes more than five "
+        "windows.",
     ),
     option("--ledger", metavar="FILE", help="File of the requests sent lately.  [default: in the user's state folder]"),
     option("--no-ledger", is_flag=True, help="Keep no ledger: the limit does not count other processes."),

@@ -31,8 +31,14 @@ async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[
         yield behaviour, transport, url
 
 
-async def get(transport: HttpTransport, url: str, campaign_id: str = FIRST) -> HttpResponse:
-    return await transport.send(Request("GET", url + PATH + campaign_id, {"auth": "t"}))
+async def get(
+    transport: HttpTransport, url: str, campaign_id: str = FIRST, *, sent: list[str] | None = None
+) -> HttpResponse:
+    """`sent`: gets the ID when the request is written."""
+    told = sent if sent is not None else []
+    return await transport.send(
+        Request("GET", url + PATH + campaign_id, {"auth": "t"}), on_sent=lambda: told.append(campaign_id)
+    )
 
 
 async def test_an_answer_comes_back_as_it_is() -> None:
@@ -74,22 +80,26 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
     with hostile({FIRST: once_only}) as (service, url):
         async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
             answered = 0
+            told: list[str] = []
             for sent in range(1, 11):
                 try:
-                    await get(transport, url)
+                    await get(transport, url, sent=told)
                     answered += 1
                 except TransportError as error:
-                    assert error.sent
-                assert len(service.asked) == sent
+                    assert not error.answered
+                assert len(service.asked) == len(told) == sent
     assert answered == 5
 
 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
 async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> None:
     async with desk(fault, timeout=0.5) as (_, transport, url):
+        sent: list[str] = []
         with pytest.raises(TransportError) as caught:
-            await get(transport, url)
-        assert caught.value.sent
+            await get(transport, url, sent=sent)
+        assert sent == [FIRST]
+        assert caught.value.answered is (fault in ("truncated", "drip")), "an answer had begun to come"
+        assert not caught.value.dropped, "the connection was new"
 
 
 @pytest.mark.parametrize("fault", ["bomb", "endless"])
@@ -103,9 +113,10 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
 
 async def test_no_connection_is_told_as_not_sent() -> None:
     async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
-        with pytest.raises(TransportError) as caught:
-            await get(transport, "http://127.0.0.1:1")
-        assert not caught.value.sent
+        sent: list[str] = []
+        with pytest.raises(TransportError):
+            await get(transport, "http://127.0.0.1:1", sent=sent)
+        assert not sent
 
 
 async def test_headers_without_end_are_refused() -> None:

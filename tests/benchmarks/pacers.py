@@ -17,8 +17,8 @@ import pyrate_limiter
 
 from exporter.clock import SystemClock
 from exporter.events import ignore
-from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.slots import LedgerSlots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
 
@@ -96,13 +96,13 @@ class Work:
 
 
 async def ours(work: Work) -> None:
-    ledger = Ledger.open(work.ledger, clock=SystemClock(), emit=ignore)
     clock = SystemClock()
-    meter = UsageMeter(clock, window=work.told.seconds)
-    limiter = Limiter((work.told,), clock=clock, emit=ignore, random=Random(1), meter=meter, ledger=ledger)
+    slots = LedgerSlots(work.ledger, clock=clock, emit=ignore)
+    limiter = Limiter((work.told,), slots=slots, clock=clock, emit=ignore, meter=UsageMeter(clock), pace="asap")
 
     async def one() -> bool:
         async with limiter.acquire() as permit:
+            permit.sent()
             good = await work.server.ask()
             if good:
                 permit.ok()
@@ -111,7 +111,7 @@ async def ours(work: Work) -> None:
             return good
 
     await work.by_workers(one)
-    ledger.close()
+    await slots.close()
 
 
 async def leaky_bucket(work: Work) -> None:

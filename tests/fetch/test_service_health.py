@@ -1,4 +1,4 @@
-"""`exporter.fetch.worker_pool`: IDs that always fail are told from a service that does, in virtual time."""
+"""`exporter.fetch.service_health`: IDs that always fail are told from a service that does, in virtual time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 from exporter.api.endpoints import HttpResponse, Verdict
 from exporter.events import ignore
 from exporter.fetch.client import Client, Exchange
+from exporter.fetch.service_health import ServiceHealth
 from exporter.fetch.worker_pool import WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.slots import MemorySlots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.stop import Stop
 from tests.support.virtual_time import VirtualClock, run_virtually
@@ -25,22 +27,25 @@ class Service:
 
     def __init__(self, bad: set[str], down: tuple[float, float] = (0.0, 0.0)) -> None:
         self.clock = VirtualClock()
-        self.meter = UsageMeter(self.clock, window=60.0)
-        self.limiter = Limiter((), clock=self.clock, emit=ignore, random=Random(1), meter=self.meter, patience=900.0)
+        self.meter = UsageMeter(self.clock)
+        self.limiter = Limiter(
+            (), slots=MemorySlots(self.clock), clock=self.clock, emit=ignore, meter=self.meter, patience=900.0
+        )
         self.sending: set[asyncio.Task[Any]] = set()
         self.bad = bad
         self.down = down
         self.asked: list[str] = []
 
-    async def campaign(self, campaign_id: str) -> Exchange:
-        async with self.limiter.acquire() as permit:
+    async def campaign(self, campaign_id: str, *, may_probe: bool = False) -> Exchange:
+        async with self.limiter.acquire(may_probe=may_probe) as permit:
+            permit.sent()
             self.asked.append(campaign_id)
             await self.clock.sleep(0.05)
             if campaign_id in self.bad or self.down[0] <= self.clock.monotonic() < self.down[1]:
-                permit.failing("HTTP 500", item=campaign_id)
-                return Exchange(Verdict("retry", "HTTP 500"), HttpResponse(500, b""))
+                permit.failing(campaign_id, "HTTP 500", answered=True)
+                return Exchange(Verdict("retry", "HTTP 500"), HttpResponse(500, b""), permit.granted_at)
             permit.ok()
-            return Exchange(Verdict("good", text="{}"), HttpResponse(200, b"{}"))
+            return Exchange(Verdict("good", text="{}"), HttpResponse(200, b"{}"), permit.granted_at)
 
     async def fetch(self, ids: list[str], *, canary: str | None = None) -> dict[str, str]:
         outcomes: dict[str, str] = {}
@@ -48,11 +53,9 @@ class Service:
         async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
             outcomes[outcome.campaign_id] = outcome.outcome if isinstance(outcome, Failure) else "ok"
 
-        pool = WorkerPool(
-            cast(Client, self), meter=self.meter,
-            retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, emit=ignore,
-            workers=16, grace=10.0, canary=canary,
-        )  # fmt: skip
+        client = cast(Client, self)
+        health = ServiceHealth(client, retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, canary=canary)
+        pool = WorkerPool(client, health, meter=self.meter, clock=self.clock, emit=ignore, workers=16, grace=10.0)
         await pool.run(iter(ids), sink, Stop())
         return outcomes
 

@@ -16,10 +16,12 @@ from exporter.api.http import HttpTransport
 from exporter.errors import CredentialsRefused
 from exporter.events import Event, Stopping
 from exporter.fetch.client import Client
+from exporter.fetch.service_health import ServiceHealth
 from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.slots import MemorySlots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import ReadyToken, Secret
 from exporter.stop import Stop
@@ -40,7 +42,8 @@ class Service:
         self._answer = answer
         self.asked: list[tuple[float, str]] = []
 
-    async def send(self, request: Request) -> HttpResponse:
+    async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
+        on_sent()
         campaign_id = request.url.partition("?")[0].rpartition("/")[2]
         number = len(self.asked)
         self.asked.append((asyncio.get_running_loop().time(), campaign_id))
@@ -58,20 +61,21 @@ class Rig:
         self.outcomes: dict[str, float] = {}
 
     async def fetch(self, number: int) -> None:
-        meter = UsageMeter(self.clock, window=60.0)
+        meter = UsageMeter(self.clock)
         client = Client(
             api=CampaignApi(
                 host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
             ),
             tokens=TokenSource(ReadyToken(Secret("ready")), clock=self.clock),
             transport=cast(HttpTransport, self.service),
-            limiter=Limiter((), clock=self.clock, emit=self.events.append, random=Random(1), meter=meter),
+            limiter=Limiter((), slots=MemorySlots(self.clock), clock=self.clock, emit=self.events.append, meter=meter),
+            meter=meter,
             clock=self.clock,
         )
         pool = WorkerPool(
             client,
+            ServiceHealth(client, retry=RetryPolicy(attempts=2, random=Random(1)), clock=self.clock),
             meter=meter,
-            retry=RetryPolicy(attempts=2, random=Random(1)),
             clock=self.clock,
             emit=self.events.append,
             workers=16,
@@ -116,7 +120,7 @@ def test_credentials_revoked_in_mid_run_cost_no_more_than_what_was_under_way() -
 
     with pytest.raises(CredentialsRefused):
         run_virtually(main())
-    assert len(service.asked) <= 100 + 16
+    assert len(service.asked) <= 100 + 16 + 4, "one was asked again, and a campaign known to be there"
     assert len(rig[0].outcomes) == 100, "what was answered before is kept"
     (stopping,) = [event for event in rig[0].events if isinstance(event, Stopping)]
     assert "\n" not in stopping.why

@@ -17,7 +17,7 @@ MINUTE = Limit(60, 60.0)
 def test_the_first_60_go_at_once_and_each_further_60_wait_for_a_window_and_its_answers(
     requests: int, seconds: float
 ) -> None:
-    assert seconds_for(requests, [MINUTE], latency=0.5) == seconds
+    assert seconds_for(requests, [MINUTE], latency=0.5, pace="asap") == seconds
 
 
 def test_where_nothing_was_measured_a_typical_latency_is_taken() -> None:
@@ -27,6 +27,16 @@ def test_where_nothing_was_measured_a_typical_latency_is_taken() -> None:
 def test_an_even_pace_sends_one_request_a_second() -> None:
     assert seconds_for(1, [MINUTE], latency=0.5, pace="even") == 0.5
     assert seconds_for(3, [MINUTE], latency=0.5, pace="even") == 2.5
+
+
+def test_an_even_pace_waits_for_slots_too_that_are_held_through_the_latency() -> None:
+    assert seconds_for(61, [MINUTE], latency=0.5, pace="even") == 61.0
+    assert seconds_for(121, [MINUTE], latency=0.5, pace="even") == 121.5
+
+
+def test_auto_takes_the_time_of_asap_up_to_five_windows_and_of_even_beyond() -> None:
+    for requests, pace in ((300, "asap"), (301, "even"), (5000, "even")):
+        assert seconds_for(requests, [MINUTE]) == seconds_for(requests, [MINUTE], pace=pace)  # type: ignore[arg-type]
 
 
 def test_of_several_limits_the_slowest_counts_and_without_one_only_the_latency() -> None:

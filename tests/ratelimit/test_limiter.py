@@ -1,4 +1,4 @@
-"""`exporter.ratelimit.limiter`: doors, places, probes; hours of quota in virtual time."""
+"""`exporter.ratelimit.limiter`: circuit breaker, pauses after a 429, slots; hours of quota in virtual time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import pytest
 
 from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
-from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.estimate import shared
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.slots import LedgerSlots, MemorySlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
 from tests.support.strict_server import StrictServer, most_in_a_window
-from tests.support.virtual_time import VirtualClock, run_virtually
+from tests.support.virtual_time import InlineThread, VirtualClock, run_virtually
 
 MINUTE = Limit(60, 60.0)
 
 
 class Rig:
-    """A gate before a strict server, and workers that send through it."""
+    """A limiter before a strict server, and workers that send through it."""
 
     def __init__(
         self,
@@ -36,27 +37,29 @@ class Rig:
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.server = StrictServer(true, self.clock, Random(7), latency, retry_after)
-        self.ledger = Ledger.open(ledger, clock=self.clock, emit=self.events.append) if ledger else None
-        self.meter = UsageMeter(self.clock, window=min((limit.seconds for limit in told), default=60.0))
+        self.slots: Slots = MemorySlots(self.clock)
+        if ledger is not None:
+            self.slots = LedgerSlots(ledger, clock=self.clock, emit=self.events.append, thread=InlineThread())
+        self.meter = UsageMeter(self.clock)
         self.limiter = Limiter(
             told,
+            slots=self.slots,
             clock=self.clock,
             emit=self.events.append,
-            random=Random(3),
             meter=self.meter,
-            ledger=self.ledger,
             **limiter,  # type: ignore[arg-type]
         )
 
     async def send(self, item: str) -> bool:
-        async with self.limiter.acquire() as permit:
+        async with self.limiter.acquire(may_probe=True) as permit:
+            permit.sent()
             status, wait = await self.server.ask()
             if status == 200:
                 permit.ok()
             elif status == 429:
                 permit.rate_limited(wait, "HTTP 429")
             else:
-                permit.failing(f"HTTP {status}", item=item)
+                permit.failing(item, f"HTTP {status}", answered=True)
             return status == 200
 
     async def send_all(self, number: int, workers: int = 16) -> float:
@@ -105,7 +108,7 @@ def test_several_limits_hold_at_once() -> None:
 
 def test_a_share_leaves_room_for_others() -> None:
     async def main() -> None:
-        rig = Rig(share=0.8)
+        rig = Rig(shared((MINUTE,), 0.8))
         await rig.send_all(200)
         assert most_in_a_window(rig.server.arrivals, 60.0) == 48
 
@@ -143,6 +146,7 @@ def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
 
         async def refused(number: int) -> None:
             async with rig.limiter.acquire() as permit:
+                permit.sent()
                 await rig.clock.sleep(0.1 + number / 100)
                 permit.rate_limited(3600.0, "HTTP 429")
 
@@ -172,6 +176,7 @@ def test_a_service_that_says_go_on_at_once_and_refuses_is_asked_less_and_less() 
 
         async def refuse() -> None:
             async with rig.limiter.acquire() as permit:
+                permit.sent()
                 permit.rate_limited(0.0, "HTTP 429")
 
         for _ in range(5):
@@ -223,7 +228,7 @@ def test_in_an_outage_one_request_probes_at_growing_intervals_and_nothing_is_los
         start = rig.clock.monotonic()
         rig.server.down = [(start + 1.0, start + 300.0)]
         await rig.send_all(20)
-        assert not rig.limiter.outage
+        assert rig.limiter.outage_began is None
         await asyncio.sleep(2)
         before = len(rig.server.arrivals)
         await rig.send_all(50)
@@ -232,8 +237,6 @@ def test_in_an_outage_one_request_probes_at_growing_intervals_and_nothing_is_los
         pauses = [event for event in rig.told_of(Paused) if isinstance(event, Paused)]
         assert [round(event.seconds) for event in pauses[:4]] == [1, 2, 4, 8]
         assert {event.why for event in pauses} == {"outage"}
-        assert rig.limiter.blameless(start + 100)
-        assert not rig.limiter.blameless(start + 0.5)
 
     run_virtually(main())
 
@@ -258,7 +261,7 @@ def test_two_failing_ids_are_no_outage() -> None:
         for _ in range(5):
             await rig.send("a")
             await rig.send("b")
-        assert not rig.limiter.outage
+        assert rig.limiter.outage_began is None
 
     run_virtually(main())
 
@@ -268,8 +271,7 @@ def test_two_runs_one_after_the_other_share_the_ledger(tmp_path: Path) -> None:
         path = tmp_path / "ledger.sqlite"
         first = Rig(ledger=path)
         await first.send_all(45)
-        assert first.ledger is not None
-        first.ledger.close()
+        await first.slots.close()
         second = Rig(ledger=path)
         second.server = first.server
         await second.send_all(45)
@@ -295,19 +297,39 @@ def test_a_pull_beside_a_long_night_does_not_wait_for_the_night_to_end(tmp_path:
     run_virtually(main())
 
 
-def test_a_request_that_is_cancelled_holds_its_place_and_lets_the_next_one_probe() -> None:
+def test_a_request_that_is_given_up_holds_its_slot_until_a_later_one_was_answered_and_one_window_more() -> None:
     async def main() -> None:
-        rig = Rig((Limit(1, 60.0),))
+        rig = Rig((Limit(2, 60.0),))
 
         async def never() -> None:
-            async with rig.limiter.acquire():
+            async with rig.limiter.acquire() as permit:
+                permit.sent()
                 await asyncio.sleep(1e6)
 
-        task = asyncio.create_task(never())
+        tasks = [asyncio.create_task(never()) for _ in range(2)]
         await asyncio.sleep(5)
-        task.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(100)
         began = rig.clock.monotonic()
-        await rig.send("a")
-        assert rig.clock.monotonic() - began >= 60
+        await rig.send("a")  # the probe: beyond the limit, and alone
+        answered = rig.clock.monotonic()
+        assert answered - began < 1
+        assert [event.why for event in rig.told_of(Probing) if isinstance(event, Probing)] == ["outage"]
+        assert rig.meter.usage().requests.most_in_a_window == 3
+        await asyncio.gather(rig.send("b"), rig.send("c"))
+        assert rig.clock.monotonic() - answered >= 60
+
+    run_virtually(main())
+
+
+def test_a_permit_that_sent_nothing_costs_no_slot_and_is_no_request() -> None:
+    async def main() -> None:
+        rig = Rig((Limit(1, 60.0),))
+        for _ in range(3):
+            async with rig.limiter.acquire():
+                pass
+        assert rig.clock.monotonic() == 1000.0
+        assert rig.meter.usage().requests.total == 0
 
     run_virtually(main())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from exporter.background import BackgroundThread
 
 Result = TypeVar("Result")
 
@@ -55,6 +57,20 @@ def run_virtually(main: Coroutine[Any, Any, Result]) -> Result:
     """Run `main` in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+class InlineThread(BackgroundThread):
+    """A background thread that is none: its calls run at once, so that virtual time need not wait for a real thread."""
+
+    def __init__(self) -> None:
+        super().__init__("unused")
+        self.close()
+
+    def submit(self, call: Callable[[], object]) -> None:
+        call()
+
+    async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        return function(*arguments)
 
 
 class ManualClock:

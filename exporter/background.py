@@ -1,0 +1,56 @@
+"""A thread for calls that may block for long, and that must hold up neither the event loop nor the program's exit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class BackgroundThread:
+    """Runs calls one after the other, in their order, in a daemon thread.
+
+    The event loop's own threads are waited for when the program ends; a name server or a disk that hangs would hold it
+    up for minutes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def submit(self, call: Callable[[], object]) -> None:
+        """Run `call` some time; nobody waits for it, so it must not raise."""
+        self._calls.put(call)
+
+    async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """The result of `function`, when its turn has come."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Result] = loop.create_future()
+
+        def call() -> None:
+            try:
+                value = function(*arguments)
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                tell(result.set_exception, error)
+            else:
+                tell(result.set_result, value)
+
+        def tell(setter: Callable[[Any], None], value: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(lambda: None if result.done() else setter(value))
+
+        self.submit(call)
+        return await result
+
+    def close(self) -> None:
+        """End the thread when all calls are done, without waiting for it."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()

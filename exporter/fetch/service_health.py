@@ -1,0 +1,128 @@
+"""Is it this ID or the service? Asked in this one place, when an ID fails for good or is refused.
+
+The canary, a campaign that is known to be there, is asked once: answered well, the ID has failed; not, the circuit
+breaker opens. What failed in an outage of the service counts against no ID. While the breaker is open the canary is
+the probe; an ID that always fails would be no use for that. Until one campaign was answered well there is no canary:
+then every ID may probe, and none has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from exporter.api.headers import read_date
+from exporter.api.refusal import refusal
+from exporter.clock import Clock
+from exporter.errors import CredentialsRefused
+from exporter.fetch.client import Client, Exchange
+from exporter.fetch.work_queue import Item
+from exporter.ratelimit.retry import RetryPolicy
+
+_FAILURES = ("retry", "gateway_404", "wrong_campaign")
+"""Verdicts that say nothing of a campaign: the service failed."""
+
+
+class ServiceHealth:
+    """What the outcomes so far say about the service. `canary`: an ID that an earlier attempt has fetched."""
+
+    def __init__(self, client: Client, *, retry: RetryPolicy, clock: Clock, canary: str | None = None) -> None:
+        self._client = client
+        self._limiter = client.limiter
+        self._retry = retry
+        self._clock = clock
+        self._canary = canary
+        self._good_at = -math.inf
+        """when (monotonic) a campaign was last answered well in this run"""
+        self._outages: list[tuple[float, float]] = []
+        """from when to when the service as a whole failed"""
+        self._deciding = asyncio.Lock()
+        self._probing = asyncio.Lock()
+
+    async def ask(self, campaign_id: str) -> Exchange:
+        """Ask for a campaign that is wanted."""
+        exchange = await self._client.campaign(campaign_id, may_probe=self._canary is None)
+        if exchange.verdict.kind == "good":
+            self._answered_well(campaign_id)
+        return exchange
+
+    async def delay_after_failure(self, item: Item, *, retry_after: float = 0.0) -> float | None:
+        """Seconds until the next try of an ID that has just failed; None: it has failed for good."""
+        await self._watch_outage()
+        delay = self._retry.delay_after(len(item.failures))
+        if delay is None:
+            if not await self.others_are_answered(item):
+                return 0.0  # the breaker is open now: the limiter decides when the next request goes
+            item.failures = [failure for failure in item.failures if not self._in_outage(*failure)]
+            delay = self._retry.delay_after(len(item.failures))
+        return max(delay, retry_after) if delay is not None else None
+
+    async def others_are_answered(self, item: Item) -> bool:
+        """Whether other campaigns are answered well since the last try of `item`; if not, the breaker opens."""
+        async with self._deciding:
+            sent_at, _ = item.failures[-1]
+            if self._good_at > sent_at:
+                return True
+            exchange = await self._ask_canary()
+            if exchange is not None and exchange.verdict.kind == "good":
+                return True
+            self._limiter.open_breaker(item.error)
+        await self._watch_outage()
+        return False
+
+    async def second_opinion(self, item: Item, refused: Exchange) -> Exchange:
+        """After one answer that refuses the credentials: what is to be made of the ID.
+
+        The answer to a second request for it, with a token of its own; when that is a refusal too, it is this ID's.
+        Raises `CredentialsRefused` where it is not.
+        """
+        async with self._deciding:
+            if self._good_at == -math.inf:
+                raise self._credentials_refused(refused)
+            again = await self.ask(item.campaign_id)
+            if again.verdict.kind != "denied":
+                return again
+            canary = await self._ask_canary()
+            if canary is None or canary.verdict.kind == "denied":
+                raise self._credentials_refused(again)
+            return canary if canary.verdict.kind in _FAILURES else again
+
+    async def _watch_outage(self) -> None:
+        """While the breaker is not closed: ask the canary at its intervals, until the service answers again."""
+        began = self._limiter.outage_began
+        if began is None or self._canary is None or self._probing.locked():
+            return
+        confirmed = False
+        async with self._probing:
+            while self._limiter.outage_began is not None:
+                exchange = await self._ask_canary(may_probe=True)
+                confirmed = confirmed or exchange is None or exchange.verdict.kind in _FAILURES
+        if confirmed:
+            self._outages.append((began, self._clock.monotonic()))
+
+    async def _ask_canary(self, *, may_probe: bool = False) -> Exchange | None:
+        canary = self._canary
+        if canary is None:
+            return None
+        exchange = await self._client.campaign(canary, may_probe=may_probe)
+        while exchange.verdict.kind == "rate_limited":
+            exchange = await self._client.campaign(canary, may_probe=may_probe)
+        if exchange.verdict.kind == "good":
+            self._answered_well(canary)
+        elif exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
+            self._canary = None  # it is gone: another one has to be found
+        return exchange
+
+    def _answered_well(self, campaign_id: str) -> None:
+        now = self._clock.monotonic()
+        if self._canary is None:
+            # What failed before anything was answered well is more likely the service's fault.
+            self._outages.append((-math.inf, now))
+        self._canary, self._good_at = campaign_id, now
+
+    def _in_outage(self, sent_at: float, failed_at: float) -> bool:
+        return any(began <= failed_at and sent_at <= ended for began, ended in self._outages)
+
+    def _credentials_refused(self, exchange: Exchange) -> CredentialsRefused:
+        date = read_date(exchange.response.date) if exchange.response is not None else None
+        return CredentialsRefused(refusal(exchange.verdict.error, None if date is None else self._clock.now() - date))
