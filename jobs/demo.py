@@ -128,11 +128,10 @@ def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
     from exporter.clock import SystemClock
     from exporter.report.page import render_report
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import read_failures
     from jobs.support.summary import summary_of
 
     destination = open_destination(str(folder.folder))
-    console.summarize(summary_of(result, read_failures(destination, result.manifest.snapshot_id)), result)
+    console.summarize(summary_of(result), result)
     page, _ = render_report(destination, result.manifest.snapshot_id, now=SystemClock().now())
     folder.write("report.html", page.encode())
 

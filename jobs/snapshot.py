@@ -33,8 +33,6 @@ with lazy_imports(__name__):
     from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.ratelimit.estimate import shared
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import read_failures
     from exporter.stop import Stop
     from jobs.support.metrics import check_metrics_file, write_metrics
     from jobs.support.summary import summary_of
@@ -130,10 +128,7 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        failures = read_failures(
-            open_destination(locations.dest, environ=locations.environ), result.manifest.snapshot_id
-        )
-        console.summarize(summary_of(result, failures), result)
+        console.summarize(summary_of(result), result)
     return result
 
 

@@ -263,6 +263,10 @@ class Journal:
                 (with_checksum(*campaign) for campaign in campaigns),
             )
 
+    def is_listed(self, campaign_id: str) -> bool:
+        """Whether the list pass found a campaign."""
+        return bool(self._all("SELECT 1 FROM listed WHERE campaign_id = ?", (campaign_id,)))
+
     def listed(self) -> Iterator[ListedCampaign]:
         """What the list pass found, in its order."""
         for row in self._rows("SELECT campaign_id, list_type, item FROM listed ORDER BY position"):

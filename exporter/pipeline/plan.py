@@ -16,7 +16,8 @@ from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather, own_s
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.settings import Settings
-from exporter.units import Limit
+from exporter.snapshot_store.manifest import Manifest
+from exporter.units import Limit, parse_rate
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -94,6 +95,17 @@ def make_plan(
         full_requests=full_requests,
         full_seconds=seconds_for(full_requests, limits, pace=fetch.pace),
     )
+
+
+def savings(manifest: Manifest) -> tuple[int, float]:
+    """Requests and seconds that an incremental run saved against a full one."""
+    asked_by_list = manifest.ids.source.startswith("list:")
+    requests = manifest.counts.carried_over - (0 if asked_by_list else manifest.requests.list)
+    if requests <= 0 or isinstance(manifest.pacing, msgspec.UnsetType):
+        return 0, 0.0
+    limits = [parse_rate(limit) for limit in manifest.pacing.limits]
+    sent = manifest.requests.total
+    return requests, seconds_for(sent + requests, limits) - seconds_for(sent, limits)
 
 
 def _list_requests(decision: Fresh | Resume | Finish, known: int, fetch: FetchOptions, options: SnapshotOptions) -> int:

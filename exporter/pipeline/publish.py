@@ -5,7 +5,8 @@ Until the snapshot appears every fault is an error, and nothing is published. Fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import msgspec
 
 from exporter.errors import Cancelled, DestinationError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
-from exporter.model import CampaignResponse, Counts, Failure, FileEntry
+from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, FileEntry
 from exporter.options import OutputFormat
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
@@ -21,6 +22,9 @@ from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id
 from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.stop import Stop
+
+EXAMPLES = 3
+"""IDs that are named of each kind of failure."""
 
 
 class Source(Protocol):
@@ -52,6 +56,15 @@ class Draft(msgspec.Struct, frozen=True):
     writer: str = ""
 
 
+class FailureGroup(msgspec.Struct, frozen=True):
+    """Failures of one kind: how many, and some of their IDs."""
+
+    outcome: FailureOutcome
+    error: str
+    number: int
+    examples: tuple[str, ...]
+
+
 class SnapshotResult(msgspec.Struct, frozen=True):
     """What was published, and where. `reused`: answers that were there before this attempt asked for any.
 
@@ -64,6 +77,7 @@ class SnapshotResult(msgspec.Struct, frozen=True):
     where: str
     reused: int
     removed: tuple[str, ...]
+    failures: tuple[FailureGroup, ...]
     complete: bool
     published: bool = True
 
@@ -71,6 +85,18 @@ class SnapshotResult(msgspec.Struct, frozen=True):
     def counts(self) -> Counts:
         """Where every ID ended."""
         return self.manifest.counts
+
+
+def group_failures(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
+    """What the summary says of the failures: the most frequent kinds first."""
+    examples: dict[tuple[FailureOutcome, str], list[str]] = {}
+    numbers: Counter[tuple[FailureOutcome, str]] = Counter()
+    for failure in failures:
+        kind = failure.outcome, failure.error
+        numbers[kind] += 1
+        if numbers[kind] <= EXAMPLES:
+            examples.setdefault(kind, []).append(failure.campaign_id)
+    return tuple(FailureGroup(*kind, number, tuple(examples[kind])) for kind, number in numbers.most_common())
 
 
 def publish(draft: Draft, destination: Destination, *, emit: Emit, stop: Stop) -> Manifest:

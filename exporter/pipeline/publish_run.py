@@ -15,7 +15,7 @@ from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.checkpoint import Incomplete
 from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone, last_full
-from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_failure
+from exporter.pipeline.publish import Draft, SnapshotResult, group_failures, publish, warn_of_failure
 from exporter.pipeline.refusals import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.run import Run
 from exporter.pipeline.start import own_snapshots
@@ -58,6 +58,7 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
 
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
+    failures = group_failures(run.journal.failures())
     removed: list[str] = []
     warn_of_failure(lambda: removed.extend(_retain(run, manifest)), "old snapshots were not removed", emit=run.emit)
     failpoints.hit("publish.before_journal_closed")
@@ -65,7 +66,7 @@ def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
         lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
     )
     where = run.destination.where(manifest.snapshot_id)
-    return SnapshotResult(manifest, where, reused, tuple(removed), complete=_is_complete(run, manifest))
+    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=_is_complete(run, manifest))
 
 
 def _is_complete(run: Run, manifest: Manifest) -> bool:
@@ -100,9 +101,10 @@ def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
 
 def _keep_incomplete(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     run.remember(snapshot_id=manifest.snapshot_id, usage=Usage())
+    failures = group_failures(run.journal.failures())
     where = run.destination.where(manifest.snapshot_id)
     run.emit(Warned(f"the failed campaigns failed again: nothing new is published, {where} stays as it is"))
-    return SnapshotResult(manifest, where, reused, (), complete=False, published=False)
+    return SnapshotResult(manifest, where, reused, (), failures, complete=False, published=False)
 
 
 def _manifest(

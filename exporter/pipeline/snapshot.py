@@ -197,9 +197,16 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
             run.emit(Settled(outcome.campaign_id, "ok", attempts))
 
     writer = BatchWriter(journal, settled=settled)
+
+    async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
+        if isinstance(outcome, Failure) and outcome.outcome == "not_found" and journal.is_listed(outcome.campaign_id):
+            error = f"the list call shows this campaign, but: {outcome.error}"
+            outcome = outcome._replace(outcome="failed", error=error)
+        await writer.put(outcome, attempts)
+
     pool = engine.pool(canary=journal.canary())
     try:
-        await pool.run(journal.pending(), writer.put, run.stop)
+        await pool.run(journal.pending(), sink, run.stop)
     finally:
         await in_thread(run.stop, writer.finish)
         writer.check()

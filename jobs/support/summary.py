@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from exporter.model import Failure
+from exporter.pipeline.plan import savings
 from exporter.pipeline.publish import SnapshotResult
 from exporter.units import format_duration
 from jobs.support.shell import duckdb_command, python_command
 
-EXAMPLES = 3
-"""IDs that are named of each kind of failure."""
 
-
-def summary_of(result: SnapshotResult, failures: Iterable[Failure]) -> str:
+def summary_of(result: SnapshotResult) -> str:
     """The counts, what was left out and why, where things are, how to read them, what to do next."""
     manifest, counts = result.manifest, result.manifest.counts
-    lines = ["", f"Snapshot {manifest.snapshot_id} ({manifest.mode}) is published: {result.where}"]
+    state = "is published" if result.published else "stays as it was"
+    lines = ["", f"Snapshot {manifest.snapshot_id} ({manifest.mode}) {state}: {result.where}"]
     got = f"  {counts.ok:,} campaigns"
     parts = []
     if counts.carried_over:
@@ -24,7 +20,7 @@ def summary_of(result: SnapshotResult, failures: Iterable[Failure]) -> str:
     if result.reused - counts.carried_over > 0:
         parts.append(f"{result.reused - counts.carried_over:,} were there from an earlier attempt")
     lines.append(got + (f", {', '.join(parts)}" if parts else ""))
-    lines.extend(_left_out(failures))
+    lines.extend(_left_out(result))
     if counts.gone:
         lines.append(f"  {counts.gone:,} of the snapshot before are gone")
     if manifest.ids.repeats:
@@ -40,10 +36,13 @@ def summary_of(result: SnapshotResult, failures: Iterable[Failure]) -> str:
     if requests.rate_limited:
         waits.append(f"{requests.rate_limited} refused for the rate limit")
     lines.append(spent + (f" ({', '.join(waits)})" if waits else ""))
+    requests_saved, seconds_saved = savings(manifest)
+    if requests_saved:
+        lines.append(f"  {requests_saved:,} requests and {format_duration(seconds_saved)} saved against a full run")
     if result.removed:
         lines.append(f"  removed by --keep or --keep-days: {', '.join(result.removed)}")
     lines += ["", *reading(result)]
-    if counts.failed or counts.invalid:
+    if not result.complete and result.published:
         lines += ["", "Run the same command again: it tries only the failed campaigns, and publishes a whole snapshot."]
     return "\n".join(lines)
 
@@ -60,18 +59,10 @@ def reading(result: SnapshotResult) -> list[str]:
     return [f"{'          ' if number else 'Read it:  '}{command}" for number, command in enumerate(commands)]
 
 
-def _left_out(failures: Iterable[Failure]) -> list[str]:
-    groups: dict[tuple[str, str], list[str]] = {}
-    sizes: dict[tuple[str, str], int] = {}
-    for failure in failures:
-        key = (failure.outcome, failure.error)
-        sizes[key] = sizes.get(key, 0) + 1
-        examples = groups.setdefault(key, [])
-        if len(examples) < EXAMPLES:
-            examples.append(failure.campaign_id)
+def _left_out(result: SnapshotResult) -> list[str]:
     lines = []
-    for (outcome, error), examples in sorted(groups.items(), key=lambda group: -sizes[group[0]]):
-        number = sizes[outcome, error]
-        more = ", …" if number > len(examples) else ""
-        lines.append(f"  {number:,} {outcome.replace('_', ' ')} ({error}): {', '.join(examples)}{more}")
+    for group in result.failures:
+        more = ", …" if group.number > len(group.examples) else ""
+        outcome = group.outcome.replace("_", " ")
+        lines.append(f"  {group.number:,} {outcome} ({group.error}): {', '.join(group.examples)}{more}")
     return lines
