@@ -35,7 +35,9 @@ TOKEN_HIDDEN = "[token hidden]"
 _control = re.compile(f"[{CONTROL}]")
 _control_in_prose = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _surrogate = re.compile(f"[{SURROGATE}]")
-_trimmed = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
+_trimmed = "".join(filter(str.isspace, map(chr, range(0x3001)))) + re.sub(
+    "(.)-(.)", lambda ends: "".join(map(chr, range(ord(ends[1]), ord(ends[2]) + 1))), INVISIBLE
+)
 _unshown = re.compile(f"[{CONTROL}{INVISIBLE}{SURROGATE}]+")
 _unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]")
 _visible_ascii = re.compile(r"[\x21-\x7e]*")
@@ -64,7 +66,7 @@ def is_visible_ascii(text: str) -> bool:
 
 def trim_invisible(text: str) -> tuple[str, bool]:
     """`text` without white space and invisible characters at its ends, and whether there were any."""
-    trimmed = _trimmed.sub("", text)
+    trimmed = text.strip(_trimmed)
     return trimmed, trimmed != text
 
 

@@ -109,3 +109,8 @@ def test_each_rule_knows_its_characters() -> None:
     ]
     assert [has_surrogate(text) for text in ("a\ud800", "👩", "")] == [True, False, False]
     assert [is_visible_ascii(text) for text in ("a-1~", "a b", "é", "\x7f", "")] == [True, False, False, False, True]
+
+
+def test_trimming_a_long_run_of_blanks_takes_no_time() -> None:
+    text = "a" + " \u200b" * 500_000 + "b"
+    assert trim_invisible(f" \ufeff{text}\u200e\n") == (text, True)

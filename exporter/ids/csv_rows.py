@@ -20,13 +20,14 @@ SWALLOWS = "a quote opens and swallows the lines after it"
 class Record(NamedTuple):
     """One record. `line`: where it begins, counted from 1.
 
-    `quoted`: the positions of the quoted fields. `problem`: what is wrong with a quote that opens in `problem_line`.
-    `is_clean`: whether quotes are only where CSV allows them.
+    `quoted`: the positions of the quoted fields, `torn` of those with text behind the closing quote. `problem`: what is
+    wrong with a quote that opens in `problem_line`. `is_clean`: whether quotes are only where CSV allows them.
     """
 
     line: int
     fields: list[str]
     quoted: tuple[int, ...] = ()
+    torn: tuple[int, ...] = ()
     is_clean: bool = True
     problem: str | None = None
     problem_line: int = 0
@@ -51,6 +52,7 @@ class _QuotedRecord:
         self._following = following
         self._delimiter = delimiter
         self._position = 0
+        self._torn: list[int] = []
         self._is_clean = True
         self._problem: str | None = None
         self._problem_line = 0
@@ -62,15 +64,17 @@ class _QuotedRecord:
         while more:
             if self._line.startswith('"', self._position):
                 quoted.append(len(fields))
-                fields.append(self._quoted_field())
+                fields.append(self._quoted_field(len(fields)))
             else:
                 fields.append(self._plain_text())
                 self._is_clean = self._is_clean and '"' not in fields[-1]
             more = self._line.startswith(self._delimiter, self._position)
             self._position += len(self._delimiter)
-        return Record(self._first, fields, tuple(quoted), self._is_clean, self._problem, self._problem_line)
+        return Record(
+            self._first, fields, tuple(quoted), tuple(self._torn), self._is_clean, self._problem, self._problem_line
+        )
 
-    def _quoted_field(self) -> str:
+    def _quoted_field(self, field: int) -> str:
         opened = self._number
         self._position += 1
         pieces: list[str] = []
@@ -89,6 +93,7 @@ class _QuotedRecord:
         self._position += 1
         rest = self._plain_text()
         if rest.strip():
+            self._torn.append(field)
             self._is_clean = False
             if opened != self._number:
                 self._note(SWALLOWS, opened)
