@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +16,10 @@ from typing import NoReturn
 import click
 
 from exporter import __version__
-from exporter.errors import InputError
+from exporter.errors import ExportError, InputError
 from exporter.text import terminal_safe
 from jobs.support.console import Console
-from jobs.support.exit_codes import BUG, signal_code
+from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.param_types import nearest
 from jobs.support.signals import SIGNALS, handling_signals
 from jobs.support.standard_streams import ReaderGone, secure_standard_streams
@@ -124,8 +125,9 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        _print_usage_error(error, as_json="--log-format json" in " ".join(arguments).replace("=", " "))
-        return 2
+        return _fail(InputError([line.strip() for line in error.format_message().splitlines()]), arguments, error.show)
+    except ExportError as error:  # what --help or --version print cannot be written
+        return _fail(error, arguments)
     except (click.Abort, KeyboardInterrupt):
         return signal_code(signal.SIGINT)
     except ReaderGone:
@@ -136,12 +138,15 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _print_usage_error(error: click.ClickException, *, as_json: bool) -> None:
-    if not as_json:
-        error.show()
-        return
-    problems = [line.strip() for line in error.format_message().splitlines()]
-    Console.of(verbose=0, quiet=False, log_format="json").fail(InputError(problems), 2)
+def _fail(error: ExportError, arguments: list[str], show: Callable[[], None] | None = None) -> int:
+    """Print what failed outside of a command. `show`: how click would."""
+    as_json = "--log-format json" in " ".join(arguments).replace("=", " ")
+    if show is not None and not as_json:
+        show()
+    else:
+        console = Console.of(verbose=0, quiet=False, log_format="json" if as_json else "text")
+        console.fail(error, exit_code(error))
+    return exit_code(error)
 
 
 def _print_bug(error: Exception, *, verbose: bool) -> int:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.units import format_duration
-from jobs.support.command import every_fault, job, take_settings
+from jobs.support.command import every_fault, job, option, take_settings
 from jobs.support.options import (
-    METRICS_FILE,
     fetch_options,
     settings_options,
     snapshot_options,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
-@METRICS_FILE
+@option("--metrics-file", metavar="FILE", help="Ignored: the options of `snapshot` fit here, too.")
 @fetch_options
 @settings_options
 def command(

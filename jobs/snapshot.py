@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
-from exporter.errors import ExportError, StorageFailed
-from exporter.events import Emit, Event, Spent
-from exporter.model import Usage
+from exporter.events import Emit, Event
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.settings import Settings
 from jobs.support.command import every_fault, job, take_settings
 from jobs.support.console import Console
-from jobs.support.exit_codes import BUG, exit_code
 from jobs.support.lazy_imports import lazy_imports
+from jobs.support.metrics import MetricsFile
 from jobs.support.options import (
     METRICS_FILE,
     fetch_options,
@@ -34,7 +31,6 @@ with lazy_imports(__name__):
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.ratelimit.estimate import shared
     from exporter.stop import Stop
-    from jobs.support.metrics import check_metrics_file, write_metrics
     from jobs.support.summary import summary_of
 
 
@@ -51,7 +47,7 @@ with lazy_imports(__name__):
 def command(
     console: Console,
     ids: str | None,
-    metrics_file: str | None,
+    metrics_file: MetricsFile | None,
     id_column: str | None,
     delimiter: str | None,
     **options: Any,
@@ -61,34 +57,22 @@ def command(
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
     are taken. The same command run again resumes what was interrupted.
     """
-    settings, found, (locations, wanted), _ = every_fault(
+    settings, campaign_ids, (locations, wanted) = every_fault(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),
-        lambda: check_metrics_file(metrics_file),
     )
     fetch = take_fetch_options(options, settings)
-    began = time.monotonic()
-    result: SnapshotResult | None = None
-    usage = Usage()
-    code = BUG
 
     def emit(event: Event) -> None:
-        nonlocal usage
-        if isinstance(event, Spent):
-            usage = event.usage
         console.emit(event)
-
-    try:
-        result = run_snapshot(console, found, settings, locations, fetch, wanted, emit=emit)
-        code = 0 if result.complete else 1
-    except ExportError as error:
-        code = exit_code(error)
-        raise
-    finally:
         if metrics_file is not None:
-            _write_metrics(console, metrics_file, code, time.monotonic() - began, usage, result)
-    return code
+            metrics_file.note(event)
+
+    result = run_snapshot(console, campaign_ids, settings, locations, fetch, wanted, emit=emit)
+    if metrics_file is not None:
+        metrics_file.manifest = result.manifest
+    return 0 if result.complete else 1
 
 
 def run_snapshot(
@@ -128,21 +112,5 @@ def run_snapshot(
     finally:
         console.close()
     if not console.quiet:
-        console.summarize(summary_of(result), result)
+        console.summarize(summary_of(result, console.tally.attempt), result)
     return result
-
-
-def _write_metrics(
-    console: Console, path: str, code: int, duration: float, usage: Usage, result: SnapshotResult | None
-) -> None:
-    try:
-        write_metrics(
-            path,
-            exit_code=code,
-            duration=duration,
-            usage=usage,
-            manifest=result.manifest if result is not None else None,
-            now=time.time(),
-        )
-    except StorageFailed as error:
-        console.trouble(f"warning: --metrics-file {error}", event="warned")

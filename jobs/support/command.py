@@ -18,12 +18,13 @@ returns its exit code:
 
 Nothing else is needed for an option to be read from `CAMPAIGN_EXPORT_FORMAT` and from `format` in `--config`, too. A
 default is shown in the help by itself. All problems of a command line are shown at once, not just the first. An
-`ExportError` that the function raises is printed and becomes the exit code.
+`ExportError` that the function raises is printed and becomes the exit code; `--metrics-file` is written in any case.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +35,8 @@ from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings, read_settings
 from jobs.support.config_file import check_config, read_toml
 from jobs.support.console import Console
-from jobs.support.exit_codes import MEANINGS, exit_code
+from jobs.support.exit_codes import BUG, MEANINGS, exit_code
+from jobs.support.metrics import MetricsFile
 from jobs.support.option_values import CONFIG, PROBLEMS, Option
 from jobs.support.option_values import option as option
 
@@ -64,15 +66,24 @@ class JobCommand(click.Command):
         """Run the command with a console of its own; an `ExportError` is printed and becomes its exit code."""
         console = ctx.obj = _console(ctx)
         ctx.params.pop("config", None)
+        code: int = BUG
         try:
             _raise_problems(ctx)
-            return super().invoke(ctx)
+            code = super().invoke(ctx)
+            sys.stdout.flush()
         except ExportError as error:
             code = exit_code(error)
             console.fail(error, code)
-            return code
+        except (SystemExit, KeyboardInterrupt) as error:  # a signal before the event loop took them over
+            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
+            raise
         finally:
             console.close()
+            metrics_file = ctx.params.get("metrics_file")
+            if isinstance(metrics_file, MetricsFile):
+                account, stream = (str(ctx.params.get(key) or "").strip() for key in ("account_id", "stream_id"))
+                metrics_file.finish(console, code, account, stream)
+        return code
 
 
 def _console(ctx: click.Context) -> Console:

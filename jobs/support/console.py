@@ -1,4 +1,7 @@
-"""The printers of events: lines for people, JSON lines for machines. All of it goes to stderr."""
+"""The printers of events: lines for people, JSON lines for machines. All of it goes to stderr.
+
+Nothing here raises: a log that cannot be written never ends the work.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,25 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from exporter import events
-from exporter.errors import ExportError
+from exporter.errors import ExportError, StoppedEarly
 from exporter.text import terminal_safe
 from exporter.units import Limit, format_duration
-from jobs.support.progress import Bar, Lines, Tally, clock_time
+from jobs.support.progress import WORTH_SHOWING, Bar, Lines, Tally, clock_time
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
+    from jobs.support.summary import Summary
 
 
 class Console:
-    """Tells people, or their log collector, what happens."""
+    """Shows people, or their log collector, what happens."""
 
     def __init__(self, *, stream: TextIO, verbosity: int, as_json: bool) -> None:
         self._stream = stream
         self._verbosity = verbosity
         self._as_json = as_json
         self.is_terminal = stream.isatty() and not as_json
-        self._tally: Tally | None = None
+        self.tally = Tally()
         self._bar: Bar | None = None
         self._lines: Lines | None = None
 
@@ -41,18 +45,18 @@ class Console:
 
     @property
     def quiet(self) -> bool:
-        """Whether only errors are told."""
+        """Whether only errors are shown."""
         return self._verbosity < 0
 
     def track(self, limits: Sequence[Limit]) -> None:
         """Show how far the run is: a bar on a terminal, else a line every half minute."""
+        self.tally = Tally(limits)
         if self._verbosity < 0:
             return
-        self._tally = Tally(limits)
         if self.is_terminal and os.environ.get("TERM") != "dumb":
-            self._bar = Bar(self._tally)
+            self._bar = Bar(self.tally)
         else:
-            self._lines = Lines(self._tally, self._say_progress)
+            self._lines = Lines(self.tally, self._say_progress)
 
     def track_all(self, total: int, limits: Sequence[Limit]) -> None:
         """As `track`, for work whose size is known from the start."""
@@ -68,29 +72,30 @@ class Console:
         )  # fmt: skip
 
     def emit(self, event: events.Event) -> None:
-        """Tell one event, if it is told at this verbosity."""
-        if self._tally is not None:
-            self._tally.note(event)
+        """Show one event, if it is shown at this verbosity."""
+        self.tally.note(event)
         if isinstance(event, events.RunStarted) and not event.snapshot_id:
             return
-        level = _LEVELS.get(type(event), 0)
-        if level > self._verbosity:
+        if _level(event) > self._verbosity:
             return
         if self._as_json:
             self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
-        else:
-            self.say(describe(event, utc=not self.is_terminal))
+            return
+        text = describe(event, utc=not self.is_terminal)
+        if isinstance(event, events.Paused) and event.why == "rate_limit" and self.tally.refusals == 1:
+            text += f"\n{SOMEBODY_ELSE}"
+        self.say(text)
 
     def emit_for(self, account: str, event: events.Event) -> None:
-        """Tell an event of one of several accounts."""
-        if _LEVELS.get(type(event), 0) <= self._verbosity:
+        """Show an event of one of several accounts."""
+        if _level(event) <= self._verbosity:
             self.say(
                 f"{account}: {describe(event, utc=not self.is_terminal)}",
                 **{"event": _name(event), "account": account, **_fields(event)},
             )
 
     def say(self, text: str, **fields: Any) -> None:
-        """A line of information. `fields` stand beside the text in JSON logs."""
+        """A line of information. `fields` are beside the text in JSON logs."""
         if self._verbosity < 0:
             return
         if self._as_json:
@@ -99,47 +104,47 @@ class Console:
             self._write(text)
 
     def block(self, text: str, **fields: Any) -> None:
-        """Lines to copy, without time stamps before them. `fields` stand beside the text in JSON logs."""
+        """Lines to copy, without time stamps before them. `fields` are beside the text in JSON logs."""
         if self._as_json:
             self.say(text, **fields)
         elif self._verbosity >= 0:
             self._put(terminal_safe(text) + "\n")
 
     def trouble(self, text: str, **fields: Any) -> None:
-        """What went wrong with one item, told in quiet, too. `fields` stand beside the text in JSON logs."""
+        """What went wrong with one item, shown in quiet, too. `fields` are beside the text in JSON logs."""
         if self._as_json:
             self._write_json("error", fields.pop("event", "trouble"), {"message": text, **fields})
         else:
             self._write(text)
 
-    def summarize(self, text: str, result: SnapshotResult) -> None:
-        """The end of a run that published a snapshot."""
+    def summarize(self, summary: Summary, result: SnapshotResult) -> None:
+        """The end of a run that published a snapshot. Commands to copy are for terminals."""
         if self._as_json:
             fields = result.manifest
             self._write_json(
                 "info", "summary",
                 {
                     "snapshot_id": fields.snapshot_id, "where": result.where, "mode": fields.mode,
-                    **{name: getattr(fields.counts, name) for name in fields.counts.__struct_fields__},
+                    **msgspec.structs.asdict(fields.counts),
                     "requests": fields.requests.total, "rate_limited": fields.requests.rate_limited,
                     "seconds": fields.seconds.total, "warnings": fields.warnings,
                 },
             )  # fmt: skip
-        elif self._verbosity >= 0:
-            # Commands to copy: no time stamps before them.
-            self._put(terminal_safe(text) + "\n")
+        elif self.is_terminal:
+            self.block("\n".join(["", *summary.lines, "", *summary.commands]))
+        else:
+            self.say("\n".join(summary.lines))
 
     def fail(self, error: ExportError, code: int) -> None:
-        """Why the command ends with `code`."""
+        """Why the command ends with `code`, and what is kept all the same."""
+        text = str(error) or type(error).__name__
+        if isinstance(error, StoppedEarly) and self.tally.snapshot_id:
+            text += f"\n{self.tally.kept:,} of {self.tally.wanted:,} campaigns are kept."
         if self._as_json:
-            self._write_json(
-                "error", "failed", {"message": str(error), "error": type(error).__name__, "exit_code": code}
-            )
+            self._write_json("error", "failed", {"message": text, "error": type(error).__name__, "exit_code": code})
             return
-        lines = str(error).split("\n") or [type(error).__name__]
-        self._write("campaign-export: " + lines[0])
-        for line in lines[1:]:
-            self._write("                 " + line)
+        first, *others = text.split("\n")
+        self._write("\n".join([f"campaign-export: {first}", *(f"                 {line}" for line in others)]))
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -164,9 +169,14 @@ class Console:
                 return
             self._stream.write(text)
             self._stream.flush()
-        except (BrokenPipeError, ValueError):
-            # Nobody listens to stderr any more; the work itself goes on.
-            self._verbosity = -2
+        except (OSError, ValueError):
+            pass  # a full disk, a pipe that nobody reads, a closed stream; the next line may be written again
+
+
+SOMEBODY_ELSE = (
+    "--rate was kept: another program uses the limit of this account, or the limit is lower than --rate. "
+    "--rate-share leaves room for others."
+)
 
 
 def describe(event: events.Event, *, utc: bool = False) -> str:
@@ -194,12 +204,28 @@ _LEVELS: dict[type[events.Event], int] = {
     events.Probing: 1,
     events.Spent: 1,
 }
-"""Verbosity from which an event is told; 0, where none is named."""
+"""Verbosity from which an event is shown; 0, where none is named."""
+
+
+def _level(event: events.Event) -> int:
+    """The verbosity from which this event is shown; short pauses are details."""
+    seconds = (
+        event.seconds if isinstance(event, events.Paused)
+        else event.paused if isinstance(event, events.Resumed)
+        else WORTH_SHOWING
+    )  # fmt: skip
+    return 1 if seconds < WORTH_SHOWING else _LEVELS.get(type(event), 0)
 
 
 def _started(event: events.RunStarted) -> str:
-    there = f", {event.already_fetched:,} already there" if event.already_fetched else ""
-    return f"{event.wanted:,} campaigns wanted{there}, {event.to_fetch:,} to fetch ({event.mode})"
+    resumed = event.already_fetched - event.carried_over
+    parts = [
+        f"{event.wanted:,} campaigns wanted",
+        f"{event.carried_over:,} unchanged" if event.carried_over else "",
+        f"{resumed:,} already there" if resumed else "",
+        f"{event.to_fetch:,} to fetch ({event.mode})",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _paused(event: events.Paused, *, utc: bool) -> str:
@@ -207,11 +233,6 @@ def _paused(event: events.Paused, *, utc: bool) -> str:
     return f"{why}: {format_duration(event.seconds)}, goes on at {clock_time(event.until, utc=utc)}" + (
         f" ({event.detail})" if event.detail else ""
     )
-
-
-def _spent(event: events.Spent) -> str:
-    requests = event.usage.requests
-    return f"{requests.total:,} requests so far, {requests.rate_limited:,} of them refused for the rate limit"
 
 
 _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
@@ -234,6 +255,9 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
     events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
     events.Writing: lambda e: f"writing {e.rows:,} campaigns",
-    events.Spent: _spent,
+    events.Spent: lambda e: (
+        f"{e.usage.requests.total:,} requests so far, {e.usage.requests.rate_limited:,} of them refused for the rate "
+        "limit"
+    ),
     events.Published: lambda e: f"published {e.where}",
 }

@@ -25,8 +25,11 @@ class _StandIn:
         self.__dict__.update(_namespace=namespace, _module=module, _name=name)
 
     def _load(self) -> Any:
-        module = importlib.import_module(self._module)
-        found = module if self._name is None else getattr(module, self._name)
+        found = importlib.import_module(self._module)
+        if self._name is not None:
+            if not hasattr(found, self._name):
+                importlib.import_module(f"{self._module}.{self._name}")
+            found = getattr(found, self._name)
         for name in [name for name, value in self._namespace.items() if value is self]:
             self._namespace[name] = found
         return found

@@ -1,92 +1,187 @@
-"""`--metrics-file`: how the last run went, for the node exporter's textfile collector."""
+"""`--metrics-file`: how the last runs went, for the node exporter's textfile collector.
+
+Every sample carries account and stream, so that several files can be in one folder. The file is written at every end of
+a run, once its name is known. What a run without success or without a snapshot does not know stays as the file has it.
+"""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from exporter.errors import InputError
+import msgspec
+
+from exporter.errors import StorageFailed
+from exporter.events import Event, Spent
 from exporter.files import replace_file
 from exporter.model import Usage
-from exporter.snapshot_store.names import began_at
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.parser import text_string_to_metric_families
+
     from exporter.snapshot_store.manifest import Manifest
+    from exporter.snapshot_store.names import began_at
 
 PREFIX = "campaign_export_"
 
+HELP = {
+    "last_run_timestamp_seconds": "When the last run ended, since 1970.",
+    "last_run_duration_seconds": "How long the last run took.",
+    "last_run_exit_code": "Exit code of the last run.",
+    "last_success_timestamp_seconds": "When a run last ended with exit code 0, since 1970; 0: never.",
+    "requests": "Requests sent by the last run, all attempts together.",
+    "requests_rate_limited": "Requests refused for the rate limit.",
+    "requests_retries": "Requests that were tried again.",
+    "waiting_for_rate_seconds": "Time spent waiting for a slot under the limit.",
+    "paused_seconds": "Time for which the service made all workers pause.",
+    "campaigns": "Campaigns of the last snapshot by outcome; carried_over is a part of ok.",
+    "snapshot_timestamp_seconds": "When the run of the last snapshot began, since 1970.",
+    "snapshot_bytes": "Size of the last snapshot's files.",
+    "snapshot_rows": "Rows of the last snapshot's files.",
+}
 
-def check_metrics_file(path: str | None) -> None:
-    """Raise `InputError` before anything is done when the file can never be written."""
-    if path is not None and not os.access(Path(path).absolute().parent, os.W_OK):
-        raise InputError(f"--metrics-file: the folder of {path} cannot be written.")
+Labels = tuple[tuple[str, str], ...]
+Samples = dict[tuple[str, Labels], float]
+"""Name without its prefix and labels -> value."""
 
 
-OF_THE_LAST_SNAPSHOT = ("campaigns", "snapshot_timestamp_seconds", "snapshot_bytes", "snapshot_rows")
+class RunOutcome(msgspec.Struct):
+    """How the run of one account ended. `manifest`: of the snapshot that it published."""
+
+    account: str
+    stream: str
+    exit_code: int
+    seconds: float
+    usage: Usage = Usage()
+    manifest: Manifest | None = None
+
+    @property
+    def labels(self) -> Labels:
+        """Whose run it was."""
+        return (("account", self.account), ("stream", self.stream))
 
 
-def write_metrics(
-    path: str, *, exit_code: int, duration: float, usage: Usage, manifest: Manifest | None, now: float
-) -> None:
-    """Replace `path` at once. What a run without success or without a snapshot cannot tell stays as the file told it.
+class MetricsFile:
+    """The file, and what a command has reported for it so far. Raises `ValueError` when it can never be written."""
 
-    Raises `StorageFailed`.
-    """
-    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    def __init__(self, path: str) -> None:
+        if not path or Path(path).is_dir() or not os.access(Path(path).absolute().parent, os.W_OK):
+            raise ValueError(f"{path!r} cannot be written: there is no such folder, or it is not yours")
+        self._path = path
+        self._began = time.monotonic()
+        self.usage = Usage()
+        self.manifest: Manifest | None = None
+        self.outcomes: list[RunOutcome] = []
 
+    def note(self, event: Event) -> None:
+        """Remember what the run has spent."""
+        if isinstance(event, Spent):
+            self.usage = event.usage
+
+    def finish(self, console: Console, exit_code: int, account: str, stream: str) -> None:
+        """Write the file. A failure is a warning, in quiet, too: it changes nothing of the run.
+
+        The run is that of `account`, unless the command has reported `outcomes` of its own.
+        """
+        before = read_samples(self._path)
+        seconds = time.monotonic() - self._began
+        outcomes = self.outcomes or [
+            RunOutcome(account, stream, exit_code, seconds, self.usage, self.manifest)
+            for account, stream in ([(account, stream)] if account or stream else _accounts(before) or [("", "")])
+        ]
+        try:
+            write_metrics(self._path, outcomes, before, now=time.time())
+        except StorageFailed as error:
+            console.trouble(f"warning: --metrics-file {error}", event="warned")
+
+
+def _accounts(samples: Samples) -> list[tuple[str, str]]:
+    """The accounts of a file: a run that failed before it knew its own was one of theirs."""
+    found = {(dict(labels).get("account", ""), dict(labels).get("stream", "")) for _, labels in samples}
+    return sorted(pair for pair in found if any(pair))
+
+
+def write_metrics(path: str, outcomes: list[RunOutcome], before: Samples, *, now: float) -> None:
+    """Replace the file at once. Accounts that are not among `outcomes` stay. Raises `StorageFailed`."""
+    samples = dict(before)
+    for outcome in outcomes:
+        new = dict(_samples(outcome, now))
+        if outcome.manifest is not None:
+            # Files and outcomes that the new snapshot lacks.
+            samples = {
+                key: value for key, value in samples.items() if not key[0].startswith(("snapshot_", "campaigns"))
+                or not set(outcome.labels) <= set(key[1])
+            }  # fmt: skip
+        samples.setdefault(("last_success_timestamp_seconds", outcome.labels), 0.0)
+        samples |= new
     registry = CollectorRegistry()
-    gauges: dict[str, Gauge] = {}
+    registry.register(_Families(samples))
+    replace_file(Path(path), generate_latest(registry), mode=0o644)  # the collector is another user
 
-    def gauge(name: str, help_text: str, value: float, **labels: str) -> None:
-        known = gauges.get(name)
-        if known is None:
-            known = gauges[name] = Gauge(PREFIX + name, help_text, list(labels), registry=registry)
-        (known.labels(**labels) if labels else known).set(value)
 
-    gauge("last_run_timestamp_seconds", "When the last run ended, since 1970.", now)
-    gauge("last_run_duration_seconds", "How long the last run took.", duration)
-    gauge("last_run_exit_code", "Exit code of the last run.", exit_code)
-    requests, seconds = usage.requests, usage.seconds
-    gauge("requests", "Requests sent by the last run, all attempts together.", requests.total)
-    gauge("requests_rate_limited", "Requests refused for the rate limit.", requests.rate_limited)
-    gauge("requests_retries", "Requests that were tried again.", requests.retries)
-    gauge("waiting_for_rate_seconds", "Time spent waiting for a slot under the limit.", seconds.waiting_for_rate)
-    gauge("paused_seconds", "Time for which the service made all workers pause.", seconds.paused)
-    kept: set[str] = set()
-    if exit_code == 0:
-        gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, since 1970.", now)
-    else:
-        kept.add("last_success_timestamp_seconds")
+def _samples(outcome: RunOutcome, now: float) -> Iterator[tuple[tuple[str, Labels], float]]:
+    requests, seconds, manifest = outcome.usage.requests, outcome.usage.seconds, outcome.manifest
+    values: dict[str, float] = {
+        "last_run_timestamp_seconds": now,
+        "last_run_duration_seconds": outcome.seconds,
+        "last_run_exit_code": outcome.exit_code,
+        "requests": requests.total,
+        "requests_rate_limited": requests.rate_limited,
+        "requests_retries": requests.retries,
+        "waiting_for_rate_seconds": seconds.waiting_for_rate,
+        "paused_seconds": seconds.paused,
+    }
+    if outcome.exit_code == 0:
+        values["last_success_timestamp_seconds"] = now
     if manifest is not None:
-        counts = manifest.counts
-        for outcome in ("ok", "carried_over", "not_found", "invalid", "failed", "gone"):
-            gauge("campaigns", "Campaigns of the last snapshot by outcome; carried_over is a part of ok.",
-                  getattr(counts, outcome), outcome=outcome)  # fmt: skip
-        gauge("snapshot_timestamp_seconds", "When the run of the last snapshot began, since 1970.",
-              began_at(manifest.snapshot_id).timestamp())  # fmt: skip
-        gauge("snapshot_bytes", "Size of the last snapshot's files.", manifest.size)
+        values["snapshot_timestamp_seconds"] = began_at(manifest.snapshot_id).timestamp()
+        values["snapshot_bytes"] = manifest.size
+        for name, count in msgspec.structs.asdict(manifest.counts).items():
+            yield ("campaigns", (*outcome.labels, ("outcome", name))), count
         for name, file in manifest.files.items():
-            gauge("snapshot_rows", "Rows of the last snapshot's files.", file.rows, file=name)
-    else:
-        kept.update(OF_THE_LAST_SNAPSHOT)
-    data = generate_latest(registry) + _told_before(path, {PREFIX + name for name in kept})
-    replace_file(Path(path), data, mode=0o644)  # the collector is another user
+            yield ("snapshot_rows", (*outcome.labels, ("file", name))), file.rows
+    for name, value in values.items():
+        yield (name, outcome.labels), value
 
 
-def _told_before(path: str, names: set[str]) -> bytes:
-    """The lines about `names` that the file holds now; none, where it is no file of metrics."""
-    from prometheus_client.parser import text_string_to_metric_families
+class _Families:
+    """Samples as the Prometheus client wants them: a family for each name."""
 
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterator[Any]:
+        for name, text in HELP.items():
+            own = [(dict(labels), value) for (of, labels), value in self._samples.items() if of == name]
+            if own:
+                family = GaugeMetricFamily(PREFIX + name, text, labels=list(own[0][0]))
+                for labels, value in own:
+                    family.add_metric(list(labels.values()), value)
+                yield family
+
+
+def read_samples(path: str) -> Samples:
+    """The samples that a file of ours holds now; none, where it is no file of metrics."""
+    found: Samples = {}
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        list(text_string_to_metric_families(text))
+        for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):
+            name = family.name.removeprefix(PREFIX)
+            for sample in family.samples:
+                labels = _ordered(sample.labels)
+                if name in HELP and {"account", "stream"} <= set(sample.labels):
+                    found[name, labels] = sample.value
     except (OSError, ValueError):
-        return b""
-    lines = [line for line in text.splitlines() if _name_in(line) in names]
-    return "".join(f"{line}\n" for line in lines).encode()
+        return {}
+    return found
 
 
-def _name_in(line: str) -> str:
-    words = line.split(" ")
-    return words[2] if line.startswith("# ") and len(words) > 2 else words[0].partition("{")[0]
+def _ordered(labels: Mapping[str, str]) -> Labels:
+    """Account and stream first, as they are written."""
+    return tuple(sorted(labels.items(), key=lambda pair: (pair[0] not in ("account", "stream"), pair[0])))

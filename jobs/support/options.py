@@ -18,8 +18,20 @@ from exporter.errors import InputError
 from exporter.options import MINUTE, OUTPUT_FORMATS, FetchOptions, Locations, SnapshotOptions
 from exporter.settings import SETTINGS, Settings
 from jobs.support.lazy_imports import lazy_imports
+from jobs.support.metrics import MetricsFile
 from jobs.support.option_values import Decorator, option
-from jobs.support.param_types import ALLOWANCE, BOUND, DAYS, DELIMITER, DURATION, PERCENT, RATE, SIZE, whole_number
+from jobs.support.param_types import (
+    ALLOWANCE,
+    BOUND,
+    DAYS,
+    DELIMITER,
+    DURATION,
+    PERCENT,
+    RATE,
+    SIZE,
+    Parsed,
+    whole_number,
+)
 
 with lazy_imports(__name__):
     import platformdirs
@@ -45,7 +57,9 @@ TYPE = option(
     help="Campaign type to ask the list call for.",
 )  # fmt: skip
 METRICS_FILE = option(
-    "--metrics-file", metavar="FILE", help="Write Prometheus metrics about the run to FILE, whatever its outcome."
+    "--metrics-file",
+    type=Parsed("FILE", MetricsFile),
+    help="Write Prometheus metrics about the run to FILE, whatever its outcome.",
 )
 
 SETTINGS_OPTIONS = tuple(

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from exporter.model import Usage
 from exporter.pipeline.plan import savings
 from exporter.pipeline.publish import SnapshotResult
 from exporter.units import format_duration
 from jobs.support.shell import duckdb_command, python_command
 
 
-def summary_of(result: SnapshotResult) -> str:
-    """The counts, what was left out and why, where things are, how to read them, what to do next."""
+class Summary(msgspec.Struct, frozen=True):
+    """What to show at the end: lines of text, and commands to copy."""
+
+    lines: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
+    """The counts, what was left out and why, where things are, how to read them, what to do next.
+
+    `attempt`: what the last attempt has spent, if there were others.
+    """
     manifest, counts = result.manifest, result.manifest.counts
     state = "is published" if result.published else "stays as it was"
-    lines = ["", f"Snapshot {manifest.snapshot_id} ({manifest.mode}) {state}: {result.where}"]
-    got = f"  {counts.ok:,} campaigns"
-    parts = []
+    lines = [f"Snapshot {manifest.snapshot_id} ({manifest.mode}) {state}: {result.where}"]
+    parts = [f"  {counts.ok:,} campaigns"]
     if counts.carried_over:
-        parts.append(f"{counts.carried_over:,} carried over from {manifest.base_snapshot}")
+        parts.append(f"{counts.carried_over:,} unchanged since {manifest.base_snapshot}")
     if result.reused - counts.carried_over > 0:
-        parts.append(f"{result.reused - counts.carried_over:,} were there from an earlier attempt")
-    lines.append(got + (f", {', '.join(parts)}" if parts else ""))
+        parts.append(f"{result.reused - counts.carried_over:,} fetched by an earlier attempt")
+    lines.append(", ".join(parts))
     lines.extend(_left_out(result))
     if counts.gone:
         lines.append(f"  {counts.gone:,} of the snapshot before are gone")
     if manifest.ids.repeats:
         repeated = "ID was" if manifest.ids.repeats == 1 else "IDs were"
         lines.append(f"  {manifest.ids.repeats:,} repeated {repeated} fetched once")
-    requests, seconds = manifest.requests, manifest.seconds
-    spent = f"  {requests.total:,} requests in {format_duration(seconds.total)}"
-    waits = []
-    if seconds.waiting_for_rate >= 1:
-        waits.append(f"{format_duration(seconds.waiting_for_rate)} waiting for the rate limit")
-    if seconds.paused >= 1:
-        waits.append(f"{format_duration(seconds.paused)} paused")
-    if requests.rate_limited:
-        waits.append(f"{requests.rate_limited} refused for the rate limit")
-    lines.append(spent + (f" ({', '.join(waits)})" if waits else ""))
+    everything = Usage(manifest.requests, manifest.seconds)
+    if attempt is None or attempt.requests.total == everything.requests.total:
+        lines.append(f"  {_spent(everything)}")
+    else:
+        lines += [f"  this attempt: {_spent(attempt)}", f"  all attempts: {_spent(everything)}"]
     requests_saved, seconds_saved = savings(manifest)
     if requests_saved:
         lines.append(f"  {requests_saved:,} requests and {format_duration(seconds_saved)} saved against a full run")
     if result.removed:
         lines.append(f"  removed by --keep or --keep-days: {', '.join(result.removed)}")
-    lines += ["", *reading(result)]
     if not result.complete and result.published:
-        lines += ["", "Run the same command again: it tries only the failed campaigns, and publishes a whole snapshot."]
-    return "\n".join(lines)
+        lines.append("Run the same command again: it tries only the failed campaigns, and publishes a whole snapshot.")
+    return Summary(tuple(lines), tuple(reading(result)))
+
+
+def _spent(usage: Usage) -> str:
+    requests, seconds = usage.requests, usage.seconds
+    waits = [
+        f"{format_duration(seconds.waiting_for_rate)} waiting for the rate limit" * (seconds.waiting_for_rate >= 1),
+        f"{format_duration(seconds.paused)} paused" * (seconds.paused >= 1),
+        f"{requests.rate_limited:,} refused for the rate limit" * (requests.rate_limited > 0),
+    ]
+    shown = ", ".join(wait for wait in waits if wait)
+    return f"{requests.total:,} requests in {format_duration(seconds.total)}" + (f" ({shown})" if shown else "")
 
 
 def reading(result: SnapshotResult) -> list[str]:

@@ -8,6 +8,15 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from exporter.text import terminal_safe
+from jobs.support.lazy_imports import lazy_imports
+
+with lazy_imports(__name__):
+    import click
+    from rich import box
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 WHOLE = 100_000
 """Characters of a line that nothing is cut for."""
@@ -29,6 +38,9 @@ LEAST_CHANGE = 30
 GAP = 2
 """Characters between two columns."""
 
+HIDDEN_NAMED = 5
+"""Columns without room that are named below a table."""
+
 
 def print_table(
     title: str | None,
@@ -44,65 +56,62 @@ def print_table(
 ) -> None:
     """Print to standard output, or whole into `file`; text that is too long ends in … unless `wrap`.
 
-    `right`: columns of numbers. `whole`: columns that are never cut. `optional`: columns that are left out, in this
-    order, where the terminal is too narrow for all. `styles`: one for each row, or None.
+    `right`: columns of numbers. `whole`: columns that are never cut, as the first never is. Where the terminal is too
+    narrow, first `optional` columns are left out, in this order, then others from the right; the line below the table
+    says which. `styles`: one for each row, or None.
     """
-    from rich import box
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     width = WHOLE if file is not None else None if sys.stdout.isatty() else PIPE_WIDTH
     console = Console(file=file, width=width, highlight=False)
     lengths = [max(cell_len(one_line(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
-    shown, widths, more = _fit(columns, lengths, console.width - 2, whole=whole, optional=optional, wrap=wrap)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for index in shown:
-        table.add_column(
-            columns[index],
-            width=widths[index],
-            justify="right" if columns[index] in right else "left",
-            no_wrap=not wrap,
-            overflow="fold" if wrap else "ellipsis",
-        )
-    if more:
-        table.add_column("…", width=1)
+    whole = (columns[0], *whole)  # it names the row
+    least = [
+        length if name in whole else min(length, LEAST_WRAPPED if wrap else LEAST_WIDTH)
+        for name, length in zip(columns, lengths, strict=True)
+    ]
+    hidden = _hidden(columns, lengths, least, console.width, optional)
+    table = Table(
+        title=title, title_justify="left", caption=_caption(hidden), caption_justify="left",
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for name, narrowest in zip(columns, least, strict=True):
+        if name not in hidden:
+            table.add_column(
+                name, justify="right" if name in right else "left", no_wrap=name in whole, min_width=narrowest,
+                overflow="fold" if wrap else "ellipsis",
+            )  # fmt: skip
     for number, row in enumerate(rows):
-        cells = (Text(one_line(row[index])) for index in shown)
-        table.add_row(*cells, *("…" if more else ""), style=styles[number] if styles else None)
+        cells = [
+            Text(one_line(cell), no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
+            for name, cell in zip(columns, row, strict=True)
+            if name not in hidden
+        ]
+        table.add_row(*cells, style=styles[number] if styles else None)
     console.print(table)
 
 
-def _fit(
-    columns: Sequence[str],
-    lengths: Sequence[int],
-    room: int,
-    *,
-    whole: Sequence[str],
-    optional: Sequence[str],
-    wrap: bool,
-) -> tuple[list[int], dict[int, int], bool]:
-    """The columns that are shown, the width of each, and whether some at the end found no room.
+def _hidden(
+    columns: Sequence[str], lengths: Sequence[int], least: Sequence[int], room: int, optional: Sequence[str]
+) -> list[str]:
+    """The columns without room: of `optional` those that do not fit whole, of the others those that do not fit cut.
 
-    The longest give way first, all to the same width.
+    The first column always stays.
     """
-    shown = list(range(len(columns)))
-    for name in optional:
-        if sum(lengths[index] + GAP for index in shown) <= room + GAP:
-            break
-        shown.remove(columns.index(name))
-    more = False
-    while True:
-        left = room + GAP - GAP * len(shown) - (GAP + 1 if more else 0)
-        for most in range(max(lengths, default=0), (LEAST_WRAPPED if wrap else LEAST_WIDTH) - 1, -1):
-            widths = {one: lengths[one] if columns[one] in whole else min(lengths[one], most) for one in shown}
-            if sum(widths.values()) <= left:
-                return shown, widths, more
-        if len(shown) == 1:
-            return shown, {shown[0]: max(1, left)}, more
-        shown.pop()
-        more = True
+    hidden: list[str] = []
+    for names, widths in ((optional, lengths), ([*reversed(columns[1:])], least)):
+        needed = dict(zip(columns, widths, strict=True))
+        for name in names:
+            shown = [width for column, width in needed.items() if column not in hidden]
+            if sum(shown) + GAP * len(shown) <= room:
+                break
+            hidden.append(name)
+    return [name for name in columns if name in hidden]
+
+
+def _caption(hidden: Sequence[str]) -> str | None:
+    if not hidden:
+        return None
+    named = ", ".join(hidden[:HIDDEN_NAMED]) + (", …" if len(hidden) > HIDDEN_NAMED else "")
+    return f"{len(hidden)} more column{'s' if len(hidden) > 1 else ''} in a wider terminal: {named}"
 
 
 def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -116,8 +125,6 @@ class Lines:
     """Coloured lines for standard output: cut to the width of a terminal, whole and plain in a pipe."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-
         self._console = Console(highlight=False)
         self._width = self._console.width if sys.stdout.isatty() else None
 
@@ -144,9 +151,6 @@ class Lines:
         self._print(lead, (old, "red"), (" → ", ""), (new, "green"))
 
     def _print(self, whole: str, *parts: tuple[str, str], style: str = "", before: str = "") -> None:
-        from rich.cells import cell_len
-        from rich.text import Text
-
         line = Text(before + one_line(whole), style)
         for text, own in parts:
             line.append(one_line(text), own or "default")
@@ -181,8 +185,6 @@ def one_line(text: str) -> str:
 
 def print_line(text: str) -> None:
     """A line on standard output, with nothing in it that a terminal would act on."""
-    import click
-
     click.echo(terminal_safe(text))
 
 

@@ -14,14 +14,21 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.behaviour import CLIENT_SECRET, Behaviour
+from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_SECRET, Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.units import Limit
 from tests.support.running import ROOT, full, manifest_of, program, rows_of, run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 FAST = ("--rate", "off")
+
+
+def samples(metrics_file: Path) -> list[tuple[str, dict[str, str], float]]:
+    """Name, labels and value of every sample."""
+    families = text_string_to_metric_families(metrics_file.read_text(encoding="utf-8"))
+    return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
 
 
 class Desk:
@@ -67,9 +74,10 @@ def test_a_snapshot_from_ids_to_files(desk: Desk) -> None:
         ("cd-nowhere", "not_found", 404), ("../../etc", "not_found", 404),
     ]  # fmt: skip
     assert "%2F" in next(a.path for a in desk.service.arrivals if a.campaign_id == "../../etc")
-    metrics = (desk.tmp_path / "m.prom").read_text()
-    assert 'campaign_export_campaigns{outcome="ok"} 30.0' in metrics
-    assert "campaign_export_last_run_exit_code 0.0" in metrics
+    metrics = samples(desk.tmp_path / "m.prom")
+    assert {labels["account"] for _, labels, _ in metrics} == {ACCOUNT_ID}
+    assert ("campaign_export_last_run_exit_code", 0.0) in [(name, value) for name, _, value in metrics]
+    assert [value for _, labels, value in metrics if labels.get("outcome") == "ok"] == [30.0]
     assert desk.run("verify", str(desk.out)).returncode == 0
 
 
@@ -480,9 +488,8 @@ def test_the_metrics_of_a_run_that_was_refused_tell_what_it_cost(desk: Desk, tmp
     metrics = tmp_path / "a.prom"
     desk.service.always = "401"
     assert desk.snapshot("--metrics-file", str(metrics)).returncode == 3
-    lines = metrics.read_text(encoding="utf-8").splitlines()
-    assert "campaign_export_last_run_exit_code 3.0" in lines
-    assert "campaign_export_requests 1.0" in lines
+    values = {name.removeprefix("campaign_export_"): value for name, _, value in samples(metrics)}
+    assert (values["last_run_exit_code"], values["requests"], values["last_success_timestamp_seconds"]) == (3, 1, 0)
 
 
 def test_a_pull_that_finds_nothing_tells_so_even_in_quiet(desk: Desk) -> None:

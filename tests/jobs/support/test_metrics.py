@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.events import Spent
 from exporter.model import Requests, Seconds, Usage
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Manifest
-from jobs.support.metrics import write_metrics
+from jobs.support.console import Console
+from jobs.support.metrics import MetricsFile, RunOutcome, read_samples, write_metrics
 from tests.support.running import ROOT
 
 USAGE = Usage(Requests(total=310, retries=4, rate_limited=2), Seconds(waiting_for_rate=240.5, paused=3.25))
@@ -22,21 +25,32 @@ def manifest() -> Manifest:
     return manifests.load((folder / "manifest.json").read_bytes())
 
 
-def read(path: Path) -> dict[str, float]:
-    """Every sample, by its name and label; each family has a help text, and comes once."""
+def write(path: Path, *outcomes: RunOutcome, now: float = 1000.0) -> None:
+    write_metrics(str(path), list(outcomes), read_samples(str(path)), now=now)
+
+
+def outcome(code: int, manifest: Manifest | None = None, account: str = "north", usage: Usage = USAGE) -> RunOutcome:
+    return RunOutcome(account, "st-1", code, 12.5, usage, manifest)
+
+
+def read(path: Path, account: str = "north") -> dict[str, float]:
+    """Every sample of an account, by its name and other labels; each family has a help text, and comes once."""
     families = list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
     assert all(family.documentation for family in families)
     assert len({family.name for family in families}) == len(families)
+    samples = [sample for family in families for sample in family.samples]
+    assert all({"account", "stream"} <= set(sample.labels) for sample in samples)
     return {
-        sample.name.removeprefix("campaign_export_") + "".join(f":{v}" for v in sample.labels.values()): sample.value
-        for family in families
-        for sample in family.samples
-    }
+        ":".join([sample.name.removeprefix("campaign_export_")]
+                 + [value for name, value in sample.labels.items() if name in ("outcome", "file")]): sample.value
+        for sample in samples
+        if sample.labels["account"] == account
+    }  # fmt: skip
 
 
-def test_a_published_run_tells_all_of_it(tmp_path: Path, manifest: Manifest) -> None:
+def test_a_published_run_reports_all_of_it(tmp_path: Path, manifest: Manifest) -> None:
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=0, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
+    write(path, outcome(0, manifest))
     values = read(path)
     assert values["last_success_timestamp_seconds"] == values["last_run_timestamp_seconds"] == 1000.0
     assert values["last_run_duration_seconds"] == 12.5
@@ -51,15 +65,14 @@ def test_a_published_run_tells_all_of_it(tmp_path: Path, manifest: Manifest) -> 
     assert values["snapshot_rows:campaigns.parquet"] == manifest.files["campaigns.parquet"].rows
 
 
-def test_a_run_that_fails_tells_its_cost_and_leaves_what_is_known_of_the_last_snapshot(
+def test_a_run_that_fails_reports_its_cost_and_keeps_what_is_known_of_the_last_snapshot(
     tmp_path: Path, manifest: Manifest
 ) -> None:
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=0, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
+    write(path, outcome(0, manifest))
     before = read(path)
     for now in (2000.0, 3000.0):
-        usage = Usage(Requests(total=7, rate_limited=1))
-        write_metrics(str(path), exit_code=4, duration=900.0, usage=usage, manifest=None, now=now)
+        write(path, outcome(4, usage=Usage(Requests(total=7, rate_limited=1))), now=now)
     values = read(path)
     assert values["last_run_exit_code"] == 4
     assert values["last_run_timestamp_seconds"] == 3000.0
@@ -69,18 +82,66 @@ def test_a_run_that_fails_tells_its_cost_and_leaves_what_is_known_of_the_last_sn
     assert {name: values[name] for name in kept} == {name: before[name] for name in kept}
 
 
-def test_failures_in_a_published_snapshot_are_no_success(tmp_path: Path, manifest: Manifest) -> None:
+def test_last_success_is_0_where_there_never_was_one(tmp_path: Path, manifest: Manifest) -> None:
+    """An alert on "older than" must fire in the first night."""
     path = tmp_path / "a.prom"
-    write_metrics(str(path), exit_code=1, duration=12.5, usage=USAGE, manifest=manifest, now=1000.0)
-    values = read(path)
-    assert "last_success_timestamp_seconds" not in values
-    assert values["campaigns:ok"] == manifest.counts.ok
+    write(path, outcome(1, manifest))
+    assert read(path)["last_success_timestamp_seconds"] == 0
+    assert read(path)["campaigns:ok"] == manifest.counts.ok
 
 
-@pytest.mark.parametrize("text", ["not a metric {", "campaign_export_snapshot_bytes many\n", "\x00"])
+def test_files_of_a_new_snapshot_replace_those_of_the_last(tmp_path: Path, manifest: Manifest) -> None:
+    path = tmp_path / "a.prom"
+    write(path, outcome(0, manifest), outcome(0, manifest, account="south"))
+    changed = manifests.load(manifests.dump(manifest))
+    changed.files.pop("campaigns.csv")
+    write(path, outcome(0, changed))
+    assert "snapshot_rows:campaigns.csv" not in read(path)
+    assert "snapshot_rows:campaigns.csv" in read(path, "south")
+
+
+def test_the_accounts_of_a_fleet_are_in_one_file_and_those_that_did_not_run_stay(
+    tmp_path: Path, manifest: Manifest
+) -> None:
+    path = tmp_path / "a.prom"
+    write(path, outcome(0, manifest), outcome(3, account='so"uth\\\n'))
+    write(path, outcome(4), now=2000.0)
+    assert read(path)["last_run_exit_code"] == 4
+    assert read(path, 'so"uth\\\n')["last_run_exit_code"] == 3
+
+
+@pytest.mark.parametrize("text", ["not a metric {", "campaign_export_snapshot_bytes many\n", "\x00", "\udcff"])
 def test_a_file_that_is_no_file_of_metrics_is_replaced(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.prom"
-    path.write_text(text, encoding="utf-8")
-    write_metrics(str(path), exit_code=3, duration=1.0, usage=Usage(), manifest=None, now=1000.0)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    write(path, outcome(3))
     assert read(path)["last_run_exit_code"] == 3
     assert [file.name for file in tmp_path.iterdir()] == ["a.prom"]
+
+
+@pytest.mark.parametrize("path", ["", ".", "nowhere/a.prom"])
+def test_a_metrics_file_that_can_never_be_written_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot be written"):
+        MetricsFile(path)
+
+
+def test_a_run_that_fails_before_it_knows_its_account_counts_for_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.prom"
+    console = Console(stream=io.StringIO(), verbosity=0, as_json=False)
+    MetricsFile(str(path)).finish(console, 2, "", "")
+    assert read(path, "")["last_run_exit_code"] == 2
+    path.unlink()
+    write(path, outcome(0))
+    MetricsFile(str(path)).finish(console, 2, "", "")
+    assert read(path)["last_run_exit_code"] == 2
+    assert read(path)["last_success_timestamp_seconds"] == 1000.0
+
+
+def test_metrics_that_cannot_be_written_are_a_warning_in_quiet_too(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    (tmp_path / "gone").mkdir()
+    metrics_file = MetricsFile(str(tmp_path / "gone" / "a.prom"))
+    metrics_file.note(Spent(USAGE))
+    (tmp_path / "gone").rmdir()
+    metrics_file.finish(Console(stream=shown, verbosity=-1, as_json=False), 0, "north", "st-1")
+    assert "warning: --metrics-file" in shown.getvalue()

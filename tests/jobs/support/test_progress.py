@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import time
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
 
 from exporter import events
 from exporter.units import Limit
-from jobs.support.progress import Lines, Tally, clock_time, fitting
+from jobs.support.progress import Lines, Tally, bar_of, clock_time
 
 
 class Clock:
@@ -27,7 +30,7 @@ def tally(*more: events.Event, done: int = 140, clock: Clock | None = None) -> T
     clock = clock or Clock()
     began = clock.now
     found = Tally([Limit(60, 60.0)], now=clock, monotonic=clock)
-    found.note(events.RunStarted("20261125T020000Z", "full", 5000, 1200, 3800, "/work"))
+    found.note(events.RunStarted("20261125T020000Z", "incremental", 5000, 1200, 3800, "/work", 45))
     for number in range(done):
         found.note(events.Settled(f"cd-{number}", "ok", 1))
     for event in more:
@@ -42,31 +45,50 @@ MISSING = events.Settled("cd-y", "not_found", 1, "HTTP 404")
 
 
 def shown(one: Tally, width: int) -> str:
-    return "  ".join(text for text, _ in fitting(one, width))
+    """The line of the bar on a terminal of that width."""
+    screen = RichConsole(width=width, file=io.StringIO(), color_system=None)
+    screen.print(bar_of(one, screen.width))
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue().rstrip("\n")
 
 
-def test_all_is_told_where_there_is_room() -> None:
+def test_all_is_shown_where_there_is_room() -> None:
     line = shown(tally(FAILED, MISSING), 200)
-    for part in ("142/3,800", "/min", " left", "1,200 resumed", "1 failed", "1 not found"):
+    for part in ("142/3,800", "/min", " left", "45 unchanged", "1,155 resumed", "1 failed", "1 not found"):
         assert part in line
 
 
 def test_a_pause_is_counted_down_with_the_time_at_which_it_goes_on() -> None:
     clock = Clock()
     found = tally(PAUSED, clock=clock)
-    assert shown(found, 200).endswith(f"rate limit: 41 s, goes on at {clock_time(PAUSED.until, now=clock.now)}")
+    assert f"rate limit: 41 s, goes on at {clock_time(PAUSED.until, now=clock.now)}" in shown(found, 200)
     clock.now += 30
     assert "rate limit: 11 s" in shown(found, 200)
     found.note(events.Resumed("rate_limit", 41.0))
     assert "rate limit" not in shown(found, 200)
 
 
+def test_a_wait_for_the_rate_limit_is_counted_down() -> None:
+    clock = Clock()
+    found = tally(clock=clock)
+    found.note(events.WaitingForSlot(41.0, clock.now + 41))
+    assert "waiting 41 s for the limit" in shown(found, 200)
+    clock.now += 30
+    assert "waiting 11 s for the limit" in found.line()
+    clock.now += 10.5
+    assert "waiting" not in found.line()
+
+
 @pytest.mark.parametrize("width", range(24, 160, 4))
-def test_the_line_fits_every_terminal_and_the_count_and_the_pause_are_never_dropped(width: int) -> None:
+def test_the_line_fits_every_terminal_and_the_count_comes_first(width: int) -> None:
     line = shown(tally(FAILED, MISSING, PAUSED), width)
-    assert len(line) < width or width < 30
+    assert cell_len(line) <= width
+    assert len(line.splitlines()) == 1
     assert "142/3,800" in line
-    assert "rate limit: 41 s" in line or width < 30
+
+
+def test_what_is_kept_is_all_that_need_not_be_asked_for_again() -> None:
+    assert tally(FAILED, MISSING).kept == 1200 + 141
 
 
 def test_what_is_left_is_what_the_limit_allows() -> None:
@@ -79,7 +101,7 @@ def test_what_is_left_is_what_the_limit_allows() -> None:
 
 def test_times_of_day_are_in_utc_where_log_lines_are() -> None:
     assert clock_time(0, utc=True, now=0) == "00:00:00Z"
-    assert tally(PAUSED).line(utc=True).endswith(clock_time(PAUSED.until, utc=True, now=Clock.now))
+    assert f"goes on at {clock_time(PAUSED.until, utc=True, now=Clock.now)}" in tally(PAUSED).line(utc=True)
 
 
 def tallied(*more: events.Event) -> Tally:
@@ -96,7 +118,7 @@ def test_the_list_pass_is_told_too() -> None:
 
 def test_a_pause_is_told_whatever_is_under_way() -> None:
     pause = events.Paused("rate_limit", 41.0, 4_000_000_000.0, "")
-    assert "starting; rate limit: " in tallied(pause).line()
+    assert "starting, rate limit: " in tallied(pause).line()
 
 
 def test_a_pause_that_ends_on_another_day_is_told_with_its_date() -> None:
@@ -112,8 +134,9 @@ def test_campaigns_are_counted_against_what_is_to_be_fetched() -> None:
         events.Settled("cd-3", "not_found", 1),
     ]
     line = tallied(started, *settled).line()
-    assert line.startswith("3 of 60 campaigns, ")
-    assert line.endswith("40 were there, 1 failed, 1 not found")
+    assert line.startswith("3/60 campaigns, ")
+    assert line.endswith("1 not found, 40 resumed")
+    assert ", 1 failed, " in line
 
 
 def test_writing_is_told() -> None:
