@@ -136,7 +136,7 @@ def fits_bar(session: Session, width: int) -> bool:
     return bool(bars) and all(cell_len(line) <= width for line in bars)
 
 
-def test_ctrl_c_in_a_pull_leaves_no_mess(service: tuple[Behaviour, str], tmp_path: Path) -> None:
+def test_ctrl_c_in_a_pull_leaves_what_came_and_no_mess(service: tuple[Behaviour, str], tmp_path: Path) -> None:
     file = tmp_path / "some.csv"
     ids = write_ids(tmp_path / "ids.csv", service[0].campaigns)
     session = on_terminal(
@@ -145,7 +145,8 @@ def test_ctrl_c_in_a_pull_leaves_no_mess(service: tuple[Behaviour, str], tmp_pat
     )  # fmt: skip
     assert session.code == 130
     assert session.cursor_shown
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "state") == ["ids.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "state") == ["ids.csv", "some.csv"]
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 20
 
 
 def test_a_dumb_terminal_gets_no_bar(service: tuple[Behaviour, str], tmp_path: Path) -> None:
