@@ -41,8 +41,9 @@ class Engine(msgspec.Struct, frozen=True):
     emit: Emit
     options: FetchOptions
 
-    def pool(self, canary: str | None = None) -> WorkerPool:
-        """A worker pool. `canary`: an ID that was fetched before, to tell an outage from a bad ID."""
+    def pool(self, requests: int, canary: str | None = None) -> WorkerPool:
+        """A worker pool for `requests` IDs. `canary`: one that was fetched before, to tell an outage from a bad ID."""
+        self.limiter.expect(self.meter.usage().requests.total + requests)
         return WorkerPool(
             self.client,
             ServiceHealth(self.client, retry=self.retry, clock=self.clock, canary=canary),

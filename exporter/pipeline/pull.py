@@ -60,7 +60,7 @@ async def pull_campaigns(
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
         try:
             with stop.child() as own_stop, own_stop.after(fetch.max_duration):
-                await engine.pool().run(each_id(ids), sink, own_stop)
+                await engine.pool(len(ids.ids)).run(each_id(ids), sink, own_stop)
         except (StoppedEarly, CredentialsRefused) as ended:
             error = ended
     wanted: list[str] = ids.ids.to_pylist()

@@ -204,7 +204,7 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
             outcome = outcome._replace(outcome="failed", error=error)
         await writer.put(outcome, attempts)
 
-    pool = engine.pool(canary=journal.canary())
+    pool = engine.pool(to_fetch, canary=journal.canary())
     try:
         await pool.run(journal.pending(), sink, run.stop)
     finally:
