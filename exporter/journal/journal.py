@@ -52,12 +52,12 @@ _PENDING = (
 
 _REUSABLE = (
     "SELECT campaign_id FROM answers WHERE journaled_at >= :since "
-    "UNION SELECT campaign_id FROM failures WHERE outcome = 'not_found' AND last_at >= :since"
+    "UNION SELECT campaign_id FROM failures WHERE outcome = :outcome AND last_at >= :since"
 )
 _REUSABLE_OF = (
     "SELECT count(*) FROM json_each(:ids) AS w "
     "WHERE EXISTS (SELECT 1 FROM answers WHERE campaign_id = w.value AND journaled_at >= :since) OR EXISTS "
-    "(SELECT 1 FROM failures WHERE campaign_id = w.value AND outcome = 'not_found' AND last_at >= :since)"
+    "(SELECT 1 FROM failures WHERE campaign_id = w.value AND outcome = :outcome AND last_at >= :since)"
 )
 
 
@@ -137,11 +137,12 @@ class Journal:
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def forget_older(self, cutoff: int) -> None:
+    def forget_older(self, cutoff: int, *, keep_not_found: bool = True) -> None:
         """Drop what was journaled before `cutoff` (milliseconds since 1970), and all failures but `not_found`."""
+        outcome = "not_found" if keep_not_found else ""
         with self._changing():
             self._db.execute("DELETE FROM answers WHERE journaled_at < ?", (cutoff,))
-            self._db.execute("DELETE FROM failures WHERE last_at < ? OR outcome <> 'not_found'", (cutoff,))
+            self._db.execute("DELETE FROM failures WHERE last_at < ? OR outcome <> ?", (cutoff, outcome))
 
     def forget_carried(self, *, but_from: str | None) -> None:
         """Drop what was carried over from another snapshot than `but_from`."""
@@ -207,17 +208,18 @@ class Journal:
         rows = self._all("SELECT campaign_id FROM answers ORDER BY rowid DESC LIMIT 1")
         return rows[0][0] if rows else None
 
-    def reusable_count(self, campaign_ids: Iterable[str] | None, *, since: int) -> int:
+    def reusable_count(self, campaign_ids: Iterable[str] | None, *, since: int, keep_not_found: bool = True) -> int:
         """How many of the IDs (None: of all) have an outcome that is used again.
 
         That is an answer, or proof that the campaign does not exist, journaled `since` (milliseconds since 1970).
         """
-        total = int(self._one(f"SELECT count(*) FROM ({_REUSABLE})", {"since": since}))  # noqa: S608
+        values = {"since": since, "outcome": "not_found" if keep_not_found else ""}
+        total = int(self._one(f"SELECT count(*) FROM ({_REUSABLE})", values))  # noqa: S608
         if campaign_ids is None or total == 0:
             return total
         rest, count = iter(campaign_ids), 0
         while some := list(islice(rest, LOOKED_UP)):
-            count += int(self._one(_REUSABLE_OF, {"since": since, "ids": json.dumps(some)}))
+            count += int(self._one(_REUSABLE_OF, {**values, "ids": json.dumps(some)}))
         return count
 
     def new_answers(self, *, since: int) -> int:

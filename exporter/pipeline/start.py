@@ -144,7 +144,8 @@ def gather(
     since = reuse_since(checkpoint, options, now)
     reusable = 0
     if journal is not None:
-        reusable = journal.reusable_count(each_id(ids) if ids is not None else None, since=since)
+        asked = each_id(ids) if ids is not None else None
+        reusable = journal.reusable_count(asked, since=since, keep_not_found=not options.fail_on_missing)
     published = incomplete = None
     if checkpoint is not None:
         published = _published(destination, checkpoint, identity)
@@ -199,7 +200,7 @@ def begin(
     """
     if options.fresh:
         journal.clear()
-    journal.forget_older(decision.reuse_since)
+    journal.forget_older(decision.reuse_since, keep_not_found=not options.fail_on_missing)
     keep_list = isinstance(decision, Resume) and decision.keep_list
     if not keep_list:
         journal.forget_list()

@@ -1,0 +1,309 @@
+"""`exporter.pipeline.snapshot`: one run after the other on one destination."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporter import failpoints
+from exporter.clock import SystemClock
+from exporter.errors import DestinationBusy, NotPublished, StorageFailed, TimeIsUp
+from exporter.events import Event, Published, Warned
+from exporter.ids.campaign_ids import ids_of
+from exporter.journal.journal import Journal
+from exporter.options import FetchOptions
+from exporter.snapshot_store.local_folder import LocalDestination
+from exporter.snapshot_store.manifest import milliseconds
+from exporter.units import Allowance, Limit
+from tests.support.running import rows_of
+from tests.support.site import Site, open_site
+
+HOUR = 3600.0
+
+
+class LaterClock(SystemClock):
+    """The machine's clock, some hours later."""
+
+    def __init__(self, hours: float) -> None:
+        self.hours = hours
+
+    def now(self) -> float:
+        return super().now() + self.hours * HOUR
+
+
+async def fail_at(site: Site, answers: int, **options: Any) -> None:
+    """A run that is out of time after some answers."""
+    limited = FetchOptions(rates=(Limit(answers, 60.0),), workers=2, max_duration=0.6, pace="asap")
+    with pytest.raises(TimeIsUp):
+        await site.snapshot(fetch=limited, **options)
+
+
+# Telling never ends the work
+
+
+async def test_a_listener_that_raises_changes_nothing_and_is_in_the_manifest(tmp_path: Path) -> None:
+    def listener(event: Event) -> None:
+        raise RuntimeError("no")
+
+    async with open_site(tmp_path) as site:
+        result = await site.snapshot(listener=listener)
+    assert result.complete
+    assert [text for text in result.manifest.warnings if "RuntimeError: no" in text]
+
+
+async def test_warnings_of_the_lock_and_of_opening_the_journal_are_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    async with open_site(tmp_path) as site:
+        await fail_at(site, 3)
+        with sqlite3.connect(site.journal_path) as db:
+            db.execute("UPDATE checkpoint SET value = '{}'")
+        db.close()
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+        result = await site.snapshot()
+    texts = "\n".join(result.manifest.warnings)
+    assert "lock" in texts
+    assert "journal" in texts
+    assert "set aside" in texts
+
+
+# Stopping
+
+
+async def test_max_duration_ends_a_run_of_the_library_and_it_can_be_resumed(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        await fail_at(site, 5)
+        asked = set(site.gets())
+        result = await site.snapshot()
+        assert (result.counts.ok, len(asked)) == (12, 3)
+        assert not asked & set(site.gets())
+
+
+@pytest.mark.parametrize("step", ["write.campaigns.parquet", "publish.before_manifest", "list.kept"])
+async def test_a_cancelled_task_keeps_the_lock_until_its_thread_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hook(name: str) -> None:
+        if name == step and not reached.is_set():
+            reached.set()
+            assert go_on.wait(20)
+
+    monkeypatch.setattr(failpoints, "hook", hook)
+    async with open_site(tmp_path) as site:
+        task = asyncio.create_task(site.snapshot())
+        await asyncio.to_thread(reached.wait, 20)
+        for _ in range(3):  # an impatient caller
+            task.cancel()
+            await asyncio.sleep(0.02)
+        with pytest.raises(DestinationBusy):
+            await site.snapshot()
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if step != "publish.before_manifest":  # too late to stop it there
+            assert site.names() == [], "it was published after it was cancelled"
+        assert (await site.snapshot()).complete
+
+
+# Again after failures
+
+
+async def test_failed_campaigns_that_fail_again_publish_nothing_new(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        bad = list(site.service.campaigns)[4]
+        site.service.faults[bad] = ["400"] * 3
+        first = await site.snapshot(site.ids, list_pass="never")
+        assert not first.complete
+        for _ in range(2):
+            again = await site.snapshot(site.ids, list_pass="never", keep=1)
+            assert (again.complete, again.published, again.where) == (False, False, first.where)
+            assert site.gets() == [bad]
+            assert site.names() == [first.manifest.snapshot_id]
+        healed = await site.snapshot(site.ids, list_pass="never")
+        assert (healed.complete, healed.published, site.gets()) == (True, True, [bad])
+        assert healed.removed == (first.manifest.snapshot_id,)
+        assert site.names() == [healed.manifest.snapshot_id] != [first.manifest.snapshot_id]
+
+
+async def test_retries_never_push_good_nights_out_of_keep(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        good = [(await site.snapshot(keep=5)).manifest.snapshot_id for _ in range(4)]
+        bad = list(site.service.campaigns)[4:6]
+        site.service.faults = {bad[0]: ["400"] * 2, bad[1]: ["400"] * 9}
+        for _ in range(5):
+            result = await site.snapshot(keep=5, max_failures=Allowance(9, None))
+            assert not result.complete
+            assert site.names()[:4] == good
+            assert len(site.names()) == 5
+        assert result.counts.invalid == 1
+
+
+async def test_an_incremental_retry_keeps_its_base_and_replaces_its_snapshot(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        base = (await site.snapshot(incremental=True)).manifest.snapshot_id
+        bad, changed = list(site.service.campaigns)[4:6]
+        for campaign_id in (bad, changed):
+            site.service.campaigns[campaign_id].listed |= {"updatedAt": "2026-11-26T01:02:03.000Z"}
+        site.service.faults[bad] = ["400"]
+        first = await site.snapshot(incremental=True, max_failures=Allowance(9, None))
+        assert (first.complete, first.manifest.base_snapshot) == (False, base)
+        second = await site.snapshot(incremental=True)
+        assert (second.complete, second.manifest.base_snapshot) == (True, base)
+        assert bad in site.gets()
+        assert site.names() == [base, second.manifest.snapshot_id]
+
+
+async def test_another_command_publishes_beside_an_incomplete_snapshot(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        site.service.faults[list(site.service.campaigns)[4]] = ["400"] * 5
+        first = await site.snapshot()
+        other = await site.snapshot(ids_of(list(site.service.campaigns)[5:9], source="test"))
+        assert site.names() == [first.manifest.snapshot_id, other.manifest.snapshot_id]
+
+
+async def test_missing_campaigns_that_count_as_failures_are_asked_again(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        ids = ids_of([*site.service.campaigns, "cd-nowhere"], source="test")
+        rule: dict[str, Any] = {"fail_on_missing": True, "max_failures": Allowance(9, None)}
+        first = await site.snapshot(ids, **rule)
+        again = await site.snapshot(ids, **rule)
+        assert (first.complete, again.complete, again.published) == (False, False, False)
+        assert site.gets() == ["cd-nowhere"]
+
+
+# What is used again
+
+
+async def test_young_answers_survive_a_list_pass_that_is_too_old_and_plan_agrees(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        await fail_at(site, 6)
+        had = 6 - 2  # two list calls, one for each type
+        journal = Journal.open(site.journal_path.parent, site.settings.identity, emit=site.events.append)
+        checkpoint = journal.checkpoint()
+        assert checkpoint is not None
+        assert checkpoint.listed_at is not None
+        journal.save(msgspec.structs.replace(checkpoint, listed_at=checkpoint.listed_at - 30 * 3_600_000))
+        journal.close()
+        plan = site.plan()
+        assert (plan.already_fetched, plan.list_requests > 0) == (had, True)
+        result = await site.snapshot()
+        assert (result.counts.ok, len(site.gets())) == (12, 12 - had)
+        assert result.manifest.requests.list == 4
+
+
+async def test_a_run_stopped_long_ago_is_repeated_under_an_id_of_its_own(tmp_path: Path) -> None:
+    async with open_site(tmp_path, check_credentials=False) as site:
+        site.clock = LaterClock(-40 * 24)
+        await fail_at(site, 6)
+        site.clock = SystemClock()
+        result = await site.snapshot(keep=3)
+        assert len(site.gets()) == 12
+        assert abs(site.clock.now() * 1000 - milliseconds(result.manifest.started_at)) < 60_000
+        assert site.names() == [result.manifest.snapshot_id]
+
+
+async def test_a_campaign_that_the_list_shows_is_never_not_found(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        absent = list(site.service.campaigns)[3]
+        site.service.faults[absent] = ["not-found-400"] * 9
+        result = await site.snapshot()
+        (row,) = rows_of(Path(result.where), "failures")
+        assert (row["campaign_id"], row["outcome"]) == (absent, "failed")
+        assert "the list call shows" in row["error"]
+
+
+async def test_fresh_and_incremental_are_a_full_run(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        await site.snapshot(incremental=True)
+        result = await site.snapshot(incremental=True, fresh=True)
+        assert (result.manifest.mode, len(site.gets())) == ("full", 12)
+
+
+# The base of an incremental run
+
+
+def damage(folder: Path) -> None:
+    path = folder / "responses.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0x55
+    path.write_bytes(data)
+
+
+async def test_a_damaged_base_gives_way_to_the_newest_sound_one_with_a_warning(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        sound = await site.snapshot(incremental=True)
+        damaged = await site.snapshot(incremental=True)
+        damage(Path(damaged.where))
+        result = await site.snapshot(incremental=True)
+        assert (result.manifest.mode, result.manifest.base_snapshot) == ("incremental", sound.manifest.snapshot_id)
+        assert any(damaged.where in text and "damaged" in text for text in result.manifest.warnings)
+        assert result.counts.carried_over == 12
+
+
+async def test_without_a_sound_base_it_is_a_full_run_with_a_warning(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        damage(Path((await site.snapshot(incremental=True)).where))
+        result = await site.snapshot(incremental=True)
+        assert (result.manifest.mode, len(site.gets())) == ("full", 12)
+        assert any("no sound snapshot" in text for text in result.manifest.warnings)
+
+
+async def test_keep_and_full_every_keep_the_last_full_snapshot_as_a_base_in_use(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        full = (await site.snapshot(incremental=True, full_every=7 * 24 * HOUR)).manifest.snapshot_id
+        for _ in range(3):
+            result = await site.snapshot(incremental=True, full_every=7 * 24 * HOUR, keep=1)
+            assert result.manifest.mode == "incremental"
+        assert site.names()[0] == full
+        await site.snapshot(keep=1)
+        assert full not in site.names()
+
+
+# After publishing
+
+
+async def test_published_is_said_when_it_is_durable_and_a_failure_of_that_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    staging = type(LocalDestination(tmp_path, shown="x").stage("20261123T020000Z"))
+    durable = staging.make_durable
+
+    def make_durable(self: Any) -> None:
+        order.append("durable")
+        with suppress(StorageFailed):
+            durable(self)
+        raise StorageFailed("no fsync here")
+
+    monkeypatch.setattr(staging, "make_durable", make_durable)
+    async with open_site(tmp_path) as site:
+        result = await site.snapshot(listener=lambda event: order.append(type(event).__name__))
+    assert result.complete
+    assert order.index("durable") < order.index(Published.__name__)
+    assert order[order.index("durable") + 1] == Warned.__name__
+
+
+async def test_more_failures_than_allowed_publish_nothing_and_keep_the_journal(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        bad = list(site.service.campaigns)[4]
+        site.service.faults[bad] = ["400"]
+        with pytest.raises(NotPublished, match="--max-failures"):
+            await site.snapshot(max_failures=Allowance(0, None))
+        assert site.names() == []
+        assert (await site.snapshot()).complete
+        assert site.gets() == [bad]
