@@ -144,7 +144,7 @@ def _suggest(console: Console, folder: DemoFolder, result: SnapshotResult) -> No
     commands: list[tuple[str, ...]] = [("snapshots", dest), ("verify", dest)]
     if folder.state.published > 1:
         commands += [("diff", dest), *([("history", dest)] if "history" in COMMANDS else [])]
-    commands.append(("report", dest, "-o", "report.html"))
+    commands.append(("report", dest, "-o", f"{dest}/quiet-hours.html", "--quiet-hours", "21:00-08:00"))
     lines = ["", "Other things to try:", *(f"  {program_command(*words)}" for words in commands)]
     lines += ["", "The next day of the same service:", f"  {program_command('demo', '--out', dest)}"]
     lines += ["", f"The report, to open in a browser: {(folder.folder / 'report.html').resolve()}"]

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 PROGRAM = "campaign-export"
@@ -21,21 +22,31 @@ def program_command(*arguments: str) -> str:
         program = [_shown(beside)]
     else:
         program = [_python(), "-m", "jobs"]
-    return shlex.join([*program, *arguments])
+    return _joined([*program, *arguments])
 
 
 def python_command(code: str) -> str:
     """A command line that runs `code` with the Python that runs this program."""
-    return shlex.join([_python(), "-c", code])
+    return _joined([_python(), "-c", code])
 
 
-def duckdb_command(query: str) -> str | None:
-    """A command line that asks DuckDB; None where it is not installed."""
+def duckdb_command(path: str) -> str | None:
+    """A command line that shows a Parquet file with DuckDB; None where that is not installed."""
     if shutil.which("duckdb"):
-        return shlex.join(["duckdb", "-c", query])
+        quoted = path.replace("'", "''")
+        return _joined(["duckdb", "-c", f"FROM '{quoted}' LIMIT 5"])
     if importlib.util.find_spec("duckdb") is None:
         return None
-    return python_command(f"import duckdb; print(duckdb.sql({query!r}))")
+    return python_command(f"import duckdb; print(duckdb.read_parquet({path!r}))")
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it; double quotes around single ones, where nothing in it is special to the shell."""
+    return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
 def _python() -> str:

@@ -71,7 +71,7 @@ def reading(result: SnapshotResult) -> list[str]:
         return [f"Read it:  {python_command(code)}"]
     dest = result.where.rsplit("/", 1)[0]
     commands = [python_command(f"import exporter; print(exporter.read_snapshot({dest!r}))")]
-    if duckdb := duckdb_command(f"FROM '{result.where}/campaigns.parquet' LIMIT 5"):
+    if duckdb := duckdb_command(f"{result.where}/campaigns.parquet"):
         commands.append(duckdb)
     return [f"{'          ' if number else 'Read it:  '}{command}" for number, command in enumerate(commands)]
 

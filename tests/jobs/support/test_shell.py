@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,6 +59,13 @@ def test_duckdb_is_offered_only_where_it_is(environment: Path, monkeypatch: pyte
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert duckdb_command("SELECT 1") is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    command = duckdb_command("FROM 'x'")
+    command = duckdb_command("x y.parquet")
     assert command is not None
-    assert shlex.split(command)[1:] == ["-c", "import duckdb; print(duckdb.sql(\"FROM 'x'\"))"]
+    assert shlex.split(command)[1:] == ["-c", "import duckdb; print(duckdb.read_parquet('x y.parquet'))"]
+
+
+@pytest.mark.parametrize("text", ["a b", "it's", "'$x'", "'`x`'", "'\"'", "'\\'", "'!'", "", "é"])
+def test_a_shell_reads_every_text_as_it_is(text: str) -> None:
+    command = python_command(f"import sys; sys.stdout.buffer.write({text!r}.encode())")
+    done = subprocess.run(command, shell=True, capture_output=True, check=True)
+    assert done.stdout.decode() == text
