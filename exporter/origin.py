@@ -12,6 +12,10 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 """A host name, or an IP address: two readers of a URL can't disagree about these."""
 
 
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::[0-9]*)?")
+"""Host and port of a URL; Python's own reader takes the brackets of `3[::1]` for the whole."""
+
+
 def read_host(text: str) -> str:
     """The origin that `text` names; without a scheme it is https. Raises `ValueError`."""
     text = text.strip()
@@ -22,7 +26,8 @@ def read_host(text: str) -> str:
         name, port = url.hostname or "", url.port
     except ValueError:
         name, port, url = "", None, urlsplit("")
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(name) or not is_visible_ascii(text) or port == 0:
+    fits = _HOST.fullmatch(name) and _AUTHORITY.fullmatch(url.netloc) and is_visible_ascii(text)
+    if url.scheme not in ("http", "https") or not fits or port == 0:
         raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
@@ -79,4 +84,5 @@ def _is_http_proxy(text: str) -> bool:
     except ValueError:
         return False
     rest = url.path.strip("/") or url.query or url.fragment
-    return url.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and port != 0 and not rest
+    fits = _HOST.fullmatch(host) and _AUTHORITY.fullmatch(url.netloc)
+    return url.scheme in ("http", "https") and bool(fits) and port != 0 and not rest

@@ -1,4 +1,4 @@
-"""Whose campaigns, with which credentials: all faults of all settings told at once, which is why they are one file.
+"""Whose campaigns, with which credentials: all problems of all settings are shown at once, so they are one file.
 
 Read once, checked once, passed down as one frozen value. `SETTINGS` is the one table of settings. The library itself
 never reads the environment: it is handed in.
@@ -6,7 +6,9 @@ never reads the environment: it is handed in.
 
 from __future__ import annotations
 
+import codecs
 import errno
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +18,7 @@ import msgspec
 from exporter.errors import SettingsError
 from exporter.model import ApiVersion, Identity
 from exporter.origin import proxy_for, read_host
-from exporter.text import has_surrogate, is_visible_ascii
+from exporter.text import has_surrogate, is_visible_ascii, one_line, trim_invisible
 
 Algorithm = Literal["HS256", "HS512", "RS256", "RS512"]
 ALGORITHMS: tuple[Algorithm, ...] = ("HS256", "HS512", "RS256", "RS512")
@@ -30,6 +32,8 @@ class Setting(msgspec.Struct, frozen=True):
     variable: str
     meaning: str
     secret: bool = False
+    command: bool = False
+    """whether `<variable>_COMMAND` can name a command that prints it"""
 
     @property
     def option(self) -> str:
@@ -45,7 +49,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("api", "KORE_API", "v2, or v1 for the older paths.  [default: v2]"),
     Setting("jwt", "KORE_JWT", "A ready-made token, sent as it is.", secret=True),
     Setting("client_id", "KORE_CLIENT_ID", "The JWT app's client ID."),
-    Setting("client_secret", "KORE_CLIENT_SECRET", "The JWT app's secret.", secret=True),
+    Setting("client_secret", "KORE_CLIENT_SECRET", "The JWT app's secret.", secret=True, command=True),
     Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, in place of the secret."),
     Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "HS256, HS512, RS256 or RS512.  [default: HS256]"),
 )
@@ -53,6 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _LONGEST_FILE = 64 * 2**20
 """Bytes of a file with a secret or a configuration: who names /dev/zero shall not wait for its end."""
+
+_COMMAND_TIMEOUT = 60.0
+"""Seconds that a command has to print a secret; somebody may have to unlock a keychain."""
 
 
 class Secret:
@@ -124,15 +131,14 @@ class Settings(msgspec.Struct, frozen=True):
 def read_settings(
     environ: Mapping[str, str],
     options: Mapping[str, str | None] | None = None,
-    config: Mapping[str, object] | None = None,
 ) -> Settings:
-    """The settings that options, environment and configuration give, in that order of precedence.
+    """The settings that options and environment give, in that order of precedence.
 
-    `options` and `config` are keyed by the names of `SETTINGS`. An empty text counts as not given. Secrets come
-    from the environment, or from the file that a variable's `_FILE` twin names.
-    Raises `SettingsError` with all faults at once.
+    `options` is keyed by the names of `SETTINGS`. An empty text counts as not given. Secrets come from the
+    environment, from the file that a variable's `_FILE` twin names, or from the command of its `_COMMAND` twin.
+    Raises `SettingsError` with all problems at once.
     """
-    reading = _Reading(environ, options or {}, config or {})
+    reading = _Reading(environ, options or {})
     host = reading.host()
     stream_id = reading.identifier("stream_id", required=True)
     account_id = reading.identifier("account_id", required=True)
@@ -147,20 +153,24 @@ def read_settings(
 
 
 class _Reading:
-    """One pass over all settings that notes every fault."""
+    """One pass over all settings that notes every problem."""
 
-    def __init__(
-        self, environ: Mapping[str, str], options: Mapping[str, str | None], config: Mapping[str, object]
-    ) -> None:
+    def __init__(self, environ: Mapping[str, str], options: Mapping[str, str | None]) -> None:
         self.problems: list[str] = []
         self._environ = environ
         self._options = options
-        self._config = config
 
     def value(self, name: str) -> str:
         setting = _BY_NAME[name]
-        given = (self._options.get(name), self._environ.get(setting.variable), self._config.get(name))
-        return next((str(text).strip() for text in given if text is not None and str(text).strip()), "")
+        given = (self._options.get(name), self._environ.get(setting.variable))
+        texts = (trim_invisible(str(text))[0] for text in given if text is not None)
+        return self._unquoted(next((text for text in texts if text), ""), _told(name))
+
+    def _unquoted(self, text: str, told: str) -> str:
+        """`text`; quotes around it are a problem: some env files are read with their quotes."""
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+            self.problems.append(f"{told} is wrapped in quotes: remove them (`docker --env-file` keeps them).")
+        return text
 
     def identifier(self, name: str, *, required: bool = False) -> str:
         text = self.value(name)
@@ -207,8 +217,8 @@ class _Reading:
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
             self.problems.append(
-                "No credentials: set KORE_CLIENT_ID and KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE), "
-                "or KORE_JWT (or KORE_JWT_FILE)."
+                "No credentials: set KORE_CLIENT_ID and KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE, or "
+                "KORE_CLIENT_SECRET_COMMAND), or KORE_JWT (or KORE_JWT_FILE)."
             )
             return None
         if not client_id:
@@ -226,7 +236,9 @@ class _Reading:
                 f"set {_told('jwt_algorithm')} to RS256 or RS512."
             )
         elif secret is None:
-            self.problems.append("KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE) is missing.")
+            self.problems.append(
+                "KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE, or KORE_CLIENT_SECRET_COMMAND) is missing."
+            )
         elif key_file:
             self.problems.append(
                 f"KORE_CLIENT_SECRET and {_told('private_key_file')} exclude each other: keep one of them."
@@ -267,20 +279,44 @@ class _Reading:
         return text
 
     def _secret(self, name: str) -> str | None:
-        variable = _BY_NAME[name].variable
-        direct, file = (
-            self._environ.get(variable, "").strip(),
-            self._environ.get(variable + "_FILE", "").strip(),
-        )
-        if direct and file:
-            self.problems.append(f"{variable} and {variable}_FILE exclude each other: keep one of them.")
-        if file and not direct:
-            return self._file(file, f"{variable}_FILE")
-        return direct or None
+        setting = _BY_NAME[name]
+        names = (setting.variable, f"{setting.variable}_FILE", *([f"{setting.variable}_COMMAND"] * setting.command))
+        texts = {each: trim_invisible(self._environ.get(each, ""))[0] for each in names}
+        given = [each for each in names if texts[each]]
+        if not given:
+            return None
+        if len(given) > 1:
+            self.problems.append(f"{' and '.join(given)} exclude each other: keep one of them.")
+        source, text = given[0], texts[given[0]]
+        if source.endswith("_FILE"):
+            text = self._file(text, source)
+        elif source.endswith("_COMMAND"):
+            text = self._output(text, source)
+        return self._unquoted(text, f"the secret that {source} gives" if source != setting.variable else source)
+
+    def _output(self, command: str, told: str) -> str:
+        """What a command of the user prints. Its output is never shown, what it says of an error is."""
+        try:
+            done = subprocess.run(  # noqa: S602 - the user's own command line, pipes included
+                command, shell=True, check=False, capture_output=True, stdin=subprocess.DEVNULL,
+                timeout=_COMMAND_TIMEOUT, env=dict(self._environ),
+            )  # fmt: skip
+            text = decode_text(done.stdout)
+        except subprocess.TimeoutExpired:
+            self.problems.append(f"{told}: the command took longer than {_COMMAND_TIMEOUT:.0f} s.")
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it prints no text"
+            self.problems.append(f"{told}: the command cannot be used: {why}.")
+        else:
+            if done.returncode == 0 and text:
+                return text
+            why = one_line(done.stderr.decode("utf-8", "replace"), 200) or "it printed nothing"
+            self.problems.append(f"{told}: the command ended with exit code {done.returncode}: {why}.")
+        return ""
 
     def _file(self, path: str, told: str) -> str:
         try:
-            text = read_small_file(path).decode("utf-8").strip()
+            text = read_text_file(path)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             self.problems.append(f"{told}: {path} cannot be read: {why}.")
@@ -309,13 +345,27 @@ class _Reading:
         return path
 
 
-def read_small_file(path: str) -> bytes:
-    """The bytes of a file that a setting names. Raises `OSError`, also for one that is absurdly large."""
+def read_text_file(path: str) -> str:
+    """The text of a file that a setting names, without white space around it.
+
+    Raises `OSError`, also for a file that is absurdly large, and `ValueError` for one that is no text.
+    """
     with Path(path).open("rb") as file:
         data = file.read(_LONGEST_FILE + 1)
     if len(data) > _LONGEST_FILE:
         raise OSError(errno.EFBIG, f"longer than {_LONGEST_FILE:,} bytes")
-    return data
+    return decode_text(data)
+
+
+def decode_text(data: bytes) -> str:
+    """Text as editors and shells write it: UTF-8 or UTF-16, with or without a byte order mark. Raises `ValueError`."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16")
+    elif b"\0" in data[:2]:  # UTF-16 without a mark; an ASCII character comes first
+        text = data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+    else:
+        text = data.decode("utf-8")
+    return trim_invisible(text)[0]
 
 
 def _told(name: str) -> str:

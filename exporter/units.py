@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 import msgspec
 
@@ -24,8 +25,8 @@ _BYTES = {
     "m": 2**20,
     "g": 2**30,
 }
-_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
-"""No more digits than a double holds: what is longer is a slip, and would overflow somewhere far from here."""
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,40})?)"
+"""No more digits before the point than a double holds: what is longer is a slip, and would overflow somewhere else."""
 
 _LONGEST = 36_600 * 86400.0
 """Seconds, about a hundred years."""
@@ -143,7 +144,8 @@ def _shown(text: str) -> str:
 
 
 def _compact(seconds: float) -> str:
+    """Seconds in the largest unit that fits, so that `parse_duration` reads the same number again."""
     for unit in ("d", "h", "m"):
         if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
-            return f"{seconds / _SECONDS[unit]:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{seconds // _SECONDS[unit]:.0f}{unit}"
+    return f"{Decimal(repr(seconds)):f}".removesuffix(".0") + "s"

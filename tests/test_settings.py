@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
-from yarl import URL
 
 from exporter.errors import SettingsError
 from exporter.options import Locations
-from exporter.origin import is_loopback, proxy_for, read_host
 from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
 
 GOOD = {
@@ -39,10 +38,9 @@ def test_six_variables_are_enough() -> None:
     assert settings.credentials == SigningKey("cs-1", Secret("hush-hush"), "HS256")
 
 
-def test_options_beat_the_environment_and_that_beats_the_configuration() -> None:
-    config = {"host": "c.example", "stream_id": "config", "app_id": "config"}
-    settings = read_settings({**GOOD, "KORE_APP_ID": ""}, {"host": "o.example"}, config)
-    assert (settings.host, settings.stream_id, settings.app_id) == ("https://o.example", "st-1", "config")
+def test_options_beat_the_environment() -> None:
+    settings = read_settings({**GOOD, "KORE_APP_ID": ""}, {"host": "o.example"})
+    assert (settings.host, settings.stream_id, settings.app_id) == ("https://o.example", "st-1", "st-1")
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -75,6 +73,65 @@ def test_a_secret_can_come_from_the_file_that_its_twin_names(tmp_path: Path) -> 
     assert "cannot be read" in faults_of(environ)[0]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a secret", b"a secret\r\n", b"\xef\xbb\xbfa secret\n", "a secret\r\n".encode("utf-16"),
+        "\ufeffa secret".encode("utf-16-be"), "a secret\n".encode("utf-16-le"), "a secret".encode("utf-16-be"),
+        "\u200ba secret\u200b".encode(),
+    ],
+)  # fmt: skip
+def test_a_byte_order_mark_crlf_and_utf_16_in_a_secret_file_do_no_harm(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(data)
+    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": f"{file}\r"}
+    assert read_settings(environ).credentials == SigningKey("cs-1", Secret("a secret"), "HS256")
+
+
+@pytest.mark.parametrize("name", [*GOOD, "KORE_CLIENT_SECRET_FILE"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_value_wrapped_in_quotes_is_refused_by_name(name: str, quote: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{quote}hush{quote}\n")
+    environ = {**GOOD, name: str(file) if name.endswith("_FILE") else f"{quote}x{quote}"}
+    if name.endswith("_FILE"):
+        del environ["KORE_CLIENT_SECRET"]
+    problems = faults_of(environ)
+    assert any(name in problem and "wrapped in quotes" in problem for problem in problems)
+    assert "hush" not in "".join(problems)
+
+
+def test_a_secret_can_come_from_a_command() -> None:
+    environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
+    environ |= {
+        "KORE_CLIENT_SECRET_COMMAND": "printf '%s\n' \"$SAFE\" | tr a-z A-Z",
+        "SAFE": "hush",
+        "PATH": os.defpath,
+    }
+    credentials = read_settings(environ).credentials
+    assert credentials == SigningKey("cs-1", Secret("HUSH"), "HS256")
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("echo hush; echo locked >&2; exit 3", "exit code 3: locked"), ("true", "it printed nothing"),
+        ("nonsense-of-no-path", "exit code 127"), ("printf '\\377\\376\\377'", "it prints no text"),
+        ("""echo '"hush"'""", "wrapped in quotes"),
+    ],
+)  # fmt: skip
+def test_a_command_that_gives_no_secret_is_refused_and_shows_none(command: str, why: str) -> None:
+    environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
+    problems = faults_of({**environ, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
+    assert any("KORE_CLIENT_SECRET_COMMAND" in problem and why in problem for problem in problems), problems
+    assert "hush" not in "".join(problems)
+
+
+def test_secret_file_and_command_exclude_each_other() -> None:
+    problems = faults_of({**GOOD, "KORE_CLIENT_SECRET_COMMAND": "false", "KORE_CLIENT_SECRET_FILE": "/nowhere"})
+    assert "KORE_CLIENT_SECRET and KORE_CLIENT_SECRET_FILE and KORE_CLIENT_SECRET_COMMAND exclude" in problems[0]
+
+
 def test_rs_algorithms_need_a_key_file_that_is_pem(tmp_path: Path) -> None:
     environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
     environ["KORE_JWT_ALGORITHM"] = "RS256"
@@ -94,46 +151,6 @@ def test_no_repr_shows_a_secret() -> None:
     assert settings.stream_id in pretty_repr(proxied)
 
 
-@pytest.mark.parametrize(
-    ("text", "origin"),
-    [
-        ("platform.kore.ai", "https://platform.kore.ai"),
-        ("https://platform.kore.ai/", "https://platform.kore.ai"),
-        ("HTTPS://Platform.Kore.ai:443", "https://platform.kore.ai"),
-        ("https://kore.internal:8443", "https://kore.internal:8443"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://localhost", "http://localhost"),
-        ("http://[::1]:80", "http://[::1]"),
-    ],
-)
-def test_a_host_is_read_in_every_form(text: str, origin: str) -> None:
-    assert read_host(text) == origin
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://platform.kore.ai",
-        "ftp://x",
-        "https://x/path",
-        "https://u:p@x",
-        "https://x?y",
-        "https://x y",
-        "https://:1",
-    ],
-)
-def test_a_host_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        read_host(text)
-
-
-def test_proxies_of_the_environment_are_honoured_but_not_for_loopback() -> None:
-    environ = {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "internal.example"}
-    assert proxy_for("https://platform.kore.ai", environ) == "http://proxy:3128"
-    assert proxy_for("https://internal.example", environ) is None
-    assert proxy_for("http://127.0.0.1:80", {"HTTP_PROXY": "proxy"}) is None
-
-
 def test_a_certificate_file_that_cannot_be_read_is_told() -> None:
     assert "SSL_CERT_FILE" in faults_of({**GOOD, "SSL_CERT_FILE": "/nowhere.pem"})[0]
 
@@ -144,37 +161,6 @@ def test_whatever_the_environment_holds_it_is_settings_or_faults(environ: dict[s
         read_settings(environ)
     except SettingsError as error:
         assert error.problems
-
-
-@given(st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/\\\\#?%\\[\\]-]{0,25}", fullmatch=True))
-@example("https://u:hush@ex\u2100mple.com")
-@example("https://good.example\\\\.evil.example")
-@example("http://[::1")
-def test_whatever_a_host_is_it_is_an_origin_that_all_read_alike_or_refused(text: str) -> None:
-    try:
-        origin = read_host(text)
-    except ValueError as error:
-        assert "hush" not in str(error)
-        return
-    url = URL(origin)
-    assert str(url.origin()) == origin
-    assert url.scheme == "https" or is_loopback(url.host or "")
-
-
-proxies = st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/%-]{0,25}", fullmatch=True)
-
-
-@given(proxies)
-@example("socks5://u:hush@p:1")
-@example("http://u:hu/sh@p:1")
-@example("http://[hush")
-def test_whatever_a_proxy_is_it_can_be_used_or_is_a_fault_that_does_not_show_it(text: str) -> None:
-    try:
-        proxy = proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": text})
-    except ValueError as error:
-        assert "hush" not in str(error)
-        return
-    assert proxy is None or URL(proxy).scheme in ("http", "https")
 
 
 def test_files_without_end_are_not_read_to_their_end() -> None:

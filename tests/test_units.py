@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.units import (
@@ -60,6 +60,14 @@ def test_sizes(text: str, size: int) -> None:
 def test_rates(text: str, limit: Limit) -> None:
     assert parse_rate(text) == limit
     assert parse_rate(str(limit)) == limit
+
+
+@given(st.integers(1, 10**9), st.floats(1e-6, 366 * 86400, exclude_max=True))
+@example(5000, 1000001.0)
+@example(1, 1e-05)
+@example(7, 100001.5)
+def test_a_rate_is_read_again_as_it_was_written(slots: int, seconds: float) -> None:
+    assert parse_rate(str(Limit(slots, seconds))) == Limit(slots, seconds)
 
 
 def test_allowances() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from exporter.errors import SettingsError
-from exporter.settings import SETTINGS, read_small_file
+from exporter.settings import SETTINGS, read_text_file
 from exporter.text import has_control
 from jobs.support.param_types import nearest
 
@@ -15,7 +15,7 @@ from jobs.support.param_types import nearest
 def read_toml(path: str) -> dict[str, Any]:
     """The names and values of a TOML file. Raises `SettingsError`."""
     try:
-        return tomllib.loads(read_small_file(path).decode("utf-8"))
+        return tomllib.loads(read_text_file(path))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except RecursionError:

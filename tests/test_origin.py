@@ -1,0 +1,95 @@
+"""`exporter.origin`: hosts and proxies."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from yarl import URL
+
+from exporter.origin import is_loopback, proxy_for, read_host
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("platform.kore.ai", "https://platform.kore.ai"),
+        ("https://platform.kore.ai/", "https://platform.kore.ai"),
+        ("HTTPS://Platform.Kore.ai:443", "https://platform.kore.ai"),
+        ("https://kore.internal:8443", "https://kore.internal:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_a_host_is_read_in_every_form(text: str, origin: str) -> None:
+    assert read_host(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://platform.kore.ai",
+        "ftp://x",
+        "https://x/path",
+        "https://u:p@x",
+        "https://x?y",
+        "https://x y",
+        "https://:1",
+        "http://3[::1]:9",
+        "https://[::1]x",
+        "https://x[::1]",
+    ],
+)
+def test_a_host_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_host(text)
+
+
+def test_proxies_of_the_environment_are_honoured_but_not_for_loopback() -> None:
+    environ = {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "internal.example"}
+    assert proxy_for("https://platform.kore.ai", environ) == "http://proxy:3128"
+    assert proxy_for("https://internal.example", environ) is None
+    assert proxy_for("http://127.0.0.1:80", {"HTTP_PROXY": "proxy"}) is None
+
+
+@given(st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/\\\\#?%\\[\\]-]{0,25}", fullmatch=True))
+@example("https://u:hush@ex\u2100mple.com")
+@example("https://good.example\\\\.evil.example")
+@example("http://[::1")
+def test_whatever_a_host_is_it_is_an_origin_that_all_read_alike_or_refused(text: str) -> None:
+    try:
+        origin = read_host(text)
+    except ValueError as error:
+        assert "hush" not in str(error)
+        return
+    url = URL(origin)
+    assert str(url.origin()) == origin
+    assert url.scheme == "https" or is_loopback(url.host or "")
+
+
+proxies = st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/%-]{0,25}", fullmatch=True)
+
+
+@given(proxies)
+@example("socks5://u:hush@p:1")
+@example("http://u:hu/sh@p:1")
+@example("http://[hush")
+@example("http://3[::1]:9")
+@example("http://[::1]hush:9")
+def test_whatever_a_proxy_is_it_can_be_used_or_is_a_fault_that_does_not_show_it(text: str) -> None:
+    try:
+        proxy = proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": text})
+    except ValueError as error:
+        assert "hush" not in str(error)
+        return
+    assert proxy is None or URL(proxy).host == urlsplit(proxy).hostname
+
+
+@pytest.mark.parametrize("proxy", ["http://3[::1]:9", "http://[::1]x:9", "http://x:y", "http://p:99999", "http://p:0"])
+def test_a_proxy_that_no_client_can_reach_is_refused(proxy: str) -> None:
+    with pytest.raises(ValueError, match="HTTPS_PROXY names no HTTP proxy"):
+        proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": proxy})
+    assert proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": "http://[::1]:9"}) == "http://[::1]:9"
