@@ -26,9 +26,9 @@ from exporter._version import __version__ as __version__
 if TYPE_CHECKING:
     from exporter.pipeline.export import export as export
     from exporter.pipeline.export import settings_from_env as settings_from_env
+    from exporter.snapshot_store.catalog import snapshots as snapshots
     from exporter.snapshot_store.history import read_history as read_history
     from exporter.snapshot_store.reader import read_snapshot as read_snapshot
-    from exporter.snapshot_store.reader import snapshots as snapshots
 
 __all__ = ["export", "read_history", "read_snapshot", "settings_from_env", "snapshots"]
 
@@ -37,7 +37,7 @@ _HOMES = {
     "settings_from_env": "exporter.pipeline.export",
     "read_history": "exporter.snapshot_store.history",
     "read_snapshot": "exporter.snapshot_store.reader",
-    "snapshots": "exporter.snapshot_store.reader",
+    "snapshots": "exporter.snapshot_store.catalog",
 }
 """Imported when asked for: `campaign-export --help` must not wait for pyarrow."""
 

@@ -215,6 +215,11 @@ def _start_of(pid: int) -> str:
     return stat.rpartition(")")[2].split()[19]
 
 
+def is_in_sight(holder: str) -> bool:
+    """Whether a process can be looked at from here: it is in the same PID namespace."""
+    return holder.partition("/")[0] == _pid_namespace()
+
+
 def is_alive(holder: str) -> bool:
     """Whether a process still lives; one that cannot be looked at from here counts as alive."""
     namespace, pid, start, _ = [*holder.split("/"), "", "", ""][:4]

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from jobs.support.console import Console
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.accounts import account_of, snapshots_of_account
+    from exporter.snapshot_store.accounts import account_of, find, snapshots_of_account
+    from exporter.snapshot_store.catalog import read_manifest
     from exporter.snapshot_store.diff import all_changes, changes_between, spoken
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import find, read_manifest
     from exporter.tables.arrow import schema_of
 
 MOST_ROWS = 200

@@ -32,8 +32,8 @@ COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode
 def command(console: Console, dest: str, form: str) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
     from exporter.errors import DestinationError
+    from exporter.snapshot_store.catalog import list_snapshots
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import list_snapshots
 
     if "://" not in dest and not Path(dest).is_dir():
         raise DestinationError(f"{dest}: there is no such folder.")

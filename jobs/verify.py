@@ -27,8 +27,8 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool) -
 
     Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
     """
+    from exporter.snapshot_store.accounts import find
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.reader import find
     from exporter.snapshot_store.verify import damages
     from jobs.support.table_output import print_line
 

@@ -9,9 +9,10 @@ import msgspec
 
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse
+from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import SnapshotInfo, read_responses
+from exporter.snapshot_store.reader import read_responses
 from exporter.snapshot_store.verify import responses_problem
 from exporter.tables.timestamps import read_instant
 from exporter.text import NotJson, loads

@@ -12,10 +12,11 @@ from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.snapshot import needs_list, types_of
-from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather, own_snapshots
+from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import list_requests, seconds_for, shared
 from exporter.settings import Settings
+from exporter.snapshot_store.catalog import list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest
 from exporter.units import Limit, parse_rate
 
@@ -64,7 +65,9 @@ def make_plan(
         checkpoint = journal.checkpoint() if journal is not None else None
         facts = gather(checkpoint, journal, place.destination, settings.identity, ids, options, now)
         decision = decide(checkpoint, facts, options, now)
-    own = facts.own or (tuple(own_snapshots(place.destination, settings.identity)) if lists else ())
+    own = facts.own
+    if lists and not own:
+        own = tuple(own_snapshots(list_snapshots(place.destination), settings.identity, now))
     latest = own[-1] if own else None
     known = latest.manifest.counts.ok if latest is not None else None
     wanted = len(ids.ids) if ids is not None else known

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from exporter.errors import Cancelled, DestinationError, Interrupted, StorageFailed
+from exporter.errors import Cancelled, ExportError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
 from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, FileEntry
 from exporter.options import OutputFormat
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.destination import Destination, NameTaken, Staging, one_line_error
+from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id
 from exporter.snapshot_store.writer import SnapshotWriter
@@ -105,18 +105,15 @@ def publish(draft: Draft, destination: Destination, *, emit: Emit, stop: Stop) -
     Raises `StorageFailed`, the reason of an interrupting stop, and what `draft.manifest` raises; nothing appears then.
     """
     emit(Writing(draft.rows))
+    staging = _stage(draft, destination)
     try:
-        staging = _stage(draft, destination)
-        try:
-            manifest = draft.manifest(staging.snapshot, _write_tables(draft, staging, stop))
-            _check(stop)
-            staging.publish(manifests.dump(manifest))
-        except BaseException:
-            with suppress(OSError, StorageFailed):
-                staging.discard()
-            raise
-    except OSError as error:
-        raise StorageFailed(f"{destination.shown}: {one_line_error(error)}. The same command resumes.") from None
+        manifest = draft.manifest(staging.snapshot, _write_tables(draft, staging, stop))
+        _check(stop)
+        staging.publish(manifests.dump(manifest))
+    except BaseException:
+        with suppress(StorageFailed):
+            staging.discard()
+        raise
     warn_of_failure(staging.make_durable, "it may not survive a power cut", emit=emit)
     emit(Published(manifest.snapshot_id, destination.where(manifest.snapshot_id)))
     return manifest
@@ -126,8 +123,8 @@ def warn_of_failure(work: Callable[[], None], consequence: str, *, emit: Emit) -
     """Do something after publishing: its failure is a warning."""
     try:
         work()
-    except (DestinationError, StorageFailed, OSError) as error:
-        emit(Warned(f"the snapshot is published, but {consequence}: {one_line_error(error)}"))
+    except ExportError as error:
+        emit(Warned(f"the snapshot is published, but {consequence}: {error}"))
 
 
 def _stage(draft: Draft, destination: Destination) -> Staging:

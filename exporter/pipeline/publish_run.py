@@ -9,7 +9,7 @@ import msgspec
 from exporter import failpoints
 from exporter._version import __version__
 from exporter.clock import to_milliseconds
-from exporter.errors import NotReconciled
+from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.checkpoint import Incomplete
@@ -18,10 +18,9 @@ from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.publish import Draft, SnapshotResult, group_failures, publish, warn_of_failure
 from exporter.pipeline.refusals import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.run import Run
-from exporter.pipeline.start import own_snapshots
 from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.reader import read_manifest
 from exporter.snapshot_store.retention import apply_retention
 from exporter.tables.columns import SCHEMA_VERSION
 
@@ -147,11 +146,13 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
         return removed
     in_use = {base} if base is not None else set()
     if run.options.full_every is not None:
-        full = last_full(tuple(own_snapshots(run.destination, run.settings.identity)))
+        snapshots = list_snapshots(run.destination)
+        full = last_full(own_snapshots(snapshots, run.settings.identity, run.clock.now()))
         in_use |= {full.snapshot_id} if full is not None else set()
     old, warnings = apply_retention(
         run.destination,
         run.settings.identity,
+        published=manifest.snapshot_id,
         keep=run.options.keep,
         keep_days=run.options.keep_days,
         now=datetime.fromtimestamp(run.clock.now(), UTC),
@@ -164,15 +165,17 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
 
 def _replace(run: Run, snapshot: str) -> list[str]:
     destination = run.destination
-    if not destination.has_manifest(snapshot):
-        return []
-    if not destination.removable(snapshot):
-        run.emit(
-            Warned(f"{destination.where(snapshot)} is replaced, but not removed: it holds files that are not ours")
-        )
-        return []
-    destination.remove(snapshot)
-    return [snapshot]
+    try:
+        if not destination.has_manifest(snapshot):
+            return []
+        if destination.removable(snapshot):
+            destination.remove(snapshot)
+            return [snapshot]
+        reason = "it holds files that are not ours"
+    except ExportError as error:
+        reason = str(error)
+    run.emit(Warned(f"{destination.where(snapshot)} is replaced, but not removed: {reason}"))
+    return []
 
 
 def _close_journal(run: Run, manifest: Manifest) -> None:

@@ -10,17 +10,19 @@ import msgspec
 from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError
-from exporter.events import Emit
+from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure, FileEntry, Requests, Seconds
 from exporter.options import Locations, OutputFormat
 from exporter.pipeline.listener import EventLog
 from exporter.pipeline.publish import Draft, publish
 from exporter.pipeline.workplace import enter_workplace, find_workplace
 from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.catalog import read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, snapshot_id
-from exporter.snapshot_store.reader import find, read_failures, read_manifest, read_responses
+from exporter.snapshot_store.reader import read_failures, read_responses
 from exporter.stop import Stop
 from exporter.tables.columns import SCHEMA_VERSION
 
@@ -48,11 +50,13 @@ def rebuild_snapshot(
     Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
     """
     log = EventLog(emit, clock=clock)
-    find(find_workplace(locations).destination, snapshot)  # nothing is made where there is nothing to rebuild
+    now = clock.now()
+    find(find_workplace(locations).destination, snapshot, now=now)  # nothing is made where there is nothing to rebuild
     with ExitStack() as held:
         destination = enter_workplace(locations, held, clock=clock, emit=log.emit).destination
-        destination.clean_up()
-        base = find(destination, snapshot)
+        for problem in destination.clean_up():
+            log.emit(Warned(problem))
+        base = find(destination, snapshot, now=now)
         old = read_manifest(destination, base)
         started = clock.now()
 

@@ -8,7 +8,7 @@ from exporter.errors import NotPublished, NotReconciled
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.model import Counts
 from exporter.pipeline.run import Run
-from exporter.snapshot_store.reader import latest_of, read_manifest
+from exporter.snapshot_store.catalog import latest_of, read_manifest
 
 BUG = "This is a bug of campaign-export: please report it with this message."
 
@@ -46,7 +46,7 @@ def _refuse_emptied_table(run: Run, counts: Counts) -> None:
     base = run.checkpoint.base
     if base is None and counts.unique:
         return
-    latest = latest_of(run.destination, run.settings.identity) if base is None else None
+    latest = latest_of(run.destination, run.settings.identity, run.clock.now()) if base is None else None
     before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
     if before is None or not before.counts.ok:
         return

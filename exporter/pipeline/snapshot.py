@@ -32,7 +32,7 @@ from exporter.pipeline.listener import EventLog
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.publish_run import finish, publish_run
 from exporter.pipeline.run import Run
-from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather
+from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather, warn_of_misdated
 from exporter.pipeline.threads import in_thread
 from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
@@ -103,7 +103,8 @@ def _open(
             journal=journal,
         )
 
-    clean_up(destination, journal.checkpoint())
+    clean_up(destination, journal.checkpoint(), emit=log.emit)
+    warn_of_misdated(destination, now=clock.now(), emit=log.emit)
     while True:
         checkpoint, now = journal.checkpoint(), clock.now()
         facts = gather(checkpoint, journal, destination, settings.identity, ids, options, now)

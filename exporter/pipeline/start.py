@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError
-from exporter.events import Warned
+from exporter.events import Emit, Warned
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
@@ -23,10 +23,10 @@ from exporter.options import SnapshotOptions
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.pipeline.listener import EventLog
 from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.catalog import SnapshotInfo, belongs_to, list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import free_id, snapshot_id
-from exporter.snapshot_store.reader import SnapshotInfo, belongs_to, list_snapshots, read_manifest
+from exporter.snapshot_store.names import free_id, is_misdated, snapshot_id
 
 RETRY_WITHIN = 12 * 3600.0
 """Seconds after publishing a snapshot with failed campaigns in which the same command completes it. Without a bound
@@ -156,13 +156,8 @@ def gather(
         folders=frozenset(destination.folder_ids()),
         manifest=published,
         incomplete_is_there=incomplete is not None and destination.has_manifest(incomplete.snapshot_id),
-        own=tuple(own_snapshots(destination, identity)) if options.incremental else (),
+        own=tuple(own_snapshots(list_snapshots(destination), identity, now)) if options.incremental else (),
     )
-
-
-def own_snapshots(destination: Destination, identity: Identity) -> Iterator[SnapshotInfo]:
-    """The snapshots of an account, oldest first."""
-    return (info for info in list_snapshots(destination) if belongs_to(info.manifest, identity))
 
 
 def _published(destination: Destination, checkpoint: Checkpoint, identity: Identity) -> Manifest | None:
@@ -183,12 +178,22 @@ def each_id(ids: CampaignIds) -> Iterator[str]:
         yield from ids.ids[start : start + 50_000].to_pylist()
 
 
-def clean_up(destination: Destination, checkpoint: Checkpoint | None) -> None:
+def clean_up(destination: Destination, checkpoint: Checkpoint | None, *, emit: Emit) -> None:
     """Remove what crashed runs left in the destination. Called under the lock."""
     if checkpoint is None or checkpoint.is_published:
-        destination.clean_up()
+        problems = destination.clean_up()
     else:
-        destination.clean_up(own=checkpoint.snapshot_id, writer=checkpoint.writer)
+        problems = destination.clean_up(own=checkpoint.snapshot_id, writer=checkpoint.writer)
+    for problem in problems:
+        emit(Warned(problem))
+
+
+def warn_of_misdated(destination: Destination, *, now: float, emit: Emit) -> None:
+    """Say which snapshots were made under a wrong clock."""
+    for snapshot in destination.folder_ids():
+        if is_misdated(snapshot, now) and destination.has_manifest(snapshot):
+            where = destination.where(snapshot)
+            emit(Warned(f"{where} was made under a wrong clock: it is neither the latest nor a base"))
 
 
 def begin(

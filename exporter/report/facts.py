@@ -13,12 +13,13 @@ from exporter.errors import DestinationError
 from exporter.report.checks import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable
 from exporter.report.quiet_hours import QuietHours, all_of
 from exporter.report.week_grid import Grid, Window, overlapping, own_time_grid, time_zone_grid, weeks_of
-from exporter.snapshot_store.accounts import snapshots_of_account
+from exporter.snapshot_store.accounts import find, snapshots_of_account
+from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, changes_between
 from exporter.snapshot_store.manifest import Manifest, milliseconds
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import SnapshotInfo, find, read_table
+from exporter.snapshot_store.reader import read_table
 from exporter.tables.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60

@@ -1,38 +1,31 @@
-"""Whose snapshots are in a destination: several accounts can share one, and a comparison stays within one of them."""
+"""Which snapshots a command means: several accounts can share a destination, and the latest is that of one of them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
 from typing import NamedTuple
 
 import msgspec
 
 from exporter.errors import DestinationError
+from exporter.snapshot_store.catalog import Catalog, SnapshotInfo, read_catalog
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import SnapshotInfo, read_manifest
-
-CLOCK_ERROR = timedelta(hours=1)
-"""How far the clocks of two machines may be apart: what began later than that from now began under a wrong clock."""
-
-EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
-"""Older than any program that writes snapshots: a machine that had not set its clock yet."""
+from exporter.snapshot_store.names import PREFIX, is_snapshot_id
 
 
 class Account(NamedTuple):
-    """An account as manifests name it. What changes with the version of the API is not part of it."""
+    """An account as manifests name it. The host and the version of the API can change; the account stays the same."""
 
-    host: str
     account_id: str
     stream_id: str
 
     def __str__(self) -> str:
-        return f"{self.account_id}/{self.stream_id} at {self.host}"
+        return f"{self.account_id}/{self.stream_id}"
 
 
 class AccountSnapshots(msgspec.Struct, frozen=True):
-    """The readable snapshots of one account, oldest first."""
+    """The readable snapshots of one account, oldest first: the last is the latest."""
 
     account: Account
     snapshots: list[SnapshotInfo]
@@ -52,7 +45,7 @@ class AccountSnapshots(msgspec.Struct, frozen=True):
 
 def account_of(manifest: Manifest) -> Account:
     """The account that a snapshot is of."""
-    return Account(manifest.api.host, manifest.api.account_id, manifest.api.stream_id)
+    return Account(manifest.api.account_id, manifest.api.stream_id)
 
 
 def snapshots_of_account(
@@ -60,35 +53,59 @@ def snapshots_of_account(
 ) -> AccountSnapshots:
     """The snapshots of one account. `now`: seconds since 1970.
 
-    `account`: an account ID, or account ID/stream ID; else the account of `snapshot`, else that of the newest
-    snapshot. Raises `DestinationError` when there is none.
+    `account`: an account ID, a stream ID, or account ID/stream ID; else the account of `snapshot`, else that of the
+    newest snapshot. Raises `DestinationError` when there is none.
     """
-    readable: list[SnapshotInfo] = []
-    left_out: list[str] = []
-    for snapshot_id in destination.snapshot_ids():
-        try:
-            readable.append(
-                SnapshotInfo(snapshot_id, destination.where(snapshot_id), read_manifest(destination, snapshot_id))
-            )
-        except DestinationError as error:
-            left_out.append(f"left out: {error}")
-    sound = [info for info in readable if (snapshot == info.snapshot_id) or not _impossible(info.snapshot_id, now)]
-    left_out += [f"left out: {info.where} began under a clock that was wrong" for info in readable if info not in sound]
-    accounts = list(dict.fromkeys(account_of(info.manifest) for info in reversed(sound)))
-    matching = [
-        known for known in accounts if account in (None, known.account_id, f"{known.account_id}/{known.stream_id}")
+    catalog = read_catalog(destination)
+    counting = [info for info in catalog.snapshots if info.snapshot_id == snapshot or not info.is_misdated(now)]
+    left_out = [f"left out: {damaged.problem}" for damaged in catalog.damaged]
+    left_out += [
+        f"left out: {info.where} began under a clock that was wrong"
+        for info in catalog.snapshots
+        if info not in counting
     ]
+    accounts = list(dict.fromkeys(account_of(info.manifest) for info in reversed(counting)))
+    matching = [known for known in accounts if account in (None, *known, str(known))]
     if snapshot is not None:
-        named = {account_of(info.manifest) for info in sound if info.snapshot_id == snapshot}
+        named = {account_of(info.manifest) for info in counting if info.snapshot_id == snapshot}
         matching = [known for known in matching if known in named]
     if not matching:
+        raise _none(destination, catalog, accounts, account)
+    if account is not None and len(matching) > 1:
+        raise DestinationError(f"--account {account} names several: choose one of {', '.join(map(str, matching))}.")
+    own = [info for info in counting if account_of(info.manifest) == matching[0]]
+    return AccountSnapshots(matching[0], own, [known for known in accounts if known != matching[0]], left_out)
+
+
+def _none(destination: Destination, catalog: Catalog, accounts: list[Account], account: str | None) -> DestinationError:
+    destination.check_is_root()
+    if account is not None:
         shown = ", ".join(map(str, accounts)) or "none"
-        what = f"no snapshot of account {account}" if account else "no readable snapshot"
-        raise DestinationError(f"{destination.shown}: there is {what}; accounts: {shown}.")
-    chosen = matching[0]
-    own = [info for info in sound if account_of(info.manifest) == chosen]
-    return AccountSnapshots(chosen, own, [known for known in accounts if known != chosen], left_out)
+        text = f"there is no snapshot of account {account}; accounts: {shown}"
+    elif catalog.snapshots:
+        text = f"every snapshot began under a wrong clock, as {catalog.snapshots[-1].snapshot_id}; give one by its ID"
+    elif catalog.damaged:
+        text = f"there is no readable snapshot: {catalog.damaged[-1].problem.rstrip('.')}"
+    else:
+        text = "there is no snapshot in it"
+    return DestinationError(f"{destination.shown}: {text}.")
 
 
-def _impossible(snapshot_id: str, now: float) -> bool:
-    return not EARLIEST <= began_at(snapshot_id) <= datetime.fromtimestamp(now, UTC) + CLOCK_ERROR
+def find(
+    destination: Destination, snapshot: str = "latest", *, account: str | None = None, now: float | None = None
+) -> str:
+    """The ID that `latest`, an ID or a folder's name means. Raises `DestinationError`.
+
+    `account`: as in `snapshots_of_account`. `now`: seconds since 1970; None: the machine's clock.
+    """
+    wanted = snapshot.removeprefix(PREFIX).rstrip("/")
+    if wanted == "latest":
+        found = snapshots_of_account(destination, time.time() if now is None else now, account=account)
+        return found.snapshots[-1].snapshot_id
+    if not is_snapshot_id(wanted):
+        raise DestinationError(f"{snapshot!r} is no snapshot ID; write latest or one like 20261123T020000Z.")
+    if destination.has_manifest(wanted):
+        return wanted
+    destination.check_is_root()
+    shown = ", ".join(destination.snapshot_ids()[-5:]) or "none"
+    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {shown}.")

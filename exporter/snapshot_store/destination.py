@@ -1,21 +1,30 @@
-"""Where snapshots live: what a local folder and an object store have in common."""
+"""Where snapshots are: what a local folder and an object store have in common.
+
+This is the edge to disk and store. What they refuse comes out as an `ExportError`: `DestinationError` where the same
+command would meet it again (a wrong path, no rights, damage), `StorageFailed` where it would not (a full disk, a busy
+store), and wherever writing has begun.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from exporter import failpoints
-from exporter.errors import DestinationError
-from exporter.files import storage_failed
+from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.model import FileEntry
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
-from exporter.text import one_line
+
+REFUSALS = (OSError, pa.ArrowException)
+"""What pyarrow's file systems and readers raise."""
 
 
 class Sink(Protocol):
@@ -31,13 +40,14 @@ class Sink(Protocol):
 
 
 class HashingFile(io.RawIOBase):
-    """A file being written, which counts and hashes what passes."""
+    """A file that is being written: counts and hashes its bytes. What the disk refuses is a `StorageFailed`."""
 
-    def __init__(self, sink: Sink, told: str) -> None:
+    def __init__(self, sink: Sink, name: str, destination: Destination) -> None:
         super().__init__()
         self._sink = sink
-        self._told = told
-        self._step = "write." + told.rpartition("/")[2]
+        self._name = name
+        self._destination = destination
+        self._failpoint = "write." + name.rpartition("/")[2]
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -46,15 +56,14 @@ class HashingFile(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        """Write; raises `StorageFailed` when the disk or store refuses."""
+        """Write all of `data`. Raises `StorageFailed`."""
         view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
-        try:
+        with self._destination.writing(self._name):
             self._sink.write(view)
-        except OSError as error:
-            raise storage_failed(self._told, error) from None
         self._hash.update(view)
         self._size += len(view)
-        failpoints.hit(self._step)
+        with self._destination.writing(self._name):
+            failpoints.hit(self._failpoint)
         return len(view)
 
     @property
@@ -63,7 +72,7 @@ class HashingFile(io.RawIOBase):
         return self._size
 
     def finish(self, rows: int) -> FileEntry:
-        """Close, and prove what was written."""
+        """Close the file; what the manifest says of it. Raises `StorageFailed`."""
         self.close()
         return FileEntry(rows, self._size, self._hash.hexdigest())
 
@@ -72,10 +81,8 @@ class HashingFile(io.RawIOBase):
         if self.closed:
             return
         super().close()
-        try:
+        with self._destination.writing(self._name):
             self._sink.close()
-        except OSError as error:
-            raise storage_failed(self._told, error) from None
 
 
 class NameTaken(Exception):
@@ -83,35 +90,34 @@ class NameTaken(Exception):
 
 
 class Staging(ABC):
-    """A snapshot in the making."""
+    """A snapshot that is being written. Nobody sees it before `publish`."""
 
     def __init__(self, snapshot: str) -> None:
         self.snapshot = snapshot
 
     @abstractmethod
     def create(self, name: str) -> HashingFile:
-        """A new file in it."""
+        """A new file in it. Raises `StorageFailed`."""
 
     @abstractmethod
     def publish(self, manifest: bytes) -> str:
-        """Reveal it, the manifest last; returns where it is. Raises `StorageFailed`, and then it is not revealed."""
+        """Make it visible, the manifest last; where it is. Raises `StorageFailed`, and then it is not visible."""
 
     def make_durable(self) -> None:
-        """Make sure that a power cut cannot take the revealing back. Raises `StorageFailed`; it is revealed all the
-        same.
-        """
+        """From now on a power cut cannot take the publishing back. Raises `StorageFailed`; it is published still."""
         failpoints.hit("publish.published")
 
     @abstractmethod
     def discard(self) -> None:
-        """Take it away again."""
+        """Remove it. Raises `StorageFailed`."""
 
 
 class Destination(ABC):
-    """A place of snapshots. `fs` and `root` are what readers need."""
+    """A place of snapshots."""
 
     fs: pafs.FileSystem
     root: str
+    """the folder of all snapshots, for `fs`"""
     shown: str
     """the destination as the user wrote it, without anything secret"""
     is_local: bool
@@ -124,34 +130,83 @@ class Destination(ABC):
         """A snapshot's folder, for people."""
         return f"{self.shown.rstrip('/')}/{folder_name(snapshot)}"
 
+    @abstractmethod
+    def explain(self, error: Exception) -> tuple[str, bool]:
+        """An error in one line with what to do about it, and whether the same command would meet it again."""
+
+    def refused(self, name: str, error: Exception) -> ExportError:
+        """What the disk or store refused to show, as an error of ours."""
+        text, is_lasting = self.explain(error)
+        return DestinationError(f"{name}: {text}.") if is_lasting else StorageFailed(f"{name}: {text}. Try again.")
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """Around what reads: raises `DestinationError` or `StorageFailed`."""
+        try:
+            yield
+        except REFUSALS as error:
+            raise self.refused(name, error) from None
+
+    @contextmanager
+    def writing(self, name: str, then: str = "The same command resumes.") -> Iterator[None]:
+        """Around what writes or removes: raises `StorageFailed`. `then`: how it goes on."""
+        try:
+            yield
+        except REFUSALS as error:
+            raise StorageFailed(f"{name}: {self.explain(error)[0]}. {then}") from None
+
     def snapshot_ids(self) -> list[str]:
-        """The complete snapshots, oldest first: folders with a manifest. Raises `DestinationError`."""
-        return [one for one in self.folder_ids() if self.has_manifest(one)]
+        """The published snapshots, oldest first: folders with a manifest."""
+        return [snapshot for snapshot in self.folder_ids() if self.has_manifest(snapshot)]
 
     def folder_ids(self) -> list[str]:
-        """The folders that have a snapshot's name, complete or not, oldest first."""
-        try:
+        """The folders that have a snapshot's name, published or not, oldest first."""
+        ids = [name.removeprefix(PREFIX) for name in self.folders() if name.startswith(PREFIX)]
+        return sorted(filter(is_snapshot_id, ids))
+
+    def folders(self) -> list[str]:
+        """The names of the folders in the destination; none where it does not exist."""
+        with self.reading(self.shown):
             entries = self.fs.get_file_info(pafs.FileSelector(self.root, allow_not_found=True))
-        except OSError as error:
-            raise DestinationError(f"{self.shown} cannot be read: {one_line_error(error)}.") from None
-        names = [entry.base_name for entry in entries if entry.type == pafs.FileType.Directory]
-        ids = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
-        return sorted(one for one in ids if is_snapshot_id(one))
+        return [entry.base_name for entry in entries if entry.type == pafs.FileType.Directory]
+
+    def check_is_root(self) -> None:
+        """Raise `DestinationError` where snapshots are above or below: a snapshot's folder, a fleet's."""
+        name = self.root.rpartition("/")[2]
+        if name.startswith(PREFIX) and is_snapshot_id(name.removeprefix(PREFIX)):
+            raise DestinationError(f"{self.shown} is the folder of a snapshot: name the folder that it lies in.")
+        fleet = [folder for folder in self.folders() if folder.startswith(("account=", "stream="))]
+        if fleet:
+            below = f"{fleet[0]}/stream=…" if fleet[0].startswith("account=") else fleet[0]
+            raise DestinationError(
+                f"{self.shown} is the folder of a fleet, with {len(fleet)} {fleet[0].partition('=')[0]}s: name that of "
+                f"one, such as {self.shown.rstrip('/')}/{below}"
+            )
 
     def has_manifest(self, snapshot: str) -> bool:
-        """Whether a snapshot is complete. An empty object was begun and not yet written: Azure shows such."""
-        found = self.fs.get_file_info(self.path(snapshot, MANIFEST))
-        return found.type == pafs.FileType.File and found.size != 0
+        """Whether a snapshot is published."""
+        with self.reading(f"{self.where(snapshot)}/{MANIFEST}"):
+            return bool(self.fs.get_file_info(self.path(snapshot, MANIFEST)).type == pafs.FileType.File)
 
     def read(self, snapshot: str, name: str) -> bytes:
-        """The bytes of a file. Raises `OSError`."""
-        with self.fs.open_input_stream(self.path(snapshot, name), compression=None) as file:
+        """The bytes of a file."""
+        with self.open_file(snapshot, name) as file:
             return bytes(file.read())
 
+    @contextmanager
+    def open_file(self, snapshot: str, name: str) -> Iterator[pa.NativeFile]:
+        """A file of a snapshot. What fails while it is open is told as `reading` does."""
+        with (
+            self.reading(f"{self.where(snapshot)}/{name}"),
+            self.fs.open_input_file(self.path(snapshot, name)) as file,
+        ):
+            yield file
+
     def files(self, snapshot: str) -> dict[str, int]:
-        """Names and sizes of what lies in a snapshot's folder."""
-        selector = pafs.FileSelector(f"{self.root}/{folder_name(snapshot)}", allow_not_found=True)
-        return {entry.base_name: entry.size or 0 for entry in self.fs.get_file_info(selector)}
+        """Names and sizes of the files in a snapshot's folder."""
+        with self.reading(self.where(snapshot)):
+            selector = pafs.FileSelector(f"{self.root}/{folder_name(snapshot)}", allow_not_found=True)
+            return {entry.base_name: entry.size or 0 for entry in self.fs.get_file_info(selector)}
 
     def removable(self, snapshot: str) -> bool:
         """Whether a folder holds nothing but files of ours."""
@@ -159,11 +214,11 @@ class Destination(ABC):
 
     @abstractmethod
     def default_work_dir(self, state_dir: Path) -> Path:
-        """Where journal and lock go, if nobody says."""
+        """Where journal and lock are by default."""
 
     @abstractmethod
     def check_writable(self) -> None:
-        """Raises `DestinationError` when nothing can be written here."""
+        """Make the destination where it is a folder. Raises `DestinationError`, `StorageFailed`."""
 
     @abstractmethod
     def stage(self, snapshot: str, writer: str = "") -> Staging:
@@ -174,11 +229,14 @@ class Destination(ABC):
         """Remove a snapshot so that nobody ever sees half of one. Raises `StorageFailed`."""
 
     @abstractmethod
-    def clean_up(self, own: str | None = None, writer: str = "") -> None:
-        """Clear away what crashed runs left. `own`: the snapshot that an interrupted run of ours, `writer`, wrote."""
+    def clean_up(self, own: str | None = None, writer: str = "") -> list[str]:
+        """Remove what interrupted runs left; what cannot be removed, a line each.
+
+        `own`: the snapshot that an interrupted run of ours, `writer`, wrote. Called under the lock.
+        """
 
 
-def one_line_error(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An error of a file system in one line, without what libraries add."""
-    lines = str(error).strip().splitlines()
-    return one_line(lines[0] if lines else type(error).__name__, 300).rstrip(".")
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")[:300]

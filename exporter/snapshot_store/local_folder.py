@@ -1,28 +1,34 @@
 """A destination that is a folder of this machine.
 
-A snapshot is written aside into a hidden folder of the same file system, synced to disk, and then revealed by one
-rename. So a reader sees all of it or nothing, and a crash leaves at most a hidden folder, which the next run
-clears away.
+A snapshot is written into `DEST/.staging/ID/`, synced to disk, and published by one rename: a reader sees all of it or
+nothing. One that is to be removed is renamed to `DEST/.removing/ID/` first. Both are a level deeper than snapshots, so
+that a reader's `DEST/*/*.parquet` cannot see them. A run that is killed leaves at most those; the next one removes
+them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
 from exporter import failpoints
-from exporter.errors import DestinationError
-from exporter.files import storage_failed
-from exporter.snapshot_store.destination import Destination, HashingFile, Staging
+from exporter.errors import DestinationError, ExportError, StorageFailed
+from exporter.files import advice, explained, is_lasting, make_folder, sync_file, sync_folder
+from exporter.snapshot_store.destination import Destination, HashingFile, Staging, one_line
 from exporter.snapshot_store.names import MANIFEST, folder_name
 
-STAGING = ".staging-"
-REMOVING = ".removing-"
+STAGING, REMOVING = ".staging", ".removing"
+
+_NEXT_RUN = "The next run tries again."
+_DAMAGE = (errno.EIO, errno.EBADMSG)
 
 
 class LocalDestination(Destination):
@@ -33,8 +39,21 @@ class LocalDestination(Destination):
     def __init__(self, folder: Path, *, shown: str) -> None:
         self.folder = folder.absolute()
         self.fs = pafs.LocalFileSystem()
-        self.root = str(self.folder)
+        # pyarrow takes names as UTF-8, whatever the locale's encoding.
+        self.root = os.fsencode(self.folder).decode()
         self.shown = shown
+
+    def explain(self, error: Exception) -> tuple[str, bool]:
+        """As of the system call; without an errno it is what pyarrow found in a file."""
+        if isinstance(error, OSError) and error.errno is not None:
+            return f"{os.strerror(error.errno)} ({advice(error)})", is_lasting(error)
+        return one_line(error), True
+
+    def refused(self, name: str, error: Exception) -> ExportError:
+        """As everywhere; what a disk cannot read any more is damage."""
+        if isinstance(error, OSError) and error.errno in _DAMAGE:
+            return DestinationError(f"{name}: {self.explain(error)[0]}.")
+        return super().refused(name, error)
 
     def default_work_dir(self, state_dir: Path) -> Path:
         """`DEST/.work`."""
@@ -43,85 +62,113 @@ class LocalDestination(Destination):
     def check_writable(self) -> None:
         """Make the folder, and try to write into it."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             # Not named after the process: in a container that is the same number each time, and a run that was killed
             # here would be in the way of all that follow.
-            Path(tempfile.mkdtemp(prefix=f"{STAGING}probe-", dir=self.folder)).rmdir()
-        except (FileExistsError, NotADirectoryError):
-            raise DestinationError(
-                f"--out {self.shown} cannot be written: it, or what it lies in, is a file."
-            ) from None
+            Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=self.folder)).rmdir()
         except OSError as error:
-            raise DestinationError(f"--out {self.shown} cannot be written: {error.strerror}.") from None
+            text, is_lasting = self._explain_folder(error)
+            message = f"--out {self.shown} cannot be written: {text}."
+            raise (DestinationError if is_lasting else StorageFailed)(message) from None
+
+    def _explain_folder(self, error: OSError) -> tuple[str, bool]:
+        for path in (self.folder, *self.folder.parents):
+            with suppress(OSError):  # that of `error` says more
+                if path.is_symlink() and not path.exists():
+                    return f"{path} is a link to {path.readlink()}, and nothing is there: is it mounted?", True
+                if path.exists() and not path.is_dir():
+                    return f"{path} is a file", True
+        return self.explain(error)
 
     def stage(self, snapshot: str, writer: str = "") -> Staging:
-        """A hidden folder beside the snapshots."""
+        """A folder that no reader sees."""
         return _LocalStaging(self, snapshot)
 
     def removable(self, snapshot: str) -> bool:
         """Nor is a link to somewhere else."""
         folder = self.folder / folder_name(snapshot)
-        plain = not folder.is_symlink() and not any(entry.is_dir() for entry in folder.iterdir())
+        with self.reading(str(folder)):
+            plain = not folder.is_symlink() and not any(entry.is_dir() for entry in folder.iterdir())
         return plain and super().removable(snapshot)
 
     def remove(self, snapshot: str) -> None:
-        """Hide it by a rename first: from then on no reader sees it, whole or half."""
-        hidden = self.folder / f"{REMOVING}{snapshot}"
-        try:
+        """Rename it first, durably: from then on no reader sees it, whole or half."""
+        hidden = self.folder / REMOVING / snapshot
+        with self.writing(self.where(snapshot), _NEXT_RUN):
+            make_folder(hidden.parent)
             (self.folder / folder_name(snapshot)).rename(hidden)
+            sync_folder(self.folder)
+            sync_folder(hidden.parent)
             failpoints.hit("retention.renamed")
+        with self.writing(str(hidden), _NEXT_RUN):
             shutil.rmtree(hidden)
-        except OSError as error:
-            raise storage_failed(hidden, error) from None
+            _remove_if_empty(hidden.parent)
 
-    def clean_up(self, own: str | None = None, writer: str = "") -> None:
-        """Take away hidden folders of ours. Called under the lock, so no run of ours is using them."""
-        for entry in self.folder.iterdir():
-            if entry.name.startswith((STAGING, REMOVING)) and entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
+    def clean_up(self, own: str | None = None, writer: str = "") -> list[str]:
+        """Remove all that is staged, or was to be removed."""
+        problems = []
+        with self.reading(self.shown):
+            leftovers = list(self._leftovers())
+        for path in leftovers:
+            try:
+                shutil.rmtree(path)
+                _remove_if_empty(path.parent)
+            except OSError as error:
+                problems.append(f"{path}, left by an interrupted run, cannot be removed: {explained(error)}")
+        return problems
+
+    def _leftovers(self) -> Iterator[Path]:
+        for folder in (self.folder / STAGING, self.folder / REMOVING):
+            if folder.is_dir() and not folder.is_symlink():
+                yield from folder.iterdir()
+        for path in self.folder.iterdir():
+            # Probes, and what version 1.0 staged beside the snapshots.
+            if path.name.startswith((f"{STAGING}-", f"{REMOVING}-")) and path.is_dir() and not path.is_symlink():
+                yield path
 
 
 class _LocalStaging(Staging):
     def __init__(self, destination: LocalDestination, snapshot: str) -> None:
         super().__init__(snapshot)
         self._destination = destination
-        self._folder = destination.folder / f"{STAGING}{snapshot}"
-        try:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir()
-        except OSError as error:
-            raise storage_failed(self._folder, error) from None
+        self._folder = destination.folder / STAGING / snapshot
+        self._is_durable = True
+        with destination.writing(str(self._folder)):
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+            make_folder(self._folder)
 
     def create(self, name: str) -> HashingFile:
         path = self._folder / name
-        try:
-            return HashingFile(_SyncedFile(path), str(path))
-        except OSError as error:
-            raise storage_failed(path, error) from None
+        with self._destination.writing(str(path)):
+            return HashingFile(_SyncedFile(path), str(path), self._destination)
 
     def publish(self, manifest: bytes) -> str:
         final = self._destination.folder / folder_name(self.snapshot)
-        try:
+        with self._destination.writing(str(final)):
             failpoints.hit("publish.before_manifest")
             with _SyncedFile(self._folder / MANIFEST) as file:
                 file.write(manifest)
-            sync_folder(self._folder)
+            self._is_durable = sync_folder(self._folder)
             failpoints.hit("publish.staged")
             # A folder with something in it is never replaced by a rename, so nothing published is overwritten.
             self._folder.rename(final)
-        except OSError as error:
-            raise storage_failed(final, error) from None
         return self._destination.where(self.snapshot)
 
     def make_durable(self) -> None:
-        try:
+        folder = self._destination.folder
+        with self._destination.writing(str(folder)):
             super().make_durable()
-            sync_folder(self._destination.folder)
-        except OSError as error:
-            raise storage_failed(self._destination.folder, error) from None
+            is_durable = sync_folder(folder) and self._is_durable
+            _remove_if_empty(self._folder.parent)
+        if not is_durable:
+            raise StorageFailed(f"the file system of {folder} cannot sync folders")
 
     def discard(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with self._destination.writing(str(self._folder)):
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+            _remove_if_empty(self._folder.parent)
 
 
 class _SyncedFile:
@@ -136,7 +183,7 @@ class _SyncedFile:
     def close(self) -> None:
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            sync_file(self._file.fileno())
         finally:
             self._file.close()
 
@@ -147,10 +194,6 @@ class _SyncedFile:
         self.close()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a folder's entries durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something else is in it; an empty one does no harm either
+        folder.rmdir()

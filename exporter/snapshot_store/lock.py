@@ -1,28 +1,22 @@
 """One run at a time on one destination.
 
-The lock is the operating system's (`flock`), so it never outlives its process. Where a file system has none, a
-file with the holder's host and process stands in for it, kept fresh by a heartbeat; that is told.
+The lock is the operating system's (`flock`), so it never outlives its process. Where a file system has none, a stand-in
+takes its place (`stand_in_lock.py`), and a warning says so.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import socket
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from exporter.clock import Clock
-from exporter.errors import DestinationBusy, DestinationError
+from exporter.errors import DestinationBusy, DestinationError, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import open_private
-
-HEARTBEAT = 20.0
-STALE = 120.0
-"""Seconds between two signs of life of a stand-in lock, and after which one without them counts as left behind."""
+from exporter.files import explained, is_lasting, make_folder, open_private, owner
+from exporter.snapshot_store.stand_in_lock import Holder, StandInLock
 
 
 class RunLock:
@@ -33,29 +27,27 @@ class RunLock:
         self._clock = clock
         self._emit = emit
         self._descriptor: int | None = None
-        self._stand_in: _StandIn | None = None
+        self._stand_in: StandInLock | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent, mode=0o700)
             descriptor = open_private(self._path)
         except OSError as error:
-            raise DestinationError(f"{self._path} cannot be used: {error.strerror}.") from None
+            raise self._unusable(error) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            held_by = os.read(descriptor, 4096)
-            os.close(descriptor)
-            raise _busy(self._path, held_by) from None
+            with os.fdopen(descriptor, "rb") as file:
+                raise self._busy(Holder.parse(file.read(4096))) from None
         except OSError as error:
             os.close(descriptor)
-            self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file stands in"))
-            self._stand_in = _StandIn(self._path.with_name("lock.held"), self._clock)
-            self._stand_in.take()
+            self._take_stand_in(error)
             return self
         self._descriptor = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _who(self._clock), 0)
+        with suppress(OSError):  # only for the message of a second run
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, Holder.this(self._clock).dump(), 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,78 +59,34 @@ class RunLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _take_stand_in(self, error: OSError) -> None:
+        self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file stands in for one"))
+        stand_in = StandInLock(self._path.with_name("lock.held"), self._clock)
+        try:
+            holder = stand_in.take()
+        except OSError as refusal:
+            raise self._unusable(refusal) from None
+        if holder is not None:
+            raise self._busy(holder)
+        self._stand_in = stand_in
 
-class _StandIn:
-    """A lock where there is no `flock`: a file made exclusively, whose time of change is the sign of life."""
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
-        self._clock = clock
-        self._released = threading.Event()
-
-    def take(self) -> None:
-        for _ in range(2):
-            try:
-                descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            except FileExistsError:
-                self._remove_if_stale()
-                continue
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(_who(self._clock))
-            threading.Thread(target=self._beat, name="lock heartbeat", daemon=True).start()
-            return
-        raise _busy(self._path, self._path.read_bytes())
-
-    def _remove_if_stale(self) -> None:
-        held_by = self._path.read_bytes()
-        holder = _parsed(held_by)
-        here = holder.get("host") == socket.gethostname()
-        dead = here and not _runs(holder.get("pid"))
-        silent = self._clock.now() - self._path.stat().st_mtime > STALE
-        if not dead and not silent:
-            raise _busy(self._path, held_by)
-        self._path.unlink(missing_ok=True)
-
-    def _beat(self) -> None:
-        while not self._released.wait(HEARTBEAT):
+    def _unusable(self, error: OSError) -> DestinationError | StorageFailed:
+        """Whose file it is, where that is the reason: two users cannot write to one destination."""
+        for path in (self._path, self._path.parent):
             with suppress(OSError):
-                os.utime(self._path)
+                if path.lstat().st_uid != os.geteuid() and isinstance(error, PermissionError):
+                    return DestinationError(
+                        f"{path} belongs to {owner(path)}: run as that user, or write to a destination of your own. "
+                        f"When {owner(path)} will not run here any more, delete {self._path.parent}."
+                    )
+        kind = DestinationError if is_lasting(error) else StorageFailed
+        return kind(f"{self._path} cannot be used: {explained(error)}.")
 
-    def release(self) -> None:
-        self._released.set()
-        self._path.unlink(missing_ok=True)
-
-
-def _who(clock: Clock) -> bytes:
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": int(clock.now())}).encode()
-
-
-def _parsed(held_by: bytes) -> dict[str, object]:
-    try:
-        holder = json.loads(held_by)
-    except ValueError:
-        return {}
-    return holder if isinstance(holder, dict) else {}
-
-
-def _runs(pid: object) -> bool:
-    if not isinstance(pid, int):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _busy(path: Path, held_by: bytes) -> DestinationBusy:
-    holder = _parsed(held_by)
-    pid, host = holder.get("pid"), holder.get("host")
-    who = f"process {pid} on {host}" if pid else "another process"
-    return DestinationBusy(
-        f"another run is at work here: {who} holds {path}. Wait for it, or stop it; the lock ends with its process.",
-        pid=pid if isinstance(pid, int) else None,
-        host=host if isinstance(host, str) else None,
-    )
+    def _busy(self, holder: Holder) -> DestinationBusy:
+        process = f"process {holder.pid} on {holder.host}" if holder.pid else "another process"
+        return DestinationBusy(
+            f"another run is at work here: {process} holds {self._path}. Wait for it, or stop it; the lock ends with "
+            "its process.",
+            pid=holder.pid,
+            host=holder.host,
+        )

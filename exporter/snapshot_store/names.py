@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from exporter.options import OutputFormat
 from exporter.tables.columns import TableName
@@ -15,9 +15,16 @@ PREFIX = "snapshot="
 
 MANIFEST = "manifest.json"
 FileFormat = Literal["parquet", "csv"]
+_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 
 _ID = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z")
 _FORM = "%Y%m%dT%H%M%SZ"
+
+CLOCK_SLACK = timedelta(minutes=10)
+"""By how much the clocks of two machines may differ."""
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before any version of the program: the clock of a machine that had not set it yet."""
 
 
 def snapshot_id(seconds: float) -> str:
@@ -42,6 +49,11 @@ def began_at(snapshot: str) -> datetime:
     return datetime.strptime(snapshot, _FORM).replace(tzinfo=UTC)
 
 
+def is_misdated(snapshot: str, now: float) -> bool:
+    """Whether an ID is of the future, or older than the program: of a clock that was wrong. `now`: since 1970."""
+    return not EARLIEST <= began_at(snapshot) <= datetime.fromtimestamp(now, UTC) + CLOCK_SLACK
+
+
 def is_snapshot_id(text: str) -> bool:
     """Whether a text has the form of an ID."""
     if not _ID.fullmatch(text):
@@ -58,18 +70,21 @@ def folder_name(snapshot: str) -> str:
     return PREFIX + snapshot
 
 
-def file_name(table: TableName, form: FileFormat) -> str:
+def file_name(table: TableName, file_format: FileFormat) -> str:
     """`campaigns.parquet`."""
-    return f"{table}.{form}"
+    return f"{table}.{file_format}"
 
 
 def file_formats(table: TableName, output_format: OutputFormat) -> tuple[FileFormat, ...]:
     """The formats in which a table is written."""
     if table == "responses":
         return ("parquet",)
-    return ("parquet", "csv") if output_format == "both" else (output_format,)
+    return _FORMATS if output_format == "both" else (output_format,)
 
 
-TABLE_FILES: tuple[TableName, ...] = ("campaigns", "calling_windows", "responses", "failures")
-OUR_FILES = frozenset([MANIFEST, *(file_name(table, form) for table in TABLE_FILES for form in ("parquet", "csv"))])
+TABLE_FILES: tuple[TableName, ...] = ("responses", "failures", "calling_windows", "campaigns")
+"""In the order in which they are completed: where the campaigns are, the rest is."""
+
+REMOVAL_ORDER = (MANIFEST, *(file_name(table, file_format) for table in TABLE_FILES[::-1] for file_format in _FORMATS))
+OUR_FILES = frozenset(REMOVAL_ORDER)
 """All that a snapshot of ours can hold; a folder with anything else in it is never removed."""

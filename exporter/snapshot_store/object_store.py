@@ -1,7 +1,7 @@
 """Snapshots on an object store: S3, Google Cloud Storage, Azure, through pyarrow's file systems.
 
-A store has no rename, so the files are put under their final keys and the manifest last: until it is there, readers do
-not take the folder for a snapshot.
+A store has no rename, so the files are put under their final keys: the tables in the order of `names.TABLE_FILES`, the
+manifest last. Until it is there, readers do not take the folder for a snapshot.
 
 Two writers never mix. pyarrow cannot put an object on the condition that it is not there yet, so a writer claims the
 folder first: it puts an object of its own name, lists the folder, and gives way when anything else is in it. All three
@@ -18,35 +18,43 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 
 from exporter import failpoints
-from exporter.errors import DestinationError, StorageFailed
-from exporter.files import storage_failed
-from exporter.snapshot_store.destination import Destination, HashingFile, NameTaken, Staging, one_line_error
-from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
-from exporter.snapshot_store.store_url import open_store, without_secrets
+from exporter.errors import DestinationError, ExportError, StorageFailed
+from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, NameTaken, Staging, one_line
+from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
+from exporter.snapshot_store.store_url import StoreUrl, open_store, without_secrets
 
 CLAIM = ".writer-"
+PROBE = ".probe"
 ABANDONED = timedelta(days=1)
 """Age from which a folder without a manifest, of a run that we know nothing of, counts as left behind."""
 
-_ADVICE = (
-    (("NoSuchBucket", "ContainerNotFound", "BUCKET_NOT_FOUND", "NOT_FOUND",
+_LASTING = (
+    (("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "EXPIRED_TOKEN", "has expired"),
+     "the credentials have expired: renew them"),
+    (("NoSuchBucket", "ContainerNotFound", "NO_SUCH_BUCKET", "BUCKET_NOT_FOUND", "NOT_FOUND",
       "bucket does not exist", "No such file"), "there is no such bucket: make it first"),
     (("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint", "301"),
      "the bucket is in another region: set AWS_REGION, or ?region=… in the URL"),
     (("ACCESS_DENIED", "AccessDenied", "InvalidAccessKeyId", "INVALID_ACCESS_KEY_ID", "SignatureDoesNotMatch",
       "SIGNATURE_DOES_NOT_MATCH", "Forbidden", "AuthorizationFailure", "AuthenticationFailed", "PERMISSION_DENIED",
-      "UNAUTHENTICATED", "ExpiredToken", "InvalidToken", "403", "401", "DefaultAzureCredential"),
-     "the store refuses the credentials: are they set, still good, and allowed to write here?"),
-    (("CURL", "NETWORK_CONNECTION", "Fail to get a new connection", "Could not connect"),
+      "UNAUTHENTICATED", "InvalidToken", "403", "401", "DefaultAzureCredential", "AuthenticationException", "Base64"),
+     "the store refuses the credentials: are they set, still good, and allowed to read and write here?"),
+)  # fmt: skip
+_PASSING = (
+    (("SlowDown", "SLOW_DOWN", "ServiceUnavailable", "SERVICE_UNAVAILABLE", "Throttling", "THROTTLING", "ServerBusy",
+      "TooManyRequests", "InternalError", "INTERNAL_FAILURE", "RequestTimeout", "REQUEST_TIMEOUT", "OperationTimedOut",
+      "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "408", "429", "500", "502", "503", "504"),
+     "the store is busy or failing: try again later"),
+    (("CURL", "curlCode", "NETWORK_CONNECTION", "Fail to get a new connection", "Could not connect"),
      "the store cannot be reached: is the endpoint right?"),
 )  # fmt: skip
-"""What stands in the errors of the stores' libraries, and what it means to a user."""
+"""What the errors of the stores' libraries contain, and what it means to a user. Lasting: until somebody mends it."""
+
+_OF_A_STORE = ("AWS Error", "Azure", "google::cloud", "HTTP")
 
 
 class StoreDestination(Destination):
@@ -55,58 +63,74 @@ class StoreDestination(Destination):
     is_local = False
 
     def __init__(self, url: str, *, environ: Mapping[str, str]) -> None:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            raise DestinationError("--out is no URL of a store; write s3://bucket/prefix.") from None
-        if ":" in parts.netloc and "@" not in parts.netloc and "@" in parts.path:
-            # Only the first part of the secret would be taken for one, and the rest shown.
-            raise DestinationError("--out: a / in the secret key must be written as %2F; better set it in the "
-                                   "environment (AWS_SECRET_ACCESS_KEY).")  # fmt: skip
         self.shown = without_secrets(url)
         try:
-            self.fs, self.root = open_store(url, environ)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise DestinationError(f"--out {self.shown}: {one_line_error(error)}.") from None
-        if not self.root.partition("/")[0]:
-            raise DestinationError(f"--out {self.shown}: names no bucket.")
+            self._url = StoreUrl.parse(url)
+            self.fs, self.root = open_store(self._url, environ)
+        except (ValueError, *REFUSALS) as error:
+            raise DestinationError(f"--out {self.shown}: {one_line(error)}.") from None
 
     def where(self, snapshot: str) -> str:
         """A snapshot's folder, without the options of the URL."""
         return f"{self.shown.partition('?')[0].rstrip('/')}/{folder_name(snapshot)}"
 
     def default_work_dir(self, state_dir: Path) -> Path:
-        """Below the user's state folder, one for each destination."""
-        return state_dir / "work" / hashlib.sha256(self.shown.encode()).hexdigest()[:16]
+        """Below the user's state folder, one for each prefix, however its URL is written."""
+        endpoint = self._url.options.get("endpoint_override")
+        name = f"{self._url.scheme}://{self.root}" + (f"?endpoint_override={endpoint}" if endpoint else "")
+        return state_dir / "work" / hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    def explain(self, error: Exception) -> tuple[str, bool]:
+        """By the words of the stores' libraries; what has none of them is what pyarrow found in a file."""
+        text = " ".join(str(error).split())
+        for is_lasting, table in ((True, _LASTING), (False, _PASSING)):
+            for signs, meaning in table:
+                if any(_is_word(sign, text) for sign in signs):
+                    return f"{meaning} ({one_line(error)})", is_lasting
+        return one_line(error), not any(sign in text for sign in _OF_A_STORE)
+
+    def refused(self, name: str, error: Exception) -> ExportError:
+        """As everywhere; an object that is not there is told as that."""
+        if isinstance(error, FileNotFoundError):
+            return DestinationError(f"{name}: it is missing.")
+        return super().refused(name, error)
 
     def check_writable(self) -> None:
-        """Put a small object and take it away again."""
-        probe = f"{self.root}/.probe-{uuid.uuid4().hex}"
+        """Put a small object, and delete it where that is allowed."""
+        probe = f"{self.root}/{PROBE}"
         try:
             with self.fs.open_output_stream(probe) as file:
                 file.write(b"campaign-export")
+        except REFUSALS as error:
+            # A bucket in which nothing is overwritten or deleted keeps the first one for ever.
+            with self.reading(f"--out {self.shown}"):
+                kept = self.fs.get_file_info(probe).type == pafs.FileType.File
+            if not kept:
+                raise self.refused(f"--out {self.shown} cannot be written", error) from None
+        with suppress(*REFUSALS):
             self.fs.delete_file(probe)
-        except (OSError, pa.ArrowException) as error:
-            raise DestinationError(f"--out {self.shown} cannot be written: {explained(error)}.") from None
 
-    def folder_ids(self) -> list[str]:
+    def folders(self) -> list[str]:
         """As everywhere; Google's store shows no folders in a listing, so there they are read off the objects."""
         if self.fs.type_name != "gcs":
-            return super().folder_ids()
-        try:
+            return super().folders()
+        with self.reading(self.shown):
             entries = self.fs.get_file_info(pafs.FileSelector(self.root, allow_not_found=True, recursive=True))
-        except OSError as error:
-            raise DestinationError(f"{self.shown} cannot be read: {explained(error)}.") from None
-        first = {entry.path.removeprefix(f"{self.root}/").partition("/")[0] for entry in entries}
-        ids = [name.removeprefix(PREFIX) for name in first if name.startswith(PREFIX)]
-        return sorted(one for one in ids if is_snapshot_id(one))
+        names = {entry.path.removeprefix(f"{self.root}/").partition("/") for entry in entries}
+        return sorted({first for first, slash, _ in names if slash})
+
+    def has_manifest(self, snapshot: str) -> bool:
+        """As everywhere. An empty object was begun and not yet written: Azure shows such."""
+        with self.reading(f"{self.where(snapshot)}/{MANIFEST}"):
+            info = self.fs.get_file_info(self.path(snapshot, MANIFEST))
+        return info.type == pafs.FileType.File and info.size != 0
 
     def files(self, snapshot: str) -> dict[str, int]:
         """As everywhere, without claims: an empty object that a killed writer left is no part of a snapshot."""
         return {name: size for name, size in self.everything(snapshot).items() if not name.startswith(CLAIM)}
 
     def everything(self, snapshot: str) -> dict[str, int]:
-        """Names and sizes of what lies in a folder, claims included. Raises `OSError`."""
+        """Names and sizes of the objects in a folder, claims included."""
         return super().files(snapshot)
 
     def stage(self, snapshot: str, writer: str = "") -> Staging:
@@ -115,43 +139,51 @@ class StoreDestination(Destination):
 
     def remove(self, snapshot: str) -> None:
         """The manifest first: without it the rest is no snapshot any more."""
-        try:
+        with self.writing(self.where(snapshot), "The next run tries again."):
             self.fs.delete_file(self.path(snapshot, MANIFEST))
             failpoints.hit("retention.renamed")
-            self.delete_rest(snapshot)
-        except (OSError, pa.ArrowException) as error:
-            raise storage_failed(self.where(snapshot), error) from None
+        self.delete_rest(snapshot)
 
-    def clean_up(self, own: str | None = None, writer: str = "") -> None:
+    def clean_up(self, own: str | None = None, writer: str = "") -> list[str]:
         """Remove folders without a manifest: that of our interrupted run, and old ones that hold only files of ours."""
-        limit = datetime.now(UTC) - ABANDONED
+        problems = []
         for snapshot in self.folder_ids():
-            if self.has_manifest(snapshot):
-                if snapshot == own:
+            try:
+                if not self.has_manifest(snapshot):
+                    if self._is_left_behind(snapshot, ours=snapshot == own, writer=writer):
+                        self.delete_rest(snapshot)
+                elif snapshot == own:
                     self._forget_claims(snapshot)
-                continue
+            except ExportError as error:
+                problems.append(f"{self.where(snapshot)}, left by an interrupted run, cannot be removed: {error}")
+        return problems
+
+    def _is_left_behind(self, snapshot: str, *, ours: bool, writer: str) -> bool:
+        with self.reading(self.where(snapshot)):
             selector = pafs.FileSelector(f"{self.root}/{folder_name(snapshot)}", allow_not_found=True)
             entries = self.fs.get_file_info(selector)
-            claims = {entry.base_name for entry in entries if entry.base_name.startswith(CLAIM)}
-            if any(entry.base_name not in OUR_FILES | claims for entry in entries):
-                continue
-            ours = snapshot == own and claims <= {f"{CLAIM}{writer}"}
-            if ours or all(entry.mtime is not None and entry.mtime < limit for entry in entries):
-                with suppress(OSError):  # the next run tries again
-                    self.delete_rest(snapshot)
+        claims = {entry.base_name for entry in entries if entry.base_name.startswith(CLAIM)}
+        if any(entry.base_name not in OUR_FILES | claims for entry in entries):
+            return False
+        limit = datetime.now(UTC) - ABANDONED
+        if ours and claims <= {f"{CLAIM}{writer}"}:
+            return True
+        return all(entry.mtime is not None and entry.mtime < limit for entry in entries)
 
     def _forget_claims(self, snapshot: str) -> None:
         for name in self.everything(snapshot):
             if name.startswith(CLAIM):
-                with suppress(OSError):  # it does no harm, and the next run tries again
+                with suppress(*REFUSALS):  # it does no harm, and the next run tries again
                     self.fs.delete_file(self.path(snapshot, name))
 
     def delete_rest(self, snapshot: str) -> None:
-        """Delete what lies in a folder that is no snapshot (any more). Raises `OSError`."""
-        names = self.everything(snapshot)
-        for name in sorted(names, key=lambda name: (name != MANIFEST, name.startswith(CLAIM), name)):
-            self.fs.delete_file(self.path(snapshot, name))
-        with suppress(OSError):  # an empty folder is a thing of its own on some stores only
+        """Delete what is in a folder that is no snapshot (any more): what readers look for first, the claim last."""
+        order = {name: position for position, name in enumerate(REMOVAL_ORDER)}
+        names = sorted(self.everything(snapshot), key=lambda name: (order.get(name, len(order)), name))
+        with self.writing(self.where(snapshot), "The next run tries again."):
+            for name in names:
+                self.fs.delete_file(self.path(snapshot, name))
+        with suppress(*REFUSALS):  # an empty folder is a thing of its own on some stores only
             self.fs.delete_dir(f"{self.root}/{folder_name(snapshot)}")
 
 
@@ -159,17 +191,16 @@ class _StoreStaging(Staging):
     def __init__(self, destination: StoreDestination, snapshot: str, writer: str) -> None:
         super().__init__(snapshot)
         self._destination = destination
+        self._where = destination.where(snapshot)
         self._claim = f"{CLAIM}{writer}"
         self._files: dict[str, HashingFile] = {}
         self._published = False
-        try:
+        with destination.writing(self._where):
             with destination.fs.open_output_stream(destination.path(snapshot, self._claim)) as file:
                 file.write(b"")
             others = [name for name in destination.everything(snapshot) if name != self._claim]
             if others:
                 self._unclaim()
-        except (OSError, pa.ArrowException) as error:
-            raise storage_failed(destination.where(snapshot), error) from None
         if others:
             raise NameTaken(snapshot)
 
@@ -178,37 +209,45 @@ class _StoreStaging(Staging):
 
     def create(self, name: str) -> HashingFile:
         path = self._destination.path(self.snapshot, name)
-        try:
-            self._files[name] = HashingFile(self._destination.fs.open_output_stream(path), path)
-        except (OSError, pa.ArrowException) as error:
-            raise storage_failed(path, error) from None
+        with self._destination.writing(path):
+            stream = self._destination.fs.open_output_stream(path)
+        self._files[name] = HashingFile(stream, path, self._destination)
         return self._files[name]
 
     def publish(self, manifest: bytes) -> str:
-        where = self._destination.where(self.snapshot)
-        try:
+        with self._destination.writing(self._where):
             failpoints.hit("publish.before_manifest")
-            self._check_that_it_is_ours_alone(where)
+            self._check_that_it_is_ours_alone()
             failpoints.hit("publish.staged")
+        try:
             with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
                 file.write(manifest)
-        except (OSError, pa.ArrowException) as error:
-            raise storage_failed(where, error) from None
+        except REFUSALS as error:
+            if not self._is_published(manifest):
+                raise StorageFailed(f"{self._where}: {self._destination.explain(error)[0]}. The same command "
+                                    "resumes.") from None  # fmt: skip
         self._published = True
-        return where
+        return self._where
+
+    def _is_published(self, manifest: bytes) -> bool:
+        """Whether the manifest is there although its answer was lost."""
+        try:
+            return self._destination.read(self.snapshot, MANIFEST) == manifest
+        except ExportError:
+            return False
 
     def make_durable(self) -> None:
         super().make_durable()
-        with suppress(OSError):  # readers do not see it, and the next run takes it away
+        with suppress(*REFUSALS):  # readers do not see it, and the next run deletes it
             self._unclaim()
 
-    def _check_that_it_is_ours_alone(self, where: str) -> None:
-        wanted = {self._claim: 0, **{name: file.size for name, file in self._files.items()}}
-        there = self._destination.everything(self.snapshot)
-        if there != wanted:
-            differing = sorted({name for name, _ in there.items() ^ wanted.items()})
+    def _check_that_it_is_ours_alone(self) -> None:
+        expected = {self._claim: 0, **{name: file.size for name, file in self._files.items()}}
+        objects = self._destination.everything(self.snapshot)
+        if objects != expected:
+            differing = sorted({name for name, _ in objects.items() ^ expected.items()})
             raise StorageFailed(
-                f"{where}: somebody else wrote or removed {', '.join(differing)} there, so nothing is published. "
+                f"{self._where}: somebody else wrote or removed {', '.join(differing)} there, so nothing is published. "
                 "The same command resumes."
             )
 
@@ -217,14 +256,6 @@ class _StoreStaging(Staging):
             self._destination.delete_rest(self.snapshot)
 
 
-def explained(error: BaseException) -> str:
-    """A store's error in one line, with what it most likely means."""
-    text = " ".join(str(error).split())
-    meaning = next((advice for signs, advice in _ADVICE if any(_is_told(sign, text) for sign in signs)), None)
-    told = one_line_error(error)
-    return f"{meaning} ({told})" if meaning else told
-
-
-def _is_told(sign: str, text: str) -> bool:
-    """Whether it stands there as words of their own: 403 may also be part of an object's name."""
+def _is_word(sign: str, text: str) -> bool:
+    """Whether it is there as words of their own: 403 may also be part of an object's name."""
     return re.search(rf"(?<![0-9A-Za-z]){re.escape(sign)}(?![0-9A-Za-z])", text) is not None

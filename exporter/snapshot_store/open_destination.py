@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from exporter.errors import DestinationError
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.local_folder import LocalDestination
+from exporter.snapshot_store.object_store import StoreDestination
+from exporter.snapshot_store.store_url import SCHEMES, without_secrets
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")
 
 
 def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
@@ -16,16 +22,43 @@ def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> 
 
     `environ`: where a store's endpoint and credentials are looked for; None: in the process's own variables.
     """
-    try:
-        dest.encode()
-    except UnicodeEncodeError:
-        raise DestinationError(f"{dest!a}: the name is not UTF-8, which the files' library needs.") from None
-    if "://" in dest:
-        if dest.startswith("file://"):
-            return LocalDestination(Path(dest.removeprefix("file://")), shown=dest)
-        from exporter.snapshot_store.object_store import StoreDestination
-
-        return StoreDestination(dest, environ=os.environ if environ is None else environ)
     if not dest.strip():
         raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
-    return LocalDestination(Path(dest), shown=dest)
+    match = _SCHEME.match(dest.strip())
+    scheme, slashes = (match[1].lower(), len(match[2])) if match else ("", 0)
+    if scheme == "file":
+        return _open_folder(_path_of(dest.strip()), dest)
+    if slashes == 1 or (scheme in SCHEMES and slashes == 0):
+        url = f"{scheme}://{dest.strip()[len(scheme) + 1 :].lstrip('/')}"
+        raise DestinationError(f"--out: write {without_secrets(url)}, or ./{scheme}:… for a folder of that name.")
+    if slashes >= 2:
+        return StoreDestination(dest, environ=os.environ if environ is None else environ)
+    return _open_folder(dest, dest)
+
+
+def _open_folder(path: str, shown: str) -> LocalDestination:
+    try:
+        return LocalDestination(Path(path).expanduser(), shown=shown)
+    except UnicodeError:
+        raise DestinationError(f"{shown!a}: the name is not UTF-8, which the files' library needs.") from None
+    except (ValueError, RuntimeError) as error:  # a NUL; no home for ~
+        raise DestinationError(f"{shown!r} is no folder: {error}.") from None
+
+
+def _path_of(url: str) -> str:
+    """`file:/x`, `file:///x` and `file://localhost/x` are the same folder. Raises `DestinationError`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
+        raise DestinationError(f"{url}: write file:///FOLDER, with %3F for ? and %23 for #, or the folder alone.")
+    return unquote(parts.path)
+
+
+def join_destination(dest: str, below: str) -> str:
+    """`dest` with `below` added to its path; the options of a URL stay at the end."""
+    if not dest.strip():
+        return dest
+    path, mark, options = dest.partition("?") if "://" in dest else (dest, "", "")
+    return f"{path.rstrip('/')}/{below}{mark}{options}"

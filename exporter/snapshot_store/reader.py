@@ -1,9 +1,10 @@
-"""Published snapshots, read again. The newest is found by listing, never by a pointer that can lie."""
+"""The tables of a published snapshot, read again."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -12,11 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from exporter.errors import DestinationError
-from exporter.model import CampaignResponse, Failure, Identity
-from exporter.snapshot_store.destination import Destination, one_line_error
-from exporter.snapshot_store.manifest import Manifest, NotAManifest, load
-from exporter.snapshot_store.names import MANIFEST, PREFIX, file_name, is_snapshot_id
+from exporter.model import CampaignResponse, Failure
+from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.catalog import read_manifest
+from exporter.snapshot_store.destination import Destination
+from exporter.snapshot_store.manifest import Manifest
+from exporter.snapshot_store.names import file_name
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
@@ -28,33 +30,20 @@ if TYPE_CHECKING:
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
-class SnapshotInfo(msgspec.Struct, frozen=True):
-    """One published snapshot: its ID, where it is, and its manifest."""
-
-    snapshot_id: str
-    where: str
-    manifest: Manifest
-
-
-def snapshots(dest: str) -> list[SnapshotInfo]:
-    """The published snapshots of a destination, oldest first.
-
-    `dest`: a folder or a URL. Raises `DestinationError` when it cannot be read.
-
-    >>> from exporter import snapshots
-    >>> for snapshot in snapshots("exports"):  # doctest: +SKIP
-    ...     print(snapshot.manifest.mode, snapshot.manifest.counts.ok)
-    full 3
-    """
-    return list_snapshots(open_destination(dest))
-
-
-def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campaigns") -> pd.DataFrame:
+def read_snapshot(
+    dest: str | os.PathLike[str],
+    snapshot: str = "latest",
+    table: TableName = "campaigns",
+    *,
+    columns: Sequence[str] | None = None,
+    account: str | None = None,
+) -> pd.DataFrame:
     """A table of a snapshot as a pandas DataFrame with Arrow-backed columns, so that integers stay integers.
 
     `dest`: a folder or a URL. `snapshot`: an ID, or `latest`. `table`: `campaigns`, `calling_windows`,
-    `responses` or `failures`. Raises `DestinationError` when there is no such snapshot or it cannot be read,
-    `ValueError` when there is no such table.
+    `responses` or `failures`. `columns`: only these. `account`: in a destination of several accounts, the one whose
+    latest snapshot is meant; else the account of the newest. Raises `DestinationError` when there is no such snapshot
+    or it cannot be read, `ValueError` when there is no such table or column.
 
     >>> from exporter import read_snapshot
     >>> campaigns = read_snapshot("exports")  # doctest: +SKIP
@@ -63,8 +52,12 @@ def read_snapshot(dest: str, snapshot: str = "latest", table: TableName = "campa
     """
     if table not in TABLES:
         raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
-    destination = open_destination(dest)
-    return to_frame(read_table(destination, find(destination, snapshot), table))
+    known = schema_of(table).names
+    unknown = [name for name in columns or () if name not in known]
+    if unknown:
+        raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
+    destination = open_destination(os.fspath(dest))
+    return to_frame(read_table(destination, find(destination, snapshot, account=account), table, columns))
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -73,60 +66,6 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
-
-
-def list_snapshots(destination: Destination) -> list[SnapshotInfo]:
-    """As `snapshots`. What has a snapshot's name but no readable manifest is left out."""
-    found = []
-    for one in destination.snapshot_ids():
-        try:
-            found.append(SnapshotInfo(one, destination.where(one), read_manifest(destination, one)))
-        except DestinationError:
-            continue
-    return found
-
-
-def find(destination: Destination, snapshot: str = "latest") -> str:
-    """The ID that `latest`, an ID or a folder's name means. Raises `DestinationError`."""
-    ids = destination.snapshot_ids()
-    wanted = snapshot.removeprefix(PREFIX).rstrip("/")
-    if wanted == "latest":
-        if not ids:
-            raise DestinationError(f"{destination.shown}: there is no snapshot in it.")
-        return ids[-1]
-    if wanted in ids:
-        return wanted
-    if not is_snapshot_id(wanted):
-        raise DestinationError(f"{snapshot!r} is no snapshot ID; write latest or one like 20261123T020000Z.")
-    shown = ", ".join(ids[-5:]) or "none"
-    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {shown}.")
-
-
-def read_manifest(destination: Destination, snapshot: str, *, sealed: bool = False) -> Manifest:
-    """The manifest of a snapshot. Raises `DestinationError`; `sealed`: also when it was changed."""
-    try:
-        return load(destination.read(snapshot, MANIFEST), sealed=sealed)
-    except (OSError, NotAManifest) as error:
-        raise DestinationError(f"{destination.where(snapshot)}/{MANIFEST}: {one_line_error(error)}.") from None
-
-
-def latest_of(destination: Destination, identity: Identity) -> SnapshotInfo | None:
-    """The newest snapshot of an account."""
-    for info in reversed(list_snapshots(destination)):
-        if belongs_to(info.manifest, identity):
-            return info
-    return None
-
-
-def belongs_to(manifest: Manifest, identity: Identity) -> bool:
-    """Whether a snapshot is of that account."""
-    api = manifest.api
-    return (api.host, api.stream_id, api.account_id, api.version) == (
-        identity.host,
-        identity.stream_id,
-        identity.account_id,
-        identity.version,
-    )
 
 
 def read_table(
@@ -139,20 +78,17 @@ def read_table(
     """
     manifest = read_manifest(destination, snapshot)
     name = file_name(table, "parquet")
-    try:
-        if table in ("campaigns", "calling_windows") and not _stands_as_today(manifest, table):
-            found = _flattened(destination, snapshot, table)
-        elif name not in manifest.files:
-            found = _read_failures_csv(destination, snapshot, manifest)
-        else:
-            with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
-                opened = pq.ParquetFile(file)
-                names = _readable_columns(opened.schema_arrow, table, manifest)
-                stored = [name for name in names if columns is None or name in columns]
-                found = _with_todays_columns(_without_holes(opened.read(stored), table), table)
-        return found if columns is None else found.select(list(columns))
-    except (OSError, pa.ArrowException) as error:
-        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+    if table in ("campaigns", "calling_windows") and not _is_as_today(manifest, table):
+        rows = _flattened(destination, snapshot, table)
+    elif name not in manifest.files:
+        rows = _read_failures_csv(destination, snapshot, manifest)
+    else:
+        with destination.open_file(snapshot, name) as file:
+            opened = pq.ParquetFile(file)
+            names = _readable_columns(opened.schema_arrow, table, manifest)
+            stored = [name for name in names if columns is None or name in columns]
+            rows = _with_todays_columns(_without_nulls(opened.read(stored), table), table)
+    return rows if columns is None else rows.select(list(columns))
 
 
 class Columns(Protocol):
@@ -170,61 +106,54 @@ class Columns(Protocol):
 
 class _FileColumns(msgspec.Struct, frozen=True):
     file: pq.ParquetFile
-    told: str
+    name: str
+    destination: Destination
 
     @property
     def schema(self) -> pa.Schema:
         return self.file.schema_arrow
 
     def column(self, name: str) -> pa.ChunkedArray:
-        try:
+        with self.destination.reading(self.name):
             return self.file.read([name]).column(0)
-        except (OSError, pa.ArrowException) as error:
-            raise DestinationError(f"{self.told}: {one_line_error(error)}.") from None
 
 
 @contextmanager
 def open_columns(destination: Destination, snapshot: str, table: TableName) -> Iterator[Columns]:
     """As `read_table`, a column at a time, so that a large snapshot need not fit into memory."""
     manifest = read_manifest(destination, snapshot)
-    if not _stands_as_today(manifest, table):
+    if not _is_as_today(manifest, table):
         yield read_table(destination, snapshot, table)
         return
     name = file_name(table, "parquet")
-    told = f"{destination.where(snapshot)}/{name}"
-    try:
-        file = destination.fs.open_input_file(destination.path(snapshot, name))
-        opened = pq.ParquetFile(file)
-        _readable_columns(opened.schema_arrow, table, manifest)
-    except (OSError, pa.ArrowException) as error:
-        raise DestinationError(f"{told}: {one_line_error(error)}.") from None
-    with file:
-        yield _FileColumns(opened, told)
+    where = f"{destination.where(snapshot)}/{name}"
+    with ExitStack() as held:
+        with destination.reading(where):
+            file = held.enter_context(destination.fs.open_input_file(destination.path(snapshot, name)))
+            opened = pq.ParquetFile(file)
+            _readable_columns(opened.schema_arrow, table, manifest)
+        yield _FileColumns(opened, where, destination)
 
 
-def _stands_as_today(manifest: Manifest, table: TableName) -> bool:
+def _is_as_today(manifest: Manifest, table: TableName) -> bool:
     """Whether a table is there as a Parquet file with today's columns."""
     return file_name(table, "parquet") in manifest.files and manifest.schema_version == SCHEMA_VERSION
 
 
 def read_responses(destination: Destination, snapshot: str) -> Iterator[list[CampaignResponse]]:
-    """The stored answers of a snapshot, in blocks. Raises `DestinationError`."""
-    name = file_name("responses", "parquet")
+    """The stored responses of a snapshot, in blocks. Raises `DestinationError`, `StorageFailed`."""
     manifest = read_manifest(destination, snapshot)
-    try:
-        with destination.fs.open_input_file(destination.path(snapshot, name)) as file:
-            opened = pq.ParquetFile(file)
-            names = _readable_columns(opened.schema_arrow, "responses", manifest)
-            for group in range(opened.num_row_groups):
-                # One by one: a group has bounded bytes, a block over several of large answers would have not.
-                for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group], columns=names):
-                    yield _as_responses(batch)
-    except (OSError, pa.ArrowException) as error:
-        raise DestinationError(f"{destination.where(snapshot)}/{name}: {one_line_error(error)}.") from None
+    with destination.open_file(snapshot, file_name("responses", "parquet")) as file:
+        opened = pq.ParquetFile(file)
+        names = _readable_columns(opened.schema_arrow, "responses", manifest)
+        for group in range(opened.num_row_groups):
+            # One by one: a group has bounded bytes, a block over several of large answers would have not.
+            for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group], columns=names):
+                yield _as_responses(batch)
 
 
 def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
-    rows = _with_todays_columns(_without_holes(rows, "responses"), "responses")
+    rows = _with_todays_columns(_without_nulls(rows, "responses"), "responses")
     names = schema_of("responses").names
     columns = [
         _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
@@ -260,7 +189,7 @@ def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
         yield from (Failure(*row) for row in zip(*columns, strict=True))
 
 
-def _without_holes(rows: Rows, table: TableName) -> Rows:
+def _without_nulls(rows: Rows, table: TableName) -> Rows:
     """`rows`, in which nothing is null that may not be. Raises `pa.ArrowInvalid`."""
     for field in schema_of(table):
         if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
@@ -306,7 +235,7 @@ def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.
 
 def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manifest) -> pa.Table:
     schema = schema_of("failures")
-    with destination.fs.open_input_stream(destination.path(snapshot, "failures.csv")) as file:
+    with destination.open_file(snapshot, file_name("failures", "csv")) as file:
         texts = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
         rows = pacsv.read_csv(
             file,
@@ -318,9 +247,9 @@ def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manife
                 null_values=[""],
             ),
         )
-    typed = {
-        name: rows.column(name).cast(schema.field(name).type) if name in schema.names else rows.column(name)
-        for name in rows.schema.names
-    }
-    stored = pa.table(typed)
-    return _with_todays_columns(stored.select(_readable_columns(stored.schema, "failures", manifest)), "failures")
+        typed = {
+            name: rows.column(name).cast(schema.field(name).type) if name in schema.names else rows.column(name)
+            for name in rows.schema.names
+        }
+        stored = pa.table(typed)
+        return _with_todays_columns(stored.select(_readable_columns(stored.schema, "failures", manifest)), "failures")

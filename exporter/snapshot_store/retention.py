@@ -1,58 +1,84 @@
-"""Which old snapshots may go after a successful publish. Never the newest, never a base in use, never a stranger."""
+"""Which old snapshots go after a successful publish: `--keep`, `--keep-days`.
+
+A rebuild belongs to the night of its responses: it takes no place of its own, and goes with that night. Never removed:
+the snapshot just published and any after it, a base in use, one of another account, what is no snapshot of ours.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from exporter.errors import DestinationError
+from exporter.errors import ExportError
 from exporter.model import Identity
+from exporter.snapshot_store.catalog import belongs_to, list_snapshots
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import belongs_to, list_snapshots
+
+
+class Dated(NamedTuple):
+    """A snapshot and the one that its responses are from: itself, unless it is a rebuild."""
+
+    snapshot_id: str
+    data_id: str
 
 
 def to_remove(
-    ids: list[str], *, keep: int | None, keep_days: float | None, now: datetime, in_use: set[str]
+    snapshots: Sequence[Dated],
+    *,
+    published: str,
+    keep: int | None,
+    keep_days: float | None,
+    now: datetime,
+    in_use: set[str],
 ) -> list[str]:
-    """Of the snapshots `ids` (oldest first) those that neither rule keeps, oldest first.
+    """Of the snapshots of an account those that neither rule keeps, oldest first.
 
     With both rules a snapshot stays when either keeps it.
     """
     if keep is None and keep_days is None:
         return []
-    kept = set(ids[-1:]) | in_use
+    safe = [one for one in snapshots if one.snapshot_id in in_use or max(one) >= published]
+    kept = {one.data_id for one in safe}
+    nights = sorted({one.data_id for one in snapshots if one.data_id <= published})
     if keep is not None:
-        kept.update(ids[-keep:])
+        kept.update(nights[-keep:])
     if keep_days is not None:
-        kept.update(one for one in ids if now - began_at(one) <= timedelta(days=keep_days))
-    return [one for one in ids if one not in kept]
+        kept.update(night for night in nights if now - began_at(night) <= timedelta(days=keep_days))
+    return [one.snapshot_id for one in sorted(snapshots, key=lambda one: one[::-1]) if one.data_id not in kept]
 
 
 def apply_retention(
     destination: Destination,
     identity: Identity,
     *,
+    published: str,
     keep: int | None,
     keep_days: float | None,
     now: datetime,
     in_use: set[str],
 ) -> tuple[list[str], list[str]]:
-    """Remove old snapshots of this account: (removed, warnings). Never raises for one that cannot go.
+    """Remove old snapshots of this account: (removed, warnings). One that cannot go is a warning, and the others go.
 
-    Other accounts' snapshots in the same destination are not counted and not touched.
+    Other accounts' snapshots in the same destination are not counted and not touched. Raises `ExportError` where the
+    destination cannot be listed.
     """
     if keep is None and keep_days is None:
         return [], []
-    own = [info.snapshot_id for info in list_snapshots(destination) if belongs_to(info.manifest, identity)]
+    own = [
+        Dated(info.snapshot_id, info.data_id)
+        for info in list_snapshots(destination)
+        if belongs_to(info.manifest, identity)
+    ]
     removed, warnings = [], []
-    for one in to_remove(own, keep=keep, keep_days=keep_days, now=now, in_use=in_use):
-        if not destination.removable(one):
-            warnings.append(f"{destination.where(one)} is not removed: it holds files that are not ours")
-            continue
+    for snapshot in to_remove(own, published=published, keep=keep, keep_days=keep_days, now=now, in_use=in_use):
         try:
-            destination.remove(one)
-        except (OSError, DestinationError) as error:
-            warnings.append(f"{destination.where(one)} could not be removed: {error}")
-        else:
-            removed.append(one)
+            if destination.removable(snapshot):
+                destination.remove(snapshot)
+                removed.append(snapshot)
+            else:
+                warnings.append(f"{destination.where(snapshot)} is not removed: it holds files that are not ours")
+        except ExportError as error:
+            warnings.append(f"an old snapshot could not be removed: {error}")
     return removed, warnings

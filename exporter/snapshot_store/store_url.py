@@ -4,10 +4,12 @@ own tools share. A secret belongs in a variable: what stands in a URL is seen in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 
+import msgspec
 import pyarrow.fs as pafs
 
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
@@ -21,21 +23,66 @@ GOOGLE_RETRIES = timedelta(seconds=60)
 """How long one request to Google's store is tried again; its library would do so for 15 minutes."""
 
 AZURE_HOST = ".core.windows.net"
+_BLOB_ENDPOINT = "BlobEndpoint of AZURE_STORAGE_CONNECTION_STRING"
+
+_NAME = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]*")
+"""A bucket, container, storage account, region or domain."""
+
+_ENDPOINT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 
 
-def open_store(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+class StoreUrl(msgspec.Struct, frozen=True):
+    """The parts of a store's URL. `path`: without a slash at either end."""
+
+    scheme: str
+    user: str
+    password: str
+    host: str
+    path: str
+    options: dict[str, str]
+
+    @classmethod
+    def parse(cls, url: str) -> StoreUrl:
+        """Raises `ValueError` for what names no place, or not the one that its writer means."""
+        parts = urlsplit(url.strip())
+        if parts.scheme not in SCHEMES:
+            raise ValueError(f"{parts.scheme}:// is no kind of store known here; write s3://, gs:// or abfs://")
+        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in url.strip()):
+            raise ValueError("a control character is in it")
+        if "#" in url:
+            raise ValueError("a # would cut the prefix short: choose a prefix without one")
+        authority = parts.netloc
+        user_part, _, host = authority.rpartition("@")
+        if ":" in authority and "@" not in authority and "@" in parts.path:
+            # Only the first part of the secret would be taken for one, and the rest shown.
+            raise ValueError("a / in the secret key must be written as %2F; better set it in the environment "
+                             "(AWS_SECRET_ACCESS_KEY)")  # fmt: skip
+        if host and not _NAME.fullmatch(host):
+            raise ValueError(f"{host!r} is no name of a bucket, container or account; a server with a port is named by "
+                             "?endpoint_override=HOST:PORT")  # fmt: skip
+        path = parts.path.strip("/")
+        if any(part in ("", ".", "..") for part in path.split("/")) and path:
+            raise ValueError("its prefix has an empty part, a . or a .. between two slashes")
+        user, _, password = user_part.partition(":")
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        return cls(parts.scheme, unquote(user), unquote(password), host, path, options)
+
+
+def open_store(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
     """The file system of a URL, and bucket and prefix in it. Raises `ValueError`, `OSError`, `pa.ArrowException`."""
-    scheme = urlsplit(url).scheme
-    if scheme not in SCHEMES:
-        raise ValueError(f"{scheme}:// is no kind of store known here; write s3://, gs:// or abfs://")
-    if scheme == "s3":
+    if url.scheme == "s3":
         return _open_s3(url, environ)
-    return _open_google(url, environ) if scheme.startswith("g") else _open_azure(url, environ)
+    return _open_google(url, environ) if url.scheme.startswith("g") else _open_azure(url, environ)
 
 
 def without_secrets(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
+    """The URL as it may be shown; of one that is read wrongly only the scheme."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return url.partition("://")[0] + "://…"
+    if "@" in parts.path:  # a / in the secret key ends the authority there
+        return f"{parts.scheme}://…"
     query = [(name, value) for name, values in parse_qs(parts.query).items() for value in values
              if not any(word in name.lower() for word in ("key", "secret", "token", "sas", "sig"))]  # fmt: skip
     user, at, host = parts.netloc.rpartition("@")
@@ -44,17 +91,14 @@ def without_secrets(url: str) -> str:
     return urlunsplit((parts.scheme, shown, parts.path, urlencode(query), ""))
 
 
-def _open_s3(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
-    parts = urlsplit(url)
-    options = _Options(url, "endpoint_override", "scheme", "region")
-    scheme, endpoint = _endpoint(
-        options.get("scheme"),
-        options.get("endpoint_override") or environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL"),
-    )
-    region = options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    named_user = {"access_key": _text(parts.username), "secret_key": _text(parts.password)} if parts.username else {}
+def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+    _check_options(url, "endpoint_override", "scheme", "region")
+    scheme, endpoint = _endpoint(url, environ, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    region = url.options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if region and not _NAME.fullmatch(region):
+        raise ValueError(f"{region!r} is no region; write one like eu-west-1")
     fs = pafs.S3FileSystem(
-        **named_user,
+        **({"access_key": url.user, "secret_key": url.password} if url.user else {}),
         endpoint_override=endpoint,
         scheme=scheme or "https",
         region=region or ("us-east-1" if endpoint else None),
@@ -63,55 +107,54 @@ def _open_s3(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str
         request_timeout=REQUEST_TIMEOUT,
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
     )
-    return fs, f"{parts.hostname or ''}{parts.path}".rstrip("/")
+    return fs, _root(url.host, url.path)
 
 
-def _open_google(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+def _open_google(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
     """Google's library finds credentials by itself (`GOOGLE_APPLICATION_CREDENTIALS`, or the machine's own)."""
-    parts = urlsplit(url)
-    options = _Options(url, "endpoint_override", "scheme")
+    _check_options(url, "endpoint_override", "scheme")
     emulator = environ.get("STORAGE_EMULATOR_HOST")
-    scheme, endpoint = _endpoint(options.get("scheme"), options.get("endpoint_override") or emulator)
+    scheme, endpoint = _endpoint(url, environ, "STORAGE_EMULATOR_HOST")
     fs = pafs.GcsFileSystem(
-        anonymous=parts.username == "anonymous" or bool(emulator),
+        anonymous=url.user == "anonymous" or bool(emulator),
         endpoint_override=endpoint,
         scheme=scheme or ("http" if emulator else "https"),
         retry_time_limit=GOOGLE_RETRIES,
     )
-    return fs, f"{parts.hostname or ''}{parts.path}".rstrip("/")
+    return fs, _root(url.host, url.path)
 
 
-def _open_azure(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
     """`abfs://container@account.dfs.core.windows.net/prefix`, or `abfs://container/prefix` with the account named in
     a variable. Without key or token Azure's library looks for an identity (`AZURE_CLIENT_ID` …, or the machine's own).
     """
-    parts = urlsplit(url)
-    options = _Options(url, "endpoint_override", "scheme")
-    said = _connection(environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
-    container, path = _text(parts.username), parts.path
-    host = parts.netloc.rpartition("@")[2]
-    account, dot, domain = host.partition(".")
+    _check_options(url, "endpoint_override", "scheme")
+    connection = _connection(environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
+    container, path = url.user, url.path
+    account, dot, domain = url.host.partition(".")
     if not dot:
         # abfs://account@container, as pyarrow writes it, or the container alone.
-        container, account, domain = host, container, ""
+        container, account, domain = url.host, container, ""
     elif not container:
-        container, _, path = path.lstrip("/").partition("/")
-        path = f"/{path}"
-    account = account or said.get("AccountName") or environ.get("AZURE_STORAGE_ACCOUNT", "")
+        container, _, path = path.partition("/")
+    account = account or connection.get("AccountName") or environ.get("AZURE_STORAGE_ACCOUNT", "")
     if not account:
         raise ValueError(
             "names no storage account: write abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/…, "
             "or set AZURE_STORAGE_ACCOUNT"
         )
-    key = _text(parts.password) or environ.get("AZURE_STORAGE_KEY") or said.get("AccountKey") or None
-    token = environ.get("AZURE_STORAGE_SAS_TOKEN") or said.get("SharedAccessSignature") or None
-    endpoint = options.get("endpoint_override") or said.get("BlobEndpoint") or ""
-    scheme, authority = _endpoint(options.get("scheme"), endpoint)
+    if not _NAME.fullmatch(account):
+        raise ValueError(f"{account!r} is no name of a storage account")
+    key = url.password or environ.get("AZURE_STORAGE_KEY") or connection.get("AccountKey") or None
+    token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or None
+    scheme, authority = _endpoint(url, {**environ, _BLOB_ENDPOINT: connection.get("BlobEndpoint", "")}, _BLOB_ENDPOINT)
     if authority:
         # An emulator has the account in the path, and Azure's library puts it there by itself.
-        blob = dfs = authority.partition("/")[0]
+        blob = dfs = authority
     else:
-        suffix = said.get("EndpointSuffix", "")
+        suffix = connection.get("EndpointSuffix", "")
+        if suffix and not _NAME.fullmatch(suffix):
+            raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING: {suffix!r} is no EndpointSuffix")
         suffix = f".{domain.partition('.')[2]}" if domain else f".{suffix}" if suffix else AZURE_HOST
         blob, dfs = f".blob{suffix}", f".dfs{suffix}"
     fs = pafs.AzureFileSystem(
@@ -123,31 +166,39 @@ def _open_azure(url: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, 
         blob_storage_scheme=scheme or "https",
         dfs_storage_scheme=scheme or "https",
     )
-    return fs, f"{container or ''}{path}".rstrip("/")
+    return fs, _root(container, path)
 
 
-class _Options(dict[str, str]):
-    """What stands after the `?` of a URL; an unknown name is a fault."""
-
-    def __init__(self, url: str, *known: str) -> None:
-        super().__init__({name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()})
-        unknown = [name for name in self if name not in known]
-        if unknown:
-            raise ValueError(f"unknown options in the URL: {', '.join(unknown)}; known: {', '.join(known)}")
+def _check_options(url: StoreUrl, *known: str) -> None:
+    unknown = [name for name in url.options if name not in known]
+    if unknown:
+        raise ValueError(f"unknown options in the URL: {', '.join(unknown)}; known: {', '.join(known)}")
 
 
-def _endpoint(scheme: str | None, endpoint: str | None) -> tuple[str | None, str | None]:
-    """(scheme, host and port) of an endpoint that may be a URL itself."""
-    if endpoint and "://" in endpoint:
-        named = urlsplit(endpoint)
-        return scheme or named.scheme, named.netloc
-    return scheme, endpoint or None
+def _root(bucket: str, path: str) -> str:
+    if not bucket:
+        raise ValueError("names no bucket")
+    return f"{bucket}/{path}".rstrip("/")
+
+
+def _endpoint(url: StoreUrl, environ: Mapping[str, str], *variables: str) -> tuple[str | None, str | None]:
+    """(scheme, host and port) of the server to ask, where the URL or a variable names one.
+
+    Azure's library ends the whole process at a port that is no number, so nothing doubtful gets to it.
+    """
+    named = {
+        "endpoint_override": url.options.get("endpoint_override"),
+        **{name: environ.get(name) for name in variables},
+    }
+    name, endpoint = next(((name, value) for name, value in named.items() if value), ("", ""))
+    scheme, _, authority = endpoint.rpartition("://")
+    authority = authority.partition("/")[0]
+    port = _ENDPOINT.fullmatch(authority)
+    if endpoint and (port is None or not 0 < int(port["port"] or 80) < 65536 or scheme not in ("", "http", "https")):
+        raise ValueError(f"{name}: {endpoint!r} is no server; write HOST:PORT or http://HOST:PORT")
+    return url.options.get("scheme") or scheme or None, authority or None
 
 
 def _connection(text: str) -> dict[str, str]:
     """The parts of an Azure connection string."""
     return {name: value for name, is_set, value in (part.partition("=") for part in text.split(";")) if is_set}
-
-
-def _text(part: str | None) -> str:
-    return unquote(part or "")

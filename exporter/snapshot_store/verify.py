@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
-from exporter.snapshot_store.destination import Destination, one_line_error
+from exporter.snapshot_store.catalog import read_manifest
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import MANIFEST, file_name
-from exporter.snapshot_store.reader import read_manifest, read_responses, read_table
+from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.snapshot_store.writer import csv_header, csv_text
 from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
@@ -27,46 +28,51 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
 
     Files, sizes, hashes, rows, schemas; counts against rows; IDs unique over campaigns and failures; windows and
     responses belonging to campaigns; responses flattened again equal to the rows. What the bytes already disprove is
-    not looked into further.
+    not looked into further. Raises `StorageFailed` where a store does not answer: that is no damage.
     """
     try:
         manifest = read_manifest(destination, snapshot, sealed=True)
     except DestinationError as error:
-        return [f"{MANIFEST}: {_after_colon(error)}"]
-    found = list(_files(destination, snapshot, manifest))
-    if found:
-        return found
+        return [_from_file_name(destination, snapshot, error)]
+    problems = list(_files(destination, snapshot, manifest))
+    if problems:
+        return problems
     try:
         return [*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)]
-    except (DestinationError, OSError, pa.ArrowException) as error:
-        return [one_line_error(error)]
+    except DestinationError as error:
+        return [_from_file_name(destination, snapshot, error)]
 
 
 def responses_problem(destination: Destination, snapshot: str) -> str | None:
-    """What is wrong with the stored answers of a snapshot, by its manifest and their hash; None: nothing."""
+    """What is wrong with the stored answers of a snapshot, by its manifest and their hash; None: nothing.
+
+    Raises `StorageFailed` where a store does not answer.
+    """
     name = file_name("responses", "parquet")
     try:
-        entry = read_manifest(destination, snapshot, sealed=True).files[name]
-        size, sha256 = _hash(destination, destination.path(snapshot, name))
-    except (DestinationError, OSError, pa.ArrowException, KeyError) as error:
-        return one_line_error(error)
+        entry = read_manifest(destination, snapshot, sealed=True).files.get(name)
+        if entry is None:
+            return f"{name}: is not in the manifest"
+        size, sha256 = _hash(destination, snapshot, name)
+    except DestinationError as error:
+        return _from_file_name(destination, snapshot, error)
     return None if (size, sha256) == (entry.bytes, entry.sha256) else f"{name}: its content is not what was written"
 
 
 def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
-    there = destination.files(snapshot)
+    sizes = destination.files(snapshot)
     if manifest.snapshot_id != snapshot:
         yield f"{MANIFEST}: is that of {manifest.snapshot_id}"
-    for name in sorted(set(there) - set(manifest.files) - {MANIFEST}):
+    for name in sorted(set(sizes) - set(manifest.files) - {MANIFEST}):
         yield f"{name}: is not in the manifest"
     for name, entry in manifest.files.items():
-        if name not in there:
+        if name not in sizes:
             yield f"{name}: is missing"
             continue
         try:
-            size, sha256 = _hash(destination, destination.path(snapshot, name))
-        except OSError as error:
-            yield f"{name}: cannot be read: {one_line_error(error)}"
+            size, sha256 = _hash(destination, snapshot, name)
+        except DestinationError as error:
+            yield _from_file_name(destination, snapshot, error)
             continue
         if size != entry.bytes:
             yield f"{name}: has {size:,} bytes, the manifest says {entry.bytes:,}"
@@ -74,9 +80,9 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
             yield f"{name}: its content is not what was written (SHA-256 differs)"
 
 
-def _hash(destination: Destination, path: str) -> tuple[int, str]:
+def _hash(destination: Destination, snapshot: str, name: str) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
-    with destination.fs.open_input_stream(path, compression=None) as file:
+    with destination.open_file(snapshot, name) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -93,18 +99,18 @@ def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iter
         if outcomes.get(outcome, 0) != getattr(counts, outcome):
             yield f"failures: {outcomes.get(outcome, 0)} are {outcome}, the manifest says {getattr(counts, outcome)}"
     expected = {"campaigns": counts.ok, "responses": counts.ok, "failures": failures.num_rows}
-    for name, file in manifest.files.items():
+    for name, entry in manifest.files.items():
         table: TableName = name.rsplit(".", 1)[0]  # type: ignore[assignment]
         if table not in TABLES:
             yield f"{name}: there is no such table"
             continue
-        if file.rows != expected.get(table, file.rows):
-            yield f"{name}: has {file.rows:,} rows, the counts say {expected[table]:,}"
+        if entry.rows != expected.get(table, entry.rows):
+            yield f"{name}: has {entry.rows:,} rows, the counts say {expected[table]:,}"
         if name.endswith(".parquet"):
-            with destination.fs.open_input_file(destination.path(snapshot, name)) as opened:
-                parquet = pq.ParquetFile(opened)
-                if parquet.metadata.num_rows != file.rows:
-                    yield f"{name}: has {parquet.metadata.num_rows:,} rows, the manifest says {file.rows:,}"
+            with destination.open_file(snapshot, name) as file:
+                parquet = pq.ParquetFile(file)
+                if parquet.metadata.num_rows != entry.rows:
+                    yield f"{name}: has {parquet.metadata.num_rows:,} rows, the manifest says {entry.rows:,}"
                 if manifest.schema_version == SCHEMA_VERSION and parquet.schema_arrow != schema_of(table):
                     yield f"{name}: its columns are not those of schema version {SCHEMA_VERSION}"
 
@@ -164,5 +170,5 @@ class _Stored:
                 yield f"{table}.csv: its rows are not what responses.parquet gives"
 
 
-def _after_colon(error: Exception) -> str:
-    return str(error).partition(f"{MANIFEST}: ")[2] or str(error)
+def _from_file_name(destination: Destination, snapshot: str, error: DestinationError) -> str:
+    return str(error).removeprefix(f"{destination.where(snapshot)}/").rstrip(".")

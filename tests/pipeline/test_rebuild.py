@@ -12,8 +12,8 @@ from exporter.errors import DestinationError
 from exporter.events import ignore
 from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
+from exporter.snapshot_store.accounts import find
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import find
 from tests.support.snapshots import ONE, publish
 
 

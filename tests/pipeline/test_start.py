@@ -13,9 +13,9 @@ from exporter.journal.checkpoint import Checkpoint, Incomplete
 from exporter.model import Counts, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.start import Facts, Finish, Fresh, Resume, decide, reuse_since
+from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.manifest import Api, Ids, Manifest, iso
 from exporter.snapshot_store.names import snapshot_id
-from exporter.snapshot_store.reader import SnapshotInfo
 
 NOW = 1_780_000_000.0
 HOUR = 3600.0

@@ -35,7 +35,7 @@ def test_the_account_of_the_newest_snapshot_is_chosen_and_the_others_are_named(s
     chosen = snapshots_of_account(shared, NOW)
     assert [info.snapshot_id for info in chosen.snapshots] == [THREE]
     (notice,) = chosen.notices
-    assert notice.startswith("account second/st-2 at https://h; also in this destination: ")
+    assert notice.startswith("account second/st-2; also in this destination: ")
     assert "first/st-1" in notice
     assert "--account" in notice
 
@@ -79,5 +79,5 @@ def test_a_damaged_manifest_is_left_out_with_a_notice(tmp_path: Path) -> None:
 
 
 def test_an_empty_destination_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DestinationError, match="no readable snapshot"):
+    with pytest.raises(DestinationError, match="there is no snapshot in it"):
         snapshots_of_account(open_destination(str(tmp_path)), NOW)

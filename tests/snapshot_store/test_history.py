@@ -206,7 +206,7 @@ def test_a_history_of_empty_snapshots_has_the_columns_all_the_same(tmp_path: Pat
 
 
 def test_no_snapshot_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DestinationError, match="no readable snapshot"):
+    with pytest.raises(DestinationError, match="there is no snapshot in it"):
         history(tmp_path)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from exporter import failpoints
 from exporter.errors import DestinationError, StorageFailed
 from exporter.snapshot_store.open_destination import open_destination
-from tests.support.snapshots import publish
+from tests.support.snapshots import ONE, TWO, publish
 
 
 def test_nothing_published_is_ever_replaced(tmp_path: Path) -> None:
@@ -22,10 +27,10 @@ def test_nothing_published_is_ever_replaced(tmp_path: Path) -> None:
 
 def test_leftovers_of_crashed_runs_are_cleared_and_nothing_else(tmp_path: Path) -> None:
     publish(tmp_path)
-    for name in (".staging-20261124T020000Z", ".removing-20261101T020000Z", ".hidden", "mine"):
-        (tmp_path / name).mkdir()
-    open_destination(str(tmp_path)).clean_up()
-    assert {path.name for path in tmp_path.iterdir()} == {"snapshot=20261123T020000Z", ".hidden", "mine"}
+    for name in (".staging/20261124T020000Z", ".removing/20261101T020000Z", ".staging-of-version-1", ".hidden", "mine"):
+        (tmp_path / name).mkdir(parents=True)
+    assert open_destination(str(tmp_path)).clean_up() == []
+    assert {path.name for path in tmp_path.iterdir()} == {f"snapshot={ONE}", ".hidden", "mine"}
 
 
 def test_a_destination_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -36,12 +41,19 @@ def test_a_destination_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         open_destination("ftp://x/y")
 
 
-def test_files_are_synced_before_they_are_revealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def name_of(descriptor: int) -> str:
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def test_every_file_and_folder_is_synced_before_the_rename_and_the_destination_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[str] = []
     fsync, rename = os.fsync, Path.rename
+    dest = tmp_path / "new" / "exports"
 
     def noted_fsync(descriptor: int) -> None:
-        calls.append("fsync")
+        calls.append(name_of(descriptor).removeprefix(str(tmp_path)))
         fsync(descriptor)
 
     def noted_rename(path: Path, target: Path) -> Path:
@@ -50,5 +62,76 @@ def test_files_are_synced_before_they_are_revealed(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "rename", noted_rename)
+    publish(dest)
+    staging = f"/new/exports/.staging/{ONE}"
+    assert calls[:4] == ["", "/new", "/new/exports", "/new/exports/.staging"]
+    tables = ("campaigns", "calling_windows", "responses", "failures")
+    assert sorted(calls[4:8]) == sorted(f"{staging}/{name}.parquet" for name in tables)
+    assert calls[8:] == [f"{staging}/manifest.json", staging, "rename", "/new/exports"]
+
+
+def test_an_old_snapshot_is_out_of_sight_durably_before_its_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(tmp_path)
-    assert calls == ["fsync"] * 6 + ["rename", "fsync"]
+    calls: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: calls.append(name_of(descriptor)))
+    monkeypatch.setattr(shutil, "rmtree", lambda path: calls.append(f"rmtree {path}"))
+    open_destination(str(tmp_path)).remove(ONE)
+    removing = f"{tmp_path}/.removing"
+    assert calls == [str(tmp_path), str(tmp_path), removing, f"rmtree {removing}/{ONE}"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_sync_folders_is_told_and_the_snapshot_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """CIFS, some FUSE."""
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageFailed, match="cannot sync folders"):  # of `make_durable`: by then it is published
+        publish(tmp_path)
+    assert open_destination(str(tmp_path)).snapshot_ids() == [ONE]
+
+
+@pytest.mark.parametrize("step", ["staged", "removing"])
+def test_no_glob_of_readers_sees_what_is_staged_or_removed(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    seen: list[str] = []
+
+    def look(failpoint: str) -> None:
+        if failpoint not in ("publish.staged", "retention.renamed"):
+            return
+        for pattern in ("*/*.parquet", "*/*.csv"):
+            seen.extend(row[0] for row in duckdb.sql(f"SELECT file FROM glob('{tmp_path}/{pattern}')").fetchall())
+            seen.extend(str(path) for path in tmp_path.glob(pattern))  # hidden folders too
+
+    monkeypatch.setattr(failpoints, "hook", look)
+    if step == "staged":
+        publish(tmp_path, TWO, form="both")
+        assert len(seen) == 4 * 2
+    else:
+        open_destination(str(tmp_path)).remove(ONE)
+        assert seen == []
+    assert all(f"/snapshot={ONE}/" in path for path in seen)
+
+
+@pytest.mark.parametrize(
+    ("dest", "reason"),
+    [
+        ("link", "is a link to nowhere, and nothing is there: is it mounted?"),
+        ("link/below", "is a link to nowhere, and nothing is there: is it mounted?"),
+        ("file/below", "is a file"),
+        ("x" * 300, "File name too long (is the path right?)"),
+    ],
+)
+def test_why_a_destination_cannot_be_made_is_told(tmp_path: Path, dest: str, reason: str) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(DestinationError, match=re.escape(reason)):
+        open_destination(str(tmp_path / dest)).check_writable()

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import Event, Warned, ignore
+from exporter.files import boot_id, this_holder
+from exporter.snapshot_store import stand_in_lock
 from exporter.snapshot_store.lock import RunLock
+from exporter.snapshot_store.stand_in_lock import Holder, StandInLock
 
 CLOCK = SystemClock()
 
@@ -71,6 +75,20 @@ def test_a_lock_that_is_a_link_elsewhere_is_not_followed(tmp_path: Path) -> None
     assert (tmp_path / "victim").read_text() == "precious"
 
 
+def dead_pid() -> int:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    return gone.pid
+
+
+def write_holder(folder: Path, *, process: str, boot: str | None = None, seconds_ago: float = 0.0) -> Path:
+    held = folder / "lock.held"
+    pid = int(process.split("/")[1])
+    held.write_bytes(Holder(pid, socket.gethostname(), 0, process, boot_id() if boot is None else boot).dump())
+    os.utime(held, (time.time() - seconds_ago, time.time() - seconds_ago))
+    return held
+
+
 @pytest.fixture
 def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
@@ -93,11 +111,66 @@ class TestWithoutFileLocks:
             pass
 
     def test_the_file_of_a_dead_process_of_this_host_does_not_block(self, tmp_path: Path) -> None:
-        gone = subprocess.Popen([sys.executable, "-c", ""])
-        gone.wait()
-        (tmp_path / "lock.held").write_text(json.dumps({"pid": gone.pid, "host": socket.gethostname()}))
+        write_holder(tmp_path, process=this_holder().replace(f"/{os.getpid()}/", f"/{dead_pid()}/"))
         with lock(tmp_path):
             pass
+
+    def test_a_process_of_this_host_with_the_same_number_that_began_at_another_time_does_not_block(
+        self, tmp_path: Path
+    ) -> None:
+        """A container that was killed and started again: the program is process 1 both times."""
+        namespace, pid, _, token = this_holder().split("/")
+        write_holder(tmp_path, process=f"{namespace}/{pid}/1/{token}")
+        with lock(tmp_path):
+            pass
+
+    def test_the_file_of_a_process_before_a_reboot_does_not_block(self, tmp_path: Path) -> None:
+        write_holder(tmp_path, process=this_holder(), boot="another boot")
+        with lock(tmp_path):
+            pass
+
+    def test_a_process_in_another_pid_namespace_blocks_while_its_file_gives_signs_of_life(self, tmp_path: Path) -> None:
+        """Its number says nothing here: a process of that number may be there or not."""
+        held = write_holder(tmp_path, process=f"pid:[1]/{dead_pid()}/1/00")
+        with pytest.raises(DestinationBusy), lock(tmp_path):
+            pass
+        os.utime(held, (time.time() - 60, time.time() - 60))
+        with lock(tmp_path):
+            pass
+
+    def test_of_many_that_find_a_file_left_behind_exactly_one_takes_it(self, tmp_path: Path) -> None:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            write_holder(folder, process="pid:[1]/1/1/00", seconds_ago=3600)
+            ready, taken = threading.Barrier(8), []
+
+            def take() -> None:
+                stand_in = StandInLock(folder / "lock.held", CLOCK)  # noqa: B023
+                ready.wait()  # noqa: B023
+                if stand_in.take() is None:
+                    taken.append(stand_in)  # noqa: B023
+
+            threads = [threading.Thread(target=take) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(taken) == 1
+            taken[0].release()
+            assert list(folder.iterdir()) == []
+
+    def test_signs_of_life_are_given_and_a_lock_that_was_lost_is_left_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stand_in_lock, "HEARTBEAT", 0.01)
+        held = tmp_path / "lock.held"
+        with lock(tmp_path):
+            os.utime(held, (0, 0))
+            while held.stat().st_mtime == 0:
+                time.sleep(0.01)
+            held.write_text("another's")
+        assert held.read_text() == "another's"
 
     def test_the_file_of_another_host_blocks_while_it_gives_signs_of_life(self, tmp_path: Path) -> None:
         held = tmp_path / "lock.held"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.errors import StorageFailed
 from exporter.model import Identity
+from exporter.snapshot_store.catalog import list_snapshots
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import list_snapshots
-from exporter.snapshot_store.retention import apply_retention, to_remove
+from exporter.snapshot_store.retention import Dated, apply_retention, to_remove
 from tests.support.snapshots import ONE, TWO, publish
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -24,12 +28,21 @@ def days_ago(days: float) -> str:
     return (NOW - timedelta(days=days)).strftime("%Y%m%dT%H%M%SZ")
 
 
+FIVE = [days_ago(day) for day in (5, 4, 3, 2, 1)]
+
 ids = st.lists(st.integers(0, 60), unique=True, max_size=20).map(lambda days: sorted(map(days_ago, days)))
 
 
 @given(ids, st.none() | st.integers(1, 9), st.none() | st.floats(0.1, 70))
 def test_the_newest_and_what_either_rule_keeps_stay(have: list[str], keep: int | None, keep_days: float | None) -> None:
-    gone = to_remove(have, keep=keep, keep_days=keep_days, now=NOW, in_use=set(have[:1]))
+    gone = to_remove(
+        [Dated(one, one) for one in have],
+        keep=keep,
+        keep_days=keep_days,
+        now=NOW,
+        in_use=set(have[:1]),
+        published=have[-1] if have else days_ago(0),
+    )
     left = [one for one in have if one not in gone]
     assert left[:1] == have[:1]
     assert left[-1:] == have[-1:]
@@ -47,18 +60,36 @@ def test_foreign_files_and_other_accounts_are_never_removed(tmp_path: Path) -> N
     (tmp_path / f"snapshot={days_ago(5)}" / "notes.txt").write_text("mine")
     destination = open_destination(str(tmp_path))
     other = Identity("https://h", "st-2", "acc", "v2")
-    assert apply_retention(destination, other, keep=1, keep_days=None, now=NOW, in_use=set()) == ([], [])
-    removed, warnings = apply_retention(destination, IDENTITY, keep=2, keep_days=None, now=NOW, in_use={days_ago(4)})
+    assert retain(destination, identity=other, keep=1) == ([], [])
+    removed, warnings = retain(destination, keep=2, in_use=days_ago(4))
     assert removed == [days_ago(3)]
     assert "not ours" in warnings[0]
     assert destination.snapshot_ids() == [days_ago(day) for day in (5, 4, 2, 1)]
 
 
-FIVE = [days_ago(day) for day in (5, 4, 3, 2, 1)]
+def retain(
+    destination: Destination,
+    *,
+    published: str = FIVE[4],
+    identity: Identity = IDENTITY,
+    keep: int | None = None,
+    keep_days: float | None = None,
+    in_use: str = "",
+) -> tuple[list[str], list[str]]:
+    return apply_retention(
+        destination, identity, published=published, keep=keep, keep_days=keep_days, now=NOW, in_use={in_use}
+    )
 
 
 def gone(keep: int | None = None, keep_days: float | None = None, in_use: set[str] | None = None) -> list[str]:
-    return to_remove(FIVE, keep=keep, keep_days=keep_days, now=NOW, in_use=in_use or set())
+    return to_remove(
+        [Dated(one, one) for one in FIVE],
+        published=FIVE[-1],
+        keep=keep,
+        keep_days=keep_days,
+        now=NOW,
+        in_use=in_use or set(),
+    )
 
 
 def test_what_neither_rule_keeps_goes_oldest_first() -> None:
@@ -70,30 +101,88 @@ def test_what_neither_rule_keeps_goes_oldest_first() -> None:
     assert gone() == []
 
 
-def test_one_that_cannot_be_removed_is_a_warning_and_the_others_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_cannot_be_removed_is_told_each_night_and_the_others_go(tmp_path: Path) -> None:
+    """A snapshot that somebody mounted: the rename says that it is busy."""
     for name in FIVE:
         publish(tmp_path, name)
+    mounted = tmp_path / f"snapshot={FIVE[1]}"
+    if subprocess.run(["mount", "--bind", mounted, mounted], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody mount a folder")
     destination = open_destination(str(tmp_path))
-    remove = destination.remove
-
-    def refuse_the_second(snapshot: str) -> None:
-        if snapshot == FIVE[1]:
-            raise PermissionError("not yours")
-        remove(snapshot)
-
-    monkeypatch.setattr(destination, "remove", refuse_the_second)
-    removed, warnings = apply_retention(destination, IDENTITY, keep=None, keep_days=2, now=NOW, in_use=set())
-    assert removed == [FIVE[0], FIVE[2]]
-    assert warnings == [f"{destination.where(FIVE[1])} could not be removed: not yours"]
+    try:
+        for expected in ([FIVE[0], FIVE[2]], []):
+            removed, (warning,) = retain(destination, keep_days=2)
+            assert removed == expected
+            assert f"snapshot={FIVE[1]}: Device or resource busy" in warning
+    finally:
+        subprocess.run(["umount", mounted], check=True)
     assert destination.snapshot_ids() == [FIVE[1], *FIVE[3:]]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make another user's folder")
+def test_another_users_snapshot_in_a_shared_folder_is_told_and_the_others_go(tmp_path: Path) -> None:
+    for name in FIVE:
+        publish(tmp_path, name)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 4711, 4711)
+    os.chown(tmp_path / f"snapshot={FIVE[1]}", 4712, 4712)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(0o755)
+    tmp_path.chmod(0o1777)
+    os.seteuid(4711)
+    try:
+        removed, (warning,) = retain(open_destination(str(tmp_path)), keep_days=2)
+    finally:
+        os.seteuid(0)
+    assert removed == [FIVE[0], FIVE[2]]
+    assert f"snapshot={FIVE[1]}: Permission denied (may this user read and write there?)" in warning
+
+
+def test_what_is_left_of_a_removal_is_told_by_the_next_run(tmp_path: Path) -> None:
+    publish(tmp_path, FIVE[0])
+    file = tmp_path / f"snapshot={FIVE[0]}" / "campaigns.parquet"
+    if subprocess.run(["chattr", "+i", file], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this file system has no immutable files")
+    destination = open_destination(str(tmp_path))
+    try:
+        with pytest.raises(StorageFailed):
+            destination.remove(FIVE[0])
+        assert list(tmp_path.glob("*/*.parquet")) == []
+        (problem,) = destination.clean_up()
+        assert f".removing/{FIVE[0]}, left by an interrupted run, cannot be removed" in problem
+    finally:
+        subprocess.run(["chattr", "-i", tmp_path / ".removing" / FIVE[0] / file.name], check=True)
+    assert destination.clean_up() == []
+
+
+def test_snapshots_of_the_future_are_kept_and_cost_the_one_just_published_no_place(tmp_path: Path) -> None:
+    for name in ("20990101T000000Z", *FIVE):
+        publish(tmp_path, name)
+    destination = open_destination(str(tmp_path))
+    assert retain(destination, keep=1) == (FIVE[:4], [])
+    assert destination.snapshot_ids() == [FIVE[4], "20990101T000000Z"]
+
+
+def test_a_rebuild_takes_no_place_of_its_own_and_goes_with_its_night(tmp_path: Path) -> None:
+    for name in FIVE[:3]:
+        publish(tmp_path, name)
+    publish(tmp_path, FIVE[3], mode="rebuild", base=FIVE[0])
+    publish(tmp_path, FIVE[4])
+    destination = open_destination(str(tmp_path))
+    assert retain(destination, keep=3) == ([FIVE[0], FIVE[3]], [])
+
+
+def test_a_snapshot_of_a_machine_without_a_clock_is_not_removed_by_its_own_run(tmp_path: Path) -> None:
+    for name in ("19700101T000013Z", *FIVE):
+        publish(tmp_path, name)
+    destination = open_destination(str(tmp_path))
+    assert retain(destination, published="19700101T000013Z", keep=1) == ([], [])
 
 
 def test_without_a_rule_nothing_is_even_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.snapshot_store.retention.list_snapshots", None)
     destination = open_destination(str(tmp_path))
-    assert apply_retention(destination, IDENTITY, keep=None, keep_days=None, now=NOW, in_use=set()) == ([], [])
+    assert retain(destination) == ([], [])
 
 
 def test_a_link_to_a_snapshot_elsewhere_is_never_removed(tmp_path: Path) -> None:
@@ -102,7 +191,7 @@ def test_a_link_to_a_snapshot_elsewhere_is_never_removed(tmp_path: Path) -> None
     (tmp_path / f"dest/snapshot={ONE}").symlink_to(tmp_path / f"elsewhere/snapshot={ONE}")
     destination = open_destination(str(tmp_path / "dest"))
     removed, warnings = apply_retention(
-        destination, Identity("https://h", "st-1", "acc", "v2"), keep=1, keep_days=None,
+        destination, Identity("https://h", "st-1", "acc", "v2"), published=TWO, keep=1, keep_days=None,
         now=datetime.now(UTC), in_use=set(),
     )  # fmt: skip
     assert (removed, len(warnings)) == ([], 1)

@@ -8,14 +8,14 @@ import pytest
 
 from exporter.errors import DestinationError
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.store_url import open_store, without_secrets
+from exporter.snapshot_store.store_url import StoreUrl, open_store, without_secrets
 
 KEY = "aHVzaCBodXNo"
 
 
 def arguments(url: str, **environ: str) -> tuple[dict[str, Any], str]:
     """What pyarrow's file system was made with, and the path in it."""
-    fs, path = open_store(url, environ)
+    fs, path = open_store(StoreUrl.parse(url), environ)
     made = fs.__reduce__()[1]
     found = next((dict(part) for part in made if isinstance(part, dict)), {})
     return found, path

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from exporter.snapshot_store.store_url import open_store
+from exporter.snapshot_store.store_url import StoreUrl, open_store
 
 KINDS = ("s3", "azure", "google")
 
@@ -53,7 +53,7 @@ class RunningStore:
         return {"s3": "s3://", "azure": "abfs://", "google": "gs://"}[self.kind] + path
 
     def file_system(self) -> pafs.FileSystem:
-        return open_store(self.url("any"), self.env)[0]
+        return open_store(StoreUrl.parse(self.url("any")), self.env)[0]
 
 
 @contextmanager
