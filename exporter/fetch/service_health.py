@@ -79,6 +79,7 @@ class ServiceHealth:
         async with self._deciding:
             if self._good_at == -math.inf:
                 raise self._credentials_refused(refused)
+            item.attempts += 1
             again = await self.ask(item.campaign_id)
             if again.verdict.kind != "denied":
                 return again

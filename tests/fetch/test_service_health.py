@@ -1,100 +1,178 @@
-"""`exporter.fetch.service_health`: IDs that always fail are told from a service that does, in virtual time."""
+"""`exporter.fetch.service_health`: is it this ID or the service? In virtual time."""
 
 from __future__ import annotations
 
-import asyncio
-from random import Random
-from typing import Any, cast
-
 import pytest
 
-from exporter.api.endpoints import HttpResponse, Verdict
-from exporter.events import ignore
-from exporter.fetch.client import Client, Exchange
-from exporter.fetch.service_health import ServiceHealth
-from exporter.fetch.worker_pool import WorkerPool
-from exporter.model import CampaignResponse, Failure
-from exporter.ratelimit.limiter import Limiter
-from exporter.ratelimit.retry import RetryPolicy
-from exporter.ratelimit.slots import MemorySlots
-from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.stop import Stop
-from tests.support.virtual_time import VirtualClock, run_virtually
-
-
-class Service:
-    """Answers every campaign well but `bad` ones, and none while it is `down` (from, until)."""
-
-    def __init__(self, bad: set[str], down: tuple[float, float] = (0.0, 0.0)) -> None:
-        self.clock = VirtualClock()
-        self.meter = UsageMeter(self.clock)
-        self.limiter = Limiter(
-            (), slots=MemorySlots(self.clock), clock=self.clock, emit=ignore, meter=self.meter, patience=900.0
-        )
-        self.sending: set[asyncio.Task[Any]] = set()
-        self.bad = bad
-        self.down = down
-        self.asked: list[str] = []
-
-    async def campaign(self, campaign_id: str, *, may_probe: bool = False) -> Exchange:
-        async with self.limiter.acquire(may_probe=may_probe) as permit:
-            permit.sent()
-            self.asked.append(campaign_id)
-            await self.clock.sleep(0.05)
-            if campaign_id in self.bad or self.down[0] <= self.clock.monotonic() < self.down[1]:
-                permit.failing(campaign_id, "HTTP 500", answered=True)
-                return Exchange(Verdict("retry", "HTTP 500"), HttpResponse(500, b""), permit.granted_at)
-            permit.ok()
-            return Exchange(Verdict("good", text="{}"), HttpResponse(200, b"{}"), permit.granted_at)
-
-    async def fetch(self, ids: list[str], *, canary: str | None = None) -> dict[str, str]:
-        outcomes: dict[str, str] = {}
-
-        async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
-            outcomes[outcome.campaign_id] = outcome.outcome if isinstance(outcome, Failure) else "ok"
-
-        client = cast(Client, self)
-        health = ServiceHealth(client, retry=RetryPolicy(attempts=5, random=Random(2)), clock=self.clock, canary=canary)
-        pool = WorkerPool(client, health, meter=self.meter, clock=self.clock, emit=ignore, workers=16, grace=10.0)
-        await pool.run(iter(ids), sink, Stop())
-        return outcomes
-
+from exporter.api.endpoints import HttpResponse
+from exporter.errors import CredentialsRefused, ServiceDown
+from tests.support.made_up_service import DENIED, FORBIDDEN, NOT_THE_API, Asked, Fetching, MadeUpService, good
+from tests.support.virtual_time import run_virtually
 
 GOOD = [f"cd-{number}" for number in range(60)]
 BAD = [f"bad-{number}" for number in range(20)]
+FAILED = HttpResponse(500, b'{"errors":[{"msg":"Internal Server Error","code":500}]}')
+
+
+class Service(MadeUpService):
+    """Answers every campaign well but those in `bad`, and none while it is `down` (from, until)."""
+
+    def __init__(self, *, down: tuple[float, float] = (0.0, 0.0), bad: HttpResponse = FAILED) -> None:
+        def answer(asked: Asked) -> HttpResponse:
+            if down[0] <= asked.at < down[1]:
+                return FAILED
+            return bad if asked.campaign_id in BAD else good(asked.campaign_id)
+
+        super().__init__(answer)
 
 
 @pytest.mark.parametrize("bad", [3, 5, 20])
 def test_ids_that_always_fail_are_no_outage_though_nothing_else_is_left_to_ask_for(bad: int) -> None:
-    async def main() -> None:
-        service = Service(set(BAD))
-        began = service.clock.monotonic()
-        outcomes = await service.fetch([*GOOD, *BAD[:bad]])
-        assert [outcomes[one] for one in BAD[:bad]] == ["failed"] * bad
-        assert all(outcomes[one] == "ok" for one in GOOD)
-        assert service.clock.monotonic() - began < 600
+    async def main() -> float:
+        fetching = Fetching(Service())
+        outcomes = await fetching.fetch([*GOOD, *BAD[:bad]])
+        assert [outcomes[campaign_id] for campaign_id in BAD[:bad]] == ["failed"] * bad
+        assert all(outcomes[campaign_id] == "ok" for campaign_id in GOOD)
+        return fetching.clock.monotonic() - 1000
 
-    run_virtually(main())
+    assert run_virtually(main()) < 120
 
 
 def test_tried_again_alone_they_fail_again_and_the_run_ends() -> None:
     """As the command does after exit 1: only what failed is asked for, and one campaign is known to be there."""
+    service = Service()
 
-    async def main() -> None:
-        service = Service(set(BAD))
-        outcomes = await service.fetch(BAD[:5], canary="cd-1")
-        assert set(outcomes.values()) == {"failed"}
-        assert all(service.asked.count(one) >= 5 for one in BAD[:5])
+    async def main() -> dict[str, str]:
+        return await Fetching(service, canary="cd-1").fetch(BAD[:5])
 
-    run_virtually(main())
+    assert set(run_virtually(main()).values()) == {"failed"}
+    assert all(service.times_asked(campaign_id) == 5 for campaign_id in BAD[:5])
+    assert service.times_asked("cd-1") <= 15
 
 
 @pytest.mark.parametrize("canary", [None, "cd-1"])
 def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(canary: str | None) -> None:
-    async def main() -> None:
-        service = Service(set(BAD), down=(1000.02, 1400.0))
-        outcomes = await service.fetch([*GOOD, *BAD[:5]], canary=canary)
-        assert {one for one, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:5])
-        assert len(outcomes) == 65
+    async def main() -> dict[str, str]:
+        return await Fetching(Service(down=(1000.02, 1400.0)), canary=canary).fetch([*GOOD, *BAD[:5]])
 
-    run_virtually(main())
+    outcomes = run_virtually(main())
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:5])
+    assert len(outcomes) == 65
+
+
+@pytest.mark.parametrize("outage", [3.0, 30.0, 600.0])
+def test_in_an_outage_only_the_canary_is_asked_and_no_id_uses_up_its_attempts(outage: float) -> None:
+    service = Service(down=(1002.0, 1002.0 + outage))
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service, attempts=2).fetch(f"cd-{number}" for number in range(900))
+
+    outcomes = run_virtually(main())
+    assert set(outcomes.values()) == {"ok"}
+    in_outage = [asked for asked in service.asked if 1003.5 <= asked.at < 1002.0 + outage]
+    assert len(in_outage) <= 8 + outage / 60, "one probe at growing intervals"
+    assert len({asked.campaign_id for asked in in_outage}) <= 1
+
+
+def test_an_outage_that_outlasts_the_patience_ends_the_run() -> None:
+    service = Service(down=(1002.0, 1e9))
+
+    async def main() -> None:
+        await Fetching(service, patience=120.0).fetch(f"cd-{number}" for number in range(900))
+
+    with pytest.raises(ServiceDown, match="--patience"):
+        run_virtually(main())
+    assert 1120 < service.asked[-1].at < 1125
+
+
+def test_where_nothing_was_ever_answered_well_no_id_has_failed() -> None:
+    service = Service()
+
+    async def main() -> None:
+        await Fetching(service, patience=60.0).fetch(BAD[:1])
+
+    with pytest.raises(ServiceDown):
+        run_virtually(main())
+
+
+def test_a_canary_that_is_gone_is_replaced() -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id == "old":
+            return HttpResponse(404, b'{"errors":[{"msg":"Campaign not found","code":404}]}')
+        return FAILED if asked.campaign_id in BAD else good(asked.campaign_id)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(MadeUpService(answer), canary="old").fetch([*BAD[:4], *GOOD])
+
+    outcomes = run_virtually(main())
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:4])
+
+
+@pytest.mark.parametrize("refusal", [FORBIDDEN, DENIED])
+def test_one_id_that_is_refused_among_good_answers_has_failed_alone(refusal: HttpResponse) -> None:
+    """A firewall that blocks one ID: 403. It is asked again with a token of its own; another campaign decides."""
+    service = Service(bad=refusal)
+
+    async def main() -> tuple[Fetching, dict[str, str]]:
+        fetching = Fetching(service)
+        return fetching, await fetching.fetch([*GOOD[:20], BAD[0], *GOOD[20:]])
+
+    fetching, outcomes = run_virtually(main())
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome != "ok"} == {BAD[0]}
+    failure = fetching.failure(BAD[0])
+    assert (failure.outcome, failure.http_status, failure.attempts) == ("failed", refusal.status, 2)
+    tokens = {asked.token for asked in service.asked if asked.campaign_id == BAD[0]}
+    assert len(tokens) == 2
+    assert len(service.asked) == 60 + 2 + 1
+
+
+def test_one_refusal_that_a_second_request_does_not_get_costs_nothing() -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        return DENIED if asked.campaign_id == "cd-30" and not asked.before_for_it else good(asked.campaign_id)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(MadeUpService(answer)).fetch(GOOD)
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+
+
+def test_a_first_refusal_ends_the_run_though_an_earlier_attempt_has_fetched_a_campaign() -> None:
+    service = MadeUpService(lambda _: DENIED)
+
+    async def main() -> None:
+        await Fetching(service, canary="cd-1").fetch(GOOD)
+
+    with pytest.raises(CredentialsRefused):
+        run_virtually(main())
+    assert len(service.asked) == 1
+
+
+def test_absence_by_a_404_that_is_not_the_apis_counts_when_it_comes_again_and_others_are_answered() -> None:
+    service = Service(bad=NOT_THE_API)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch([*GOOD, *BAD[:2]])
+
+    outcomes = run_virtually(main())
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "not_found"} == set(BAD[:2])
+    assert [service.times_asked(campaign_id) for campaign_id in BAD[:2]] == [2, 2]
+
+
+def test_while_a_gateway_answers_404_to_all_nothing_is_absent() -> None:
+    """A back end that restarts for three minutes."""
+
+    def answer(asked: Asked) -> HttpResponse:
+        return NOT_THE_API if 1002.0 <= asked.at < 1180.0 else good(asked.campaign_id)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(MadeUpService(answer)).fetch(f"cd-{number}" for number in range(900))
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+
+
+def test_where_nothing_was_ever_answered_well_a_404_that_is_not_the_apis_proves_no_absence() -> None:
+    async def main() -> None:
+        await Fetching(MadeUpService(lambda _: NOT_THE_API), patience=60.0).fetch(BAD[:2])
+
+    with pytest.raises(ServiceDown):
+        run_virtually(main())

@@ -3,124 +3,159 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
-from random import Random
-from typing import cast
 
 import pytest
 
-from exporter.api.auth import TokenSource
-from exporter.api.endpoints import CampaignApi, HttpResponse, Request
-from exporter.api.http import HttpTransport
-from exporter.errors import CredentialsRefused
-from exporter.events import Event, Stopping
-from exporter.fetch.client import Client
-from exporter.fetch.service_health import ServiceHealth
-from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, WorkerPool
-from exporter.model import CampaignResponse, Failure
-from exporter.ratelimit.limiter import Limiter
-from exporter.ratelimit.retry import RetryPolicy
-from exporter.ratelimit.slots import MemorySlots
-from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.settings import ReadyToken, Secret
-from exporter.stop import Stop
-from tests.support.virtual_time import VirtualClock, run_virtually
+from exporter.api.endpoints import HttpResponse
+from exporter.api.http import TransportError
+from exporter.errors import CredentialsRefused, Interrupted
+from exporter.events import Stopping
+from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, LATER, MOST_OUT_OF_STEP
+from tests.support.made_up_service import DENIED, DOWN, Asked, Fetching, MadeUpService, good
+from tests.support.virtual_time import run_virtually
 
-DENIED = HttpResponse(401, b'{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}')
+IDS = [f"cd-{number}" for number in range(40)]
+MANY = [f"cd-{number}" for number in range(400)]
+STOPPED = Interrupted("stopped by SIGTERM.", signal_number=15)
 
 
-def good(campaign_id: str) -> HttpResponse:
-    return HttpResponse(200, json.dumps({"status": "success", "data": {"_id": campaign_id}}).encode())
-
-
-class Service:
-    """Answers after `latency(ID)` seconds with `answer(ID, how many came before)`; keeps when each was asked for."""
-
-    def __init__(self, latency: Callable[[str], float], answer: Callable[[str, int], HttpResponse]) -> None:
-        self._latency = latency
-        self._answer = answer
-        self.asked: list[tuple[float, str]] = []
-
-    async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
-        on_sent()
-        campaign_id = request.url.partition("?")[0].rpartition("/")[2]
-        number = len(self.asked)
-        self.asked.append((asyncio.get_running_loop().time(), campaign_id))
-        await asyncio.sleep(self._latency(campaign_id))
-        return self._answer(campaign_id, number)
-
-
-class Rig:
-    """A pool of sixteen workers before a service."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.clock = VirtualClock()
-        self.events: list[Event] = []
-        self.outcomes: dict[str, float] = {}
-
-    async def fetch(self, number: int) -> None:
-        meter = UsageMeter(self.clock)
-        client = Client(
-            api=CampaignApi(
-                host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
-            ),
-            tokens=TokenSource(ReadyToken(Secret("ready")), clock=self.clock),
-            transport=cast(HttpTransport, self.service),
-            limiter=Limiter((), slots=MemorySlots(self.clock), clock=self.clock, emit=self.events.append, meter=meter),
-            meter=meter,
-            clock=self.clock,
-        )
-        pool = WorkerPool(
-            client,
-            ServiceHealth(client, retry=RetryPolicy(attempts=2, random=Random(1)), clock=self.clock),
-            meter=meter,
-            clock=self.clock,
-            emit=self.events.append,
-            workers=16,
-            grace=10.0,
-        )
-        await pool.run(iter([f"cd-{i}" for i in range(number)]), self._sink, Stop())
-
-    async def _sink(self, outcome: CampaignResponse | Failure, attempts: int) -> None:
-        self.outcomes[outcome.campaign_id] = self.clock.monotonic()
+def answered_well(asked: Asked) -> HttpResponse:
+    return good(asked.campaign_id)
 
 
 def test_a_first_id_that_is_slow_does_not_hold_up_the_others() -> None:
-    service = Service(lambda one: 25.0 if one == "cd-0" else 0.1, lambda one, _: good(one))
+    service = MadeUpService(answered_well, lambda asked: 25.0 if asked.campaign_id == "cd-0" else 0.1)
 
-    async def main() -> Rig:
-        rig = Rig(service)
-        await rig.fetch(40)
-        return rig
+    async def main() -> dict[str, float]:
+        fetching = Fetching(service)
+        await fetching.fetch(IDS)
+        return fetching.ended_at
 
-    rig = run_virtually(main())
-    began = service.asked[0][0]
-    others = [at for one, at in rig.outcomes.items() if one != "cd-0"]
+    ended_at = run_virtually(main())
+    others = [at for campaign_id, at in ended_at.items() if campaign_id != "cd-0"]
     assert len(others) == 39
-    assert max(others) - began < FIRST_ALONE + 2
+    assert max(others) - service.asked[0].at < FIRST_ALONE + 2
 
 
 @pytest.mark.parametrize(("latency", "most"), [(FIRST_ALONE / 2, 1), (FIRST_ALONE * 5, FIRST_FEW)])
 def test_wrong_credentials_cost_a_handful_of_requests_however_slow_the_refusal(latency: float, most: int) -> None:
-    service = Service(lambda _: latency, lambda *_: DENIED)
+    service = MadeUpService(lambda _: DENIED, lambda _: latency)
+
+    async def main() -> None:
+        await Fetching(service).fetch(MANY)
+
     with pytest.raises(CredentialsRefused):
-        run_virtually(Rig(service).fetch(200))
+        run_virtually(main())
     assert len(service.asked) == most
 
 
 def test_credentials_revoked_in_mid_run_cost_no_more_than_what_was_under_way() -> None:
-    service = Service(lambda _: 0.2, lambda one, number: good(one) if number < 100 else DENIED)
-    rig: list[Rig] = []
+    service = MadeUpService(lambda asked: answered_well(asked) if asked.before < 100 else DENIED)
+    made: list[Fetching] = []
 
     async def main() -> None:
-        rig.append(Rig(service))
-        await rig[0].fetch(400)
+        made.append(Fetching(service))
+        await made[0].fetch(MANY)
 
     with pytest.raises(CredentialsRefused):
         run_virtually(main())
     assert len(service.asked) <= 100 + 16 + 4, "one was asked again, and a campaign known to be there"
-    assert len(rig[0].outcomes) == 100, "what was answered before is kept"
-    (stopping,) = [event for event in rig[0].events if isinstance(event, Stopping)]
+    assert len(made[0].outcomes) == 100, "what was answered before is kept"
+    (stopping,) = [event for event in made[0].events if isinstance(event, Stopping)]
     assert "\n" not in stopping.why
+
+
+def test_an_answer_about_another_campaign_closes_the_connection_and_the_id_is_asked_again() -> None:
+    service = MadeUpService(lambda asked: good(asked.campaign_id if asked.before_for_it else "cd-another"))
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch(IDS)
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+    assert service.dropped == len(IDS)
+
+
+def test_an_id_that_is_answered_with_another_campaign_again_and_again_is_invalid() -> None:
+    service = MadeUpService(lambda asked: good("cd-another" if asked.campaign_id == "cd-7" else asked.campaign_id))
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch(IDS)
+
+    outcomes = run_virtually(main())
+    assert [campaign_id for campaign_id, outcome in outcomes.items() if outcome != "ok"] == ["cd-7"]
+    assert outcomes["cd-7"] == "invalid"
+    assert service.times_asked("cd-7") == service.dropped == MOST_OUT_OF_STEP
+
+
+@pytest.mark.parametrize("status", [503, 500, 408, 425])
+def test_retry_after_is_honoured_on_every_status_that_is_retried(status: int) -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id == "cd-7" and not asked.before_for_it:
+            return HttpResponse(status, b"busy", retry_after="33")
+        return answered_well(asked)
+
+    service = MadeUpService(answer)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch(IDS)
+
+    assert run_virtually(main())["cd-7"] == "ok"
+    first, second = [asked.at for asked in service.asked if asked.campaign_id == "cd-7"]
+    assert 33.0 <= second - first < 34.0
+
+
+def test_a_404_that_is_not_the_apis_is_asked_again_later() -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        restarting = asked.campaign_id in IDS[10:20] and not asked.before_for_it
+        return HttpResponse(404, b"404 page not found") if restarting else answered_well(asked)
+
+    service = MadeUpService(answer)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch(IDS)
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+    asked_again = [asked.at for asked in service.asked if asked.campaign_id == "cd-10"]
+    assert asked_again[1] - asked_again[0] >= LATER
+
+
+@pytest.mark.parametrize("how", ["at once", "in its grace"])
+def test_after_a_stop_no_request_is_sent_and_the_grace_is_not_used_up(how: str) -> None:
+    """What fails or is refused in the grace is not asked for again, and nothing waits for its retry."""
+
+    def answer(asked: Asked) -> HttpResponse | TransportError:
+        return answered_well(asked) if asked.before < 20 else DOWN
+
+    service = MadeUpService(answer, lambda asked: 0.1 if asked.before < 20 or how == "at once" else 2.0)
+
+    async def main() -> tuple[float, float]:
+        fetching = Fetching(service)
+        task = asyncio.create_task(fetching.fetch(MANY))
+        while len(service.asked) < 30:
+            await asyncio.sleep(0.05)
+        stopped_at = fetching.clock.monotonic()
+        fetching.stop.ask(STOPPED)
+        with pytest.raises(Interrupted):
+            await task
+        return stopped_at, fetching.clock.monotonic()
+
+    stopped_at, ended_at = run_virtually(main())
+    assert max(asked.at for asked in service.asked) <= stopped_at
+    assert ended_at - stopped_at <= 2.1
+
+
+def test_a_request_that_hangs_in_a_stop_gets_the_grace_and_not_more() -> None:
+    service = MadeUpService(answered_well, lambda asked: 0.1 if asked.before < 20 else 1000.0)
+
+    async def main() -> float:
+        fetching = Fetching(service, grace=10.0)
+        task = asyncio.create_task(fetching.fetch(MANY))
+        while len(service.asked) < 30:
+            await asyncio.sleep(0.05)
+        stopped_at = fetching.clock.monotonic()
+        fetching.stop.ask(STOPPED)
+        with pytest.raises(Interrupted):
+            await task
+        return fetching.clock.monotonic() - stopped_at
+
+    assert run_virtually(main()) == pytest.approx(10.0)

@@ -1,0 +1,112 @@
+"""`exporter.fetch.client`: permit, token, send, classify."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.api.endpoints import HttpResponse
+from exporter.api.http import TransportError
+from exporter.errors import SettingsError
+from exporter.fetch.client import MOST_REDIRECTS, Exchange
+from exporter.model import Requests
+from exporter.units import Limit
+from tests.support.made_up_service import Asked, Fetching, MadeUpService, good
+from tests.support.virtual_time import run_virtually
+
+
+def dropped() -> TransportError:
+    error = TransportError("the connection was dropped")
+    error.dropped = True
+    return error
+
+
+def unknown_host() -> TransportError:
+    return TransportError("the name of the host h is unknown; check KORE_HOST", permanent=True)
+
+
+def test_what_can_never_work_ends_the_run_with_its_setting_where_nothing_was_ever_answered() -> None:
+    service = MadeUpService(lambda _: unknown_host())
+
+    async def main() -> None:
+        await Fetching(service).fetch(["cd-1", "cd-2"])
+
+    with pytest.raises(SettingsError, match="KORE_HOST"):
+        run_virtually(main())
+
+
+def test_after_an_answer_it_is_a_failure_like_others() -> None:
+    """A name server that knows nothing for a minute costs no ID."""
+    service = MadeUpService(
+        lambda asked: good(asked.campaign_id) if asked.at < 1001 or asked.at > 1060 else unknown_host()
+    )
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch([f"cd-{number}" for number in range(300)])
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+
+
+def test_a_request_under_which_a_kept_alive_connection_was_dropped_is_sent_again_and_is_no_failure() -> None:
+    service = MadeUpService(lambda asked: good(asked.campaign_id) if asked.before_for_it == 3 else dropped())
+
+    async def main() -> Requests:
+        fetching = Fetching(service, attempts=1)
+        outcomes = await fetching.fetch([f"cd-{number}" for number in range(10)])
+        assert set(outcomes.values()) == {"ok"}
+        return fetching.meter.usage().requests
+
+    requests = run_virtually(main())
+    assert (requests.total, requests.retries) == (40, 30), "each may have reached the service"
+
+
+def test_a_request_that_was_not_sent_holds_no_slot() -> None:
+    service = MadeUpService(
+        lambda asked: good(asked.campaign_id) if asked.at > 1003 or not asked.before else unknown_host()
+    )
+
+    async def main() -> None:
+        fetching = Fetching(service, limits=(Limit(3, 60.0),))
+        await fetching.fetch(["cd-0", "cd-1", "cd-2"])
+        assert fetching.meter.usage().requests.total == 3
+        assert fetching.clock.monotonic() < 1060
+
+    run_virtually(main())
+
+
+def test_redirects_are_followed_each_with_a_token_and_a_permit_of_its_own() -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id.startswith("cd-"):
+            return HttpResponse(307, b"", location="moved/there")
+        return good("cd-1")
+
+    service = MadeUpService(answer)
+
+    async def main() -> int:
+        fetching = Fetching(service)
+        exchange = await fetching.client.campaign("cd-1")
+        assert exchange.verdict.kind == "good"
+        return fetching.meter.usage().requests.total
+
+    assert run_virtually(main()) == 2
+    assert len({asked.token for asked in service.asked}) == 2
+
+
+def test_redirects_without_end_are_invalid() -> None:
+    service = MadeUpService(lambda _: HttpResponse(307, b"", location="?again"))
+
+    async def main() -> Exchange:
+        return await Fetching(service).client.campaign("cd-1")
+
+    assert run_virtually(main()).verdict.kind == "invalid"
+    assert len(service.asked) == MOST_REDIRECTS + 1
+
+
+@pytest.mark.parametrize("campaign_id", [".", ".."])
+def test_an_id_that_no_url_can_carry_is_not_asked_for(campaign_id: str) -> None:
+    service = MadeUpService(lambda asked: good(asked.campaign_id))
+
+    async def main() -> Exchange:
+        return await Fetching(service).client.campaign(campaign_id)
+
+    assert run_virtually(main()).verdict.kind == "not_found"
+    assert service.asked == []
