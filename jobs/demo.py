@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,15 +11,25 @@ from exporter.options import OUTPUT_FORMATS, FetchOptions, Locations, OutputForm
 from exporter.settings import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import state_dir
 from jobs.support.shell import program_command
+from jobs.support.signals import run_until_stopped
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
+    from exporter.clock import SystemClock
+    from exporter.ids.campaign_ids import read_ids
     from exporter.pipeline.publish import SnapshotResult
+    from exporter.pipeline.snapshot import take_snapshot
+    from exporter.report.page import render_report
+    from exporter.simulator.account import account_variables
     from exporter.simulator.behaviour import Behaviour
+    from exporter.simulator.server import serve
+    from exporter.snapshot_store.open_destination import open_destination
     from exporter.stop import Stop
-    from jobs.support.console import Console
     from jobs.support.demo_folder import DemoFolder
+    from jobs.support.summary import reading, summary_of
 
 RATE = "60/2s"
 """The service's limit with its minute made short, so that the demo shows the pacing and ends soon."""
@@ -42,9 +51,6 @@ def command(console: Console, dest: str, campaigns: int, form: OutputFormat) -> 
     the files. Run again with the same folder, it is the next day of the same service: some campaigns have changed, one
     is gone and one is new.
     """
-    from exporter.simulator.behaviour import Behaviour
-    from jobs.support.demo_folder import DemoFolder
-
     folder = DemoFolder(Path(dest), campaigns=campaigns)
     limit = parse_rate(RATE)
     today, changes = folder.next_day()
@@ -74,13 +80,6 @@ def _take_snapshot(
     console: Console, folder: DemoFolder, service: Behaviour, options: SnapshotOptions
 ) -> SnapshotResult:
     """Serve the day and take its snapshot. Raises `ExportError`."""
-    from exporter.clock import SystemClock
-    from exporter.ids.campaign_ids import read_ids
-    from exporter.pipeline.snapshot import take_snapshot
-    from exporter.simulator.account import account_variables
-    from exporter.simulator.server import serve
-    from jobs.support.signals import run_until_stopped
-
     dest = str(folder.folder)
     ids = None if options.incremental else read_ids(str(_write_ids(folder, service)))
 
@@ -125,11 +124,6 @@ def _usable(port: int) -> int:
 
 def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
     """The summary, and the report."""
-    from exporter.clock import SystemClock
-    from exporter.report.page import render_report
-    from exporter.snapshot_store.open_destination import open_destination
-    from jobs.support.summary import summary_of
-
     destination = open_destination(str(folder.folder))
     console.summarize(summary_of(result), result)
     page, _ = render_report(destination, result.manifest.snapshot_id, now=SystemClock().now())
@@ -138,14 +132,14 @@ def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
 
 def _suggest(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
     """Commands that work as printed, and the report."""
-    from jobs.cli import COMMANDS
-
     dest = str(folder.folder)
     commands: list[tuple[str, ...]] = [("snapshots", dest), ("verify", dest)]
     if folder.state.published > 1:
-        commands += [("diff", dest), *([("history", dest)] if "history" in COMMANDS else [])]
+        commands += [("diff", dest), ("history", dest)]
     commands.append(("report", dest, "-o", f"{dest}/quiet-hours.html", "--quiet-hours", "21:00-08:00"))
-    lines = ["", "Other things to try:", *(f"  {program_command(*words)}" for words in commands)]
+    # The summary has shown how to read it, but on a terminal only.
+    lines = [] if console.is_terminal else ["", *reading(result)]
+    lines += ["", "Other things to try:", *(f"  {program_command(*words)}" for words in commands)]
     lines += ["", "The next day of the same service:", f"  {program_command('demo', '--out', dest)}"]
     lines += ["", f"The report, to open in a browser: {(folder.folder / 'report.html').resolve()}"]
     console.block("\n".join(lines), event="suggested")

@@ -6,24 +6,29 @@ import asyncio
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
 from exporter.errors import InputError
-from exporter.simulator.account import ACCOUNT_ID
+from exporter.simulator.account import ACCOUNT_ID, account_variables, variables_text
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.list_call import HABITS
 from exporter.units import parse_allowance
 from jobs.support.command import job, option
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.param_types import DURATION, RATE, Parsed
+from jobs.support.signals import run_until_stopped
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
     from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.changes import Changes
+    from exporter.simulator.control import change_running
+    from exporter.simulator.samples import sample_campaigns
+    from exporter.simulator.server import serve
     from exporter.stop import Stop
-    from jobs.support.console import Console
 
 
 def _fault(text: str) -> tuple[str, float]:
@@ -80,11 +85,6 @@ def command(console: Console, **options: Any) -> int:
     The settings that reach it go to standard output. With --change it asks the simulator that runs at --port for what a
     day brings: N campaigns change, one goes, one comes. Where none runs, it serves the campaigns of the day after.
     """
-    from exporter.simulator.account import account_variables, variables_text
-    from exporter.simulator.control import change_running
-    from exporter.simulator.server import serve
-    from jobs.support.signals import run_until_stopped
-
     number = options["change"]
     changes = change_running(options["port"], number) if number is not None and options["port"] else None
     if changes is not None:
@@ -121,9 +121,6 @@ def command(console: Console, **options: Any) -> int:
 
 
 def _behaviour(options: dict[str, Any]) -> Behaviour:
-    from exporter.simulator.behaviour import Behaviour
-    from exporter.simulator.samples import sample_campaigns
-
     behaviour = Behaviour(
         sample_campaigns(options["campaigns"], seed=options["seed"], voice_share=options["voice"] / 100),
         limit=options["limit"],
