@@ -1,4 +1,4 @@
-"""`campaign-export snapshots`: what is there."""
+"""`campaign-export snapshots`: what is published in a destination."""
 
 from __future__ import annotations
 
@@ -6,77 +6,126 @@ import csv
 import io
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporter.errors import DestinationError
 from jobs.support.command import job, option
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import ACCOUNT
+from jobs.support.table_output import print_bytes, print_table
 
 if TYPE_CHECKING:
+    from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
     from jobs.support.console import Console
 
-COLUMNS = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode", "size")
+with lazy_imports(__name__):
+    from exporter.snapshot_store.accounts import Account, account_of, snapshots_of_account
+    from exporter.snapshot_store.catalog import read_catalog
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.verify import missing_files
+
+TABLE = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode", "size")
+COLUMNS = (*TABLE, "account", "problem")
 
 
 @job("snapshots", example="campaign-export snapshots exports", codes={0: "listed", 2: "wrong usage, or no such place"})
 @click.argument("dest")
-@option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How they are listed.",
-)
-def command(console: Console, dest: str, form: str) -> int:
-    """List the snapshots of a destination: ID, time, rows, failures, mode, size."""
-    from exporter.errors import DestinationError
-    from exporter.snapshot_store.catalog import list_snapshots
-    from exporter.snapshot_store.open_destination import open_destination
+@option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
+@option("--latest", is_flag=True, help="Print only the path of the newest snapshot, for scripts.")
+@ACCOUNT
+def command(console: Console, dest: str, form: str, latest: bool, account: str | None) -> int:
+    """List the snapshots of a destination: ID, time, rows, failures, mode, size. Damaged ones are listed too.
 
-    if "://" not in dest and not Path(dest).is_dir():
+    Damaged is what has no readable manifest, or lacks bytes of a file; `verify` looks into the files.
+    """
+    destination = open_destination(dest, environ=dict(os.environ))
+    if destination.is_local and not Path(destination.root).is_dir():
         raise DestinationError(f"{dest}: there is no such folder.")
-    rows: list[dict[str, Any]] = [
-        {
-            "snapshot": info.snapshot_id,
-            "started_at": info.manifest.started_at,
-            "campaigns": info.manifest.counts.ok,
-            "failures": info.manifest.counts.failed + info.manifest.counts.invalid,
-            "not_found": info.manifest.counts.not_found,
-            "mode": info.manifest.mode,
-            "size": info.manifest.size,
-        }
-        for info in list_snapshots(open_destination(dest, environ=dict(os.environ)))
-    ]
-    if form == "json":
-        click.echo(json.dumps(rows, indent=2))
-    elif form == "csv":
-        from jobs.support.table_output import print_bytes
+    if latest:
+        found = snapshots_of_account(destination, time.time(), account=account)
+        for notice in found.notices:
+            console.say(notice, event="notice")
+        print_bytes(os.fsencode(f"{found.snapshots[-1].where}\n"))
+        return 0
+    catalog = read_catalog(destination)
+    infos = list(catalog.snapshots)
+    if account is not None:
+        chosen = snapshots_of_account(destination, time.time(), account=account).account
+        infos = [info for info in infos if account_of(info.manifest) == chosen]
+    for info in infos:
+        if info.is_misdated(time.time()):
+            console.say(
+                f"{info.where} was made under a wrong clock: it is neither the latest nor a base", event="notice"
+            )
+    rows = [_row(info, account_of(info.manifest), missing_files(destination, info)) for info in infos]
+    rows += [_damaged_row(damaged) for damaged in catalog.damaged]
+    rows.sort(key=lambda row: str(row["snapshot"]))
+    if not rows:
+        destination.check_is_root()
+        console.say(f"there is no snapshot in {dest}", event="empty")
+    for row in rows:
+        if row["problem"]:
+            console.trouble(f"damaged: {row['problem']}", event="damaged", snapshot=row["snapshot"])
+    _print(rows, form)
+    return 0
 
+
+def _row(info: SnapshotInfo, account: Account, problems: list[str]) -> dict[str, Any]:
+    counts = info.manifest.counts
+    return {
+        "snapshot": info.snapshot_id,
+        "started_at": info.manifest.started_at,
+        "campaigns": counts.ok,
+        "failures": counts.failed + counts.invalid,
+        "not_found": counts.not_found,
+        "mode": info.manifest.mode,
+        "size": info.manifest.size,
+        "account": str(account),
+        "problem": f"{info.where}: {'; '.join(problems)}" if problems else None,
+    }
+
+
+def _damaged_row(damaged: DamagedSnapshot) -> dict[str, Any]:
+    return {**dict.fromkeys(COLUMNS), "snapshot": damaged.snapshot_id, "problem": damaged.problem}
+
+
+def _print(rows: list[dict[str, Any]], form: str) -> None:
+    if form == "json":
+        print_bytes(json.dumps(rows, indent=2, ensure_ascii=False).encode() + b"\n")
+    elif form == "csv":
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         print_bytes(text.getvalue().encode())
-    elif not rows:
-        console.say(f"there is no snapshot in {dest}", event="empty")
-    else:
-        from jobs.support.table_output import print_table
-
-        cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in (*row.values(),)] for row in rows]
-        for row, cell in zip(rows, cells, strict=True):
-            cell[1] = cell[1][:16].replace("T", " ")
-            cell[-1] = size_text(row["size"])
+    elif rows:
+        several = len({row["account"] for row in rows if row["account"]}) > 1
+        columns = (*TABLE, "account") if several else TABLE
         print_table(
             None,
-            COLUMNS,
-            cells,
+            columns,
+            [[_cell(row, column) for column in columns] for row in rows],
             right=("campaigns", "failures", "not_found", "size"),
             whole=("snapshot", "campaigns", "failures"),
             optional=("started_at", "mode", "not_found", "size"),
         )
-    return 0
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    value = row[column]
+    if column == "mode" and row["problem"]:
+        return "damaged"
+    if value is None:
+        return ""
+    if column == "started_at":
+        return str(value)[:16].replace("T", " ")
+    if column == "size":
+        return size_text(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def size_text(size: int) -> str:

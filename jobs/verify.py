@@ -3,44 +3,79 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from exporter.errors import InputError
+from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
+from jobs.support.lazy_imports import lazy_imports
+from jobs.support.options import ACCOUNT
+from jobs.support.table_output import print_line
 
 if TYPE_CHECKING:
+    from exporter.snapshot_store.destination import Destination
     from jobs.support.console import Console
+
+with lazy_imports(__name__):
+    from exporter.snapshot_store.accounts import find, snapshots_of_account
+    from exporter.snapshot_store.catalog import read_catalog
+    from exporter.snapshot_store.open_destination import open_destination
+    from exporter.snapshot_store.verify import damages
 
 
 @job(
     "verify",
     example="campaign-export verify exports --all",
-    codes={0: "sound", 1: "damage found", 2: "wrong usage, or no such snapshot"},
+    codes={
+        0: "sound",
+        1: "damage found",
+        2: "wrong usage, or no such snapshot",
+        4: "not checked: disk or store do not answer",
+    },
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
-@option("--all", "everyone", is_flag=True, help="Check every snapshot of the destination.")
-def command(console: Console, dest: str, snapshot: str | None, everyone: bool) -> int:
-    """Check a published snapshot against its manifest, and against itself: the latest, if none is named.
+@option("--all", "everyone", is_flag=True, help="Check every snapshot of the destination, of every account.")
+@ACCOUNT
+def command(console: Console, dest: str, snapshot: str | None, everyone: bool, account: str | None) -> int:
+    """Check a published snapshot against its manifest, and against itself: by default the latest.
 
     Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
     """
-    from exporter.snapshot_store.accounts import find
-    from exporter.snapshot_store.open_destination import open_destination
-    from exporter.snapshot_store.verify import damages
-    from jobs.support.table_output import print_line
-
-    if snapshot is not None and everyone:
-        raise InputError("SNAPSHOT and --all exclude each other: give one of them.")
+    if sum((snapshot is not None, everyone, account is not None)) > 1:
+        raise InputError("SNAPSHOT, --all and --account exclude each other: give one of them.")
     destination = open_destination(dest, environ=dict(os.environ))
-    wanted = destination.snapshot_ids() if everyone else [find(destination, snapshot or "latest")]
+    if snapshot is not None:
+        ids = [find(destination, snapshot)]
+    elif everyone:
+        catalog = read_catalog(destination)
+        ids = sorted(
+            {info.snapshot_id for info in catalog.snapshots} | {entry.snapshot_id for entry in catalog.damaged}
+        )
+    else:
+        ids = _latest(console, destination, account)
     damaged = 0
-    for one in wanted:
-        found = damages(destination, one)
-        damaged += bool(found)
-        print_line(f"{destination.where(one)}: {'damaged' if found else 'sound'}")
-        for text in found:
-            print_line(f"  {text}")
+    for snapshot_id in ids:
+        problems = damages(destination, snapshot_id)
+        damaged += bool(problems)
+        print_line(f"{destination.where(snapshot_id)}: {'damaged' if problems else 'sound'}")
+        for problem in problems:
+            print_line(f"  {problem}")
     return 1 if damaged else 0
+
+
+def _latest(console: Console, destination: Destination, account: str | None) -> list[str]:
+    """The latest snapshot, and any later one whose manifest is damaged: it may be the account's."""
+    damaged = [entry.snapshot_id for entry in read_catalog(destination).damaged]
+    try:
+        found = snapshots_of_account(destination, time.time(), account=account)
+    except DestinationError:
+        if account is None and damaged:
+            return damaged[-1:]
+        raise
+    for notice in found.notices:
+        console.say(notice, event="notice")
+    latest = found.snapshots[-1].snapshot_id
+    return [latest, *(snapshot_id for snapshot_id in damaged if snapshot_id > latest)]

@@ -54,11 +54,3 @@ def _path_of(url: str) -> str:
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise DestinationError(f"{url}: write file:///FOLDER, with %3F for ? and %23 for #, or the folder alone.")
     return unquote(parts.path)
-
-
-def join_destination(dest: str, below: str) -> str:
-    """`dest` with `below` added to its path; the options of a URL stay at the end."""
-    if not dest.strip():
-        return dest
-    path, mark, options = dest.partition("?") if "://" in dest else (dest, "", "")
-    return f"{path.rstrip('/')}/{below}{mark}{options}"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
-from exporter.snapshot_store.catalog import read_manifest
+from exporter.snapshot_store.catalog import SnapshotInfo, read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import MANIFEST, file_name
@@ -59,25 +59,34 @@ def responses_problem(destination: Destination, snapshot: str) -> str | None:
     return None if (size, sha256) == (entry.bytes, entry.sha256) else f"{name}: its content is not what was written"
 
 
-def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
-    sizes = destination.files(snapshot)
-    if manifest.snapshot_id != snapshot:
-        yield f"{MANIFEST}: is that of {manifest.snapshot_id}"
+def missing_files(destination: Destination, info: SnapshotInfo) -> list[str]:
+    """What a listing of its folder shows to be wrong with a snapshot, one line each."""
+    return list(_sizes(info.manifest, destination.files(info.snapshot_id)))
+
+
+def _sizes(manifest: Manifest, sizes: dict[str, int]) -> Iterator[str]:
     for name in sorted(set(sizes) - set(manifest.files) - {MANIFEST}):
         yield f"{name}: is not in the manifest"
     for name, entry in manifest.files.items():
         if name not in sizes:
             yield f"{name}: is missing"
+        elif sizes[name] != entry.bytes:
+            yield f"{name}: has {sizes[name]:,} bytes, the manifest says {entry.bytes:,}"
+
+
+def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
+    if manifest.snapshot_id != snapshot:
+        yield f"{MANIFEST}: is that of {manifest.snapshot_id}"
+    sizes = destination.files(snapshot)
+    yield from _sizes(manifest, sizes)
+    for name, entry in manifest.files.items():
+        if sizes.get(name) != entry.bytes:
             continue
         try:
-            size, sha256 = _hash(destination, snapshot, name)
+            if _hash(destination, snapshot, name) != (entry.bytes, entry.sha256):
+                yield f"{name}: its content is not what was written (SHA-256 differs)"
         except DestinationError as error:
             yield _from_file_name(destination, snapshot, error)
-            continue
-        if size != entry.bytes:
-            yield f"{name}: has {size:,} bytes, the manifest says {entry.bytes:,}"
-        elif sha256 != entry.sha256:
-            yield f"{name}: its content is not what was written (SHA-256 differs)"
 
 
 def _hash(destination: Destination, snapshot: str, name: str) -> tuple[int, str]:
