@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import msgspec
@@ -35,6 +37,7 @@ TOKEN_HIDDEN = "[token hidden]"
 _control = re.compile(f"[{CONTROL}]")
 _control_in_prose = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _surrogate = re.compile(f"[{SURROGATE}]")
+_invisible = re.compile(f"[{INVISIBLE}]+")
 _trimmed = "".join(filter(str.isspace, map(chr, range(0x3001)))) + re.sub(
     "(.)-(.)", lambda ends: "".join(map(chr, range(ord(ends[1]), ord(ends[2]) + 1))), INVISIBLE
 )
@@ -42,6 +45,11 @@ _unshown = re.compile(f"[{CONTROL}{INVISIBLE}{SURROGATE}]+")
 _unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]")
 _visible_ascii = re.compile(r"[\x21-\x7e]*")
 _token = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
+
+
+def without_format_characters(text: str) -> str:
+    """`text` without invisible characters, and with plain blanks in place of special ones; none at its ends."""
+    return text.strip() if text.isascii() else " ".join(_invisible.sub("", text).split())
 
 
 def has_control(text: str) -> bool:
@@ -92,6 +100,12 @@ def one_line(text: str, longest: int) -> str:
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 
+def excerpt(text: str, longest: int) -> str:
+    """The beginning of `text` as a part of one line: invisible characters are escaped, so that they are seen."""
+    beginning = hide_tokens(text[:longest]) + ("…" if len(text) > longest else "")
+    return _unshown.sub(lambda match: match[0].encode("unicode_escape").decode(), beginning)
+
+
 def terminal_safe(text: str) -> str:
     """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
     return _unsafe.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
@@ -100,7 +114,12 @@ def terminal_safe(text: str) -> str:
 # JSON
 
 _decode = msgspec.json.Decoder().decode
+_decode_exactly = msgspec.json.Decoder(float_hook=lambda digits: _exact_float(digits)).decode
 _encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+_DIGITS_OF_A_DOUBLE = 16
+"""Characters of a decimal that a double holds whatever they are: 15 digits and the point."""
 
 
 class NotJson(ValueError):
@@ -116,7 +135,15 @@ def loads(text: str | bytes) -> Any:
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _loads_patiently(text)
+        return _loads_patiently(text, _float_or_text)
+
+
+def loads_exactly(text: str | bytes) -> Any:
+    """As `loads`, but a decimal that no double holds is a `msgspec.Raw`, which `dumps` writes as it was."""
+    try:
+        return _decode_exactly(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _loads_patiently(text, _exact_float)
 
 
 def dumps(value: Any) -> str:
@@ -124,13 +151,18 @@ def dumps(value: Any) -> str:
     return _encode(value).decode()
 
 
-def _loads_patiently(text: str | bytes) -> Any:
+def dumps_sorted(value: Any) -> str:
+    """`value` as compact JSON text, the keys of every object in order: one text for equal values."""
+    return _encode_sorted(value).decode()
+
+
+def _loads_patiently(text: str | bytes, parse_float: Callable[[str], Any]) -> Any:
     """What msgspec refuses and is yet good: a byte order mark, half a surrogate pair, a number beyond a double."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
         value = json.loads(
-            text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_float_or_text, parse_int=_integer_or_text
+            text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=parse_float, parse_int=_integer_or_text
         )
         return _without_lone_surrogates(value)
     except (ValueError, RecursionError) as error:
@@ -144,6 +176,16 @@ def _refuse(constant: str) -> NoReturn:
 def _float_or_text(digits: str) -> float | str:
     number = float(digits)
     return digits if number in (float("inf"), float("-inf")) else number
+
+
+def _exact_float(digits: str) -> float | str | msgspec.Raw:
+    number = _float_or_text(digits)
+    if isinstance(number, str) or len(digits) <= _DIGITS_OF_A_DOUBLE:
+        return number
+    try:
+        return number if Decimal(repr(number)) == Decimal(digits) else msgspec.Raw(digits.encode())
+    except ArithmeticError:
+        return msgspec.Raw(digits.encode())
 
 
 def _integer_or_text(digits: str) -> int | str:

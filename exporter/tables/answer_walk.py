@@ -9,7 +9,8 @@ import msgspec
 
 from exporter.tables.columns import CAMPAIGNS, Paths
 from exporter.tables.extra import Extra
-from exporter.tables.leaves import escape_key, is_nothing
+from exporter.tables.leaves import beginning, escape_key, first_key, is_nothing
+from exporter.text import dumps_sorted
 
 
 class Located(NamedTuple):
@@ -19,25 +20,37 @@ class Located(NamedTuple):
     path: str
 
 
-def column_values(data: dict[str, Any], extra: Extra) -> dict[Paths, Located]:
-    """What of an answer's data belongs to which columns; all else goes into `extra`."""
-    candidates: dict[Paths, list[tuple[int, str, Any]]] = {}
-    _walk(_known_keys(), "", data, candidates, extra)
+class Walked(NamedTuple):
+    """What of an answer belongs to which columns, and (path, text) of what is not as it is known."""
+
+    values: dict[Paths, Located]
+    issues: list[tuple[str, str]]
+
+
+def walk(data: dict[str, Any], extra: Extra) -> Walked:
+    """Find the values of columns in an answer's data; all else goes into `extra`."""
+    walker = _Walker(extra)
+    walker.walk(_known_keys(), "", data)
     values: dict[Paths, Located] = {}
-    for paths, located in candidates.items():
+    for paths, located in walker.candidates.items():
         (_, path, first), *others = sorted(located, key=lambda candidate: candidate[0])
         values[paths] = Located(first, path)
         for _, other, value in others:
-            if value != first or type(value) is not type(first):
+            # As text, since 1, 1.0 and true are equal in Python.
+            if dumps_sorted(value) != dumps_sorted(first):
                 extra.keep_leaves(other, value)
-    return values
+    return Walked(values, walker.issues)
 
 
 class _Object(msgspec.Struct):
-    """An object of the answer: its parts, and for each key the columns whose value it holds, each with its rank."""
+    """An object of the answer: its parts, and for each key the columns whose value it holds, each with its rank.
+
+    `spellings`: the keys in lower case, without what separates words.
+    """
 
     parts: dict[str, _Object] = {}
     columns: dict[str, list[tuple[Paths, int]]] = {}
+    spellings: dict[str, str] = {}
 
 
 @cache
@@ -45,27 +58,60 @@ def _known_keys() -> _Object:
     root = _Object()
     for column in CAMPAIGNS:
         for rank, path in enumerate(column.answer_paths):
-            *parents, key = path.split(".")
             at = root
+            *parents, key = path.split(".")
             for parent in parents:
+                at.spellings[_spelling(parent)] = parent
                 at = at.parts.setdefault(parent, _Object())
+            at.spellings[_spelling(key)] = key
             columns = at.columns.setdefault(key, [])
             if (column.answer_paths, rank) not in columns:
                 columns.append((column.answer_paths, rank))
     return root
 
 
-def _walk(
-    at: _Object, path: str, value: dict[str, Any], candidates: dict[Paths, list[tuple[int, str, Any]]], extra: Extra
-) -> None:
-    for key, part in value.items():
-        if is_nothing(part):
-            continue
-        below = f"{path}.{escape_key(key)}" if path else escape_key(key)
-        if key in at.columns:
-            for paths, rank in at.columns[key]:
-                candidates.setdefault(paths, []).append((rank, below, part))
-        elif key in at.parts and isinstance(part, dict):
-            _walk(at.parts[key], below, part, candidates, extra)
-        else:
-            extra.keep_leaves(below, part)
+def _spelling(key: str) -> str:
+    return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
+
+
+class _Walker:
+    def __init__(self, extra: Extra) -> None:
+        self.candidates: dict[Paths, list[tuple[int, str, Any]]] = {}
+        self.issues: list[tuple[str, str]] = []
+        self._extra = extra
+
+    def walk(self, at: _Object, path: str, value: dict[str, Any]) -> None:
+        rest: dict[str, Any] = {}
+        for key, part in value.items():
+            if is_nothing(part):
+                continue
+            if key in at.columns:
+                for paths, rank in at.columns[key]:
+                    self.candidates.setdefault(paths, []).append((rank, _below(path, key), part))
+            elif key in at.parts:
+                self._part(at.parts[key], _below(path, key), part)
+            elif self._extra.full:
+                rest[key] = part
+            else:
+                self._unknown(at, path, value, key)
+        if rest:
+            self._extra.keep_rest(path, rest)
+
+    def _part(self, at: _Object, path: str, part: Any) -> None:
+        if isinstance(part, dict):
+            self.walk(at, path, part)
+            return
+        self._extra[path] = part
+        if part != "":
+            self.issues.append((path, f"not an object: {beginning(part)}"))
+
+    def _unknown(self, at: _Object, path: str, value: dict[str, Any], key: str) -> None:
+        below = _below(path, key)
+        self._extra.keep_leaves(below, value[key])
+        known = at.spellings.get(_spelling(key))
+        if known is not None and is_nothing(value.get(known)):
+            self.issues.append((below, f"not read, since the key is known as {known}: {beginning(value[key])}"))
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{escape_key(key)}" if path else first_key(key)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.tables.leaves import escape_key, is_nothing
-from exporter.tables.time_of_day import DAY, clock, read_time
+from exporter.tables.leaves import beginning, escape_key, is_nothing
+from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
-from exporter.text import dumps
+from exporter.text import dumps, excerpt, without_format_characters
 
 MOST_ENTRIES = 10_000
 """A list of more is no week that anybody wrote, and each entry would become a row."""
@@ -39,18 +39,37 @@ class Week(msgspec.Struct, frozen=True, eq=False):
     """The calling hours of one campaign. Two are the same only when they are one object: a week is read once.
 
     `texts`: the windows of Monday … Sunday as the campaigns table shows them. `minutes`: allowed in a week,
-    overlaps counted once; None when no window could be read. `left_over`: (path below `days`, value) of what is
-    in no column.
+    overlaps counted once; None when no window could be read. `issues`: (path below `days`, text). `left_over`: (path
+    below `days`, value) of what is in no column.
     """
 
     texts: tuple[str | None, ...] = (None,) * 7
     minutes: int | None = None
     windows: tuple[Window, ...] = ()
-    issues: tuple[str, ...] = ()
+    issues: tuple[tuple[str, str], ...] = ()
     left_over: tuple[tuple[str, Any], ...] = ()
 
 
 NO_WEEK = Week()
+
+
+_NAMES = {"_id", "id", "__v", "name", "label", "description", "createdAt", "updatedAt"}
+"""Keys of an entry that say nothing about when its window is open."""
+
+_OPEN = {"enabled", "isenabled", "active", "isactive", "open", "isopen", "available", "isavailable", "selected"}
+_CLOSED = {"closed", "isclosed", "disabled", "isdisabled", "deleted", "isdeleted", "holiday", "isholiday"}
+
+
+def is_doubtful(key: str, value: Any) -> bool:
+    """Whether an unknown key makes calling hours not sure: a flag that may close them, a time zone of its own, a date.
+
+    Not so what only names, and not a flag that says what is so without it: `enabled: true`, `isClosed: false`.
+    """
+    if key in _NAMES or is_nothing(value):
+        return False
+    flag = key.casefold().replace("_", "")
+    expected = True if flag in _OPEN else False if flag in _CLOSED else None
+    return expected is None or str(value).strip().lower() != str(expected).lower()
 
 
 def read_week(days: Any, *, daily: bool) -> Week:
@@ -60,13 +79,15 @@ def read_week(days: Any, *, daily: bool) -> Week:
     """
     if is_nothing(days):
         return NO_WEEK
-    entries = days if isinstance(days, list) else [days]
-    if len(entries) > MOST_ENTRIES:
-        return Week(issues=(f"days: more than {MOST_ENTRIES:,} entries",), left_over=(("", days),))
     reading = _Reading()
-    for index, entry in enumerate(entries):
-        if not is_nothing(entry):
-            reading.entry(f".{index}", entry, daily=daily)
+    if not isinstance(days, list):
+        reading.single(days, daily=daily)
+    elif len(days) > MOST_ENTRIES:
+        return Week(issues=(("", f"more than {MOST_ENTRIES:,} entries"),), left_over=(("", days),))
+    else:
+        for index, entry in enumerate(days):
+            if not is_nothing(entry):
+                reading.entry(f".{index}", entry, daily=daily)
     return reading.week()
 
 
@@ -82,60 +103,86 @@ class _Reading:
     """One pass over the entries that notes what is odd."""
 
     def __init__(self) -> None:
-        self.spans: list[_Span] = []
-        self.unread: list[Window] = []
-        self.issues: list[str] = []
-        self.left_over: dict[str, Any] = {}
+        self._spans: dict[tuple[int, int], Window] = {}
+        self._unread: list[Window] = []
+        self._issues: list[tuple[str, str]] = []
+        self._left_over: dict[str, Any] = {}
 
     def week(self) -> Week:
         """What was read."""
-        self.spans.sort()
+        spans = sorted(_Span(start, stop, window) for (start, stop), window in self._spans.items())
         texts: list[list[str]] = [[] for _ in WEEKDAYS]
-        for span in self.spans:
-            texts[(span.window.day_of_week or 1) - 1].append(f"{span.window.start_time}-{span.window.end_time}")
+        for span in spans:
+            texts[span.start // DAY].append(f"{span.window.start_time}-{span.window.end_time}")
+        if spans and self._unread:
+            self._issue("", f"{len(self._unread)} windows could not be read: the minutes per week are a lower bound")
         return Week(
             tuple(";".join(day) or None for day in texts),
-            _minutes(self.spans) if self.spans else None,
-            tuple(sorted([*(span.window for span in self.spans), *self.unread], key=_order)),
-            tuple(self.issues),
-            tuple(self.left_over.items()),
+            _minutes(spans) if spans else None,
+            tuple(sorted([*(span.window for span in spans), *self._unread], key=_order)),
+            tuple(self._issues),
+            tuple(self._left_over.items()),
         )
 
+    def single(self, value: Any, *, daily: bool) -> None:
+        """What came in place of the list."""
+        if isinstance(value, dict):
+            self._issue("", f"not a list; read as its only entry: {beginning(value)}")
+        self.entry("", value, daily=daily)
+
     def entry(self, path: str, entry: Any, *, daily: bool) -> None:
+        """One element of the list."""
         if not isinstance(entry, dict):
             self._odd(path, entry, "not an object with day, start and end")
-            self.unread.append(Window())
+            self._unread.append(Window())
             return
         for key, value in entry.items():
             if key not in ("day", "start", "end") and not is_nothing(value):
-                self.left_over[f"{path}.{escape_key(key)}"] = value
+                self._left_over[f"{path}.{escape_key(key)}"] = value
+                if is_doubtful(key, value):
+                    self._issue(path, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}")
         days = list(self._days(path, entry.get("day"), daily=daily))
         raw_start, start = self._time(path, "start", entry.get("start"))
         raw_end, end = self._time(path, "end", entry.get("end"))
+        if start is None or end is None:
+            # A half is still worth a cell; only a whole window can be compared or counted.
+            half = Window(None, None, clock(start), clock(end), None, None, None, raw_start, raw_end)
+            minute = None if start is None else start // 60
+            self._unread += [half._replace(**_weekday(day), start_minute=minute) for day in days]
+            return
+        stop = end if end > start else end + DAY
+        if read_time(raw_end or "", is_end=False) == start:
+            if fraction(raw_end or "") > fraction(raw_start or ""):
+                stop = start + 1
+            else:
+                self._issue(path, "starts and ends at the same time; read as a whole day")
+        shown_end = clock(stop if stop <= DAY else stop - DAY)
+        window = Window(
+            None, None, clock(start), shown_end, start // 60, max(stop // 60, start // 60 + 1), stop > DAY, raw_start,
+            raw_end,
+        )  # fmt: skip
         for day in days:
-            name, number = (None, None) if day is None else (WEEKDAYS[day], day + 1)
-            if start is None or end is None or day is None:
-                # A half is still worth a cell; only a whole window can be compared or counted.
-                minute = None if start is None else start // 60
-                self.unread.append(
-                    Window(name, number, clock(start), clock(end), minute, None, None, raw_start, raw_end)
-                )
-                continue
-            stop = end if end > start else end + DAY
-            window = Window(
-                name, number, clock(start), clock(end), start // 60, stop // 60, stop > DAY, raw_start, raw_end
-            )
-            self.spans.append(_Span(day * DAY + start, day * DAY + stop, window))
-        if raw_end is not None and start is not None and read_time(raw_end, is_end=False) == start:
-            self.issues.append(f"days{path}: starts and ends at the same time; read as a whole day")
+            if day is None:
+                self._unread.append(window._replace(end_minute=None, crosses_midnight=None))
+            else:
+                self._add(path, day * DAY + start, day * DAY + stop, window._replace(**_weekday(day)))
+
+    def _add(self, path: str, start: int, stop: int, window: Window) -> None:
+        """Two identical windows are one; what the second one's texts have of their own is left over."""
+        first = self._spans.setdefault((start, stop), window)
+        for key, own, shown in (("start", window.raw_start, first.raw_start), ("end", window.raw_end, first.raw_end)):
+            if own != shown:
+                self._left_over[f"{path}.{key}"] = own
 
     def _days(self, path: str, value: Any, *, daily: bool) -> Iterator[int | None]:
-        if is_nothing(value) or value == "":
+        if is_nothing(value) or (isinstance(value, str) and not without_format_characters(value)):
+            if isinstance(value, str):
+                self._left_over[f"{path}.day"] = value
             if daily:
-                self.issues.append(f"days{path}: DAILY without a day; read as each of the seven")
+                self._issue(path, "DAILY without a day; read as each of the seven")
                 yield from range(7)
             else:
-                self.issues.append(f"days{path}: no day")
+                self._issue(path, "no day")
                 yield None
             return
         day = read_weekday(value) if isinstance(value, str) else None
@@ -144,9 +191,9 @@ class _Reading:
         yield day
 
     def _time(self, path: str, key: str, value: Any) -> tuple[str | None, int | None]:
-        if is_nothing(value):
-            self.issues.append(f"days{path}: no {key}")
-            return None, None
+        if is_nothing(value) or value == "":
+            self._issue(path, f"no {key}")
+            return value if value == "" else None, None
         if not isinstance(value, str):
             self._odd(f"{path}.{key}", value, "not a time of day")
             return (None if isinstance(value, dict | list) else dumps(value)), None
@@ -156,8 +203,15 @@ class _Reading:
         return value, seconds
 
     def _odd(self, path: str, value: Any, why: str) -> None:
-        self.left_over[path] = value
-        self.issues.append(f"days{path}: {why}")
+        self._left_over[path] = value
+        self._issue(path, f"{why}: {beginning(value)}")
+
+    def _issue(self, path: str, text: str) -> None:
+        self._issues.append((path, text))
+
+
+def _weekday(day: int | None) -> dict[str, Any]:
+    return {} if day is None else {"day": WEEKDAYS[day], "day_of_week": day + 1}
 
 
 def _order(window: Window) -> tuple[int, int]:
@@ -166,7 +220,7 @@ def _order(window: Window) -> tuple[int, int]:
 
 
 def _minutes(spans: list[_Span]) -> int:
-    """Minutes of a week that are in at least one span; what passes Sunday's midnight is Monday's."""
+    """Minutes of a week that are in at least one span, at least one; what passes Sunday's midnight is Monday's."""
     week = 7 * DAY
     pieces = sorted(piece for start, stop, _ in spans for piece in ((start, min(stop, week)), (0, stop - week)))
     seconds = reached = 0
@@ -174,4 +228,4 @@ def _minutes(spans: list[_Span]) -> int:
         if stop > reached:
             seconds += stop - max(start, reached)
             reached = stop
-    return seconds // 60
+    return max(seconds // 60, 1)

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from exporter.tables import converters
 from exporter.tables.converters import Converter
+from exporter.tables.leaves import LIST
 from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 
@@ -43,9 +44,6 @@ BOOL = pa.bool_()
 
 TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
 
-
-LIST = "list:"
-"""How the path of a value in the list item begins."""
 
 Paths = tuple[str, ...]
 """The places in an answer of a column's value, down to where its converter takes over, in order of precedence."""
@@ -127,9 +125,9 @@ CAMPAIGNS = (
     Column("contact_lists", STRINGS, "contactLists[]", converters.NAMES, f"{_SMS}, sample",
            "Names of the contact lists; of an object its name, else its id."),
     Column("dnc_list_ids", STRINGS, "dncLists[].id", converters.DNC_IDS, f"{_VOICE}, sample",
-           "IDs of the do-not-contact lists; one object or an array of them in the answer."),
+           "IDs of the do-not-contact lists, null for one that has only a name."),
     Column("dnc_list_names", STRINGS, "dncLists[].name", converters.DNC_NAMES, f"{_SMS}, sample",
-           "Names of the do-not-contact lists."),
+           "Names of the same lists in the same order, null for one that has only an ID."),
     Column("caller_id_phone_number", STRING, f"{_DIALING}.callerId.phoneNumber", converters.TEXT_OR_INTEGER,
            f"{_SMS}, sample", "Number or sender ID that contacts see; text, never a number."),
     Column("calling_hours_frequency", STRING, f"{CALLING_HOURS}.frequency", converters.TEXT, f"{_SMS}, sample",
@@ -143,7 +141,8 @@ CAMPAIGNS = (
         for day, name in zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)
     ),
     Column("calling_hours_minutes_per_week", INT32, f"{CALLING_HOURS}.days[]", None, _OURS,
-           "Minutes of a week in which sending is allowed, overlaps counted once."),
+           "Minutes of a week in which sending is allowed, overlaps counted once; a lower bound where parse_issues says "
+           "that another window could not be read."),
     Column("dialing_order", STRING, f"{_DIALING}.dialingOrder", converters.TEXT, f"{_VOICE}, table",
            "Voice: FIFO or LIFO."),
     Column("max_attempts_per_record", INT32, f"{_DIALING}.maxAttemptsPerRecord", converters.whole_number(32),
@@ -182,7 +181,7 @@ CAMPAIGNS = (
            _wherever("weeklyDetails.whichDays[]", "dailyDetails.whichDays[]", "whichDays[]"),
            converters.WHICH_DAYS, f"{_SCHEDULE}, request", "Weekly: MO … SU, in week order."),
     Column("message_text", STRING, MESSAGE, None, "create-sms-campaign-using-template-v2, table",
-           "SMS, simple: the message, decoded."),
+           "SMS, simple: the message, decoded where it is Base64 beyond doubt."),
     Column("message_encoding", STRING, MESSAGE, None, _OURS,
            "How the message came: plain, base64 or percent_base64."),
     Column("message_raw", STRING, MESSAGE, converters.TEXT, f"{_LIST}, sample", "The message as it came."),

@@ -10,9 +10,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.tables.leaves import escape_key, is_nothing
+from exporter.tables.leaves import escape_key, has_leaf, is_nothing
 from exporter.tables.timestamps import is_finer, read_date_time, read_instant, read_instants
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
+from exporter.text import NotJson, loads, without_format_characters
 
 STRING = pa.string()
 NoneType = type(None)
@@ -41,6 +42,15 @@ class Converter(msgspec.Struct, frozen=True):
     parse_batch: Callable[[Sequence[Any], pa.DataType], pa.Array]
     json_type: Any = str | None
     left_over: Callable[[Any], Iterable[tuple[str, Any]]] = _nothing_left
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether a value is an empty text: nothing, where a number, a flag, a date or a name is expected."""
+    return isinstance(value, str) and not without_format_characters(value)
+
+
+def _blank(value: Any) -> Iterable[tuple[str, Any]]:
+    return [("", value)] if _is_blank(value) else []
 
 
 def _only(values: Sequence[Any], *kinds: type) -> None:
@@ -94,40 +104,46 @@ TEXT_NOT_EMPTY = Converter(_text_not_empty, _texts_not_empty)
 
 # Numbers and flags
 
-_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+_DIGITS = re.compile(r"[+-]?0*[0-9]{1,19}")
+_LONGEST_NUMBER = 64
+"""Characters; what is longer is no number."""
 
 
 def whole_number(bits: int) -> Converter:
     """Reads integers of that many bits: `5`, `"5"`, `5.0`."""
     limit = 1 << (bits - 1)
 
-    def parse(value: Any) -> int:
-        number = value
-        if (isinstance(value, str) and _DIGITS.fullmatch(value.strip())) or (
-            isinstance(value, float) and value.is_integer()
-        ):
-            number = int(value)
+    def parse(value: Any) -> int | None:
+        number = without_format_characters(value) if isinstance(value, str) else value
+        if number == "":
+            return None
+        is_text = isinstance(number, str) and len(number) <= _LONGEST_NUMBER and _DIGITS.fullmatch(number)
+        if is_text or (isinstance(number, float) and number.is_integer()):
+            number = int(number)
         if type(number) is not int:
             raise Unreadable("not a whole number")
         if not -limit <= number < limit:
             raise Unreadable(f"does not fit into {bits} bits")
         return number
 
-    return Converter(parse, _whole_numbers, int | str | None)
+    return Converter(parse, _whole_numbers, int | str | None, _blank)
 
 
 def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if {NoneType, str}.issuperset(map(type, values)):
         texts = pa.array(values, STRING)
-        if pc.any(pc.match_substring_regex(texts, "[xX]")).as_py():
-            raise ValueError  # Arrow would read 0x10 as 16
+        # Only what both Arrow and `parse` read, and alike: Arrow would read 0x10 as 16.
+        if not pc.all(pc.match_substring_regex(texts, "^-?[0-9]{1,18}$"), min_count=0).as_py():
+            raise ValueError
         return texts.cast(kind)
     _only(values, int)  # Arrow would cut 5.5 down to 5
     return pa.array(values, kind)
 
 
-def _flag(value: Any) -> bool:
-    word = value.strip().lower() if isinstance(value, str) else value
+def _flag(value: Any) -> bool | None:
+    word = without_format_characters(value).lower() if isinstance(value, str) else value
+    if word == "":
+        return None
     if word is True or word == "true":
         return True
     if word is False or word == "false":
@@ -135,13 +151,15 @@ def _flag(value: Any) -> bool:
     raise Unreadable("neither true nor false")
 
 
-FLAG = Converter(_flag, _unchanged, bool | None)
+FLAG = Converter(_flag, _unchanged, bool | None, _blank)
 
 
 # Times
 
 
-def _instant(value: Any) -> int:
+def _instant(value: Any) -> int | None:
+    if _is_blank(value):
+        return None
     instant = read_instant(value) if isinstance(value, str) else None
     if instant is None:
         raise Unreadable("not a date and time with its zone")
@@ -153,10 +171,12 @@ def _instants(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _finer_than_column(value: Any) -> Iterable[tuple[str, Any]]:
-    return [("", value)] if is_finer(value) else []
+    return [("", value)] if _is_blank(value) or is_finer(value) else []
 
 
-def _date_time(value: Any) -> str:
+def _date_time(value: Any) -> str | None:
+    if _is_blank(value):
+        return None
     text = read_date_time(value) if isinstance(value, str) else None
     if text is None:
         raise Unreadable("not a date and time")
@@ -164,11 +184,14 @@ def _date_time(value: Any) -> str:
 
 
 def _date_times(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    return pa.array([None if value is None else _date_time(value) for value in values], kind)
+    texts = [None if value is None else _date_time(value) for value in values]
+    if texts.count(None) != values.count(None):
+        raise ValueError  # an empty text, which is left over
+    return pa.array(texts, kind)
 
 
 INSTANT = Converter(_instant, _instants, left_over=_finer_than_column)
-DATE_TIME = Converter(_date_time, _date_times)
+DATE_TIME = Converter(_date_time, _date_times, left_over=_blank)
 
 
 # Lists
@@ -176,9 +199,24 @@ DATE_TIME = Converter(_date_time, _date_times)
 
 def _elements(value: Any) -> list[tuple[str, Any]]:
     """(path, element) of a list, or of the one value that came in its place."""
-    if not isinstance(value, list):
-        return [("", value)]
-    return [(f".{index}", element) for index, element in enumerate(value) if not is_nothing(element)]
+    if isinstance(value, list):
+        return [(f".{index}", element) for index, element in enumerate(value) if not is_nothing(element)]
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") and _is_json(value):
+        raise Unreadable("JSON as text")
+    return [("", value)]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        loads(text)
+    except NotJson:
+        return False
+    return True
+
+
+def _beside(path: str, element: dict[str, Any], *taken: str) -> Iterable[tuple[str, Any]]:
+    """What of an object in a list is not in the column: (path, value)."""
+    return ((f"{path}.{escape_key(key)}", value) for key, value in element.items() if key not in taken)
 
 
 def _name_key(element: dict[str, Any]) -> str:
@@ -207,21 +245,31 @@ def _names_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def _beside_names(value: Any) -> Iterable[tuple[str, Any]]:
     for path, element in _elements(value):
         if isinstance(element, dict):
-            name_key = _name_key(element)
-            yield from ((f"{path}.{escape_key(key)}", rest) for key, rest in element.items() if key != name_key)
+            yield from _beside(path, element, _name_key(element))
 
 
 NAMES = Converter(_names, _names_batch, list[str] | None, _beside_names)
 
 
-def _dnc(key: str) -> Callable[[Any], list[str] | None]:
-    def parse(value: Any) -> list[str] | None:
-        parts: list[str] = []
-        for _, element in _elements(value):
-            part = element.get(key) if isinstance(element, dict) else element if key == "name" else None
-            if not is_nothing(part):
-                parts.append(_text(part))
-        return parts or None
+def _dnc_lists(value: Any) -> list[tuple[Any, Any]]:
+    """(ID, name) of each do-not-contact list, None where it has none."""
+    pairs = []
+    for _, element in _elements(value):
+        pair = (element.get("id"), element.get("name")) if isinstance(element, dict) else (None, element)
+        list_id, name = (None if is_nothing(part) or _is_blank(part) else part for part in pair)
+        if list_id is not None or name is not None:
+            pairs.append((list_id, name))
+        elif isinstance(element, dict) and has_leaf(dict(_beside("", element, *_DNC_KEYS))):
+            raise Unreadable("an object with neither id nor name")
+    return pairs
+
+
+def _dnc(at: int) -> Callable[[Any], list[str | None] | None]:
+    """IDs and names are two columns: null where a list has only the other, so that the two stay pairs."""
+
+    def parse(value: Any) -> list[str | None] | None:
+        parts = [None if pair[at] is None else _text(pair[at]) for pair in _dnc_lists(value)]
+        return parts if any(parts) else None
 
     return parse
 
@@ -230,8 +278,10 @@ def _dnc_batch(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
     def parse_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         _only(values, dict)
         objects = [value or {} for value in values]
-        if not _DNC_KEYS.issuperset(set[str]().union(*objects)):
+        if not set[str]().union(*objects).issubset(_DNC_KEYS):
             raise TypeError
+        if any(map(_is_blank, {part for value in objects for part in value.values()})):
+            raise ValueError  # left over
         parts = [value.get(key) for value in objects]
         return pa.array([None if part is None else [part] for part in parts], kind)
 
@@ -241,18 +291,22 @@ def _dnc_batch(key: str) -> Callable[[Sequence[Any], pa.DataType], pa.Array]:
 def _beside_dnc(value: Any) -> Iterable[tuple[str, Any]]:
     for path, element in _elements(value):
         if isinstance(element, dict):
-            yield from ((f"{path}.{escape_key(key)}", rest) for key, rest in element.items() if key not in _DNC_KEYS)
+            yield from _beside(path, element, *(key for key in _DNC_KEYS if not _is_blank(element.get(key))))
+        elif _is_blank(element):
+            yield path, element
 
 
-_DNC_KEYS = frozenset({"id", "name"})
+_DNC_KEYS = ("id", "name")
 _DNC = dict[str, str | None] | None
-DNC_IDS = Converter(_dnc("id"), _dnc_batch("id"), _DNC)
-DNC_NAMES = Converter(_dnc("name"), _dnc_batch("name"), _DNC, _beside_dnc)
+DNC_IDS = Converter(_dnc(0), _dnc_batch("id"), _DNC)
+DNC_NAMES = Converter(_dnc(1), _dnc_batch("name"), _DNC, _beside_dnc)
 
 
 def _which_days(value: Any) -> list[str] | None:
     days: set[int] = set()
     for _, element in _elements(value):
+        if _is_blank(element):
+            continue
         day = read_weekday(element) if isinstance(element, str) else None
         if day is None:
             raise Unreadable("not weekdays")
@@ -261,7 +315,13 @@ def _which_days(value: Any) -> list[str] | None:
 
 
 def _which_days_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if any([value is not None and _blank_days(value) for value in values]):
+        raise ValueError  # left over
     return pa.array([None if value is None else _which_days(value) for value in values], kind)
 
 
-WHICH_DAYS = Converter(_which_days, _which_days_batch, list[str] | None)
+def _blank_days(value: Any) -> list[tuple[str, Any]]:
+    return [(path, element) for path, element in _elements(value) if _is_blank(element)]
+
+
+WHICH_DAYS = Converter(_which_days, _which_days_batch, list[str] | None, _blank_days)

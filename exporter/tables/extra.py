@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exporter.tables.leaves import leaves_of
-from exporter.text import dumps
+from exporter.tables.leaves import beginning, first_key, leaves_of
+from exporter.text import dumps_sorted, excerpt
 
 MOST = 2**20
 """Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes."""
@@ -14,11 +14,20 @@ MOST = 2**20
 _LEAF = 24
 """Characters as which each leaf counts besides its path: short paths take memory, too."""
 
+_ROOM = 4096
+"""Characters that must be free for another leaf to be named."""
+
+MOST_ISSUES = 1000
+"""Issues of one answer. What is beyond is in `extra` all the same."""
+
+_LONGEST_PATH = 200
+"""Characters of a path that an issue shows."""
+
 
 class Extra(dict[str, Any]):
     """What no column takes of one answer: the dotted path and the value of each leaf.
 
-    From `MOST` on what has more leaves is kept under its own path, as a whole; `whole` names those paths.
+    What has leaves beyond `MOST` is kept under its own path as a whole; `whole` names those paths.
     """
 
     def __init__(self) -> None:
@@ -26,9 +35,14 @@ class Extra(dict[str, Any]):
         self.whole: list[str] = []
         self._size = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether hardly any leaf can be named any more."""
+        return self._size > MOST - _ROOM
+
     def keep_leaves(self, path: str, value: Any) -> None:
         """Keep every leaf at or below `path`."""
-        named: list[tuple[str, Any]] = []
+        leaves: list[tuple[str, Any]] = []
         size = self._size
         for leaf, part in leaves_of(path, value):
             size += len(leaf) + _LEAF
@@ -36,9 +50,17 @@ class Extra(dict[str, Any]):
                 self.whole.append(path)
                 self[path] = value
                 return
-            named.append((leaf, part))
+            leaves.append((leaf, part))
         self._size = size
-        self.update(named)
+        self.update(leaves)
+
+    def keep_rest(self, path: str, rest: dict[str, Any]) -> None:
+        """Keep what is left of the object at `path` when there is no room to name each leaf; "" is the top."""
+        if path:
+            self[path] = rest
+        else:
+            self.update((first_key(key), value) for key, value in rest.items())
+        self.whole.append(path or "data")
 
 
 class Remarks:
@@ -46,12 +68,21 @@ class Remarks:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._issues: dict[int, list[str]] = {}
+        self._issues: dict[int, dict[str, None]] = {}
         self._extra: dict[int, Extra] = {}
 
-    def issue(self, row: int, text: str) -> None:
-        """Add a line to the row's `parse_issues`."""
-        self._issues.setdefault(row, []).append(text)
+    def issue(self, row: int, path: str, text: str) -> None:
+        """Add `path: text` to the row's `parse_issues`; what is there already is not repeated."""
+        issues = self._issues.setdefault(row, {})
+        if len(issues) < MOST_ISSUES:
+            issues[f"{excerpt(path, _LONGEST_PATH)}: {text}"] = None
+        else:
+            issues["there are more issues than are listed"] = None
+
+    def unread(self, row: int, path: str, value: Any, why: str) -> None:
+        """Keep a value that could not be read, and say so."""
+        self.issue(row, path, f"{why}: {beginning(value)}")
+        self.extra_of(row)[path] = value
 
     def extra_of(self, row: int) -> Extra:
         """The `extra` of a row."""
@@ -61,9 +92,10 @@ class Remarks:
         """The cells of both columns."""
         for row, extra in self._extra.items():
             for path in extra.whole:
-                self.issue(row, f"{path[:100]}: has too many values to name each; extra has it as a whole")
-        texts = {row: dumps(extra) for row, extra in self._extra.items() if extra}
+                self.issue(row, path, "has too many values to name each; extra has it as a whole")
+        texts = {row: dumps_sorted(extra) for row, extra in self._extra.items() if extra}
+        issues = {row: list(lines) for row, lines in self._issues.items()}
         return {
             "extra": [texts.get(row) for row in range(self._rows)],
-            "parse_issues": [self._issues.get(row) for row in range(self._rows)],
+            "parse_issues": [issues.get(row) for row in range(self._rows)],
         }

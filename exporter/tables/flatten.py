@@ -10,7 +10,7 @@ The law: every leaf of an answer's `data` is in its row, as a column or in `extr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -19,18 +19,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.model import CampaignResponse
-from exporter.tables.answer_walk import column_values
+from exporter.tables.answer_walk import walk
 from exporter.tables.arrow import schema_of
-from exporter.tables.calling_hours import NO_WEEK, Week, Window, read_week
-from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, LIST, MESSAGE, Column, Paths
+from exporter.tables.calling_hours import NO_WEEK, Week, Window, is_doubtful, read_week
+from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
 from exporter.tables.extra import Remarks
-from exporter.tables.leaves import is_nothing
+from exporter.tables.leaves import LIST, beginning, has_leaf, is_nothing, leaves_of
 from exporter.tables.message import decode_message
-from exporter.tables.time_zones import time_zones
-from exporter.tables.typed_decoder import DAYS, NO_DATA, NotTyped, decode_typed, values_of
+from exporter.tables.time_zones import resolve_time_zone, time_zones
+from exporter.tables.typed_decoder import DAYS, NO_DATA, REPLACED, NotTyped, decode_typed, values_of
 from exporter.tables.weekdays import WEEKDAYS
-from exporter.text import NotJson, loads
+from exporter.text import NotJson, excerpt, loads_exactly, without_format_characters
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
 _ALL_PATHS = tuple(dict.fromkeys(column.answer_paths for column in CAMPAIGNS if column.answer_paths))
@@ -43,6 +43,7 @@ _VOICE = tuple(
 )
 _SMS = tuple(_COLUMNS[name].answer_paths for name in ("format", "message_raw", "message_template_id",
                                                       "message_template_name"))  # fmt: skip
+_CALLING_HOURS_KEYS = ("frequency", "timezone", "days")
 _VOICE_ITEM, _SMS_ITEM = ("connection", "dialingMode"), ("format", "direction", "message")
 
 BLOCK_ROWS = 2048
@@ -130,9 +131,11 @@ class _Block:
 
     def _find_odd(self, row: int, values: dict[Paths, Any]) -> None:
         data = self._data(row)
-        if not is_nothing(data.get("message")):
+        if has_leaf(data.get("message")):
             self._odd_sms.add(row)
-        located = column_values(data, self.remarks.extra_of(row))
+        located, issues = walk(data, self.remarks.extra_of(row))
+        for path, text in [*issues, *_doubts(data), *_replaced(self.responses[row].body, data)]:
+            self.remarks.issue(row, path, text)
         for paths, cells in values.items():
             cells[row], self._located[paths, row] = located.get(paths, (None, paths[0]))
         days, frequency = values[DAYS,][row], values[_FREQUENCY,][row]
@@ -140,15 +143,15 @@ class _Block:
 
     def _data(self, row: int) -> dict[str, Any]:
         try:
-            document = loads(self.responses[row].body)
+            document = loads_exactly(self.responses[row].body)
         except NotJson:
-            self.remarks.issue(row, "the body is not JSON")
+            self.remarks.issue(row, "body", "not JSON")
             return _EMPTY
         data = document.get("data") if isinstance(document, dict) else document
         if isinstance(data, dict):
             return data
         if not is_nothing(data):
-            self.remarks.issue(row, "data: not an object")
+            self.remarks.issue(row, "data", f"not an object: {beginning(data)}")
             self.remarks.extra_of(row).keep_leaves("data", data)
         return _EMPTY
 
@@ -156,19 +159,23 @@ class _Block:
         if text is None:
             return _EMPTY
         try:
-            item = loads(text)
+            item = loads_exactly(text)
         except NotJson:
             item = None
         if isinstance(item, dict):
             return item
-        self.remarks.issue(row, "the list item is not a JSON object")
+        self.remarks.issue(row, "list item", "not a JSON object")
         return _EMPTY
 
     def _compare_ids(self) -> None:
         """The ID asked for is the column; an ID key with another value is kept."""
         for row, (value, response) in enumerate(zip(self.values[_ID], self.responses, strict=True)):
-            if value != response.campaign_id and value is not None and str(value) != response.campaign_id:
-                self.remarks.extra_of(row).keep_leaves(self._located.get((_ID, row), _ID[0]), value)
+            if value != response.campaign_id and value is not None:
+                path = self._located.get((_ID, row), _ID[0])
+                if type(value) is not int or str(value) != response.campaign_id:
+                    self.remarks.extra_of(row).keep_leaves(path, value)
+                if isinstance(value, dict | list):
+                    self.remarks.issue(row, path, f"not text: {beginning(value)}")
 
     # Convert
 
@@ -197,8 +204,7 @@ class _Block:
         try:
             cell = column.converter.parse(value)
         except (Unreadable, RecursionError) as error:
-            self.remarks.issue(row, f"{path}: {error}")
-            self.remarks.extra_of(row)[path] = value
+            self.remarks.unread(row, path, value, str(error))
             return None
         for below, rest in column.converter.left_over(value):
             if not is_nothing(rest):
@@ -235,22 +241,27 @@ class _Block:
             if value is not None and (type(value) is str or not is_nothing(value))
         }
         if self._has_items:
-            rows.update(row for row, item in enumerate(self._items) if any([item.get(key) for key in item_keys]))
+            rows.update(
+                row for row, item in enumerate(self._items) if any(has_leaf(item.get(key)) for key in item_keys)
+            )
         return rows
 
     def messages(self) -> dict[str, Sequence[Any]]:
         """The cells of `message_text` and `message_encoding`."""
-        decoded = [decode_message(raw) if isinstance(raw, str) else (None, None) for raw in self.values[MESSAGE,]]
+        decoded = [decode_message(raw) if isinstance(raw, str) else None for raw in self.values[MESSAGE,]]
+        for row, message in enumerate(decoded):
+            if message is not None and message.doubt is not None:
+                self.remarks.issue(row, MESSAGE, message.doubt)
         return {
-            "message_text": [text for text, _ in decoded],
-            "message_encoding": [encoding for _, encoding in decoded],
+            "message_text": [message and message.text for message in decoded],
+            "message_encoding": [message and message.encoding for message in decoded],
         }
 
     def weeks(self) -> dict[str, pa.Array]:
         """The columns that calling hours make; what is odd about them is noted."""
         for row, week in enumerate(self._weeks):
-            for text in week.issues:
-                self.remarks.issue(row, f"{CALLING_HOURS}.{text}")
+            for below, text in week.issues:
+                self.remarks.issue(row, DAYS + below, text)
             for below, value in week.left_over:
                 self.remarks.extra_of(row).keep_leaves(DAYS + below, value)
         # Many rows, few different weeks: the cells of each are made once, and then taken for every row that has it.
@@ -288,11 +299,30 @@ class _Block:
         for path in _ZONES:
             for row, name in enumerate(self.values[path,]):
                 if name is not None and isinstance(name, str) and name not in known:
-                    self.remarks.issue(row, f"{path}: {name[:100]!r} is no IANA time zone")
+                    zone = resolve_time_zone(name)
+                    meaning = "" if zone is None else f"; read as {zone}"
+                    self.remarks.issue(row, path, f"no IANA time zone{meaning}: {beginning(name)}")
+
+
+def _doubts(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path, text) of unknown keys beside the days of the calling hours that make all windows not sure."""
+    strategy = data.get("dialingStrategy")
+    hours = strategy.get("callingHours") if isinstance(strategy, dict) else None
+    for key, value in hours.items() if isinstance(hours, dict) else ():
+        if key not in _CALLING_HOURS_KEYS and is_doubtful(key, value):
+            yield CALLING_HOURS, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}"
+
+
+def _replaced(body: str, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path, text) of every value with U+FFFD: bytes that were not UTF-8 have become it, and halves of pairs do."""
+    if REPLACED in body or "\\u" in body:
+        for path, leaf in leaves_of("", data):
+            if REPLACED in path or (isinstance(leaf, str) and REPLACED in leaf):
+                yield path[1:], "has U+FFFD in place of what could not be read"
 
 
 def _is_daily(frequency: Any) -> bool:
-    return isinstance(frequency, str) and frequency.strip().upper() == "DAILY"
+    return isinstance(frequency, str) and without_format_characters(frequency).upper() == "DAILY"
 
 
 def _week_of(text: bytes, frequency: str | None) -> Week:
@@ -302,7 +332,7 @@ def _week_of(text: bytes, frequency: str | None) -> Week:
 
 
 def _parse_week(text: bytes, daily: bool) -> Week:
-    return read_week(loads(text), daily=daily)
+    return read_week(loads_exactly(text), daily=daily)
 
 
 _cached_week = lru_cache(maxsize=4096)(_parse_week)

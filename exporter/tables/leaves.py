@@ -5,15 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from exporter.text import dumps, excerpt
+
+LIST = "list:"
+"""How the path of a value in the list item begins."""
+
+_SHOWN = 60
+"""Characters of a value that an issue shows."""
+
 
 def is_nothing(value: Any) -> bool:
     """Whether a value of an answer counts as nothing: null, an empty list, an empty object."""
     return value is None or (isinstance(value, list | dict) and not value)
 
 
+def has_leaf(value: Any) -> bool:
+    """Whether something at or below `value` does not count as nothing."""
+    return next(leaves_of("", value), None) is not None
+
+
+def beginning(value: Any) -> str:
+    """The beginning of a value's JSON text, for an issue."""
+    return excerpt(dumps(value[: _SHOWN + 1] if isinstance(value, str) else value), _SHOWN)
+
+
 def escape_key(key: str) -> str:
     """A key as a part of a dotted path: a dot of its own is written with a backslash."""
     return key.replace("\\", "\\\\").replace(".", "\\.") if "." in key or "\\" in key else key
+
+
+def first_key(key: str) -> str:
+    """A key as the first part of a path: one that begins as the paths of the list item do has a backslash there."""
+    escaped = escape_key(key)
+    return escaped.replace(":", "\\:", 1) if escaped.startswith(LIST) else escaped
 
 
 def leaves_of(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,49 +1,121 @@
 """The text of an SMS: plain, Base64, or Base64 that was percent-encoded, and nothing says which.
 
 Pages create-sms-campaign-without-template (plain), get-all-campaigns-v2 (percent-encoded Base64), most tables
-(Base64).
+(Base64). `Reminder`, `City` and `1500` are Base64, too, of bytes that nobody wrote. So a text is decoded only where it
+is beyond doubt: what comes out reads as text, and the text is padded, percent-encoded or longer than a word.
 """
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+import re
+import unicodedata
+from binascii import Error, a2b_base64, a2b_qp, b2a_base64
 from typing import Literal, NamedTuple
-from urllib.parse import unquote
 
 from exporter.text import has_control_in_prose
 
 Encoding = Literal["plain", "base64", "percent_base64"]
 
+LONGER_THAN_A_WORD = 16
+"""Characters from which Base64 without padding is beyond doubt: 12 bytes of a chance word hardly read as text."""
+
+_SURE_OF_CP1252 = 40
+"""The same for CP1252, in which nearly all bytes are letters of some kind."""
+
+_ASCII_OF_CP1252 = 0.75
+"""The share of ASCII from which bytes that are no UTF-8 are CP1252."""
+
+_OTHER_THAN_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\r\n%]|%(?![0-9A-Fa-f]{2})")
+_STANDARD = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_URL_SAFE = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+_LINE_BREAKS = {ord("\r"): None, ord("\n"): None}
+_TO_STANDARD = str.maketrans("-_", "+/")
+
+_NO_CHARACTER = ("Cn", "Co", "Cs")
+_ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HANGUL": "CJK", "BOPOMOFO": "CJK"}
+"""Scripts that are written side by side."""
+
 
 class Message(NamedTuple):
-    """A message's text, and how it came. HTML stays as it is."""
+    """A message's text, and how it came. HTML stays as it is. `doubt`: what a text that was left alone may be."""
 
     text: str
     encoding: Encoding
+    doubt: str | None = None
 
 
 def decode_message(raw: str) -> Message:
-    """Percent-decode, then strict Base64, then strict UTF-8; if any step fails, `raw` itself is the text.
+    """Percent-decode, then Base64 of either alphabet, then UTF-8 or CP1252; in any doubt `raw` itself is the text.
 
-    Missing padding is repaired. A short plain word can pass as Base64 (rarely: its bytes must also be readable
-    UTF-8), which is why the table keeps the raw value beside the text.
+    Missing padding is repaired, line breaks are left out. The table keeps the raw value beside the text.
     """
-    # Plain `unquote`, since `+` is a letter of Base64 and no blank.
-    unquoted = unquote(raw)
-    text = _decode_base64(unquoted)
-    if text is None:
+    encoded = _percent_decoded(raw.strip())
+    data = _decode_base64(encoded)
+    if data is None:
         return Message(raw, "plain")
-    return Message(text, "base64" if unquoted == raw else "percent_base64")
+    text, longest_word = _utf8(data), LONGER_THAN_A_WORD
+    if text is None:
+        text, longest_word = _cp1252(data), _SURE_OF_CP1252
+    if text is None or not _reads_as_text(text):
+        return Message(raw, "plain")
+    if encoded.endswith("=") or "%" in raw or len(encoded) >= longest_word:
+        return Message(text, "percent_base64" if "%" in raw else "base64")
+    return Message(raw, "plain", f"may be Base64 of {text!r}; too short to be sure" if text.isascii() else None)
 
 
-def _decode_base64(text: str) -> str | None:
+def _percent_decoded(text: str) -> str:
+    """`text` without percent-encoding and line breaks; empty when it is no Base64 anyhow."""
+    if _OTHER_THAN_BASE64.search(text):
+        return ""
+    if "%" in text:
+        # As quoted-printable, which is the same with another sign: `unquote` makes a list of all pieces, which takes
+        # eighty times the room of a text that is nothing but escapes. And `+` stays `+`.
+        try:
+            text = a2b_qp(text.replace("=", "=3D").replace("%", "=")).decode("ascii")
+        except UnicodeDecodeError:
+            return ""
+    return text.translate(_LINE_BREAKS) if "\n" in text or "\r" in text else text
+
+
+def _decode_base64(text: str) -> bytes | None:
+    if _URL_SAFE.fullmatch(text):
+        text = text.translate(_TO_STANDARD)
+    elif not _STANDARD.fullmatch(text):
+        return None
+    if text.rstrip("=").isdigit():
+        return None  # a number
     padded = text + "=" * (-len(text) % 4)
     try:
-        raw = a2b_base64(padded)
-        decoded = raw.decode("utf-8")
-    except ValueError:
+        data = a2b_base64(padded)
+    except Error:
         return None
-    # What an encoder would not have written (other signs, bits left over in the last letter) is plain text.
-    if b2a_base64(raw, newline=False).decode() != padded or has_control_in_prose(decoded):
+    # What an encoder would not have written (bits left over in the last letter) is plain text.
+    return data if b2a_base64(data, newline=False).decode() == padded else None
+
+
+def _utf8(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
         return None
-    return decoded or None
+
+
+def _cp1252(data: bytes) -> str | None:
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    return text if len(data.translate(None, bytes(range(128)))) <= (1 - _ASCII_OF_CP1252) * len(data) else None
+
+
+def _reads_as_text(text: str) -> bool:
+    """Whether somebody may have written it: no control characters, one script besides Latin, only real characters."""
+    if has_control_in_prose(text) or text[0] in "\t\n\r":
+        return False
+    # Below U+0250 is Latin, and signs that all scripts use.
+    characters = unicodedata.normalize("NFKC", "".join(character for character in set(text) if character >= "\u0250"))
+    scripts = {unicodedata.name(character, "").split(" ")[0] for character in characters if character.isalpha()}
+    others = {_ONE_SCRIPT.get(script, script) for script in scripts} - {"LATIN", "MODIFIER"}
+    return len(others) <= 1 and not any(
+        unicodedata.category(character) in _NO_CHARACTER or character == "\ufffd" for character in characters
+    )

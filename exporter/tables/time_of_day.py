@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from exporter.text import without_format_characters
+
 DAY = 24 * 3600
 """Seconds. A day of a calling week is a wall-clock day: it has no 23 or 25 hours."""
 
@@ -13,7 +15,6 @@ _LONGEST = 40
 _TIME = re.compile(
     r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE
 )
-_BLANKS = re.compile(r"[\s\u00a0\u202f\u2009]+")
 
 
 def read_time(text: str, *, is_end: bool) -> int | None:
@@ -22,7 +23,7 @@ def read_time(text: str, *, is_end: bool) -> int | None:
     `9:00 AM`, `09:00`, `9 pm`, `11:59:59.999 PM`, `18:30:00`. As an end, midnight is the day's end, and so is
     the last moment before it.
     """
-    match = _TIME.fullmatch(_BLANKS.sub(" ", text).strip()) if len(text) <= _LONGEST else None
+    match = _match(text)
     if not match or (match[2] is None and match[5] is None):
         return None
     hour, minute, second = int(match[1]), int(match[2] or 0), int(match[3] or 0)
@@ -36,6 +37,16 @@ def read_time(text: str, *, is_end: bool) -> int | None:
         rounded_up = seconds == DAY - 1 and (match[4] or "").startswith("9")
         return DAY if rounded_up or seconds == 0 else seconds if seconds <= DAY else None
     return seconds if seconds < DAY else None
+
+
+def fraction(text: str) -> float:
+    """The part of a second that a time of day names; `read_time` leaves it out."""
+    match = _match(text)
+    return float(f"0.{match[4]}") if match and match[4] else 0.0
+
+
+def _match(text: str) -> re.Match[str] | None:
+    return _TIME.fullmatch(without_format_characters(text)) if len(text) <= _LONGEST else None
 
 
 def clock(seconds: int | None) -> str | None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.text import without_format_characters
+
 TIME = pa.timestamp("ms", tz="UTC")
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - all arithmetic here is on wall time, the offset comes last
@@ -50,7 +52,7 @@ def read_instant(text: str) -> int | None:
         return int(read_instants([text]).cast(pa.int64())[0].as_py())
     except ValueError:
         pass
-    match = _ISO.fullmatch(text.strip())
+    match = _ISO.fullmatch(without_format_characters(text))
     wall_time = match and _wall_time(match)
     if not match or not wall_time or not (match[8] or match[9]):
         return None
@@ -72,7 +74,7 @@ def read_date_time(text: str) -> str | None:
     Unpadded parts are padded (page enable-voice-or-sms-campaign-schedule-weekly prints `2026-01-1 …`). The result
     has a zone and decimals only where the text had them, and a date alone stays a date.
     """
-    match = _ISO.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    match = _ISO.fullmatch(without_format_characters(text)) if len(text) <= _LONGEST else None
     wall_time = match and _wall_time(match)
     if not match or not wall_time:
         return None

@@ -7,6 +7,7 @@ by leaf (`answer_walk`), which takes five times as long.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS
 
 DAYS = f"{CALLING_HOURS}.days"
 """Read as raw text: most campaigns share a few weeks, and a text that was seen need not be parsed again."""
+
+REPLACED = "\ufffd"
+"""In place of what could not be read as a character."""
+
+_REPLACED_ESCAPE = re.compile(r"\\u[fF]{3}[dD]")
 
 _astuple = msgspec.structs.astuple
 
@@ -69,7 +75,9 @@ NO_DATA = _DATA()
 
 
 def decode_typed(body: str) -> msgspec.Struct:
-    """The record of an answer's data. Raises `NotTyped`."""
+    """The record of an answer's data. Raises `NotTyped`, also for one with U+FFFD: `parse_issues` names its place."""
+    if REPLACED in body or ("\\u" in body and _REPLACED_ESCAPE.search(body)):
+        raise NotTyped
     try:
         return _decode(body).data or NO_DATA  # type: ignore[attr-defined]
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

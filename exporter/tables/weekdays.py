@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from exporter.text import without_format_characters
+
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """As calling hours write them, in ISO order."""
 
@@ -18,4 +20,4 @@ def read_weekday(text: str) -> int | None:
     Two or more of its first letters are enough, in any case: `MO`, `Mon`, `tues.`, `Thursday`.
     """
     index = _PREFIXES.get(text)
-    return _PREFIXES.get(text.strip().rstrip(".").upper()) if index is None else index
+    return _PREFIXES.get(without_format_characters(text).rstrip(".").upper()) if index is None else index

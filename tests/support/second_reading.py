@@ -27,6 +27,10 @@ def is_nothing(value: Any) -> bool:
     return value is None or value in ([], {})
 
 
+def is_empty(value: Any) -> bool:
+    return is_nothing(value) or (isinstance(value, str) and not value.strip())
+
+
 def at(data: Any, path: str) -> Any:
     for key in path.split("."):
         data = data.get(key) if isinstance(data, dict) else None
@@ -101,13 +105,16 @@ def names(value: Any) -> list[str] | None:
 
 
 def dnc(key: str) -> Read:
-    def read(value: Any) -> list[str] | None:
+    def read(value: Any) -> list[str | None] | None:
         found = []
         for part in value if isinstance(value, list) else [value]:
-            one = part.get(key) if isinstance(part, dict) else part if key == "name" else None
-            if not is_nothing(one):
-                found.append(one)
-        return found if found and all(isinstance(one, str) for one in found) else None  # type: ignore[return-value]
+            pair = part if isinstance(part, dict) else {"name": part}
+            if all(is_empty(pair.get(name)) for name in ("id", "name")):
+                if any(not is_nothing(rest) for name, rest in pair.items() if name not in ("id", "name")):
+                    return None
+                continue
+            found.append(None if is_empty(pair.get(key)) else pair[key])
+        return found if any(found) and all(isinstance(one, str | None) for one in found) else None
 
     return read
 
@@ -118,24 +125,27 @@ def weekday(value: Any) -> int | None:
 
 
 def which_days(value: Any) -> list[str] | None:
-    parts = [part for part in (value if isinstance(value, list) else [value]) if not is_nothing(part)]
+    parts = [part for part in (value if isinstance(value, list) else [value]) if not is_empty(part)]
     found = [weekday(part) for part in parts]
     return [DAYS[day] for day in range(7) if day in found] if found and None not in found else None
 
 
 def message(raw: Any) -> tuple[str | None, str | None]:
+    """As the page says, but only where it is beyond doubt: padded, percent-encoded or longer than a word."""
     if not isinstance(raw, str):
         return None, None
-    plain = unquote(raw, errors="replace")
-    padded = plain + "=" * (-len(plain) % 4)
+    letters = unquote(raw.strip(), errors="replace").replace("\n", "").replace("\r", "")
+    padded = letters + "=" * (-len(letters) % 4)
+    sure = "%" in raw or letters.endswith("=") or len(letters) >= 16
     try:
         decoded = b64decode(padded, validate=True)
         readable = decoded.decode()
     except ValueError:
         return raw, "plain"
-    if not decoded or b64encode(decoded).decode() != padded or re.search(r"[\0-\x08\v\f\x0e-\x1f\x7f-\x9f]", readable):
+    odd = re.search(r"^\s|[\0-\x08\v\f\x0e-\x1f\x7f-\x9f]", readable) or len(letters.rstrip("=")) % 4 == 1
+    if not sure or not decoded or b64encode(decoded).decode() != padded or odd or len(letters) - 2 > len(padded):
         return raw, "plain"
-    return readable, "base64" if plain == raw else "percent_base64"
+    return readable, "percent_base64" if "%" in raw else "base64"
 
 
 def second(value: Any) -> float | None:
@@ -167,7 +177,7 @@ def _seconds(spans: list[tuple[int, int]]) -> int:
 
 def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """The columns of the calling hours, and (day, start, end, end_minute) of each window."""
-    texts: list[list[tuple[float, float, str]]] = [[] for _ in DAYS]
+    texts: list[set[tuple[float, float, str]]] = [set() for _ in DAYS]
     spans: list[tuple[int, int]] = []
     windows: list[tuple[Any, ...]] = []
     days = at(hours, "days")
@@ -186,15 +196,17 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
                 windows.append((None if day is None else DAYS[day], *shown, None))
                 continue
             stop = end if end > start else end + 86400
-            windows.append((DAYS[day], *shown, int(stop) // 60))
-            texts[day].append((start, stop, "-".join(map(str, shown))))
+            if (start, stop, "-".join(map(str, shown))) in texts[day]:
+                continue
+            windows.append((DAYS[day], *shown, max(int(stop) // 60, int(start) // 60 + 1)))
+            texts[day].add((start, stop, "-".join(map(str, shown))))
             begin, last = day * 86400 + int(start), day * 86400 + int(stop)
             spans += [(begin - earlier, last - earlier) for earlier in (0, 7 * 86400)]
     columns: dict[str, Any] = {
         f"calling_hours_{day.lower()}": ";".join(shown for *_, shown in sorted(found)) or None
         for day, found in zip(DAYS, texts, strict=True)
     }
-    columns["calling_hours_minutes_per_week"] = _seconds(spans) // 60 if spans else None
+    columns["calling_hours_minutes_per_week"] = max(_seconds(spans) // 60, 1) if spans else None
     return columns, windows
 
 

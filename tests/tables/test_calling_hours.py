@@ -38,10 +38,10 @@ def test_the_same_time_at_both_ends_is_a_whole_day_and_told() -> None:
     week = week_of(("TU", "9:00 AM", "9:00 AM"))
     assert (week.texts[1], week.minutes) == ("09:00-09:00", 1440)
     assert (week.windows[0].end_minute, week.windows[0].crosses_midnight) == (540 + 1440, True)
-    assert "whole day" in week.issues[0]
+    assert "whole day" in week.issues[0][1]
     midnight = week_of(("TU", "12:00 AM", "12:00 AM"))
     assert (midnight.texts[1], midnight.minutes) == ("00:00-24:00", 1440)
-    assert "whole day" in midnight.issues[0]
+    assert "whole day" in midnight.issues[0][1]
 
 
 def test_overlaps_are_counted_once_also_across_sundays_midnight() -> None:
@@ -53,7 +53,7 @@ def test_daily_without_a_day_gives_seven_rows_and_is_told() -> None:
     week = read_week([{"start": "10:00 AM", "end": "3:00 PM"}], daily=True)
     assert week.texts == ("10:00-15:00",) * 7
     assert [window.day for window in week.windows] == list(WEEKDAYS)
-    assert "each of the seven" in week.issues[0]
+    assert "each of the seven" in week.issues[0][1]
 
 
 def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
@@ -66,7 +66,7 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
     ]
     assert [(w.day_of_week, w.start_minute, w.end_minute) for w in week.windows] == [(1, None, None), (None, 540, None)]
     assert dict(week.left_over) == {".0.start": "noon", ".1.day": "XX"}
-    assert week.issues == ("days.0.start: not a time of day", "days.1.day: not a weekday")
+    assert week.issues == ((".0.start", 'not a time of day: "noon"'), (".1.day", 'not a weekday: "XX"'))
 
 
 def test_windows_stand_in_order_of_day_and_start_and_those_that_cannot_be_placed_come_last() -> None:
@@ -91,21 +91,100 @@ def test_a_value_that_is_no_text_makes_no_window(key: str, odd: Any) -> None:
 @pytest.mark.parametrize(
     ("entry", "issue", "left"),
     [
-        ("MO", "days.0: not an object with day, start and end", {".0": "MO"}),
-        ({"start": "9:00 AM", "end": "5:00 PM"}, "days.0: no day", {}),
-        ({"day": "", "start": "9:00 AM", "end": "5:00 PM"}, "days.0: no day", {}),
-        ({"day": "MO", "end": "5:00 PM"}, "days.0: no start", {}),
-        ({"day": "MO", "start": "9:00 AM", "end": []}, "days.0: no end", {}),
-        ({"day": "MO", "start": 9, "end": "5:00 PM"}, "days.0.start: not a time of day", {".0.start": 9}),
-        ({"day": "MO", "start": "9:00 AM", "end": ["x"]}, "days.0.end: not a time of day", {".0.end": ["x"]}),
-        ({"day": 7, "start": "9:00 AM", "end": "5:00 PM"}, "days.0.day: not a weekday", {".0.day": 7}),
+        ("MO", (".0", 'not an object with day, start and end: "MO"'), {".0": "MO"}),
+        ({"start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {}),
+        ({"day": "", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {".0.day": ""}),
+        ({"day": "\u200b", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {".0.day": "\u200b"}),
+        ({"day": "MO", "end": "5:00 PM"}, (".0", "no start"), {}),
+        ({"day": "MO", "start": "", "end": "5:00 PM"}, (".0", "no start"), {}),
+        ({"day": "MO", "start": "9:00 AM", "end": []}, (".0", "no end"), {}),
+        ({"day": "MO", "start": 9, "end": "5:00 PM"}, (".0.start", "not a time of day: 9"), {".0.start": 9}),
+        ({"day": "MO", "start": "9:00 AM", "end": ["x"]}, (".0.end", 'not a time of day: ["x"]'), {".0.end": ["x"]}),
+        ({"day": 7, "start": "9:00 AM", "end": "5:00 PM"}, (".0.day", "not a weekday: 7"), {".0.day": 7}),
     ],
-)
-def test_what_is_odd_about_an_entry_is_told_with_its_place(entry: Any, issue: str, left: dict[str, Any]) -> None:
+)  # fmt: skip
+def test_what_is_odd_about_an_entry_is_an_issue_with_its_place(
+    entry: Any, issue: tuple[str, str], left: dict[str, Any]
+) -> None:
     week = read_week([entry], daily=False)
     assert week.issues == (issue,)
     assert dict(week.left_over) == left
     assert week.minutes is None
+
+
+def test_an_empty_start_is_in_the_rows_raw_start() -> None:
+    (window,) = read_week([{"day": "MO", "start": "", "end": "5:00 PM"}], daily=False).windows
+    assert (window.raw_start, window.raw_end) == ("", "5:00 PM")
+
+
+def test_minutes_are_a_lower_bound_when_another_entry_could_not_be_read() -> None:
+    week = week_of(("MO", "9:00 AM", "5:00 PM"), ("Weekdays", "9:00 AM", "9:00 PM"), ("TU", "noon", "5:00 PM"))
+    assert week.minutes == 480
+    assert week.issues[-1] == ("", "2 windows could not be read: the minutes per week are a lower bound")
+    assert all("lower bound" not in text for _, text in week_of(("MO", "noon", "5:00 PM")).issues)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("enabled", False), ("isClosed", True), ("is_closed", "true"), ("timezone", "Asia/Tokyo"), ("active", 0),
+        ("date", "2026-12-25"), ("type", "closed"), ("enabled", "no"), ("exceptions", [{"day": "MO"}]), ("Day", "TU"),
+    ],
+)  # fmt: skip
+def test_a_flag_or_a_time_zone_inside_an_entry_makes_its_window_not_sure(key: str, value: Any) -> None:
+    week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", key: value}], daily=False)
+    ((path, text),) = week.issues
+    assert path == ".0"
+    assert text.startswith(f"not sure, because of {key}: ")
+    assert dict(week.left_over) == {f".0.{key}": value}
+    assert week.texts[0] == "09:00-17:00"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("_id", "65ab"), ("enabled", True), ("isClosed", False), ("is_closed", "false"), ("note", None)]
+)
+def test_a_key_that_says_nothing_about_the_window_leaves_it_sure(key: str, value: Any) -> None:
+    assert read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", key: value}], daily=False).issues == ()
+
+
+def test_two_identical_windows_are_one_in_the_text_the_rows_and_the_minutes() -> None:
+    week = week_of(("MO", "9:00 AM", "5:00 PM"), ("Monday", "09:00", "17:00"), ("MO", "9:00 AM", "5:00 PM"))
+    assert (week.texts[0], len(week.windows), week.minutes) == ("09:00-17:00", 1, 480)
+    assert (week.windows[0].raw_start, week.windows[0].raw_end) == ("9:00 AM", "5:00 PM")
+    assert week.issues == ()
+    assert dict(week.left_over) == {".1.start": "09:00", ".1.end": "17:00"}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text", "minutes"),
+    [
+        ("09:00:10", "09:00:40", "09:00:10-09:00:40", (540, 541)),
+        ("09:00:00.2", "09:00:00.7", "09:00-09:00:01", (540, 541)),
+        ("23:59:30", "23:59:59", "23:59:30-23:59:59", (1439, 1440)),
+        ("23:59:59", "00:00:01", "23:59:59-00:00:01", (1439, 1440)),
+        ("12:00:00 AM", "12:00:05 AM", "00:00-00:00:05", (0, 1)),
+    ],
+)
+def test_a_window_of_less_than_a_minute_is_not_lost(start: str, end: str, text: str, minutes: tuple[int, int]) -> None:
+    week = week_of(("WE", start, end))
+    (window,) = week.windows
+    assert week.texts[2] == text
+    assert (window.start_minute, window.end_minute) == minutes
+    assert week.minutes == 1
+    assert week.issues == ()
+
+
+def test_days_that_came_as_one_object_are_its_only_entry_and_an_issue() -> None:
+    week = read_week({"day": "MO", "start": "9:00 AM", "end": "noon"}, daily=False)
+    assert [path for path, _ in week.issues] == ["", ".end"]
+    assert "not a list" in week.issues[0][1]
+    assert dict(week.left_over) == {".end": "noon"}
+
+
+@given(st.text("\u200b\u200e\u202f\ufeff\u00a0 ", max_size=4), st.text("\u200e\u2009 \u2066", max_size=3))
+def test_invisible_characters_and_odd_blanks_do_not_keep_a_window_from_being_read(one: str, other: str) -> None:
+    week = week_of((f"{one}MO{other}", f"{one}9:00{other}AM{one}", f"{other}5:00 PM{one}"))
+    assert (week.texts[0], week.issues) == ("09:00-17:00", ())
 
 
 def test_minutes_are_whole_numbers_also_where_times_have_seconds() -> None:

@@ -237,9 +237,9 @@ def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "issue", "kept"),
     [
-        ("nonsense", "the body is not JSON", None),
-        ('{"data":[1,{"a":[2]}]}', "data: not an object", {"data.0": 1, "data.1.a.0": 2}),
-        ('{"data":"x"}', "data: not an object", {"data": "x"}),
+        ("nonsense", "body: not JSON", None),
+        ('{"data":[1,{"a":[2]}]}', 'data: not an object: [1,{"a":[2]}]', {"data.0": 1, "data.1.a.0": 2}),
+        ('{"data":"x"}', 'data: not an object: "x"', {"data": "x"}),
         ('{"data":{}}', None, None),
         ('{"data":[]}', None, None),
         ("[]", None, None),
@@ -254,7 +254,7 @@ def test_what_stands_in_a_campaigns_place_is_told_and_kept_in_its_own_row(body: 
 @pytest.mark.parametrize("item", ["nonsense", "[1]", '"x"', "null"])
 def test_a_list_item_that_is_no_object_is_told(item: str) -> None:
     rows = flatten([response_of(SEED), response_of(SEED, list_item=item)]).campaigns.to_pylist()
-    assert [row["parse_issues"] for row in rows] == [None, ["the list item is not a JSON object"]]
+    assert [row["parse_issues"] for row in rows] == [None, ["list item: not a JSON object"]]
 
 
 def test_calling_hours_that_are_nested_without_end_are_no_week_and_do_not_touch_their_neighbours() -> None:
@@ -390,7 +390,7 @@ def test_a_number_is_read_alike_whatever_its_neighbours_are(odd: Any) -> None:
 
 def test_a_hexadecimal_text_is_no_number() -> None:
     row = row_of(changed(priority="0x10"))
-    assert (row["priority"], row["parse_issues"]) == (None, ["priority: not a whole number"])
+    assert (row["priority"], row["parse_issues"]) == (None, ['priority: not a whole number: "0x10"'])
     assert json.loads(row["extra"]) == {"priority": "0x10"}
 
 
