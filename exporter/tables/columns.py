@@ -141,8 +141,8 @@ CAMPAIGNS = (
         for day, name in zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)
     ),
     Column("calling_hours_minutes_per_week", INT32, f"{CALLING_HOURS}.days[]", None, _OURS,
-           "Minutes of a week in which sending is allowed, overlaps counted once; a lower bound where parse_issues says "
-           "that another window could not be read."),
+           "Minutes of a week in which sending is allowed, overlaps counted once; a lower bound where parse_issues "
+           "says that another window could not be read."),
     Column("dialing_order", STRING, f"{_DIALING}.dialingOrder", converters.TEXT, f"{_VOICE}, table",
            "Voice: FIFO or LIFO."),
     Column("max_attempts_per_record", INT32, f"{_DIALING}.maxAttemptsPerRecord", converters.whole_number(32),
