@@ -192,7 +192,8 @@ def test_an_answer_without_the_campaign_is_kept_among_the_failures(desk: Desk, f
     assert done.returncode == (0 if outcome == "not_found" else 1), done.stderr
     (row,) = rows_of(snapshot_folders(desk.out)[0], "failures")
     assert (row["campaign_id"], row["outcome"]) == (desk.ids[5], outcome)
-    assert desk.service.asked_for()[desk.ids[5]] == 1
+    # An answer about another campaign may be that of another request: it is asked for again.
+    assert desk.service.asked_for()[desk.ids[5]] == (3 if fault == "wrong-id" else 1)
 
 
 def test_an_outage_ends_with_4_and_the_same_command_resumes(desk: Desk) -> None:

@@ -1,0 +1,292 @@
+"""Reading a list page by page while it moves: what to ask next, given the pages so far. Pure: no I/O, no clock.
+
+Page get-all-campaigns-v2 does not say which of `skip` and `page` wins, how large `limit` may be, what the order is,
+or whether the totals are right. What is done about it:
+
+- *Seam.* Each page begins at the last row of the page before. Where its first row is one that was seen, all rows
+  before it were seen, too, however many were made or deleted meanwhile: rows keep their order. Where it is another
+  one, rows have moved up, and reading goes back until a row is known.
+- *Ways.* `skip` alone is sent first; where the first row of the list comes again, `page` decides, and page number and
+  size are chosen so that the pages overlap; where that changes nothing either, all rows are asked for in one page.
+- *Size.* Pages grow from 100 while the service gives what it is asked for; what it gives less is its cap; a size that
+  it refuses, or takes long for, is not asked for again.
+- *End.* A page that brings nothing new, or a short one that reaches the total and says that no more follow.
+- *Order.* Rows keep their order where they come sorted by creation, as was asked. Where they do not (sorted by last
+  change, an edit moves a row to the front), or where the total says that some are missing, the whole is read again
+  until two readings are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import msgspec
+
+FIRST_SIZE, LARGEST_SIZE = 100, 1000
+"""Rows of the first page, and of the largest, where the size is chosen here."""
+
+SMALLER_SIZES = (50, 20, 10)
+"""Tried one after the other where even the first size is refused."""
+
+LONGEST_PAGE = 5.0
+"""Seconds that a page may take before larger ones are no longer asked for."""
+
+LARGEST_PAGE = 16 * 2**20
+"""Bytes that a page is expected to have at most."""
+
+MOST_AT_ONCE = 1_000_000
+"""Rows that are asked for in one page, whatever total the service names."""
+
+MOST_EMPTY = 3
+"""Empty pages in a row, or steps back of a page number, after which they are believed."""
+
+MOST_STEPS_BACK = 12
+"""Steps back without a new row after which this way of paging is not understood here; each is twice the last."""
+
+MOST_FRUITLESS = 20
+"""Pages in a row without a new row, besides those that it takes to read again what was read."""
+
+MOST_READINGS = 6
+"""Readings of a list, of which no two in a row are the same, after which what they found together is taken."""
+
+Way = Literal["skip", "page", "at once"]
+WAYS: tuple[Way, ...] = ("skip", "page", "at once")
+
+
+class Ask(NamedTuple):
+    """What one list call asks for."""
+
+    skip: int
+    page: int
+    limit: int
+
+
+class Row(NamedTuple):
+    """A row of the list: its campaign ID, or whatever stands for an item without one, and when it was made."""
+
+    key: str
+    created: int | None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page as it came, with what it says of the whole (None: nothing), how long it took and how long it is."""
+
+    rows: Sequence[Row]
+    total: int | None = None
+    has_more: bool | None = None
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+class Paging:
+    """The state of reading one list: `next_ask`, then `took` or `refused`, until `next_ask` gives None."""
+
+    def __init__(self, page_size: int | None = None) -> None:
+        self._size = PageSize(page_size)
+        self._ways = list(WAYS)
+        self._total: int | None = None
+        self._earlier: dict[str, None] = {}
+        self._last_reading: list[str] | None = None
+        self.readings = 0
+        self.settled = True
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seen: dict[str, None] = {}
+        self._ordered = True
+        self._start = 0
+        self._pages = 0
+        self._empty = 0
+        self._steps_back = 0
+        self._fruitless = 0
+        self._exact = self._has_seam = True
+        self._head = ""
+        self._ended = False
+        self.readings += 1
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all rows, in the list's order; those that only an earlier reading saw come last."""
+        return list(self._seen | self._earlier) if not self.settled else list(self._seen)
+
+    @property
+    def missing(self) -> int:
+        """How many rows fewer were found than the last total says; 0 where there is none."""
+        return max(0, (self._total or 0) - len(self.keys))
+
+    def next_ask(self) -> Ask | None:
+        """What to ask for next; None: the list is read."""
+        if self._ended:
+            return None
+        if self._ways[0] == "at once":
+            known = max(self._total or 0, 4 * len(self._seen), LARGEST_SIZE)
+            return Ask(0, 1, min(known + 1, MOST_AT_ONCE))
+        if self._ways[0] == "page":
+            first, page, limit = page_with_seam(self._start, self._size.now)
+            self._has_seam, self._start = first <= self._start, first
+            return Ask(0, page, limit)
+        return Ask(self._start, 1, self._size.now)
+
+    def took(self, ask: Ask, page: Page) -> None:
+        """Take the page that `ask` brought."""
+        self._total = page.total if page.total is not None else self._total
+        self._pages += 1
+        rows = page.rows
+        if self._ways[0] == "at once":
+            self._add(rows)
+            self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
+            self.settled = self.missing == 0 and page.has_more is not True
+        elif not rows:
+            self._took_nothing(page)
+        elif self._start == 0:
+            self._head = rows[0].key
+            self._took_rows(ask, page)
+        elif rows[0].key == self._head:
+            self._try_another_way()
+        elif rows[0].key in self._seen or not self._has_seam:
+            self._ordered = self._ordered and self._has_seam
+            self._took_rows(ask, page)
+        else:
+            self._step_back()
+
+    def refused(self, ask: Ask) -> bool:
+        """Whether a smaller page than the one that was refused can be asked for."""
+        return self._ways[0] != "at once" and self._size.refused(ask.limit)
+
+    def _took_rows(self, ask: Ask, page: Page) -> None:
+        self._empty = 0
+        rows, seen = page.rows, self._seen
+        if self._start > 0 and self._has_seam and rows[0].key != next(reversed(seen)):
+            self._exact = False
+        new = self._add(rows)
+        self._fruitless = 0 if new else self._fruitless + 1
+        self._steps_back = 0 if new else self._steps_back
+        follows = page.has_more is True or (page.total is not None and len(seen) < page.total)
+        self._size.learn(ask.limit, page, follows=follows)
+        is_short = len(rows) < min(ask.limit, self._size.now)
+        reached = page.total == len(seen) and page.has_more is False
+        if is_short and (not new or reached):
+            self._end()
+        elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
+            self._try_another_way()
+        else:
+            # A page of one row has none for the seam.
+            self._start += max(len(rows) - 1, 1 if follows else 0)
+
+    def _took_nothing(self, page: Page) -> None:
+        """An empty page: even the row at the seam is gone, or the service stumbled."""
+        if self._start > 0:
+            self._step_back()
+            return
+        self._empty += 1
+        if self._empty >= MOST_EMPTY or self._seen or not (page.total or page.has_more):
+            self._end()
+
+    def _step_back(self) -> None:
+        self._exact = False
+        self._steps_back += 1
+        if self._steps_back > MOST_STEPS_BACK:
+            self._try_another_way()
+            return
+        self._start = max(0, self._start - max(1, self._size.now // 4) * 2 ** (self._steps_back - 1))
+
+    def _try_another_way(self) -> None:
+        """This way of paging is not understood here: the next one goes on from what is there."""
+        self._ways.pop(0)
+        self._size.take_largest()
+        self._steps_back = self._fruitless = 0
+        self._exact = False
+        self._start = max(0, len(self._seen) - 1)
+
+    def _add(self, rows: Sequence[Row]) -> bool:
+        """Add the rows that are new; whether there are any."""
+        before = len(self._seen)
+        self._seen.update(dict.fromkeys(row.key for row in rows))
+        self._ordered = self._ordered and _is_ascending(rows)
+        return len(self._seen) > before
+
+    def _end(self) -> None:
+        """The end of a reading: of the last one, where the rows have an order that keeps, or did not move."""
+        reading = list(self._seen)
+        complete = self._ordered and len(reading) >= (self._total or 0)
+        if complete or self._pages == 1 or (reading == self._last_reading and self._exact):
+            self._ended = self.settled = True
+        else:
+            self.settled = False
+            self._earlier |= self._seen
+            self._last_reading = reading if self._exact else None
+            if self.readings >= MOST_READINGS:
+                self._ended = True
+            else:
+                self._begin()
+
+
+class PageSize:
+    """How many rows a page is asked for. `fixed`: a number that the user gave, which only a cap makes smaller."""
+
+    def __init__(self, fixed: int | None) -> None:
+        self.now = max(2, fixed) if fixed else FIRST_SIZE  # of one row, none would be left for the seam
+        self._most = self.now if fixed else LARGEST_SIZE
+        self._is_fixed = fixed is not None
+        self._answered = 0
+        self._largest = 0
+
+    def learn(self, limit: int, page: Page, *, follows: bool) -> None:
+        """Take what came for `limit`. `follows`: whether the page says that more rows follow it."""
+        rows = len(page.rows)
+        self._answered = max(self._answered, limit)
+        self._largest = max(self._largest, rows)
+        if rows < limit:
+            if follows:
+                self.now = self._most = max(2, self._largest)  # the service's cap
+        elif self._is_fixed:
+            return
+        elif page.seconds > LONGEST_PAGE:
+            self.now = self._most = max(FIRST_SIZE, self.now // 2) if self.now > FIRST_SIZE else self.now
+        elif page.bytes * 2 <= LARGEST_PAGE:
+            self.now = min(self.now * 2, self._most)
+
+    def take_largest(self) -> None:
+        """Ask for no more than came so far: a page number counts in pages of the size that the service gives."""
+        self.now = self._most = max(2, min(self.now, self._largest))
+
+    def refused(self, limit: int) -> bool:
+        """Whether there is a smaller size to ask for; it is then the current one."""
+        smaller = [size for size in (self._answered, *SMALLER_SIZES) if 0 < size < limit]
+        if self._is_fixed or not smaller:
+            return False
+        self.now = self._most = smaller[0]
+        return True
+
+
+def page_with_seam(start: int, size: int) -> tuple[int, int, int]:
+    """(first row, page number, limit) of the page that holds row `start` and most of what follows it.
+
+    A page's first row is a multiple of its limit, which is at most `size`. Where each such page ends at row `start`,
+    it is the page behind it.
+    """
+    limits = range(size, max(2, size // 2) - 1, -1)
+    limit = max(limits, key=lambda limit: limit - start % limit)
+    if start % limit == limit - 1:
+        start += 1
+    return start - start % limit, start // limit + 1, limit
+
+
+def expected_requests(rows: int, page_size: int | None) -> int:
+    """How many list calls a list of `rows` costs, where the service gives what is asked and the list is at rest."""
+    paging = Paging(page_size)
+    requests = 0
+    while (ask := paging.next_ask()) is not None:
+        requests += 1
+        end = min(rows, ask.skip + ask.limit)
+        there = [Row(str(number), number) for number in range(ask.skip, end)]
+        paging.took(ask, Page(there, total=rows, has_more=end < rows))
+    return requests
+
+
+def _is_ascending(rows: Sequence[Row]) -> bool:
+    """Whether the rows are known to be in the order in which they were made, which never changes."""
+    created = [row.created for row in rows]
+    return all(a is not None and b is not None and a <= b for a, b in pairwise(created))
