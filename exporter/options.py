@@ -20,7 +20,8 @@ MINUTE = Limit(60, 60.0)
 class FetchOptions(msgspec.Struct, frozen=True):
     """How requests are sent. Durations in seconds, sizes in bytes, shares from 0 to 1.
 
-    `rates` empty: no limit. `ledger`: file of the places taken, None: kept in memory only.
+    `rates` empty: no limit. `ledger`: file of the places taken, None: kept in memory only. `page_size` None: as many
+    campaigns as the service gives.
     """
 
     workers: int = 16
@@ -34,7 +35,7 @@ class FetchOptions(msgspec.Struct, frozen=True):
     max_body: int = 16 * 2**20
     max_duration: float | None = None
     grace: float = 10.0
-    page_size: int = 50
+    page_size: int | None = None
 
 
 class SnapshotOptions(msgspec.Struct, frozen=True):

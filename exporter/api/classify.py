@@ -136,6 +136,9 @@ def _is_plainly_good(response: HttpResponse, campaign_id: str) -> bool:
     return success.success and success.data.campaign_id == campaign_id
 
 
+_OF_A_PAGE = frozenset({"hasMore", "totalResults", "totalPages", "limit", "skip"})
+
+
 class ListPage(msgspec.Struct, frozen=True):
     """One page of the list call. What it says of itself is None where it says nothing: `total` is `totalResults`,
     `pages` is `totalPages`. `bytes`: the length of the response."""
@@ -153,15 +156,16 @@ def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage |
     if verdict is not None:
         return verdict
     data = document.get("data")
-    if not isinstance(data, dict) or "results" not in data:
+    if not isinstance(data, dict) or ("results" not in data and data.keys().isdisjoint(_OF_A_PAGE)):
         if isinstance(data, dict) and item_id(data) is not None:
             return Verdict("wrong_campaign", "the answer is that of a single campaign")
         return Verdict("invalid", "a list answer without `data.results`")
-    results = [] if data["results"] is None else data["results"]
+    # Behind the last page some services give null, or nothing.
+    results = [] if data.get("results") is None else data["results"]
     if not isinstance(results, list):
         return Verdict("invalid", "a list answer whose `data.results` is no list")
     return ListPage(
-        tuple(item for item in results if isinstance(item, dict)),
+        tuple(item if isinstance(item, dict) else {} for item in results),
         _flag(data.get("hasMore")),
         _count(data.get("totalResults")),
         _count(data.get("totalPages")),

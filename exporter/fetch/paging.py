@@ -151,9 +151,12 @@ class Paging:
         else:
             self._step_back()
 
-    def refused(self, ask: Ask) -> bool:
-        """Whether a smaller page than the one that was refused can be asked for."""
-        return self._ways[0] != "at once" and self._size.refused(ask.limit)
+    def refused(self, ask: Ask, *, for_good: bool) -> bool:
+        """Whether a smaller page can be asked for than the one that brought no list.
+
+        `for_good`: the service said no; else it may only have failed, and only a size that it has answered is tried.
+        """
+        return self._ways[0] != "at once" and self._size.refused(ask.limit, for_good=for_good)
 
     def _took_rows(self, ask: Ask, page: Page) -> None:
         self._empty = 0
@@ -190,7 +193,7 @@ class Paging:
         if self._steps_back > MOST_STEPS_BACK:
             self._try_another_way()
             return
-        self._start = max(0, self._start - max(1, self._size.now // 4) * 2 ** (self._steps_back - 1))
+        self._start = max(0, self._start - max(1, self._size.given // 4) * 2 ** (self._steps_back - 1))
 
     def _try_another_way(self) -> None:
         """This way of paging is not understood here: the next one goes on from what is there."""
@@ -233,6 +236,11 @@ class PageSize:
         self._answered = 0
         self._largest = 0
 
+    @property
+    def given(self) -> int:
+        """How many rows a page is known to have."""
+        return min(self.now, self._largest)
+
     def learn(self, limit: int, page: Page, *, follows: bool) -> None:
         """Take what came for `limit`. `follows`: whether the page says that more rows follow it."""
         rows = len(page.rows)
@@ -250,11 +258,12 @@ class PageSize:
 
     def take_largest(self) -> None:
         """Ask for no more than came so far: a page number counts in pages of the size that the service gives."""
-        self.now = self._most = max(2, min(self.now, self._largest))
+        self.now = self._most = max(2, self.given)
 
-    def refused(self, limit: int) -> bool:
+    def refused(self, limit: int, *, for_good: bool) -> bool:
         """Whether there is a smaller size to ask for; it is then the current one."""
-        smaller = [size for size in (self._answered, *SMALLER_SIZES) if 0 < size < limit]
+        sizes = (self._answered, *SMALLER_SIZES) if for_good else (self._answered,)
+        smaller = [size for size in sizes if 0 < size < limit]
         if self._is_fixed or not smaller:
             return False
         self.now = self._most = smaller[0]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import msgspec
 
 from exporter.events import Emit, Warned
+from exporter.fetch.paging import expected_requests
 from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, Locations, SnapshotOptions
@@ -14,7 +15,7 @@ from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.snapshot import needs_list, types_of
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather
 from exporter.pipeline.workplace import find_workplace
-from exporter.ratelimit.estimate import list_requests, seconds_for, shared
+from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.settings import Settings
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest
@@ -113,9 +114,9 @@ def savings(manifest: Manifest) -> tuple[int, float]:
 
 def _list_requests(decision: Fresh | Resume | Finish, known: int, fetch: FetchOptions, options: SnapshotOptions) -> int:
     if isinstance(decision, Finish):
-        return 0 if decision.is_this_run else list_requests(known, fetch.page_size)
+        return 0 if decision.is_this_run else expected_requests(known, fetch.page_size)
     checkpoint = decision.checkpoint
     if isinstance(decision, Resume) and decision.keep_list and checkpoint.listed_types == types_of(options):
         return 0
     # The API has no type for all: a pass for each, and each can end in a page that is not full.
-    return list_requests(known, fetch.page_size) + len(types_of(options)) - 1
+    return expected_requests(known, fetch.page_size) + len(types_of(options)) - 1

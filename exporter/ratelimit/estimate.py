@@ -32,8 +32,3 @@ def seconds_for(
 def shared(limits: Sequence[Limit], share: float) -> tuple[Limit, ...]:
     """The limits of which only a share is ours."""
     return tuple(Limit(max(1, int(limit.slots * share)), limit.seconds) for limit in limits)
-
-
-def list_requests(campaigns: int, page_size: int) -> int:
-    """Requests of a list pass that finds so many campaigns."""
-    return max(1, -(-campaigns // page_size))

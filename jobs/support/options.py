@@ -26,6 +26,7 @@ from jobs.support.param_types import (
     DAYS,
     DELIMITER,
     DURATION,
+    PAGE_SIZE,
     PERCENT,
     RATE,
     SIZE,
@@ -94,7 +95,8 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     option("--max-duration", type=DURATION, help="Send no request after this time; exit 4, resumable."),
     option("--grace", type=DURATION, default="10s", help="Time that open requests get after a stop signal."),
     option(
-        "--page-size", type=whole_number(1, 1000), default=_FETCH.page_size, help="Campaigns in a page of the list."
+        "--page-size", type=PAGE_SIZE, default="auto",
+        help="Campaigns in a page of the list; auto: as many as the service gives.",
     ),
 )  # fmt: skip
 

@@ -65,6 +65,15 @@ def whole_number(least: int, most: int | None = None) -> Parsed:
     return Parsed("N", parse)
 
 
+def _page_size(text: str) -> int | None:
+    word = text.strip().lower()
+    if word == "auto":
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", word) or not 1 <= int(word) <= 1000:
+        raise ValueError(f"{text[:40]!r} is no size of a page: write auto, or a number from 1 to 1000")
+    return int(word)
+
+
 DURATION = Parsed("DURATION", parse_duration)
 BOUND = Parsed("DURATION", parse_bound)
 DAYS = Parsed("DAYS", parse_days)
@@ -73,6 +82,7 @@ PERCENT = Parsed("PERCENT", parse_percent)
 ALLOWANCE = Parsed("N|N%", parse_allowance)
 RATE = Parsed("N/WINDOW|off", _rate)
 DELIMITER = Parsed("CHAR", parse_delimiter)
+PAGE_SIZE = Parsed("N|auto", _page_size)
 COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
 
 

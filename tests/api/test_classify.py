@@ -109,7 +109,7 @@ def test_an_oversized_body_is_invalid_and_says_which_option() -> None:
 def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
     body = {"status": "success", "data": {"results": [{"id": "a"}, 7], "hasMore": True, "totalResults": 9}}
     page = classify_list(HttpResponse(200, json.dumps(body).encode()), url=ORIGIN + ASKED, now=NOW)
-    assert page == ListPage(({"id": "a"},), True, 9, None, len(json.dumps(body)))
+    assert page == ListPage(({"id": "a"}, {}), True, 9, None, len(json.dumps(body)))
 
 
 @given(st.integers(100, 599), st.binary(max_size=60) | st.just(b'{"data":{}}'), st.none() | st.text(max_size=20))

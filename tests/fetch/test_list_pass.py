@@ -33,7 +33,7 @@ from tests.support.serving import environment
 class Reading:
     """One list pass against a service of so many campaigns."""
 
-    def __init__(self, number: int = 95, page_size: int = 10, voice_share: float = 0.0) -> None:
+    def __init__(self, number: int = 95, page_size: int | None = 10, voice_share: float = 0.0) -> None:
         self.service = Behaviour(sample_campaigns(number, voice_share=voice_share))
         self.page_size = page_size
         self.events: list[Event] = []
@@ -55,9 +55,9 @@ class Reading:
 
 
 async def test_a_quiet_list_costs_no_request_too_many() -> None:
-    reading = Reading(100, 10)
+    reading = Reading(95, 10)
     assert await reading.read() == list(reading.service.campaigns)
-    assert reading.requests == 10
+    assert reading.requests == 11, "each page begins at the last row of the one before"
     assert reading.warned() == []
 
 
@@ -150,7 +150,7 @@ async def test_a_list_that_moves_is_read_without_missing_or_doubling_any(seed: i
     assert there_all_the_time <= set(found) <= everything
 
 
-async def test_one_made_and_one_deleted_between_two_pages_are_noticed_though_the_total_stays() -> None:
+async def test_one_made_and_one_deleted_between_two_pages_cost_no_campaign_though_the_total_stays() -> None:
     reading = Reading(100, 50)
     first = next(iter(reading.service.campaigns))
 
@@ -161,7 +161,8 @@ async def test_one_made_and_one_deleted_between_two_pages_are_noticed_though_the
 
     reading.service.listing.between_pages = swap
     found = await reading.read()
-    assert set(found) == set(reading.service.campaigns)
+    assert set(found) - {first} == set(reading.service.campaigns)
+    assert reading.warned() == []
 
 
 async def test_a_page_that_fails_for_a_moment_is_asked_for_again() -> None:

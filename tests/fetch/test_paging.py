@@ -22,6 +22,8 @@ from exporter.fetch.paging import (
     page_with_seam,
 )
 
+Uses = Literal["skip", "page", "both", "sum", "neither"]
+
 
 @dataclass
 class Campaign:
@@ -37,7 +39,7 @@ class Service:
     """A list call with habits; `between` is called before each page but the first, and may change the list."""
 
     campaigns: list[Campaign]
-    uses: Literal["skip", "page", "both", "sum", "neither"] = "skip"
+    uses: Uses = "skip"
     cap: int | None = None
     refuses_above: int | None = None
     total: Callable[[int], int | None] = lambda rows: rows
@@ -84,7 +86,7 @@ def read(service: Service, page_size: int | None = None, *, most: int = 10_000, 
         if page is not None:
             paging.took(ask, page)
         else:
-            assert paging.refused(ask)
+            assert paging.refused(ask, for_good=True)
     return paging
 
 
@@ -92,7 +94,7 @@ def nothing(_: int) -> None:
     return None
 
 
-USES = ("skip", "page", "both", "sum", "neither")
+USES: tuple[Uses, ...] = ("skip", "page", "both", "sum", "neither")
 TOTALS: dict[str, Callable[[int], int | None]] = {
     "right": lambda rows: rows,
     "none": nothing,
@@ -110,7 +112,7 @@ TOTALS: dict[str, Callable[[int], int | None]] = {
 )
 @pytest.mark.parametrize("has_more", [None, True, False])
 def test_a_list_at_rest_is_read_whole_whatever_the_service_makes_of_paging(
-    uses: Literal["skip"], total: str, number: int, cap: int | None, has_more: bool | None
+    uses: Uses, total: str, number: int, cap: int | None, has_more: bool | None
 ) -> None:
     cap = None if uses == "neither" else cap  # whoever gives one page only cannot be read further
     service = at_rest(number, uses=uses, cap=cap, total=TOTALS[total], has_more=has_more)
@@ -122,7 +124,7 @@ def test_a_list_at_rest_is_read_whole_whatever_the_service_makes_of_paging(
     st.sampled_from(list(TOTALS)), st.booleans() | st.none(), st.floats(0, 0.6), st.integers(0, 10**9),
 )  # fmt: skip
 def test_what_was_there_all_the_time_is_found_once_however_the_list_moves(
-    number: int, uses: Literal["skip"], cap: int | None, page_size: int | None, total: str, has_more: bool | None,
+    number: int, uses: Uses, cap: int | None, page_size: int | None, total: str, has_more: bool | None,
     chance: float, seed: int,
 ) -> None:  # fmt: skip
     """Campaigns are made, edited and deleted between any two requests; the service's clock is its own.
@@ -165,7 +167,7 @@ def test_what_was_there_all_the_time_is_found_once_however_the_list_moves(
     st.integers(0, 10**9),
 )
 def test_a_list_in_the_order_of_changes_is_read_until_two_readings_are_the_same(
-    number: int, uses: Literal["skip"], cap: int, changes: int, seed: int
+    number: int, uses: Uses, cap: int, changes: int, seed: int
 ) -> None:
     """An edit moves a campaign that was not read yet to the front, and no seam shows it: only reading again does."""
     random = Random(seed)
@@ -240,7 +242,7 @@ def test_a_size_that_the_user_gave_is_kept_to_and_is_refused_for_good() -> None:
     paging = Paging(30)
     ask = paging.next_ask()
     assert ask is not None
-    assert not paging.refused(ask)
+    assert not paging.refused(ask, for_good=True)
 
 
 def test_a_deletion_before_the_seam_is_noticed_and_costs_one_step_back() -> None:
@@ -297,3 +299,15 @@ def test_a_page_number_and_a_size_are_chosen_so_that_the_page_holds_the_seam(sta
 )
 def test_what_a_list_at_rest_will_cost(rows: int, size: int | None, requests: int) -> None:
     assert expected_requests(rows, size) == requests
+
+
+def test_a_failure_makes_a_page_smaller_only_where_a_smaller_one_was_answered() -> None:
+    paging = Paging()
+    ask = paging.next_ask()
+    assert ask == Ask(0, 1, 100)
+    assert not paging.refused(ask, for_good=False)
+    paging.took(ask, Page([Row(str(n), n) for n in range(100)], has_more=True))
+    ask = paging.next_ask()
+    assert ask == Ask(99, 1, 200)
+    assert paging.refused(ask, for_good=False)
+    assert paging.next_ask() == Ask(99, 1, 100)

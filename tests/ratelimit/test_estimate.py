@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.ratelimit.estimate import TYPICAL_LATENCY, list_requests, seconds_for, shared
+from exporter.ratelimit.estimate import TYPICAL_LATENCY, seconds_for, shared
 from exporter.units import Limit
 
 MINUTE = Limit(60, 60.0)
@@ -47,8 +47,3 @@ def test_of_several_limits_the_slowest_counts_and_without_one_only_the_latency()
 
 def test_a_share_of_a_limit_is_rounded_down_but_is_never_nothing() -> None:
     assert shared([MINUTE, Limit(9, 1.0), Limit(1, 2.0)], 0.5) == (Limit(30, 60.0), Limit(4, 1.0), Limit(1, 2.0))
-
-
-@pytest.mark.parametrize(("campaigns", "requests"), [(0, 1), (1, 1), (50, 1), (51, 2), (100, 2), (101, 3)])
-def test_a_list_pass_reads_full_pages_and_at_least_one(campaigns: int, requests: int) -> None:
-    assert list_requests(campaigns, 50) == requests
