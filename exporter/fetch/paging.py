@@ -40,10 +40,10 @@ MOST_AT_ONCE = 1_000_000
 """Rows that are asked for in one page, whatever total the service names."""
 
 MOST_EMPTY = 3
-"""Empty pages in a row, or steps back of a page number, after which they are believed."""
+"""Empty pages in a row after which they are believed."""
 
-MOST_STEPS_BACK = 12
-"""Steps back without a new row after which this way of paging is not understood here; each is twice the last."""
+MOST_RESTARTS = 3
+"""Steps back to the beginning without a new row after which this way of paging is not understood here."""
 
 MOST_FRUITLESS = 20
 """Pages in a row without a new row, besides those that it takes to read again what was read."""
@@ -99,8 +99,7 @@ class Paging:
         self._start = 0
         self._pages = 0
         self._empty = 0
-        self._steps_back = 0
-        self._fruitless = 0
+        self._steps_back = self._restarts = self._fruitless = 0
         self._exact = self._has_seam = True
         self._head = ""
         self._ended = False
@@ -165,12 +164,13 @@ class Paging:
             self._exact = False
         new = self._add(rows)
         self._fruitless = 0 if new else self._fruitless + 1
-        self._steps_back = 0 if new else self._steps_back
+        self._steps_back = 0
+        self._restarts = 0 if new else self._restarts
         follows = page.has_more is True or (page.total is not None and len(seen) < page.total)
         self._size.learn(ask.limit, page, follows=follows)
-        is_short = len(rows) < min(ask.limit, self._size.now)
-        reached = page.total == len(seen) and page.has_more is False
-        if is_short and (not new or reached):
+        reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
+        # A page without a new row is the last only where it is shorter than others were: rows may have moved up.
+        if reached or (not new and (len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))):
             self._end()
         elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
             self._try_another_way()
@@ -188,18 +188,19 @@ class Paging:
             self._end()
 
     def _step_back(self) -> None:
+        """Back by a quarter of a page, then by twice as much each time."""
         self._exact = False
+        self._start = max(0, self._start - max(1, self._size.given // 4) * 2**self._steps_back)
         self._steps_back += 1
-        if self._steps_back > MOST_STEPS_BACK:
+        self._restarts += self._start == 0
+        if self._restarts > MOST_RESTARTS:
             self._try_another_way()
-            return
-        self._start = max(0, self._start - max(1, self._size.given // 4) * 2 ** (self._steps_back - 1))
 
     def _try_another_way(self) -> None:
         """This way of paging is not understood here: the next one goes on from what is there."""
         self._ways.pop(0)
         self._size.take_largest()
-        self._steps_back = self._fruitless = 0
+        self._steps_back = self._restarts = self._fruitless = 0
         self._exact = False
         self._start = max(0, len(self._seen) - 1)
 
