@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="campaign-export" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://example.com/campaign-exporter"
 COPY --from=build /opt/campaign-export /opt/campaign-export
-# State (the ledger of places) lives on the volume too, so that the root file system can be read-only.
+# State (the ledger) lives on the volume too, so that the root file system can be read-only.
 ENV PATH=/opt/campaign-export/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -130,7 +130,7 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
     )
     behaviour.chances.update(dict(options["faults"]))
     for habit in options["habits"]:
-        behaviour.listing = msgspec.structs.replace(behaviour.listing, **HABITS[habit])
+        behaviour.take_habit(habit)
     return behaviour
 
 

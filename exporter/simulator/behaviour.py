@@ -25,7 +25,7 @@ from exporter.simulator.account import CLIENT_SECRET as CLIENT_SECRET
 from exporter.simulator.account import STREAM_ID as STREAM_ID
 from exporter.simulator.changes import Changes, change_campaigns
 from exporter.simulator.faults import faulty_reply, needs_good_reply
-from exporter.simulator.list_call import ListHabits, list_page
+from exporter.simulator.list_call import HABITS, ListHabits, list_page
 from exporter.simulator.replies import JSON, RATE_TEXT, Reply, error_reply, json_reply
 from exporter.simulator.samples import SampleCampaign
 from exporter.units import Limit
@@ -123,6 +123,11 @@ class Behaviour:
         """What a day brings: `number` campaigns change, one goes, one comes."""
         self._changes += 1
         return change_campaigns(self.campaigns, number, moment=datetime.now(UTC), seed=self._changes)
+
+    def take_habit(self, name: str) -> None:
+        """Give the list call one of `HABITS`."""
+        moves = {"between_pages": lambda _page: self.change(1)} if name == "moving" else {}
+        self.listing = msgspec.structs.replace(self.listing, **HABITS[name], **moves)
 
     # Requests
 

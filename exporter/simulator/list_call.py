@@ -40,8 +40,9 @@ HABITS: dict[str, dict[str, Any]] = {
     "wrong-total": {"total": 1_000_000},
     "null-at-end": {"end": "null"},
     "unsorted": {"sorts": False},
+    "moving": {},
 }
-"""Habits by the names that `simulate --list-habit` takes."""
+"""Habits by the names that `simulate --list-habit` takes. moving: campaigns come, change and go between two pages."""
 
 
 def list_page(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from exporter.simulator.behaviour import STREAM_ID, Behaviour
 from exporter.simulator.list_call import HABITS, ListHabits, list_page
 from exporter.simulator.samples import sample_campaigns
 
@@ -47,6 +49,15 @@ def test_pages_are_capped_whatever_limit_is_asked_for() -> None:
 def test_results_are_null_behind_the_last_page() -> None:
     assert page("null-at-end", skip=50)["results"] is None
     assert page(skip=50)["results"] == []
+
+
+def test_a_list_can_move_between_two_pages() -> None:
+    service = Behaviour(sample_campaigns(30), check_credentials=False)
+    service.take_habit("moving")
+    body = json.dumps({"type": "sms", "limit": 20, "skip": 0, "page": 1}).encode()
+    path = f"/campaign/api/v2/public/{STREAM_ID}/campaign/getAllCampaignDetails"
+    first, second = (service.reply("POST", path, {}, {}, body, now) for now in (1.0, 2.0))
+    assert first.body != second.body
 
 
 def test_skip_can_be_ignored() -> None:
