@@ -72,7 +72,7 @@ def _day(text: str) -> date:
     "--quiet-hours",
     type=Parsed("[DAYS:]HH:MM-HH:MM", parse_quiet_hours),
     multiple=True,
-    help="Hours in which nothing must be sent, in the campaign's own zone: 21:00-08:00, SU:00:00-12:00. Repeatable.",
+    help="Hours when nothing must be sent, in the campaign's time zone: 21:00-08:00, MO-FR:20:00-09:00. Repeatable.",
 )
 @option(
     "--fail-on-quiet-hours",
@@ -114,7 +114,7 @@ def command(
         quiet=quiet_hours,
         week=week,
     )
-    for notice in facts.notices:
+    for notice in (*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)):
         console.say(notice, event="notice")
     replace_file(Path(output), page.encode())
     console.say(f"{output}: {len(page) / 1e6:.1f} MB", event="reported", file=output, bytes=len(page))

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from exporter.errors import DestinationError
 from exporter.report.checks import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable
-from exporter.report.quiet_hours import QuietHours, all_of
-from exporter.report.week_grid import Grid, Window, overlapping, own_time_grid, time_zone_grid, weeks_of
+from exporter.report.intervals import DAY
+from exporter.report.quiet_hours import QuietHours, all_of, window_text
+from exporter.report.week_grid import Grid, Window, by_campaign, overlapping, own_time_grid, time_zone_grid, weeks_of
 from exporter.snapshot_store.accounts import find, snapshots_of_account
 from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.destination import Destination
@@ -38,6 +39,13 @@ class Campaign(msgspec.Struct, frozen=True):
     name: str
     status: str
     timezone: str
+
+
+class Overnight(msgspec.Struct, frozen=True):
+    """A campaign with windows whose end is not after their start, read as an end on the next day."""
+
+    campaign_id: str
+    windows: list[str]
 
 
 class Issues(msgspec.Struct, frozen=True):
@@ -87,6 +95,7 @@ class Facts(msgspec.Struct, frozen=True):
     time_zone_week: Grid
     quiet_week: Grid
     """as `own_week`, in quiet hours only"""
+    overnight: list[Overnight]
     zone_unknown: int
     """campaigns that are not in `time_zone_week`"""
     by_status: Counted
@@ -144,6 +153,7 @@ def gather(
         own_week=own_time_grid(weeks),
         time_zone_week=time_zone_grid(weeks, time_zone, monday),
         quiet_week=own_time_grid(weeks, all_of(quiet)),
+        overnight=_overnight(rows),
         zone_unknown=sum(own.timezone not in time_zones() for own in weeks.values()),
         by_status=_counted(campaigns, "status"),
         by_type=_counted(campaigns, "campaign_type"),
@@ -165,6 +175,11 @@ def _campaigns(campaigns: pa.Table) -> dict[str, Campaign]:
     columns = ["campaign_id", "name", "status", "calling_hours_timezone"]
     rows = zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True)
     return {row[0]: Campaign(row[0], row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
+
+
+def _overnight(windows: list[Window]) -> list[Overnight]:
+    late = by_campaign(window for window in windows if window.end_minute > DAY)
+    return [Overnight(campaign_id, [window_text(window) for window in own]) for campaign_id, own in late.items()]
 
 
 def _statuses(

@@ -12,7 +12,7 @@ from exporter.report.week_grid import Window, by_campaign
 from exporter.tables.time_of_day import read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 
-_FORM = re.compile(r"(?:([A-Za-z,]+):)?(\d{1,2}:\d{2})-(\d{1,2}:\d{2})")
+_FORM = re.compile(r"(?:(?P<days>[A-Za-z.,\s-]+?)\s*:?\s*)?(?P<start>\d{1,2}:\d{2})\s*-\s*(?P<end>\d{1,2}:\d{2})")
 
 
 class QuietHours(msgspec.Struct, frozen=True):
@@ -23,20 +23,35 @@ class QuietHours(msgspec.Struct, frozen=True):
 
 
 def parse_quiet_hours(text: str) -> QuietHours:
-    """`21:00-08:00` for every night, `SU:00:00-12:00` or `SA,SU:00:00-24:00` for some days. Raises `ValueError`.
+    """`21:00-08:00` for every night, `MO-FR:21:00-08:00` or `SA,SU:00:00-24:00` for some days. Raises `ValueError`.
 
-    A night belongs to the day on which it begins.
+    A night belongs to the day on which it begins. The same time at both ends is a whole day, and `text` says so.
     """
-    match = _FORM.fullmatch(text.strip())
-    start = read_time(match[2], is_end=False) if match else None
-    stop = read_time(match[3], is_end=True) if match else None
-    days = [read_weekday(name) for name in match[1].split(",")] if match and match[1] else list(range(7))
-    if start is None or stop is None or None in days:
-        raise ValueError(f"{text!r} are no quiet hours: write 21:00-08:00, or SU:00:00-12:00 for a weekday")
+    match = _FORM.fullmatch(text.replace("–", "-").strip())
+    start = read_time(match["start"], is_end=False) if match else None
+    stop = read_time(match["end"], is_end=True) if match else None
+    days = _days(match["days"]) if match else None
+    if match is None or start is None or stop is None or days is None:
+        raise ValueError(f"{text!r} are no quiet hours: write 21:00-08:00, MO-FR:21:00-08:00 or SU:00:00-12:00")
     begin, end = start // 60, stop // 60
     end += DAY if end <= begin else 0
-    intervals = [part for day in days if day is not None for part in wrapped(day * DAY + begin, day * DAY + end)]
-    return QuietHours(text.strip(), tuple(sorted(intervals)))
+    intervals = [part for day in days for part in wrapped(day * DAY + begin, day * DAY + end)]
+    whole = " (a whole day)" if match["start"] == match["end"] else ""
+    return QuietHours(text.strip() + whole, tuple(sorted(intervals)))
+
+
+def _days(text: str | None) -> list[int] | None:
+    """The weekdays of `MO-FR` or `SA, SU`; no text: all; None for what is no weekday. A range may pass Sunday."""
+    if text is None:
+        return list(range(7))
+    days: set[int] = set()
+    for part in text.split(","):
+        first, *last = (read_weekday(name) for name in part.split("-"))
+        if first is None or None in last or len(last) > 1:
+            return None
+        length = (last[0] - first) % 7 if last and last[0] is not None else 0
+        days |= {(first + number) % 7 for number in range(length + 1)}
+    return sorted(days)
 
 
 def all_of(quiet: Sequence[QuietHours]) -> Intervals:
@@ -65,8 +80,9 @@ def violations(windows: Iterable[Window], quiet: Sequence[QuietHours]) -> list[V
 
 
 def window_text(window: Window) -> str:
-    """`MO 09:00-18:00`."""
-    return f"{WEEKDAYS[window.day_of_week - 1]} {clock(window.start_minute)}-{clock(window.end_minute)}"
+    """`MO 09:00-18:00`; one that ends on the next day is marked."""
+    text = f"{WEEKDAYS[window.day_of_week - 1]} {clock(window.start_minute)}-{clock(window.end_minute)}"
+    return f"{text} (overnight)" if window.end_minute > DAY else text
 
 
 def clock(minute: int) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -321,3 +322,33 @@ def test_names_that_mean_something_to_html_or_svg_are_only_shown(tmp_path: Path)
     assert "bad{" in page
     assert "others" in page
     assert len(page) < 1_000_000
+
+
+def test_statuses_that_are_null_empty_or_called_not_given_are_added_up(tmp_path: Path) -> None:
+    statuses = [None, "", "not given", "Ready", "Ready", " "]
+    responses = [
+        one._replace(body=body_of({**json.loads(one.body)["data"], "status": status}))
+        for one, status in zip(RESPONSES, statuses, strict=False)
+    ]
+    publish(tmp_path, responses=responses)
+    _, facts = report_of(tmp_path, ONE)
+    assert sum(facts.statuses[ONE].values()) == len(statuses)
+    assert facts.statuses[ONE]["not given"] == 3
+    assert sum(number for _, number in facts.by_status) == len(statuses)
+
+
+def test_windows_that_run_overnight_are_marked(tmp_path: Path) -> None:
+    night = json.loads(RESPONSES[0].body)
+    night["data"]["dialingStrategy"]["callingHours"]["days"] = [{"day": "FR", "start": "10:00 PM", "end": "2:00 AM"}]
+    publish(tmp_path, responses=[RESPONSES[0]._replace(body=json.dumps(night)), RESPONSES[1]])
+    page, _ = report_of(tmp_path, ONE)
+    assert "1 campaign with windows that run overnight" in page
+    assert "FR 22:00-02:00 (overnight)" in page
+
+
+def test_the_week_of_the_utc_offsets_can_be_chosen(tmp_path: Path) -> None:
+    publish(tmp_path, responses=RESPONSES[:5])
+    march, facts = report_of(tmp_path, ONE, week=date(2026, 3, 29))
+    assert "With the UTC offsets of the week from 23 March 2026" in march
+    assert "With the UTC offsets of the week from 23 November 2026" in report_of(tmp_path, ONE)[0]
+    assert facts.monday == date(2026, 3, 23)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.report.intervals import DAY, WEEK
+from exporter.report.intervals import DAY, WEEK, joined, total
 from exporter.report.quiet_hours import parse_quiet_hours, violations
 from exporter.report.week_grid import Window
 
@@ -47,7 +47,43 @@ def test_they_are_those_of_a_week_marked_minute_by_minute(
     assert minutes((day, start, start + length), f"{begin:02}:00-{end:02}:00") == expected
 
 
-@pytest.mark.parametrize("text", ["", "21-8", "25:00-08:00", "XX:21:00-08:00", "21:00", "21:00-08:61"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "21-8",
+        "25:00-08:00",
+        "XX:21:00-08:00",
+        "21:00",
+        "21:00-08:61",
+        "MO-:21:00-08:00",
+        "MO-TU-WE:1:00-2:00",
+        ",:1:00-2:00",
+    ],
+)
 def test_what_are_no_quiet_hours_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"21:00-08:00"):
         parse_quiet_hours(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same_as"),
+    [
+        ("MO-FR:21:00-08:00", "MO,TU,WE,TH,FR:21:00-08:00"),
+        ("mon-fri : 21:00 - 08:00", "MO,TU,WE,TH,FR:21:00-08:00"),
+        ("SA-MO:00:00-24:00", "SA,SU,MO:00:00-24:00"),
+        ("SA, SU 00:00-12:00", "SA,SU:00:00-12:00"),
+        ("MO-TU,FR:21:00–22:00", "MO,TU,FR:21:00-22:00"),
+        (" 21:00 - 08:00 ", "21:00-08:00"),
+        ("MO-MO:21:00-08:00", "MO:21:00-08:00"),
+    ],
+)
+def test_ranges_of_days_and_blanks_are_read(text: str, same_as: str) -> None:
+    assert parse_quiet_hours(text).intervals == parse_quiet_hours(same_as).intervals
+
+
+@pytest.mark.parametrize("text", ["12:00-12:00", "SU:00:00-00:00"])
+def test_the_same_time_at_both_ends_is_a_whole_day_and_says_so(text: str) -> None:
+    hours = parse_quiet_hours(text)
+    assert hours.text == f"{text} (a whole day)"
+    assert total(joined(hours.intervals)) in (DAY, WEEK)
