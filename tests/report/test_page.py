@@ -1,11 +1,9 @@
-"""`campaign-export report`: one page that needs no network. Opened in a real browser where there is one."""
+"""`exporter.report.page`: one page that needs no network."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,7 +24,6 @@ from exporter.snapshot_store.open_destination import open_destination
 from tests.support.answers import body_of
 from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, publish
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
@@ -269,43 +266,6 @@ def test_plain_attributes_beneath_the_styles_keep_colours_and_alignment(quiet_pa
     assert "</b><span>" not in bare, "tiles run together"
     for tint in set(re.findall(r'bgcolor="(#\w{6})"', bare)):
         assert contrast("#1c2430", tint) >= 4.5
-
-
-def looked_at(file: Path, tmp_path: Path) -> tuple[str, list[str], set[str]]:
-    """What Chromium makes of a page: its DOM, what is in the console, what it asks the network for."""
-    assert CHROMIUM is not None
-    log = tmp_path / "net.json"
-    done = subprocess.run(
-        [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}",
-            "--enable-logging=stderr", "--v=0", "--dump-dom", file.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    requested = set(re.findall(r'"url":"([^"]+)"', log.read_text(encoding="utf-8", errors="replace")))
-    asked = {url for url in requested if url.startswith(("http://", "https://")) and "google" not in url}
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], asked
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-def test_a_browser_opens_it_without_an_error_or_a_request(dest: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    file.write_text(page_of(dest, "21:00-08:00", "SU:00:00-24:00"), encoding="utf-8")
-    dom, console, asked = looked_at(file, tmp_path)
-    assert "Calling windows" in dom
-    assert dom.count('<table class="week"') == 2
-    assert (console, asked) == ([], set())
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-def test_the_browser_would_tell_of_an_error_and_of_a_request(tmp_path: Path) -> None:
-    file = tmp_path / "bad.html"
-    file.write_text("<img src=http://127.0.0.1:9/x.png><script>console.error('no')</script>", encoding="utf-8")
-    _, console, asked = looked_at(file, tmp_path)
-    assert console
-    assert asked == {"http://127.0.0.1:9/x.png"}
 
 
 def test_names_that_mean_something_to_html_or_svg_are_only_shown(tmp_path: Path) -> None:
