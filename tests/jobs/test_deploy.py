@@ -101,7 +101,8 @@ def test_the_program_takes_every_option_of_the_examples(example: str, monkeypatc
 
 
 def known_variables() -> set[str]:
-    return {s.variable for s in SETTINGS} | {s.variable + "_FILE" for s in SETTINGS if s.secret}
+    secrets = {s.variable + ending for s in SETTINGS if s.secret for ending in ("_FILE", "_COMMAND")}
+    return {s.variable for s in SETTINGS} | secrets
 
 
 @pytest.mark.parametrize("example", ["cronjob.yaml", "compose.yaml", "campaign-export.service", "kore.env"])
