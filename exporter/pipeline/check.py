@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from exporter.api.classify import ListPage, classify_list, item_id
 from exporter.api.endpoints import HttpResponse, Verdict
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import DestinationError, ServiceDown, SettingsError
+from exporter.errors import ExportError, InputError, ServiceDown, SettingsError
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.engine import Engine, open_engine
@@ -64,8 +64,9 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
         destination = open_destination(dest, environ=environ)
         made = destination.is_local and not Path(destination.root).exists()
         destination.check_writable()
-    except DestinationError as error:
-        findings.note("destination", "failed", str(error), "Name another one with --out.", SETTINGS_ERROR)
+    except ExportError as error:
+        exit_code = SETTINGS_ERROR if isinstance(error, InputError) else SERVICE_DOWN
+        findings.note("destination", "failed", str(error), "Or name another one with --out.", exit_code)
         return
     findings.note("destination", "ok", f"{destination.shown} can be written")
     if made:
