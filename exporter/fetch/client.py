@@ -11,9 +11,12 @@ import msgspec
 from exporter.api.auth import TokenSource
 from exporter.api.classify import classify_campaign
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, Verdict, is_askable, without_token
+from exporter.api.headers import read_date
 from exporter.api.http import HttpTransport, TransportError
+from exporter.api.refusal import skew_warning
 from exporter.clock import Clock
 from exporter.errors import SettingsError
+from exporter.events import Emit, Warned, ignore
 from exporter.ratelimit.limiter import Limiter, Permit
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.text import TOKEN_HIDDEN
@@ -48,6 +51,7 @@ class Client:
         limiter: Limiter,
         meter: UsageMeter,
         clock: Clock,
+        emit: Emit = ignore,
     ) -> None:
         self.api = api
         self.limiter = limiter
@@ -55,6 +59,9 @@ class Client:
         self._tokens = tokens
         self._transport = transport
         self._meter = meter
+        self._emit = emit
+        self.skew: float | None = None
+        """seconds by which our clock is ahead of the service's, by its first response; None: not known"""
         self.sending: set[asyncio.Task[object]] = set()
         """tasks whose request may have reached the service and is not answered yet"""
 
@@ -130,6 +137,7 @@ class Client:
             return Exchange(Verdict("retry", detail), None, permit.granted_at)
         finally:
             self.sending.discard(task)
+        self._compare_clocks(response)
         verdict = classify(response, request.url)
         if verdict.kind == "wrong_campaign":
             self._transport.drop_connection()
@@ -140,3 +148,12 @@ class Client:
         else:
             permit.ok()
         return Exchange(verdict, response, permit.granted_at)
+
+    def _compare_clocks(self, response: HttpResponse) -> None:
+        theirs = read_date(response.date) if self.skew is None else None
+        if theirs is None:
+            return
+        self.skew = self.clock.now() - theirs
+        warning = skew_warning(self.skew)
+        if warning is not None:
+            self._emit(Warned(warning))

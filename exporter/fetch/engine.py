@@ -97,6 +97,7 @@ async def open_engine(
         limiter=limiter,
         meter=meter,
         clock=clock,
+        emit=emit,
     )
     retry = RetryPolicy(attempts=options.attempts, random=random or randomness.Random())  # noqa: S311 - jitter
     try:

@@ -62,9 +62,10 @@ class ListPass:
         nameless: set[str] = set()
         pages, reading, size = 0, 1, 0
         while (ask := paging.next_ask()) is not None:
-            page = await self._ask(campaign_type, ask, paging)
-            if page is None:
+            answer = await self._ask(campaign_type, ask, paging)
+            if answer is None:
                 continue
+            page, seconds = answer
             pages += 1
             self._engine.emit(ListPageRead(campaign_type, pages, len(page.items), page.total))
             size = page.bytes + (size if paging.readings == reading else 0)
@@ -84,7 +85,7 @@ class ListPass:
                 else:
                     items[key] = text
                 rows.append(Row(key, _created(item)))
-            paging.took(ask, Page(rows, page.total, page.has_more, bytes=page.bytes))
+            paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
         self._warn(campaign_type, paging, len(nameless))
         return {key: items[key] for key in paging.keys if key not in nameless}
 
@@ -108,8 +109,8 @@ class ListPass:
         for problem in problems:
             self._engine.emit(Warned(problem))
 
-    async def _ask(self, campaign_type: CampaignType, ask: Ask, paging: Paging) -> ListPage | None:
-        """The page; None where the service wants smaller ones."""
+    async def _ask(self, campaign_type: CampaignType, ask: Ask, paging: Paging) -> tuple[ListPage, float] | None:
+        """The page, and the seconds that it took; None where the service wants smaller pages."""
         engine = self._engine
         name = f"the {campaign_type} list"
         attempts = 0
@@ -130,9 +131,9 @@ class ListPass:
             )
             verdict = exchange.verdict
             if pages:
-                return pages[0]
+                return pages[0], engine.clock.monotonic() - exchange.sent_at
             if verdict.kind == "denied":
-                raise CredentialsRefused(refusal(verdict.error))
+                raise CredentialsRefused(refusal(verdict.error, engine.client.skew))
             if verdict.kind == "rate_limited":
                 engine.meter.retried()
                 continue

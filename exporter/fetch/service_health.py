@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import math
 
-from exporter.api.headers import read_date
 from exporter.api.refusal import refusal
 from exporter.clock import Clock
 from exporter.errors import CredentialsRefused
@@ -125,5 +124,4 @@ class ServiceHealth:
         return any(began <= failed_at and sent_at <= ended for began, ended in self._outages)
 
     def _credentials_refused(self, exchange: Exchange) -> CredentialsRefused:
-        date = read_date(exchange.response.date) if exchange.response is not None else None
-        return CredentialsRefused(refusal(exchange.verdict.error, None if date is None else self._clock.now() - date))
+        return CredentialsRefused(refusal(exchange.verdict.error, self._client.skew))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import msgspec
 import pytest
 
 from exporter.api.endpoints import HttpResponse
 from exporter.api.http import TransportError
-from exporter.errors import SettingsError
+from exporter.errors import CredentialsRefused, SettingsError
+from exporter.events import Warned
 from exporter.fetch.client import MOST_REDIRECTS, Exchange
 from exporter.model import Requests
 from exporter.units import Limit
 from tests.support.made_up_service import Asked, Fetching, MadeUpService, good
-from tests.support.virtual_time import run_virtually
+from tests.support.virtual_time import EPOCH, run_virtually
 
 
 def dropped() -> TransportError:
@@ -110,3 +115,29 @@ def test_an_id_that_no_url_can_carry_is_not_asked_for(campaign_id: str) -> None:
 
     assert run_virtually(main()).verdict.kind == "not_found"
     assert service.asked == []
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, []), (50, []), (90, ["behind"]), (-3600, ["ahead of"])])
+def test_a_clock_that_differs_from_the_services_date_is_told_once(seconds: int, words: list[str]) -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        theirs = format_datetime(datetime.fromtimestamp(asked.at + EPOCH + seconds, UTC), usegmt=True)
+        return msgspec.structs.replace(good(asked.campaign_id), date=theirs)
+
+    async def main() -> list[str]:
+        fetching = Fetching(MadeUpService(answer))
+        await fetching.fetch(["cd-1", "cd-2", "cd-3"])
+        return [event.message for event in fetching.events if isinstance(event, Warned)]
+
+    warnings = run_virtually(main())
+    assert len(warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))
+
+
+def test_a_refusal_names_the_clock_where_the_services_date_shows_that_it_is_off() -> None:
+    refused = HttpResponse(401, b'{"errors":[{"msg":"Invalid SDK credentials"}]}', date="Thu, 01 Jan 2026 00:00:00 GMT")
+
+    async def main() -> None:
+        await Fetching(MadeUpService(lambda _: refused)).fetch(["cd-1"])
+
+    with pytest.raises(CredentialsRefused, match="this machine's clock is"):
+        run_virtually(main())

@@ -118,6 +118,7 @@ class Fetching:
             limiter=self.limiter,
             meter=self.meter,
             clock=self.clock,
+            emit=self.events.append,
         )
         retry = RetryPolicy(attempts=attempts, random=Random(1))
         self.pool = WorkerPool(
