@@ -28,7 +28,7 @@ class BackgroundThread:
         self._calls.put(call)
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """The result of `function`, when its turn has come."""
+        """The result of `function`, which runs when the calls before it have ended."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Result] = loop.create_future()
 

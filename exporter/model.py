@@ -1,4 +1,4 @@
-"""The words everyone speaks: what one room hands to the next. Times are milliseconds since 1970, UTC."""
+"""The records that the packages hand to each other. Times are milliseconds since 1970, UTC."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""How fast, how often, when to stop.
+"""How many requests may go, and when.
 
-`windows` is the promise about the limit, pure. `ledger` shares it between processes. `limiter` stands in front of
-every request: it waits for a place, and closes for all workers when the service says so or is down. `retry` says
-when an ID is tried again.
+`sliding_window` is the rule of the rate limit, pure. `slots` keeps it in memory or, through the `ledger`, for all
+processes of the machine. `limiter` stands in front of every request: it waits for the `circuit_breaker`, for a pause
+after a 429, for `pacing` and for a slot. `adaptive_limit` learns a lower limit from refusals. `retry` says when an ID
+is tried again, `estimate` how long it all takes, `usage_meter` what it has cost.
 """

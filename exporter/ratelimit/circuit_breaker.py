@@ -1,8 +1,8 @@
 """The circuit breaker, pure: does the service as a whole fail, and when is it probed?
 
-It knows three states. Requests flow while it is closed. Open, it holds all of them back. When an interval is over it
-is half-open: one request goes, the probe. What it is told moves it as `TRANSITIONS` says; what stands in no row of a
-state is no news there (a request that was sent before the breaker opened fails: the outage is known already).
+It has three states. Closed, it lets requests flow. Open, it holds all of them back. When an interval is over it is
+half-open: one request goes, the probe. Signals move it as `TRANSITIONS` says. A signal that a state has no row for
+changes nothing: a request that was sent before the breaker opened fails, and the outage is known already.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class State(Enum):
 
 
 class Signal(Enum):
-    """What the breaker is told."""
+    """What moves the breaker."""
 
-    TRIPPED = "so many requests failed in a row, or other evidence of an outage"
+    TRIPPED = "`TRIP` requests failed in a row, or there is other evidence of an outage"
     PROBE_SENT = "the probe is sent"
     PROBE_FAILED = "the probe failed: wait twice as long"
-    PROBE_LOST = "the probe ended without telling anything: the next request is the probe"
+    PROBE_LOST = "the probe ended without an outcome: the next request is the probe"
     ANSWERED = "the service answered a request, whichever it was"
 
 

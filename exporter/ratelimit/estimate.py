@@ -14,7 +14,7 @@ TYPICAL_LATENCY = 0.05
 def seconds_for(
     requests: int, limits: Sequence[Limit], *, latency: float = TYPICAL_LATENCY, pace: Pace = "auto"
 ) -> float:
-    """Seconds until the last of so many requests is answered, when none was sent before.
+    """Seconds until the last of `requests` is answered, when none was sent before.
 
     The first N go at once, or `spacing` apart; each further N waits for a window, and for the answers that free its
     slots.

@@ -80,7 +80,7 @@ def default_ledger_path(state_dir: str | Path, host: str, account_id: str) -> Pa
 
 
 class Ledger:
-    """Slots in a file. One that cannot be used (read-only, full, locked for long) is told once, and done without."""
+    """Slots in a file. Where it cannot be used (read-only, full, locked) a warning says so, and the run goes on."""
 
     def __init__(self, path: Path, *, clock: Clock, emit: Emit) -> None:
         self._path = path

@@ -87,7 +87,7 @@ class Limiter:
         return Permit(self, may_probe=may_probe)
 
     def expect(self, requests: int) -> None:
-        """So many requests are to come: `--pace auto` chooses by that."""
+        """`requests` are to come: `--pace auto` chooses by that."""
         self._pacer.expect(requests)
 
     def stop(self, reason: ExportError) -> None:
@@ -156,7 +156,7 @@ class Limiter:
     def _careful(self, now: float) -> float:
         """Seconds to wait for the pace, or for an answer after a refusal."""
         if self._adaptive is not None:
-            if self._adaptive.quiet(now):
+            if self._adaptive.try_more(now):
                 self._set_limit(self._adaptive.limit, PaceRaised)
             most = self._adaptive.most_under_way(now, self._slots.held(self._limits))
             if most is not None and self._under_way >= most:
@@ -217,9 +217,9 @@ class Limiter:
         self.give_back(permit, ending)
         if self._probe is permit:
             self._probe = None
-            self._breaker.probe_lost(self._clock.monotonic())  # if it told nothing
+            self._breaker.probe_lost(self._clock.monotonic())  # if its outcome is unknown
         if self._pause is not None and self._pause.probe is permit:
-            self._pause.probe = None  # it told nothing: the next one probes
+            self._pause.probe = None  # without an outcome: the next one probes
         if any(line.locked() for line in self._lines.values()):
             self._wake()
 
@@ -233,9 +233,10 @@ class Limiter:
         """The service answered what it was asked."""
         now = self._clock.monotonic()
         self.answered_at = now
-        self._granted.append(permit.granted_at)
-        if len(self._granted) > self._shortest.slots:
-            self._granted.popleft()
+        if self._adaptive is not None:
+            self._granted.append(permit.granted_at)
+            if len(self._granted) > self._shortest.slots:
+                self._granted.popleft()
         self._close_breaker(now)
         if self._pause is None:
             self._backoff = 0.0
@@ -310,7 +311,7 @@ class Limiter:
         self._wake()
 
     def _learn(self, now: float) -> None:
-        """Compare what was granted in the window before a refusal with what we were told."""
+        """Compare what was granted in the window before a refusal with the limit."""
         since = now - self._shortest.seconds
         if self._adaptive and self._adaptive.refused(now, sum(granted > since for granted in self._granted)):
             self._set_limit(self._adaptive.limit, PaceLowered)
@@ -321,7 +322,7 @@ class Limiter:
 
 
 class Permit:
-    """The right to send one request. Its outcome is told to it before it ends.
+    """The right to send one request, which carries the outcome back.
 
     One that ends without `sent` gives its slot back at once. One that was sent and got no answer was given up.
     """

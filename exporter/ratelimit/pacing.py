@@ -18,7 +18,7 @@ WINDOWS_AT_ONCE = 5
 
 
 def spacing(pace: Pace, requests: int, limits: Sequence[Limit]) -> float:
-    """Seconds between two of so many requests; 0: they go as soon as the limit allows."""
+    """Seconds between two requests, of `requests` in all; 0: they go as soon as the limit allows."""
     spread = {
         "asap": [],
         "auto": [limit for limit in limits if requests > WINDOWS_AT_ONCE * limit.slots],
@@ -36,7 +36,7 @@ class Pacer:
         self._next: float | None = None
 
     def expect(self, requests: int) -> None:
-        """So many requests are to come."""
+        """`requests` are to come."""
         self._requests = requests
 
     def wait(self, now: float) -> float:

@@ -1,7 +1,7 @@
 """When an ID is tried again: the only file that knows tenacity.
 
 tenacity's strategies give the delays; its loop is not used, because a waiting retry must hold neither a worker nor
-a place. The pool keeps waiting IDs in a heap and asks here for how long.
+a slot. The pool keeps waiting IDs in a heap and asks here for how long.
 """
 
 from __future__ import annotations

@@ -77,7 +77,9 @@ class SlidingWindow:
         return len(self._under_way) + len(self._given_up) + len(self._released) - free
 
     def _forget(self, limits: Sequence[Limit], now: float) -> None:
-        del self._released[: _free(self._released, max(limit.seconds for limit in limits), now)]
+        free = _free(self._released, max(limit.seconds for limit in limits), now)
+        if free > len(self._released) // 2:  # not for each request: what comes behind has to be moved
+            del self._released[:free]
 
 
 def _free(released: Sequence[float], seconds: float, now: float) -> int:

@@ -1,4 +1,4 @@
-"""The one place where requests and waiting are counted."""
+"""Counts requests and waiting, for the whole program."""
 
 from __future__ import annotations
 

@@ -7,34 +7,34 @@ import pytest
 from exporter.ratelimit.adaptive_limit import CAREFUL, AdaptiveLimit
 from exporter.units import Limit
 
-TOLD = Limit(60, 10.0)
+CONFIGURED = Limit(60, 10.0)
 
 
 def lowered(slots: int = 30) -> AdaptiveLimit:
-    """Refused twice, at 95 and 100, after so many were granted."""
-    limit = AdaptiveLimit(TOLD)
+    """Refused twice, at 95 and 100, after `slots` were granted."""
+    limit = AdaptiveLimit(CONFIGURED)
     limit.refused(95.0, slots)
     assert limit.refused(100.0, slots)
     return limit
 
 
-def test_the_limit_is_the_one_told_until_there_is_evidence() -> None:
-    limit = AdaptiveLimit(TOLD)
-    assert limit.limit == TOLD
-    assert not limit.quiet(1e6)
+def test_the_limit_is_the_configured_one_until_there_is_evidence() -> None:
+    limit = AdaptiveLimit(CONFIGURED)
+    assert limit.limit == CONFIGURED
+    assert not limit.try_more(1e6)
 
 
 def test_one_refusal_may_be_another_programs_doing_and_two_are_evidence() -> None:
-    limit = AdaptiveLimit(TOLD)
+    limit = AdaptiveLimit(CONFIGURED)
     assert not limit.refused(100.0, 30)
-    assert limit.limit == TOLD
+    assert limit.limit == CONFIGURED
     assert limit.refused(110.0, 28)
     assert limit.limit == Limit(30, 10.0)
 
 
 @pytest.mark.parametrize(("later", "evidence"), [(29.9, True), (30.0, False)])
 def test_a_refusal_is_remembered_for_three_windows(later: float, evidence: bool) -> None:
-    limit = AdaptiveLimit(TOLD)
+    limit = AdaptiveLimit(CONFIGURED)
     limit.refused(100.0, 30)
     assert limit.refused(100.0 + later, 30) is evidence
 
@@ -43,7 +43,7 @@ def test_a_refusal_is_remembered_for_three_windows(later: float, evidence: bool)
 def test_refusals_count_when_a_good_part_of_the_limit_and_not_all_of_it_was_granted(
     granted: int, evidence: bool
 ) -> None:
-    limit = AdaptiveLimit(TOLD)
+    limit = AdaptiveLimit(CONFIGURED)
     limit.refused(100.0, granted)
     assert limit.refused(101.0, granted) is evidence
 
@@ -56,46 +56,46 @@ def test_the_refusals_that_lowered_the_limit_do_not_lower_it_again() -> None:
     assert limit.slots == 20
 
 
-def test_more_is_tried_after_20_quiet_windows_half_way_to_what_was_told() -> None:
+def test_more_is_tried_after_20_quiet_windows_half_way_to_the_configured_limit() -> None:
     limit = lowered(30)
-    assert not limit.quiet(299.9)
-    assert limit.quiet(300.0)
+    assert not limit.try_more(299.9)
+    assert limit.try_more(300.0)
     assert limit.slots == 45
-    assert not limit.quiet(499.9)
-    assert limit.quiet(500.0)
+    assert not limit.try_more(499.9)
+    assert limit.try_more(500.0)
     assert limit.slots == 53
     for at in (700.0, 900.0, 1100.0):
-        assert limit.quiet(at)
-    assert limit.limit == TOLD
-    assert not limit.quiet(5000.0)
+        assert limit.try_more(at)
+    assert limit.limit == CONFIGURED
+    assert not limit.try_more(5000.0)
 
 
 def test_a_single_refusal_during_a_trial_is_enough_and_the_next_trial_comes_later() -> None:
     limit = lowered(30)
-    limit.quiet(300.0)
+    limit.try_more(300.0)
     assert limit.refused(329.9, 31)
     assert limit.slots == 31
-    assert not limit.quiet(329.9 + 399.9)
-    assert limit.quiet(329.9 + 400.0)
+    assert not limit.try_more(329.9 + 399.9)
+    assert limit.try_more(329.9 + 400.0)
     assert limit.refused(740.0, 32)
-    assert not limit.quiet(740.0 + 799.9)
-    assert limit.quiet(740.0 + 800.0)
+    assert not limit.try_more(740.0 + 799.9)
+    assert limit.try_more(740.0 + 800.0)
 
 
 def test_when_a_trial_has_stood_three_windows_one_refusal_is_no_evidence_again() -> None:
     limit = lowered(30)
-    limit.quiet(300.0)
+    limit.try_more(300.0)
     assert not limit.refused(330.0, 31)
     assert limit.slots == 45
 
 
 def test_two_refusals_outside_a_trial_do_not_put_the_next_trial_off() -> None:
     limit = lowered(30)
-    assert limit.quiet(300.0)
+    assert limit.try_more(300.0)
 
 
 def test_after_a_refusal_only_two_are_under_way_beyond_what_was_granted_for_three_windows() -> None:
-    limit = AdaptiveLimit(TOLD)
+    limit = AdaptiveLimit(CONFIGURED)
     assert limit.most_under_way(0.0, 60) is None
     limit.refused(100.0, 20)
     assert limit.most_under_way(100.0, 19) is None
@@ -109,7 +109,7 @@ def test_after_a_refusal_only_two_are_under_way_beyond_what_was_granted_for_thre
 
 def test_a_trial_is_careful_beyond_what_was_kept_before_it() -> None:
     limit = lowered(30)
-    limit.quiet(300.0)
+    limit.try_more(300.0)
     assert limit.most_under_way(300.0, 29) is None
     assert limit.most_under_way(300.0, 30) == CAREFUL
     assert limit.most_under_way(329.9, 30) == CAREFUL

@@ -235,12 +235,12 @@ def test_whatever_byte_rots_no_slot_is_free_early_and_nothing_is_raised(data: st
         desk = Desk(Path(folder))
         desk.use_all().close()
         content = bytearray(desk.path.read_bytes())
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place] ^= data.draw(st.integers(1, 255))
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] ^= data.draw(st.integers(1, 255))
         desk.path.write_bytes(bytes(content))
         ledger = desk.open()
         desk.clock.time += 1.0
-        assert isinstance(ledger.acquire(TWO), Wait | None), "a wait; or, told, without the file"
+        assert isinstance(ledger.acquire(TWO), Wait | None), "a wait; or a warning, and no file"
         ledger.close()
 
 
@@ -314,9 +314,9 @@ def test_a_symbolic_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:
     ledger = desk.open()
     assert not ledger.shared
     assert not victim.exists()
-    (told,) = desk.events
-    assert isinstance(told, Warned)
-    assert "symbolic link" in told.message
+    (warning,) = desk.events
+    assert isinstance(warning, Warned)
+    assert "symbolic link" in warning.message
 
 
 def test_its_name_tells_nothing_and_differs_by_host_and_account(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
-from exporter.ratelimit.estimate import shared
+from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.slots import LedgerSlots, MemorySlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
@@ -26,7 +26,7 @@ class Rig:
 
     def __init__(
         self,
-        told: tuple[Limit, ...] = (MINUTE,),
+        limits: tuple[Limit, ...] = (MINUTE,),
         true: Limit = MINUTE,
         *,
         latency: tuple[float, float] = (0.01, 0.09),
@@ -42,7 +42,7 @@ class Rig:
             self.slots = LedgerSlots(ledger, clock=self.clock, emit=self.events.append, thread=InlineThread())
         self.meter = UsageMeter(self.clock)
         self.limiter = Limiter(
-            told,
+            limits,
             slots=self.slots,
             clock=self.clock,
             emit=self.events.append,
@@ -92,6 +92,20 @@ def test_a_strict_server_never_refuses_and_nearly_all_of_the_limit_is_used(
         assert rig.meter.usage().requests.most_in_a_window == 60
         # 60 windows hold 3,600 requests; the first begins at once, so 59 are waited for.
         assert 59 * 60 <= seconds <= 59 * (60 + latency[1]) + 3
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("latency", [(0.01, 0.09), (0.0, 2.0)])
+def test_long_work_is_spread_evenly_and_still_uses_nearly_all_of_the_limit(latency: tuple[float, float]) -> None:
+    async def main() -> None:
+        rig = Rig(latency=latency)
+        rig.limiter.expect(3600)
+        seconds = await rig.send_all(3600)
+        assert rig.server.refused == 0
+        assert most_in_a_window(rig.server.arrivals, 5.0) <= 8, "no burst"
+        assert seconds <= 60 * (60 + latency[1]) * 1.01
+        assert seconds == pytest.approx(seconds_for(3600, (MINUTE,), latency=sum(latency) / 2), rel=0.02)
 
     run_virtually(main())
 
