@@ -68,13 +68,12 @@ def faulty_reply(fault: str, good: Reply, *, path: str, query: str) -> Reply:
 
     `path`, `query`: of the request, as they came.
     """
-    name = path.rpartition("/")[2]
     headers = dict(good.headers)
     if fault == "redirect":
         reply = Reply(302, b"", {"Location": f"?{query}&moved=1"})
-    elif fault == "redirect-relative":
+    elif fault == "redirect-relative" and not path.endswith("/"):
         # Against the request this is the campaign with a slash behind it; against the host it is nothing.
-        reply = Reply(302, b"", {"Location": f"{name}/?{query}"})
+        reply = Reply(302, b"", {"Location": f"{path.rpartition('/')[2]}/?{query}"})
     elif fault == "long-header":
         reply = Reply(good.status, good.body, {**headers, "X-Trace": "x" * 8200})
     elif fault == "many-headers":

@@ -40,6 +40,8 @@ def test_a_404_of_a_gateway_is_no_json(fault: str) -> None:
 
 def test_a_relative_redirect_keeps_the_query() -> None:
     assert faulty("redirect-relative").headers["Location"] == "cd-1/?accountId=a"
+    again = faulty_reply("redirect-relative", GOOD, path="/campaign/cd-1/", query="accountId=a")
+    assert again.status == 200, "it leads to a slash behind the name, and no further"
     assert faulty("redirect").headers["Location"] == "?accountId=a&moved=1"
 
 
