@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import doctest
 import inspect
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import exporter
-from exporter.errors import CredentialsRefused, TimeIsUp
+from exporter.errors import CredentialsRefused, IdsError, SettingsError, TimeIsUp
 from exporter.events import Event, Published, Settled
 from exporter.options import FetchOptions, SnapshotOptions
 from exporter.settings import read_settings
@@ -24,6 +29,7 @@ from exporter.simulator.server import serve
 from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
 from exporter.units import Limit
+from tests.support import user_script
 from tests.support.running import ROOT
 from tests.support.serving import environment, serving
 
@@ -149,3 +155,69 @@ sys.exit("pandas" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_dir_offers_the_public_names_and_nothing_else() -> None:
+    assert dir(exporter) == ["export", "read_history", "read_snapshot", "settings_from_env", "snapshots"]
+    assert all(callable(getattr(exporter, name)) for name in dir(exporter))
+    with pytest.raises(AttributeError):
+        exporter.nothing  # noqa: B018
+
+
+def test_settings_come_from_the_environment_and_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("KORE_"):
+            monkeypatch.delenv(name)
+    with pytest.raises(SettingsError, match="KORE_STREAM_ID"):
+        exporter.settings_from_env()
+    for name, value in environment("https://kore.example", "/").items():
+        if name.startswith("KORE_"):
+            monkeypatch.setenv(name, value)
+    assert exporter.settings_from_env().host == "https://kore.example"
+
+
+def test_a_users_script_runs_and_is_type_checked_with_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """mypy checks it strictly, as a part of the tests; the marker file tells it to do so for installed packages too."""
+    assert (Path(exporter.__file__).parent / "py.typed").is_file()
+    service = Behaviour(sample_campaigns(2))
+    with serving(service) as url:
+        for name, value in environment(url, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        assert asyncio.run(user_script.main(list(service.campaigns), tmp_path / "out")) == 0
+    assert "2 campaigns, 2 versions" in capsys.readouterr().out
+
+
+async def test_ids_may_be_a_column_of_pandas_or_arrow(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(3))
+    ids = list(service.campaigns)
+    async with serve(service) as url:
+        settings = read_settings(environment(url, tmp_path))
+        for number, column in enumerate((pd.Series(ids), pa.array(ids), pd.Index(ids), tuple(ids))):
+            result = await exporter.export(column, tmp_path / str(number), settings=settings, fetch=UNLIMITED)
+            assert result.counts.ok == 3
+
+
+@pytest.mark.parametrize("ids", [[1, 2], ["cd-1", None], [float("nan")], [b"cd-1"], pd.DataFrame({"id": ["cd-1"]}), 7])
+async def test_ids_of_another_kind_are_refused_with_what_can_be_given(tmp_path: Path, ids: Any) -> None:
+    settings = read_settings(environment("https://kore.example", tmp_path))
+    with pytest.raises(IdsError):
+        await exporter.export(ids, tmp_path / "out", settings=settings, fetch=UNLIMITED)
+    assert not (tmp_path / "out").exists()
+
+
+async def test_stop_asked_from_another_thread_ends_the_run_and_cancelling_ends_too(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(40))
+    stop = Stop()
+    async with serve(service, latency=(0.05, 0.05)) as url:
+        settings = read_settings(environment(url, tmp_path))
+        fetch = FetchOptions(rates=(), workers=2)
+        threading.Timer(0.3, stop.ask, (TimeIsUp("enough"),)).start()
+        with pytest.raises(TimeIsUp, match="enough"):
+            await exporter.export(service.campaigns, tmp_path / "out", settings=settings, fetch=fetch, stop=stop)
+        task = asyncio.create_task(exporter.export(service.campaigns, tmp_path / "out", settings=settings, fetch=fetch))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 20)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationError
-from exporter.events import ignore
+from exporter.errors import DestinationBusy, DestinationError, StorageFailed
+from exporter.events import Emit, Event, Published, Warned, Writing, ignore
 from exporter.options import Locations
 from exporter.pipeline.rebuild import rebuild_snapshot
 from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.lock import RunLock
+from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination
 from tests.support.snapshots import ONE, publish
 
@@ -27,3 +30,50 @@ def test_rebuild_publishes_no_less_than_the_manifest_says(tmp_path: Path) -> Non
             clock=SystemClock(), emit=ignore,
         )  # fmt: skip
     assert find(open_destination(str(tmp_path))) == ONE
+
+
+def rebuild(folder: Path, snapshot: str, emit: Emit = ignore, **more: Any) -> Manifest:
+    return rebuild_snapshot(
+        Locations(str(folder), str(folder / "state"), **more), snapshot, form="parquet", excel_safe=False,
+        clock=SystemClock(), emit=emit,
+    )  # fmt: skip
+
+
+def test_a_rebuild_of_a_rebuild_names_the_run_that_fetched_the_answers(tmp_path: Path) -> None:
+    publish(tmp_path)
+    first = rebuild(tmp_path, ONE)
+    second = rebuild(tmp_path, first.snapshot_id)
+    assert (first.base_snapshot, second.base_snapshot) == (ONE, ONE)
+    assert len({ONE, first.snapshot_id, second.snapshot_id}) == 3
+
+
+def test_a_rebuild_that_cannot_be_made_durable_is_published_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    staging = type(open_destination(str(tmp_path)).stage("20261123T020000Z"))
+
+    def refuse(self: object) -> None:
+        raise StorageFailed("no fsync here")
+
+    monkeypatch.setattr(staging, "make_durable", refuse)
+    events: list[Event] = []
+    manifest = rebuild(tmp_path, ONE, events.append)
+    assert [type(event) for event in events] == [Writing, Warned, Published]
+    assert find(open_destination(str(tmp_path)), manifest.snapshot_id)
+
+
+def test_a_rebuild_with_a_work_dir_of_its_own_sees_the_lock_of_the_destination(tmp_path: Path) -> None:
+    publish(tmp_path)
+    usual = open_destination(str(tmp_path)).default_work_dir(tmp_path)
+    with RunLock(usual, clock=SystemClock(), emit=ignore), pytest.raises(DestinationBusy):
+        rebuild(tmp_path, ONE, work_dir=str(tmp_path / "elsewhere"))
+
+
+def test_a_listener_that_raises_does_not_end_a_rebuild(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    def listener(event: Event) -> None:
+        raise RuntimeError("no")
+
+    assert any("RuntimeError: no" in text for text in rebuild(tmp_path, ONE, listener).warnings)
