@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,9 @@ from exporter.events import Event, RetryPlanned, Settled
 from jobs.support.command import job, option
 from jobs.support.console import Console
 from jobs.support.exit_codes import MEANINGS, worst
-from jobs.support.fleet_rows import result_row
 from jobs.support.lazy_imports import lazy_imports
+from jobs.support.metrics import MetricsFile
+from jobs.support.options import METRICS_FILE
 from jobs.support.param_types import whole_number
 from jobs.support.signals import run_until_stopped
 
@@ -26,7 +28,8 @@ with lazy_imports(__name__):
     from exporter.stop import Stop
     from jobs.support.fleet_dask import run_on_dask
     from jobs.support.fleet_file import prepare, read_fleet
-    from jobs.support.table_output import print_table
+    from jobs.support.fleet_rows import result_row, take_outcome
+    from jobs.support.table_output import print_line, print_table
 
 ENOUGH_FILES = 65_536
 
@@ -41,38 +44,43 @@ ENOUGH_FILES = 65_536
     },
 )
 @click.argument("fleet", metavar="FLEET.toml")
-@option("--out", "dest", metavar="DEST", help="A folder or URL; each account gets account=<id> in it.")
+@option("--out", "dest", metavar="DEST", help="Destination, in place of `out` in the file: a folder or a URL.")
+@option("--only", multiple=True, metavar="NAME", help="Run only this account. Repeatable.")
+@option("--parallel", type=whole_number(1, 10_000), default=100, help="Accounts at a time, in this process.")
 @option(
-    "--parallel",
-    type=whole_number(1, 10_000),
-    default=100,
-    show_default=True,
-    help="Accounts at a time, in this process.",
-)
-@option(
-    "--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True,
-    help="In this process, or on the workers of a Dask cluster.",
+    "--engine", type=click.Choice(["local", "dask"]), default="local",
+    help="Run in this process, or on the workers of a Dask cluster.",
 )  # fmt: skip
-@option("--scheduler", metavar="tcp://HOST:PORT", help="Of the Dask cluster.")
-@option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-    help="How the results are shown.",
-)  # fmt: skip
+@option("--scheduler", metavar="tcp://HOST:PORT", help="Address of the Dask scheduler.")
+@option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Format of the results.")
+@METRICS_FILE
 def command(
-    console: Console, fleet: str, dest: str | None, parallel: int, engine: str, scheduler: str | None, form: str
+    console: Console,
+    fleet: str,
+    dest: str | None,
+    only: tuple[str, ...],
+    parallel: int,
+    engine: str,
+    scheduler: str | None,
+    form: str,
+    metrics_file: MetricsFile | None,
 ) -> int:
     """Run a snapshot for each of many accounts.
 
     FLEET.toml names them: each with its host, stream_id, account_id, client_id, where its secret comes from
-    (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`.
+    (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`. Snapshots go to
+    DEST/account=<id>/stream=<id>/.
     """
     if (engine == "dask") != (scheduler is not None):
         raise InputError("--engine dask and --scheduler go together: give both, or none.")
-    entries = read_fleet(fleet, dest)
+    entries = read_fleet(fleet, dest, only)
     if scheduler is not None:
         rows = _on_dask(console, entries, scheduler)
     else:
         rows = [result_row(result) for result in _here(console, entries, parallel)]
+    outcomes = [take_outcome(row, entry) for row, entry in zip(rows, entries, strict=True)]
+    if metrics_file is not None:
+        metrics_file.outcomes = outcomes
     for row in rows:
         if row["error"]:
             # The table has room for its beginning at most.
@@ -83,9 +91,12 @@ def command(
                 exit_code=row["exit_code"],
             )
     if form == "json":
-        click.echo(json.dumps(rows, indent=2))
+        print_line(json.dumps(rows, indent=2))
     else:
         _print(rows)
+    again = [f"--only={row['account']}" for row in rows if row["exit_code"]]
+    if again and len(again) < len(rows):
+        console.say(f"repeat what failed: {shlex.join(['campaign-export', 'fleet', fleet, *again])}", event="repeat")
     return worst(int(row["exit_code"]) for row in rows)
 
 

@@ -15,11 +15,13 @@ import msgspec
 
 from exporter.clock import SystemClock
 from exporter.errors import ExportError
-from exporter.events import Emit
+from exporter.events import Emit, Event, Spent
 from exporter.ids.campaign_ids import CampaignIds
+from exporter.model import Usage
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
+from exporter.snapshot_store.manifest import Manifest
 from exporter.stop import Stop
 
 
@@ -35,58 +37,48 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class AccountResult(msgspec.Struct, frozen=True):
-    """How it went. `error`: why nothing was published; None: a snapshot was. `complete`: every ID has its campaign, or
-    is known not to exist where that is no failure.
+    """How it went. `manifest`: of the snapshot that was published, or stays; `error`: why there is none.
+
+    `complete`: every ID has its campaign, or is known not to exist where that is no failure.
     """
 
     name: str
-    snapshot_id: str | None = None
+    manifest: Manifest | None = None
     where: str | None = None
-    ok: int = 0
-    failed: int = 0
-    not_found: int = 0
-    requests: int = 0
+    usage: Usage = Usage()
     seconds: float = 0.0
     error: ExportError | None = None
     complete: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """As plain values; the error as its text."""
-        plain = {name: value for name, value in msgspec.structs.asdict(self).items() if name not in _NOT_PLAIN}
-        return {**plain, "error": str(self.error) if self.error is not None else None}
-
-
-_NOT_PLAIN = ("error", "complete")
 
 
 async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountResult:
     """Take the snapshot of one account; an `ExportError` becomes a result."""
     began = time.monotonic()
+    usage = Usage()
+
+    def listen(event: Event) -> None:
+        nonlocal usage
+        if isinstance(event, Spent):
+            usage = event.usage
+        emit(event)
+
+    def result(**values: Any) -> AccountResult:
+        return AccountResult(account.name, usage=usage, seconds=round(time.monotonic() - began, 3), **values)
+
     try:
-        result = await take_snapshot(
+        taken = await take_snapshot(
             account.ids,
             settings=account.settings,
             locations=account.locations,
             fetch=account.fetch,
             options=account.options,
             clock=SystemClock(),
-            emit=emit,
+            emit=listen,
             stop=stop,
         )
     except ExportError as error:
-        return AccountResult(account.name, seconds=round(time.monotonic() - began, 3), error=error)
-    counts = result.manifest.counts
-    return AccountResult(
-        account.name,
-        snapshot_id=result.manifest.snapshot_id,
-        where=result.where,
-        ok=counts.ok,
-        failed=counts.failed + counts.invalid,
-        not_found=counts.not_found,
-        requests=result.manifest.requests.total,
-        seconds=round(time.monotonic() - began, 3),
-        complete=result.complete,
-    )
+        return result(error=error)
+    return result(manifest=taken.manifest, where=taken.where, complete=taken.complete)
 
 
 def fault_of(name: str, error: BaseException) -> AccountResult:

@@ -39,7 +39,11 @@ _OF_THE_COMMAND = ("verbose", "quiet", "log_format", "metrics_file")
 """Options that hold for the fleet as a whole."""
 
 _OPTIONS = {key: option for key, option in snapshot.command.options.items() if key not in _OF_THE_COMMAND}
-_TEXTS = ("name", *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")))
+_TEXTS = (
+    "name",
+    *(f"{name}_{kind}" for name in SECRETS for kind in ("env", "file")),
+    *(f"{setting.name}_command" for setting in SETTINGS if setting.command),
+)
 _KEYS = {*_OPTIONS, *_TEXTS, "ids"} - {"out"}
 _SECRETS_PLACE = "write {name}_env = the variable that holds it, or {name}_file = the file"
 
@@ -66,6 +70,7 @@ def read_fleet(path: str, out: str | None, only: Sequence[str] = ()) -> list[dic
         problems += [f"{entry['name']}: {problem}" for problem in (*_problems(given), *_missing(entry))]
     problems += _repeated(entries)
     names = [entry["name"] for entry in entries]
+    only = [name for each in only for name in ([each] if each in names else each.split(","))]
     for name in only:
         if name not in names and entries:
             near = nearest(name, names)
@@ -114,8 +119,8 @@ def _repeated(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names, folders = [entry["name"] for entry in entries], [entry["out"] for entry in entries]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{name}: {names.count(name)} accounts have this name: give each its own with name = …."
-    for entry in entries:
-        if folders.index(entry["out"]) != entries.index(entry) and not list(_missing(entry)):
+    for number, entry in enumerate(entries):
+        if entry["out"] in folders[:number] and not list(_missing(entry)):
             yield f"{entry['name']}: another entry has the same account_id and stream_id."
 
 
@@ -151,6 +156,7 @@ def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -
             raise InputError(f"{name}_env names the variable {source}, which is not set{place}.")
         if source:
             found[variable] = environ[source]
-        if entry.get(f"{name}_file"):
-            found[f"{variable}_FILE"] = entry[f"{name}_file"]
+        for kind in ("file", "command"):
+            if entry.get(f"{name}_{kind}"):
+                found[f"{variable}_{kind.upper()}"] = entry[f"{name}_{kind}"]
     return found

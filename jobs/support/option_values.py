@@ -79,6 +79,8 @@ class Option(click.Option):
 
     def read_variable(self, text: str) -> Any:
         """The value of an environment variable. Raises `ValueError`."""
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+            raise ValueError("is wrapped in quotes: remove them (`docker --env-file` keeps them)")
         if self.is_flag:
             if text.strip().lower() not in _WORDS:
                 raise ValueError(f"{text!r} is neither true nor false; write 1 or 0, true or false")
@@ -86,6 +88,11 @@ class Option(click.Option):
         if self.multiple:
             return tuple(value for part in text.split(",") if part.strip() for value in self._read_part(part.strip()))
         return self.read(text)
+
+    def _read_variables(self, texts: set[str]) -> Any:
+        if len(texts) > 1:
+            raise ValueError("differ: set one of them")
+        return self.read_variable(texts.pop())
 
     def _read_part(self, part: str) -> Iterable[Any]:
         try:
@@ -136,9 +143,9 @@ class Option(click.Option):
         if self.name in opts:
             given = opts[self.name]
             return ParameterSource.COMMANDLINE, self.long_name, lambda: self.read(given)
-        variable = next((name for name in self.variables if os.environ.get(name)), None)
-        if variable is not None:
-            return ParameterSource.ENVIRONMENT, variable, lambda: self.read_variable(os.environ[variable])
+        texts = {name: os.environ[name] for name in self.variables if os.environ.get(name)}
+        if texts:
+            return ParameterSource.ENVIRONMENT, " and ".join(texts), lambda: self._read_variables(set(texts.values()))
         path, values = ctx.meta.get(CONFIG, ("", {}))
         if self.given_in(values):
             return ParameterSource.DEFAULT_MAP, f"{path}: {self.key}", lambda: self.read(values[self.key])

@@ -126,6 +126,22 @@ def test_every_option_can_be_given_in_the_environment(
     assert params[option[0]] == option[1]
 
 
+def test_a_variable_in_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_WORK_DIR", '"work"')
+    assert plan() == 2
+    assert "CAMPAIGN_EXPORT_WORK_DIR: is wrapped in quotes" in capsys.readouterr().err
+
+
+def test_two_variables_of_one_setting_must_not_differ(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_HOST", ACCOUNT["KORE_HOST"])
+    assert plan() == 0
+    monkeypatch.setenv("CAMPAIGN_EXPORT_HOST", "another.kore.ai")
+    assert plan() == 2
+    assert "KORE_HOST and CAMPAIGN_EXPORT_HOST: differ" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_every_command_has_a_variable_and_a_name_in_the_file(name: str) -> None:
     command = cli.get_command(None, name)  # type: ignore[arg-type]
