@@ -61,7 +61,9 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
     """
     results: dict[str, dict[str, Any]] = {}
     stopped: ExportError = StoppedEarly(f"the scheduler {scheduler} was lost. The same command resumes.")
-    logging.getLogger("distributed").handlers = [logging.NullHandler()]  # what a lost connection means is told here
+    for name in ("distributed", "tornado", "asyncio"):  # what a lost connection means is said here, without tracebacks
+        logging.getLogger(name).handlers = [logging.NullHandler()]
+        logging.getLogger(name).propagate = False
     with _connected(scheduler) as client:
         futures: dict[str, Any] = {}
         try:
