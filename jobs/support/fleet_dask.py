@@ -61,9 +61,7 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
     """
     results: dict[str, dict[str, Any]] = {}
     stopped: ExportError = StoppedEarly(f"the scheduler {scheduler} was lost. The same command resumes.")
-    for name in ("distributed", "tornado", "asyncio"):  # what a lost connection means is said here, without tracebacks
-        logging.getLogger(name).handlers = [logging.NullHandler()]
-        logging.getLogger(name).propagate = False
+    _silence()
     with _connected(scheduler) as client:
         futures: dict[str, Any] = {}
         try:
@@ -83,6 +81,14 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
         except LOST:
             pass  # what is not among the results was lost
     return [results.get(entry["name"]) or result_row(AccountResult(entry["name"], error=stopped)) for entry in entries]
+
+
+def _silence() -> None:
+    """Let Dask log nothing: what a lost connection means is said here, without tracebacks."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def test_a_lost_scheduler_ends_with_4_and_prints_the_rows_that_are_done(
         ("north-0", 0, 1), ("north-1", 4, 0),
     ]  # fmt: skip
     assert "was lost" in log.read_text()
-    assert "Traceback" not in log.read_text()
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def test_a_worker_without_the_package_is_named_before_any_account_is_sent(
