@@ -276,6 +276,7 @@ def _explain(error: Exception, request: Request, *, timeout: float) -> Transport
             return permanent(f"the headers of the response are too long ({limits}); check what stands at KORE_HOST")
         if "Expected HTTP/" in error.message:
             return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
+        return TransportError(f"the response is not valid HTTP: {detail}")
     return TransportError(f"connection broke: {detail}")
 
 
