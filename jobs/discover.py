@@ -69,10 +69,10 @@ def command(
 
     console.track(shared(fetch.rates, fetch.rate_share))
     try:
-        found = run_until_stopped(main, max_duration=fetch.max_duration)
+        campaigns = run_until_stopped(main, max_duration=fetch.max_duration)
     finally:
         console.close()
-    rows = rows_of(found, statuses)
+    rows = rows_of(campaigns, statuses)
     data = csv_header(COLUMNS, excel_safe=excel_safe) + csv_text(rows, excel_safe=excel_safe)
     if output is None:
         print_bytes(data)
@@ -85,7 +85,7 @@ def command(
 
 
 def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.Table:
-    """What was found, as rows; of `statuses` in any letter case, if there are any."""
+    """The campaigns as rows; only those of `statuses`, in any letter case, if there are any."""
     wanted = {status.lower() for status in statuses}
     rows = []
     for campaign in campaigns:

@@ -46,34 +46,48 @@ def _fault(text: str) -> tuple[str, float]:
     example="campaign-export simulate --port 8080 --campaigns 500 --ids-file ids.csv --fault 503=5%",
     codes={0: "stopped by Ctrl-C or SIGTERM", 2: "wrong usage"},
 )
-@option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
-@option("--campaigns", type=click.IntRange(0, 10**6), default=200, show_default=True, help="How many there are.")
-@option("--voice", type=click.IntRange(0, 100), default=0, show_default=True, help="Percentage of voice campaigns.")
-@option("--account-id", default=ACCOUNT_ID, show_default=True, help="The account whose campaigns it serves.")
-@option("--rate", "limit", type=RATE, default="60/1m", show_default=True, help="The limit it enforces; or off.")
 @option(
-    "--window", type=click.Choice(["sliding", "fixed"]), default="sliding", show_default=True, help="Kind of limit."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port of this machine; 0 for any free one.",
+)
+@option("--campaigns", type=click.IntRange(0, 10**6), default=200, show_default=True, help="Number of campaigns.")
+@option(
+    "--voice", type=click.IntRange(0, 100), default=0, show_default=True, help="Share of voice campaigns in percent."
+)
+@option("--account-id", default=ACCOUNT_ID, show_default=True, help="Account to serve.")
+@option("--rate", "limit", type=RATE, default="60/1m", show_default=True, help="Rate limit to enforce; off for none.")
+@option(
+    "--window",
+    type=click.Choice(["sliding", "fixed"]),
+    default="sliding",
+    show_default=True,
+    help="Window of the rate limit.",
 )
 @option("--retry-after", is_flag=True, help="Send Retry-After with a 429.")
-@option("--latency", type=DURATION, default="50ms", show_default=True, help="Of each response, give or take half.")
+@option(
+    "--latency", type=DURATION, default="50ms", show_default=True, help="Latency of each response, give or take half."
+)
 @option(
     "--fault",
     "faults",
     type=Parsed("FAULT=N%", _fault),
     multiple=True,
-    help=f"Fail for a share of the requests. Repeatable. Faults: {', '.join(FAULTS)}.",
+    help=f"Share of the requests that fail, by kind. Repeatable. Kinds: {', '.join(FAULTS)}.",
 )
 @option(
     "--list-habit",
     "habits",
     type=click.Choice(list(HABITS)),
     multiple=True,
-    help="How the list call differs from the vendor's page. Repeatable.",
+    help="Habit of the list call that the vendor's page does not show. Repeatable.",
 )
 @option(
     "--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port: a day later."
 )
-@option("--ids-file", metavar="FILE", help="Write the campaigns' IDs there, as CSV.")
+@option("--ids-file", metavar="FILE", help="Write the campaign IDs to FILE, as CSV.")
 @option(
     "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell", show_default=True,
     help="Settings as shell commands, or as lines for cron, systemd and Docker.",
