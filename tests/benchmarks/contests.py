@@ -80,6 +80,32 @@ def pacing(home: Path, sizes: Sizes) -> Iterator[Row]:
               f"{half.refused / half.requests:.1%} of the requests", "< 3%", half.refused / half.requests < 0.03)  # fmt: skip
 
 
+def stalls(home: Path, sizes: Sizes) -> Iterator[Row]:
+    """60 requests in 3 seconds, before a server that stands still and then serves all that waited."""
+    from tests.benchmarks import pacers, stalls
+
+    limit = Limit(60, 3.0)
+    table = asyncio.run(stalls.side_by_side(limit, sizes.paced // 2))
+    DETAILS.append([stalls.HEADER, *table])
+    ours = [row for row in table if row[1] == pacers.OURS]
+    rivals = [row for row in table if row[1] != pacers.OURS]
+    refused, most = sum(int(row[2]) for row in ours), max(int(row[3]) for row in ours)
+    yield Row("the limit after a stall, 5 cases", "four pacers", f"{refused} × 429, at most {most} in 3 s",
+              f"{sum(int(row[2]) for row in rivals) / 4:.0f} × 429 each, at most {max(int(row[3]) for row in rivals)} in 3 s",
+              "", "0 × 429", not refused)  # fmt: skip
+
+
+def nights(home: Path, sizes: Sizes) -> Iterator[Row]:
+    """Requests of an incremental night, simulated."""
+    from tests.benchmarks import nights
+
+    DETAILS.append([nights.HEADER, *nights.rows()])
+    for cap, goal in ((1_000, 125), (100, 205)):
+        requests = nights.list_calls(10_000, cap) + 100
+        yield Row(f"a night of 10,000 campaigns, 100 changed, pages of up to {cap:,}", "version 1.0.0", f"{requests} requests",
+                  "300 requests", f"{requests / 300:.2f} of its requests", f"≤ {goal}", requests <= goal)  # fmt: skip
+
+
 def real_minutes(home: Path, sizes: Sizes) -> Iterator[Row]:
     """The pacing with real windows of 60 seconds."""
     from tests.benchmarks import pacers

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -89,21 +90,33 @@ class Work:
 
     async def ask_again(self) -> bool:
         """One request; a refused one waits a second, as people write it."""
-        good = await self.server.ask()
+        good = await self.ask_once()
         if not good:
             await asyncio.sleep(1.0)
         return good
+
+    async def ask_once(self) -> bool:
+        """One request; one that is given up is as one that was refused."""
+        try:
+            return await self.server.ask()
+        except TimeoutError:
+            return False
 
 
 async def ours(work: Work) -> None:
     clock = SystemClock()
     slots = LedgerSlots(work.ledger, clock=clock, emit=ignore)
     limiter = Limiter((work.told,), slots=slots, clock=clock, emit=ignore, meter=UsageMeter(clock), pace="asap")
+    requests = count()
 
     async def one() -> bool:
-        async with limiter.acquire() as permit:
+        async with limiter.acquire(may_probe=True) as permit:
             permit.sent()
-            good = await work.server.ask()
+            try:
+                good = await work.server.ask()
+            except TimeoutError:
+                permit.failing(str(next(requests)), "no answer in time", answered=False)
+                return False
             if good:
                 permit.ok()
             else:
@@ -138,7 +151,7 @@ async def pyrate(work: Work) -> None:
 async def metered(work: Work) -> None:
     left = work.number
     while left > 0:
-        jobs = [work.server.ask] * left
+        jobs = [work.ask_once] * left
         left = 0
         async with aiometer.amap(
             lambda job: job(), jobs, max_at_once=work.workers, max_per_second=work.told.slots / work.told.seconds

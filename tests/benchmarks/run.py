@@ -33,6 +33,8 @@ PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "ids": parts.ids,
     "diff": parts.diff,
     "pacing": contests.pacing,
+    "stalls": contests.stalls,
+    "nights": contests.nights,
     "real-limit": contests.real_limit,
     "real-minutes": contests.real_minutes,
 }
