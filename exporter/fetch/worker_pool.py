@@ -154,13 +154,13 @@ class WorkerPool:
         if verdict.kind not in ("retry", "gateway_404"):
             return self._failure(item, "invalid")
         item.failures.append((exchange.sent_at, self._clock.monotonic()))
-        absent = verdict.kind == "gateway_404"
-        if absent and item.seemed_absent and await self._health.others_are_answered(item):
+        absent, seemed_absent = verdict.kind == "gateway_404", item.seemed_absent
+        if absent and seemed_absent and await self._health.others_are_answered(item):
             return self._failure(item, "not_found")
         item.seemed_absent = absent
         delay = await self._health.delay_after_failure(item, retry_after=verdict.retry_after or 0.0)
         if absent:
-            delay = max(delay or 0.0, LATER)
+            delay = max(delay or 0.0, 0.0 if seemed_absent else LATER)
         if delay is None:
             return self._failure(item, "failed")
         self._again(item, delay, queue)
