@@ -12,34 +12,20 @@ from collections import deque
 from types import TracebackType
 from typing import Literal, Self
 
-import msgspec
-
 from exporter.clock import Clock
 from exporter.errors import ExportError, ServiceDown
 from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed, WaitingForSlot
 from exporter.ratelimit.adaptive_limit import AdaptiveLimit
 from exporter.ratelimit.circuit_breaker import FIRST_INTERVAL, CircuitBreaker, State
 from exporter.ratelimit.pacing import Pace, Pacer
+from exporter.ratelimit.rate_pause import WORTH_TELLING, RatePause
 from exporter.ratelimit.sliding_window import Ending, Slot, Wait
 from exporter.ratelimit.slots import Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit, format_duration
 
-FIRST_BACKOFF = 1.0
-"""Seconds of the first pause after a refusal without `Retry-After`; doubled up to the shortest window."""
-
-WORTH_TELLING = 1.0
-"""Seconds of a wait for a slot that is worth an event, and by which a pause must grow to be announced again: requests
-that were under way at its beginning prolong it."""
-
 UNLIMITED = Limit(10**9, 60.0)
 """Where there is no limit. Its window is the one in which `most_in_a_window` is counted."""
-
-
-class _Pause(msgspec.Struct):
-    began: float
-    until: float
-    probe: Permit | None = None
 
 
 class Limiter:
@@ -69,8 +55,7 @@ class Limiter:
         self._breaker = CircuitBreaker(patience)
         self._opened_at = 0.0
         self._probe: Permit | None = None
-        self._pause: _Pause | None = None
-        self._backoff = 0.0
+        self._pause = RatePause(self._shortest.seconds)
         self._stopped: ExportError | None = None
         self._lines = {may_probe: asyncio.Lock() for may_probe in (False, True)}
         self._under_way = 0
@@ -144,14 +129,12 @@ class Limiter:
         """Seconds for which breaker or pause hold the request back; infinity: until another's answer is there."""
         if self._stopped is not None:
             raise self._stopped
-        pause, breaker = self._pause, self._breaker
-        by_pause = by_breaker = 0.0
-        if pause is not None:
-            by_pause = math.inf if pause.probe is not None else pause.until - now
+        breaker = self._breaker
+        by_breaker = 0.0
         if not breaker.is_closed:
-            probing = breaker.state is State.HALF_OPEN or not permit.may_probe
-            by_breaker = math.inf if probing else breaker.next_probe - now
-        return max(0.0, by_pause, by_breaker)
+            waits = breaker.state is State.HALF_OPEN or not permit.may_probe
+            by_breaker = math.inf if waits else breaker.next_probe - now
+        return max(self._pause.wait(now), by_breaker)
 
     def _careful(self, now: float) -> float:
         """Seconds to wait for the pace, or for an answer after a refusal."""
@@ -184,7 +167,7 @@ class Limiter:
             self._probe = permit
             self._breaker.probe_sent()
             self._emit(Probing("outage"))
-        if self._pause is not None:
+        if self._pause.began is not None:
             self._pause.probe = permit
             self._emit(Probing("rate_limit"))
 
@@ -218,7 +201,7 @@ class Limiter:
         if self._probe is permit:
             self._probe = None
             self._breaker.probe_lost(self._clock.monotonic())  # if its outcome is unknown
-        if self._pause is not None and self._pause.probe is permit:
+        if self._pause.probe is permit:
             self._pause.probe = None  # without an outcome: the next one probes
         if any(line.locked() for line in self._lines.values()):
             self._wake()
@@ -238,32 +221,22 @@ class Limiter:
             if len(self._granted) > self._shortest.slots:
                 self._granted.popleft()
         self._close_breaker(now)
-        if self._pause is None:
-            self._backoff = 0.0
-        elif self._pause.probe is permit:
-            self._end_pause(now)
+        lasted = self._pause.answered(permit, now)
+        if lasted is not None:
+            self._resume("rate_limit", lasted)
 
     def rate_limited(self, permit: Permit, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit."""
         now = self._clock.monotonic()
         self._meter.rate_limited()
         self._close_breaker(now)
-        pause = self._pause
-        if pause is not None and pause.probe is not permit:
-            # Sent before the pause began: the same refusal, not a new one. A longer wait still counts.
-            if retry_after is not None and now + retry_after > pause.until:
-                longer, pause.until = now + retry_after - pause.until, now + retry_after
-                if longer >= WORTH_TELLING:
-                    self._tell_pause("rate_limit", pause.until - now, detail)
-                self._wake()
-            return
-        self._learn(now)
-        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF), max(self._shortest.seconds, FIRST_BACKOFF))
-        # A service whose probe is refused, too, has named too short a wait: backing off goes on.
-        least = self._backoff if retry_after is None or pause is not None else 0.0
-        wait = max(retry_after or 0.0, least)
-        self._pause = _Pause(pause.began if pause else now, now + wait)
-        self._tell_pause("rate_limit", wait, detail)
+        if self._pause.is_known_to(permit):
+            wait = self._pause.prolong(now, retry_after)
+        else:
+            self._learn(now)
+            wait = self._pause.begin(now, retry_after)
+        if wait is not None:
+            self._tell_pause("rate_limit", wait, detail)
         self._wake()
 
     def failing(self, permit: Permit, request: str, detail: str, retry_after: float) -> None:
@@ -296,11 +269,6 @@ class Limiter:
         self._probe = None
         if self._breaker.answered():
             self._resume("outage", now - self._opened_at)
-
-    def _end_pause(self, now: float) -> None:
-        pause, self._pause = self._pause, None
-        if pause is not None:
-            self._resume("rate_limit", now - pause.began)
 
     def _tell_pause(self, why: Literal["rate_limit", "outage"], seconds: float, detail: str) -> None:
         self._emit(Paused(why, seconds, self._clock.now() + seconds, detail))
