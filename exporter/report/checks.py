@@ -6,20 +6,25 @@ What could not be read is *not checked*; it never counts as kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 import pyarrow as pa
 
 from exporter.report.quiet_hours import QuietHours, Violation, violations
 from exporter.report.week_grid import Window
-from exporter.tables.columns import CALLING_HOURS
-from exporter.tables.time_zones import time_zones
-from exporter.text import dumps, loads
+from exporter.tables.time_zones import resolve_time_zone
+from exporter.text import loads
 
-_ENTRY = re.compile(r"\.days\.\d+\.(?:day|start|end)(?:\.|$)")
-"""What an entry of the calling hours consists of. Where it could not be read, its row says so already."""
+_OF_CALLING_HOURS = re.compile(r"dialingStrategy(?:\.callingHours\b[^:]*)?: ", re.IGNORECASE)
+"""How an issue with the calling hours begins, or with what holds them."""
+
+_READ_ALL_THE_SAME = re.compile(
+    r"[^:]*: (?:starts and ends at the same time; |DAILY without a day; |not a list; read as its only entry"
+    r"|no IANA time zone; read as |\d+ windows could not be read: )"
+)
+"""Issues that say how something was read, or repeat what another issue says."""
 
 
 class NotChecked(msgspec.Struct, frozen=True):
@@ -58,50 +63,36 @@ def check_quiet_hours(campaigns: pa.Table, windows: pa.Table, quiet: Sequence[Qu
     """Compare the windows of every campaign with quiet hours, both on the clock of the campaign's time zone."""
     if not quiet:
         return QuietHoursCheck(quiet, [], [])
-    unread: dict[str, list[str]] = {}
-    known: set[str] = set()
-    for row in windows.select(["campaign_id", "day", "end_minute", "raw_start", "raw_end"]).to_pylist():
-        known.add(row["campaign_id"])
-        if row["day"] is None or row["end_minute"] is None:
-            unread.setdefault(row["campaign_id"], []).append(_unread_text(row))
+    with_windows = set(windows.column("campaign_id").to_pylist())
     not_checked = []
-    for row in campaigns.select(["campaign_id", "calling_hours_timezone", "extra"]).to_pylist():
-        reasons = list(dict.fromkeys(unread.get(row["campaign_id"], [])))
-        if row["campaign_id"] not in known:
-            reasons.append("has no calling window")
-        reasons += _time_zone_reason(row["calling_hours_timezone"])
-        reasons += _unsure_reasons(row["extra"])
+    columns = ["campaign_id", "calling_hours_timezone", "parse_issues"]
+    for campaign_id, zone, issues in zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True):
+        reasons = [issue for issue in issues or () if is_unsure(issue)]
+        if campaign_id not in with_windows:
+            reasons.append("no calling window")
+        if zone is None:
+            reasons.append("no time zone")
         if reasons:
-            not_checked.append(NotChecked(row["campaign_id"], reasons))
+            not_checked.append(NotChecked(campaign_id, reasons))
     return QuietHoursCheck(quiet, violations(readable(windows), quiet), not_checked)
 
 
+def is_unsure(issue: str) -> bool:
+    """Whether a parse issue means that the windows of its campaign are not known for certain."""
+    return _OF_CALLING_HOURS.match(issue) is not None and _READ_ALL_THE_SAME.match(issue) is None
+
+
 def readable(windows: pa.Table) -> list[Window]:
-    """Every window that could be read."""
+    """Every window that could be read, its time zone by its IANA name where it has one."""
     columns = (windows.column(name).to_pylist() for name in Window._fields)
-    return [Window(*row) for row in zip(*columns, strict=True) if row[1] is not None and row[3] is not None]
+    rows = (Window(*row) for row in zip(*columns, strict=True) if row[1] is not None and row[3] is not None)
+    return [row._replace(timezone=zone_name(row.timezone)) for row in rows]
 
 
-def _unread_text(row: dict[str, Any]) -> str:
-    start, end = row["raw_start"], row["raw_end"]
-    return f"window {row['day'] or 'without a weekday'} {start or '?'}-{end or '?'} could not be read"
-
-
-def _time_zone_reason(zone: str | None) -> Iterator[str]:
-    if zone is None:
-        yield "has no time zone"
-    elif zone not in time_zones():
-        yield f"{zone!r} is no IANA time zone"
-
-
-def _unsure_reasons(extra: str | None) -> Iterator[str]:
-    """What stands beside the windows and is not understood, such as `enabled: false` inside an entry."""
-    if extra is None or CALLING_HOURS.casefold() not in extra.casefold():
-        return
-    for path, value in loads(extra).items():
-        below = path[len(CALLING_HOURS) :]
-        if path.casefold().startswith(CALLING_HOURS.casefold()) and below[:1] in ("", ".") and not _ENTRY.match(below):
-            yield f"callingHours{below} is {dumps(value)}"
+@cache
+def zone_name(zone: str | None) -> str | None:
+    """The IANA name of a time zone that differs in case or blanks; what has none is as it was given."""
+    return zone and (resolve_time_zone(zone) or zone)
 
 
 def check_dnc(campaigns: pa.Table, api_version: str) -> DncCheck:
@@ -114,9 +105,9 @@ def check_dnc(campaigns: pa.Table, api_version: str) -> DncCheck:
     columns = ["campaign_id", "campaign_type", "dnc_list_ids", "dnc_list_names", "extra"]
     for row in campaigns.select(columns).to_pylist():
         campaign_id, kind = row["campaign_id"], row["campaign_type"]
-        if kind == "voice" or row["dnc_list_ids"] or row["dnc_list_names"]:
+        if kind == "voice" or any(row["dnc_list_ids"] or ()) or any(row["dnc_list_names"] or ()):
             continue
-        if row["extra"] is not None and "dnclist" in row["extra"].casefold():
+        if any(path.casefold().startswith("dnclist") for path in loads(row["extra"] or "{}")):
             not_checked.append(NotChecked(campaign_id, ["its dncLists could not be read"]))
         elif kind is None:
             not_checked.append(NotChecked(campaign_id, ["neither known to be SMS nor voice"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.errors import DestinationError
-from exporter.report.checks import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable
+from exporter.report.checks import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable, zone_name
 from exporter.report.intervals import DAY
 from exporter.report.quiet_hours import QuietHours, all_of, window_text
 from exporter.report.week_grid import Grid, Window, by_campaign, overlapping, own_time_grid, time_zone_grid, weeks_of
-from exporter.snapshot_store.accounts import find, snapshots_of_account
+from exporter.snapshot_store.accounts import find, one_per_run, snapshots_of_account
 from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, changes_between
@@ -132,7 +132,7 @@ def gather(
     named = find(destination, snapshot) if snapshot is not None else None
     chosen = snapshots_of_account(destination, now, account=account, snapshot=named)
     snapshot = named or chosen.snapshots[-1].snapshot_id
-    history = [info for info in chosen.snapshots if info.snapshot_id <= snapshot][-MOST_SNAPSHOTS:]
+    history = _history(chosen.snapshots, snapshot)
     manifest = history[-1].manifest
     campaigns = read_table(destination, snapshot, "campaigns")
     windows = read_table(destination, snapshot, "calling_windows")
@@ -157,7 +157,7 @@ def gather(
         zone_unknown=sum(own.timezone not in time_zones() for own in weeks.values()),
         by_status=_counted(campaigns, "status"),
         by_type=_counted(campaigns, "campaign_type"),
-        by_zone=_counted(campaigns, "calling_hours_timezone"),
+        by_zone=_counted(campaigns, "calling_hours_timezone", zone_name),
         history=history,
         statuses=_statuses(destination, history, unreadable),
         previous=previous,
@@ -175,6 +175,12 @@ def _campaigns(campaigns: pa.Table) -> dict[str, Campaign]:
     columns = ["campaign_id", "name", "status", "calling_hours_timezone"]
     rows = zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True)
     return {row[0]: Campaign(row[0], row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
+
+
+def _history(snapshots: list[SnapshotInfo], snapshot: str) -> list[SnapshotInfo]:
+    """The runs up to this snapshot."""
+    end = next(index for index, info in enumerate(snapshots) if info.snapshot_id == snapshot)
+    return one_per_run(snapshots[: end + 1])[-MOST_SNAPSHOTS:]
 
 
 def _overnight(windows: list[Window]) -> list[Overnight]:
@@ -206,11 +212,11 @@ def _changes(destination: Destination, previous: str | None, snapshot: str, unre
         return None
 
 
-def _counted(campaigns: pa.Table, column: str) -> Counted:
+def _counted(campaigns: pa.Table, column: str, name_of: Callable[[str], str | None] = str) -> Counted:
     """Null, an empty text and `not given` are the same to a reader, and are added up."""
     counts: dict[str, int] = {}
     for row in pc.value_counts(campaigns.column(column)).to_pylist():
-        name = row["values"] or NOT_GIVEN
+        name = name_of(row["values"] or "") or NOT_GIVEN
         counts[name] = counts.get(name, 0) + row["counts"]
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
@@ -250,21 +256,15 @@ def _failures(failures: pa.Table) -> list[FailureGroup]:
 
 
 def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[Issues]:
-    with_windows = {row.campaign_id for row in rows}
     with_overlaps = overlapping(rows)
     result = []
-    columns = ["campaign_id", "calling_hours_timezone", "parse_issues"]
-    for row in campaigns.select(columns).to_pylist():
-        campaign_id, zone = row["campaign_id"], row["calling_hours_timezone"]
-        texts = list(row["parse_issues"] or ())
+    columns = (campaigns.column(name).to_pylist() for name in ("campaign_id", "parse_issues"))
+    for campaign_id, parse_issues in zip(*columns, strict=True):
+        texts = list(parse_issues or ())
         if campaign_id not in with_entries:
-            texts.append("no calling window at all")
-        elif campaign_id not in with_windows:
-            texts.append("no calling window that could be read")
+            texts.append("no calling window")
         if campaign_id in with_overlaps:
             texts.append("calling windows overlap")
-        if zone is not None and zone not in time_zones() and not any("time zone" in text for text in texts):
-            texts.append(f"unknown time zone {zone}")
         if texts:
             result.append(Issues(campaign_id, texts))
     return result

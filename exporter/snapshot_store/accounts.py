@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -41,6 +42,11 @@ class AccountSnapshots(msgspec.Struct, frozen=True):
             return self.left_out
         others = ", ".join(map(str, self.others))
         return [f"account {self.account}; also in this destination: {others} (--account chooses)", *self.left_out]
+
+
+def one_per_run(snapshots: Iterable[SnapshotInfo]) -> list[SnapshotInfo]:
+    """One snapshot for each run, oldest first: a rebuild takes the place of what it was made from."""
+    return list({info.data_id: info for info in snapshots}.values())
 
 
 def account_of(manifest: Manifest) -> Account:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError, InputError
-from exporter.snapshot_store.accounts import snapshots_of_account
+from exporter.snapshot_store.accounts import one_per_run, snapshots_of_account
 from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
@@ -116,7 +116,8 @@ def history_of(
     notices = list(chosen.notices)
     versions = _Versions(table, names)
     without_list: list[str] = []
-    for info in chosen.snapshots:
+    runs = one_per_run(chosen.snapshots)
+    for info in runs:
         snapshot = info.snapshot_id
         try:
             rows = _only(read_table(destination, snapshot, table, names), ids)
@@ -127,9 +128,9 @@ def history_of(
             continue
         if not listed:
             without_list.append(snapshot)
-        versions.add(began_at(snapshot), rows, unknown, listed=listed)
+        versions.add(began_at(info.data_id), rows, unknown, listed=listed)
     compared = LIST_COLUMNS & set(names) - NOT_COMPARED
-    if without_list and len(without_list) < len(chosen.snapshots) and compared:
+    if without_list and len(without_list) < len(runs) and compared:
         notices.append(
             f"{len(without_list)} snapshots have no list pass: not compared in them: {', '.join(sorted(compared))}"
         )

@@ -100,7 +100,7 @@ def test_what_a_campaign_is_called_stays_text(quiet_page: str) -> None:
 
 
 def test_issues_changes_and_quiet_hours_are_shown(quiet_page: str) -> None:
-    assert "no calling window that could be read" in quiet_page
+    assert "callingHours.days.0: no start" in quiet_page
     assert "10 added" in quiet_page
     assert re.search(r"calling windows of \d+ campaigns? reach into quiet hours", quiet_page)
     assert "<h3>In Asia/Kolkata</h3>" in quiet_page
@@ -141,9 +141,9 @@ def test_minutes_in_quiet_hours_that_overlap_count_once(dest: Path) -> None:
     assert found[0] == found[1]
 
 
-def test_campaigns_that_cannot_be_checked_are_told(quiet_page: str) -> None:
+def test_campaigns_that_cannot_be_checked_are_listed_with_the_reason(quiet_page: str) -> None:
     assert "1 campaign could not be checked, or not for certain" in quiet_page
-    assert "could not be read; " in quiet_page
+    assert "dialingStrategy.callingHours.days.0: no start;" in quiet_page
 
 
 def test_a_changed_window_is_said_as_people_say_it(tmp_path: Path) -> None:

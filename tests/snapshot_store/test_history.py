@@ -231,3 +231,11 @@ def test_the_table_as_of_every_night_is_that_of_the_snapshot(
     for number, night in enumerate(nights):
         rows = history(dest, as_of=day(number)).versions.to_pylist()
         assert {row["campaign_id"]: row["priority"] for row in rows} == night
+
+
+def test_a_rebuild_makes_no_versions_of_its_own(tmp_path: Path) -> None:
+    """It is of the time of its responses, whenever it was made."""
+    nightly(tmp_path, [campaign("a")], [campaign("a", status="Active")])
+    first = f"{day(0):%Y%m%dT%H%M%SZ}"
+    publish(tmp_path, "20260601T000000Z", responses=[campaign("a")], failures=[], mode="rebuild", base=first)
+    assert versions(tmp_path, "status") == [("a", 0, "added", "Ready"), ("a", 1, "changed", "Active")]

@@ -1,0 +1,76 @@
+"""`exporter.report.checks`: what is kept, what is not, and what nobody can say."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from exporter.report.checks import QuietHoursCheck, check_quiet_hours, ids_of, readable
+from exporter.report.quiet_hours import parse_quiet_hours
+from exporter.report.week_grid import overlapping
+from exporter.tables.flatten import Flat, flatten
+from tests.support.answers import SEED, response_of
+
+DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}
+
+
+def flat(*days: Any, **hours: Any) -> Flat:
+    data = copy.deepcopy(SEED)
+    data["dialingStrategy"]["callingHours"] |= {"days": list(days), **hours}
+    return flatten([response_of(data, campaign_id="a")])
+
+
+def check(rows: Flat) -> QuietHoursCheck:
+    campaigns, windows = (pa.Table.from_batches([batch]) for batch in rows)
+    return check_quiet_hours(campaigns, windows, [parse_quiet_hours("21:00-08:00")])
+
+
+@pytest.mark.parametrize(
+    ("days", "hours"),
+    [
+        ([DAY], {}),
+        ([DAY], {"timezone": "asia/kolkata "}),
+        ([DAY], {"timezone": "America/New York"}),
+        ([{**DAY, "enabled": True, "_id": "x"}], {}),
+        ([{**DAY, "isClosed": False}], {}),
+        ([{**DAY, "start": "\u200e9:00 AM"}], {}),
+        ([{"start": "9:00 AM", "end": "6:00 PM"}], {"frequency": "DAILY"}),
+        ([DAY, DAY], {}),
+    ],
+    ids=str,
+)
+def test_what_is_read_for_certain_is_kept(days: list[Any], hours: dict[str, Any]) -> None:
+    assert check(flat(*days, **hours)).kept
+
+
+@pytest.mark.parametrize("value", [": read as", "x: no IANA time zone; read as UTC", "1 windows could not be read: "])
+def test_no_value_talks_its_way_out_of_not_checked(value: str) -> None:
+    result = check(flat(DAY, {**DAY, "start": value}, {**DAY, "enabled": value}, timezone=value))
+    assert ids_of(result.not_checked) == ["a"]
+    assert not result.kept
+
+
+def test_issues_elsewhere_do_not_matter_to_quiet_hours() -> None:
+    data = {**copy.deepcopy(SEED), "priority": "high", "createdAt": "x"}
+    data["dialingStrategy"]["maxRingTime"] = "long"
+    assert check(flatten([response_of(data)])).kept
+
+
+def test_a_window_of_a_day_without_end_and_start_is_a_violation() -> None:
+    result = check(flat({**DAY, "end": "9:00 AM"}))
+    assert ids_of(result.violations) == ["a"]
+    assert result.not_checked == []
+
+
+def test_identical_windows_do_not_overlap_and_others_do() -> None:
+    assert overlapping(readable(pa.Table.from_batches([flat(DAY, DAY).calling_windows]))) == set()
+    later = {**DAY, "start": "5:00 PM", "end": "7:00 PM"}
+    assert overlapping(readable(pa.Table.from_batches([flat(DAY, later).calling_windows]))) == {"a"}
+
+
+def test_zones_that_differ_in_case_and_blanks_are_in_the_pictures() -> None:
+    (window,) = readable(pa.Table.from_batches([flat(DAY, timezone="asia/kolkata ").calling_windows]))
+    assert window.timezone == "Asia/Kolkata"
