@@ -7,7 +7,6 @@ import io
 import json
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,7 +42,7 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     Damaged is what has no readable manifest, or lacks bytes of a file; `verify` looks into the files.
     """
     destination = open_destination(dest, environ=dict(os.environ))
-    if destination.is_local and not Path(destination.root).is_dir():
+    if destination.is_missing():
         raise DestinationError(f"{dest}: there is no such folder.")
     if latest:
         found = snapshots_of_account(destination, time.time(), account=account)

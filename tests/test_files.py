@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
-from exporter.files import NotPrivate, open_private, replace_file
+from exporter.files import NotPrivate, explained, make_folder, open_private, replace_file, storage_failed
 from exporter.journal.journal import Journal, journal_path
 from exporter.model import Identity
 from exporter.snapshot_store.lock import RunLock
@@ -98,3 +101,48 @@ def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path: Path) -> None
     reader.join(10)
     assert got == [b"data"]
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some room"),
+        (errno.EDQUOT, "free some room"),
+        (errno.EBUSY, "another program holds it"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EACCES, "may this user read and write there?"),
+        (errno.EROFS, "it is mounted read-only"),
+        (errno.EINVAL, "this file system cannot do that"),
+        (errno.ENAMETOOLONG, "is the path right?"),
+        (errno.EIO, "check the disk"),
+        (errno.ESTALE, "check the disk, or the network share"),
+    ],
+)
+def test_what_to_do_fits_the_error(number: int, advice: str) -> None:
+    assert advice in str(storage_failed("exports", OSError(number, os.strerror(number))))
+
+
+def test_what_to_do_fits_the_error_of_sqlite(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as db:
+        db.execute("CREATE TABLE t (x)")
+        db.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(sqlite3.Error) as full:
+            db.execute("INSERT INTO t VALUES (zeroblob(100000))")
+        assert "free some room" in explained(full.value)
+        db.execute("BEGIN EXCLUSIVE")
+        with closing(sqlite3.connect(tmp_path / "db", timeout=0)) as other, pytest.raises(sqlite3.Error) as held:
+            other.execute("SELECT * FROM t")
+        assert "another program holds it" in explained(held.value)
+    (tmp_path / "db").write_bytes(b"x" * 5000)
+    with closing(sqlite3.connect(tmp_path / "db")) as db, pytest.raises(sqlite3.Error) as rotten:
+        db.execute("SELECT * FROM t")
+    assert "check the disk" in explained(rotten.value)
+
+
+def test_a_new_folder_and_its_parents_are_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    make_folder(tmp_path / "a" / "b", mode=0o700)
+    make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700

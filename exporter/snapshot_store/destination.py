@@ -170,6 +170,11 @@ class Destination(ABC):
             entries = self.fs.get_file_info(pafs.FileSelector(self.root, allow_not_found=True))
         return [entry.base_name for entry in entries if entry.type == pafs.FileType.Directory]
 
+    def is_missing(self) -> bool:
+        """Whether it is a folder that does not exist. A prefix of a store needs no making."""
+        with self.reading(self.shown):
+            return self.is_local and self.fs.get_file_info(self.root).type != pafs.FileType.Directory
+
     def check_is_root(self) -> None:
         """Raise `DestinationError` where snapshots are above or below: a snapshot's folder, a fleet's."""
         name = self.root.rpartition("/")[2]

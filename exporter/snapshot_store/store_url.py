@@ -60,8 +60,8 @@ class StoreUrl(msgspec.Struct, frozen=True):
         if host and not _NAME.fullmatch(host):
             raise ValueError(f"{host!r} is no name of a bucket, container or account; a server with a port is named by "
                              "?endpoint_override=HOST:PORT")  # fmt: skip
-        path = parts.path.strip("/")
-        if any(part in ("", ".", "..") for part in path.split("/")) and path:
+        path = parts.path.removeprefix("/").rstrip("/")
+        if path and any(part in ("", ".", "..") for part in path.split("/")):
             raise ValueError("its prefix has an empty part, a . or a .. between two slashes")
         user, _, password = user_part.partition(":")
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,57 @@ def test_the_endpoint_stands_in_the_url_or_in_a_variable_and_the_url_wins() -> N
 def test_a_url_that_cannot_be_is_told(url: str, told: str) -> None:
     with pytest.raises(DestinationError, match=told.replace("?", r"\?")):
         open_destination(url, environ={"AWS_REGION": "eu-1"})
+
+
+@pytest.mark.parametrize(
+    ("url", "environ"),
+    [
+        ("abfs://box@north.dfs.core.windows.net:x/a", {}),
+        ("abfs://box@north:x.dfs.core.windows.net/a", {}),
+        ("abfs://box@north.dfs.core.windows.net:/a", {}),
+        ("abfs://box@north.dfs.core.windows.net:99999/a", {}),
+        ("abfs://box@north/a?endpoint_override=http://here:x", {}),
+        ("abfs://box@north/a?endpoint_override=here:99999", {}),
+        ("abfs://box@north/a?endpoint_override=a%20b", {}),
+        ("abfs://box/a", {"AZURE_STORAGE_ACCOUNT": "no rth"}),
+        ("abfs://box/a", {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=n;BlobEndpoint=http://127.0.0.1:x/n"}),
+        ("abfs://box/a", {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=n;EndpointSuffix=core.net:x"}),
+        ("s3://box:80/a", {}),
+        ("s3://box/a", {"AWS_ENDPOINT_URL": "http://here:x"}),
+        ("s3://box/a", {"AWS_ENDPOINT_URL": "ftp://here"}),
+        ("s3://box/a", {"AWS_REGION": "eu west"}),
+        ("gs://box/a", {"STORAGE_EMULATOR_HOST": "here:0"}),
+    ],
+)
+def test_a_host_or_port_that_cannot_be_is_refused_before_a_library_ends_the_process(
+    url: str, environ: dict[str, str]
+) -> None:
+    with pytest.raises(DestinationError, match=r"is no (name|server|region|EndpointSuffix)"):
+        open_destination(url, environ={"AZURE_STORAGE_KEY": KEY, **environ})
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("s3://box/a#b", "a # would cut the prefix short"),
+        ("s3://box/a//b", "an empty part"),
+        ("s3://box//a/b", "an empty part"),
+        ("s3://box/../b", "an empty part, a . or a .."),
+        ("s3://box/a/./b", "an empty part, a . or a .."),
+        ("s3://box/a\x01", "a control character"),
+    ],
+)
+def test_a_prefix_that_would_be_another_than_is_written_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(DestinationError, match=reason):
+        open_destination(url, environ={"AWS_REGION": "eu-1"})
+
+
+def test_one_prefix_has_one_work_folder_however_it_is_written(tmp_path: Path) -> None:
+    urls = ("s3://box/a", "s3://box/a/", "s3://box/a//", "S3://box/a", "s3://box/a?region=eu-2", " s3://box/a")
+    folders = {open_destination(url, environ={"AWS_REGION": "eu-1"}).default_work_dir(tmp_path) for url in urls}
+    assert len(folders) == 1
+    other = open_destination("s3://box/a?endpoint_override=here:1").default_work_dir(tmp_path)
+    assert other not in folders
 
 
 def test_no_secret_of_a_url_is_shown() -> None:
