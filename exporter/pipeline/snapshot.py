@@ -9,15 +9,15 @@ journal alone, never from the live request.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import pyarrow as pa
 
 from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import InputError
+from exporter.errors import DestinationError, InputError, StorageFailed
 from exporter.events import Event, RunStarted, Settled, Warned
 from exporter.fetch.engine import Engine, open_engine
 from exporter.fetch.list_pass import ListPass
@@ -65,14 +65,25 @@ async def take_snapshot(
             run = await in_thread(stop, opening)
             if isinstance(run, SnapshotResult):
                 return run
-            async with open_engine(settings, fetch, clock=clock, emit=log.emit) as engine, run.metering(engine):
-                if wants_list:
-                    await read_list(run, engine)
-                wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
-                await in_thread(stop, run.journal.want, each_id(wanted))
-                await in_thread(stop, carry_over, run)
-                reused = await fetch_missing(run, engine)
-        return await in_thread(stop, publish_run, run, wanted, reused)
+            with _requests_sent():
+                async with open_engine(settings, fetch, clock=clock, emit=log.emit) as engine, run.metering(engine):
+                    if wants_list:
+                        await read_list(run, engine)
+                    wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
+                    await in_thread(stop, run.journal.want, each_id(wanted))
+                    await in_thread(stop, carry_over, run)
+                    reused = await fetch_missing(run, engine)
+        with _requests_sent():
+            return await in_thread(stop, publish_run, run, wanted, reused)
+
+
+@contextmanager
+def _requests_sent() -> Iterator[None]:
+    """From the first request on, a destination that cannot be read ends a run that is resumed: not "nothing done"."""
+    try:
+        yield
+    except DestinationError as error:
+        raise StorageFailed(f"{error} The same command resumes.") from None
 
 
 def _open(

@@ -103,12 +103,16 @@ class StoreDestination(Destination):
                 file.write(b"campaign-export")
         except REFUSALS as error:
             # A bucket in which nothing is overwritten or deleted keeps the first one for ever.
-            with self.reading(f"--out {self.shown}"):
-                kept = self.fs.get_file_info(probe).type == pafs.FileType.File
-            if not kept:
+            if not self._exists(probe):
                 raise self.refused(f"--out {self.shown} cannot be written", error) from None
         with suppress(*REFUSALS):
             self.fs.delete_file(probe)
+
+    def _exists(self, path: str) -> bool:
+        try:
+            return bool(self.fs.get_file_info(path).type == pafs.FileType.File)
+        except REFUSALS:
+            return False
 
     def folders(self) -> list[str]:
         """As everywhere; Google's store shows no folders in a listing, so there they are read off the objects."""

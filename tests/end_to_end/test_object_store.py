@@ -26,6 +26,7 @@ from jobs import cli
 from tests.support.failpoint_driver import DRIVER
 from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving
+from tests.support.store_proxy import Refusal, StoreProxy, store_proxy
 from tests.support.stores import KINDS, RunningStore, running_store
 
 ONE = "20261123T020000Z"
@@ -278,7 +279,7 @@ def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         (403, "SignatureDoesNotMatch", "refuses the credentials"),
         (301, "PermanentRedirect", "in another region: set AWS_REGION"),
         (400, "AuthorizationHeaderMalformed", "in another region: set AWS_REGION"),
-        (400, "ExpiredToken", "refuses the credentials"),
+        (400, "ExpiredToken", "the credentials have expired: renew them"),
     ],
 )
 def test_what_a_store_refuses_is_explained_before_any_request(s3: Store, status: int, code: str, advice: str) -> None:
@@ -307,6 +308,7 @@ class FailingStore(BaseHTTPRequestHandler):
     upstream = ""
     seen = 0
     failed = 0
+    every = 3
     protocol_version = "HTTP/1.1"
 
     def body(self) -> bytes:
@@ -324,7 +326,7 @@ class FailingStore(BaseHTTPRequestHandler):
         kind = type(self)
         body = self.body()
         kind.seen += 1
-        if kind.seen % 3 == 0:
+        if kind.seen % kind.every == 0:
             kind.failed += 1
             status, answer, headers = 500, b"<Error><Code>InternalError</Code></Error>", {}
         else:
@@ -352,9 +354,102 @@ class FailingStore(BaseHTTPRequestHandler):
 
 
 def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store) -> None:
-    FailingStore.upstream = s3.running.endpoint.removeprefix("http://")
+    FailingStore.upstream, FailingStore.every = s3.running.endpoint.removeprefix("http://"), 3
     with http_server(FailingStore) as endpoint:
         code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint)
     assert code == 0, told
     assert FailingStore.failed >= 3
     s3.good("verify", s3.url)
+
+
+RETRIED: tuple[Refusal, ...] = ("SlowDown", "ServiceUnavailable", "lost answer")
+REFUSALS: tuple[Refusal, ...] = ("AccessDenied", "ExpiredToken", "SlowDown", "ServiceUnavailable", "lost answer")
+
+
+@pytest.fixture(scope="module")
+def proxy(s3_store: RunningStore) -> Iterator[StoreProxy]:
+    with store_proxy(s3_store.endpoint) as running:
+        yield running
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_any_single_call_that_a_store_refuses_is_told_and_loses_nothing(
+    s3: Store, proxy: StoreProxy, refusal: Refusal
+) -> None:
+    """A sample of the calls of a run: what was published before stays, and the same command completes."""
+    s3.good(*s3.command())
+    before = set(s3.manifests())
+    proxy.reset()
+    assert s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    number = len(proxy.calls)
+    # What a store's library tries again takes seconds each.
+    places = [number // 2] if refusal in RETRIED else range(REFUSALS.index(refusal), number, number // 4)
+    for refuse in places:
+        proxy.reset(refuse, refusal)
+        code, told = s3.run(*s3.command("--keep", "9"), AWS_ENDPOINT_URL=proxy.url)
+        call = proxy.calls[refuse] if len(proxy.calls) > refuse else "none"
+        assert code in (0, 2, 4), f"{call}: {told}"
+        assert "Traceback" not in told
+        assert before <= set(s3.manifests())
+        s3.good(*s3.command("--keep", "9"))
+    s3.good("verify", s3.url, "--all")
+
+
+@pytest.mark.parametrize("refusal", ["AccessDenied", "SlowDown"])
+@pytest.mark.parametrize("command", ["snapshots", "verify", "diff", "rebuild"])
+def test_commands_that_read_tell_a_refusal_of_the_store(
+    s3: Store, proxy: StoreProxy, command: str, refusal: Refusal
+) -> None:
+    s3.good(*s3.command())
+    s3.good(*s3.command())
+    proxy.reset()
+    assert s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    number = len(proxy.calls)
+    for refuse in [number // 2] if refusal in RETRIED else (0, number // 2, number - 1):
+        proxy.reset(refuse, refusal)
+        code, told = s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)
+        assert code in (0, 1, 2, 4), f"{proxy.calls[refuse]}: {told}"
+        assert code != 1 or refusal == "AccessDenied", f"told as damage: {told}"
+        assert "Traceback" not in told
+
+
+def test_a_manifest_whose_answer_was_lost_is_published(s3: Store, proxy: StoreProxy) -> None:
+    proxy.reset()
+    s3.good(*s3.command())
+    assert s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    put = next(number for number, call in enumerate(proxy.calls) if call.startswith("PUT") and "manifest" in call)
+    proxy.reset(put, "lost answer")
+    code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)
+    assert (code, len(s3.manifests())) == (0, 3), told
+
+
+def test_the_tables_are_completed_in_the_order_of_the_contract(s3: Store, proxy: StoreProxy) -> None:
+    proxy.reset()
+    assert s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    put = [call.partition("?")[0].rpartition("/")[2] for call in proxy.calls if call.startswith("PUT")]
+    order = ["responses", "failures", "calling_windows", "campaigns"]
+    assert [name for name in put if name.endswith((".parquet", ".json"))] == [
+        *(f"{table}.parquet" for table in order), "manifest.json"
+    ], proxy.calls  # fmt: skip
+
+
+def test_a_bucket_in_which_nothing_can_be_deleted_gets_one_probe_and_no_wrong_advice(s3: Store, tmp_path: Path) -> None:
+    class AppendOnly(FailingStore):
+        def do_DELETE(self) -> None:
+            RefusingStore.status, RefusingStore.code = 403, "AccessDenied"
+            RefusingStore.handle_any(self)  # type: ignore[arg-type]
+
+        def do_POST(self) -> None:
+            if "delete" in self.path:
+                self.do_DELETE()
+            else:
+                self.handle_any()
+
+    FailingStore.upstream, FailingStore.every = s3.running.endpoint.removeprefix("http://"), 10**9
+    with http_server(AppendOnly) as endpoint:
+        for _ in range(2):
+            code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint)
+            assert code == 0, told
+            assert "credentials" not in told
+    assert [path for path in s3.files() if "probe" in path] == [f"{s3.bucket}/campaigns/.probe"]
+    s3.good("verify", s3.url, "--all")

@@ -1,8 +1,7 @@
 """Every file-system call of a command fails once, in turn: recorded, then injected, with Debian's strace.
 
 A command is run once under strace to see which calls it makes below its folders. Then it is run once for each call
-and each error, with that call failing. The clock of the command is set to the same time in every run, so that the
-paths are the same too.
+and each error, with that call failing. Its snapshot gets the same ID in every run, so that the paths are the same too.
 """
 
 from __future__ import annotations
@@ -29,12 +28,11 @@ _NO_FAULT_OF_A_DISK = {"ioctl", "lseek", "mmap", "execve", "fcntl", "flock"}
 """`fcntl` and `flock` have tests of their own: for SQLite and for the lock an error of them means another holder."""
 
 _DRIVER = """
-import itertools, sys, tempfile, time
-from exporter.clock import SystemClock
+import itertools, sys, tempfile
+from exporter.pipeline import rebuild, start
 from jobs.cli import main
 
-base, began = float(sys.argv[1]), time.time()
-SystemClock.now = lambda self: base + time.time() - began
+rebuild.snapshot_id = start.snapshot_id = lambda seconds: sys.argv[1]
 tempfile._name_sequence = (f"probe-{number}" for number in itertools.count())
 main(sys.argv[2:])
 """
@@ -55,7 +53,8 @@ class Call:
 class Command:
     """A command line, its folder and what must be true of it.
 
-    `prepare` fills the folder. `kept`: snapshots that must never be lost. `code`: what it ends with when nothing fails.
+    `prepare` fills the folder. `snapshot`: the ID that it gives. `kept`: those that must never be lost. `code`: what it
+    ends with when nothing fails.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Command:
     folder: Path
     prepare: Callable[[], None]
     env: Mapping[str, str]
-    now: float
+    snapshot: str
     kept: set[str] = field(default_factory=set)
     code: int = 0
 
@@ -125,7 +124,7 @@ class Command:
         self.prepare()
 
     def _run(self, *strace: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-c", _DRIVER, str(self.now), *self.arguments]
+        program = [sys.executable, "-c", _DRIVER, self.snapshot, *self.arguments]
         traced = ["strace", "-f", "-qq", "--seccomp-bpf", *strace, *program] if strace else program
         return subprocess.run(
             traced, env=full(self.env), cwd=ROOT, capture_output=True, text=True, timeout=100, check=False

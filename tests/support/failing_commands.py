@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.snapshot_store.names import snapshot_id
 from tests.support.failing_calls import Command
 from tests.support.running import run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
@@ -34,7 +35,7 @@ def failing_commands(folder: Path) -> Iterator[list[Command]]:
             assert made.returncode == 0, made.stderr
         shutil.copytree(work, template, dirs_exist_ok=True)
         older = [path.name.removeprefix("snapshot=") for path in snapshot_folders(dest)]
-        now = time.time()
+        new = snapshot_id(time.time())
 
         def command(name: str, *arguments: str, kept: list[str] = older, code: int = 0, empty: bool = False) -> Command:
             def prepare() -> None:
@@ -43,7 +44,7 @@ def failing_commands(folder: Path) -> Iterator[list[Command]]:
                 else:
                     write_ids(ids, service.campaigns)
 
-            return Command(name, list(arguments), work, prepare, env, now, set(kept), code)
+            return Command(name, list(arguments), work, prepare, env, new, set(kept), code)
 
         yield [
             command("first", *snapshot, kept=[], empty=True),
