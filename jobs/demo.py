@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from exporter.options import OUTPUT_FORMATS, FetchOptions, Locations, OutputFormat, SnapshotOptions
+from exporter.options import OUTPUT_FORMATS, FetchOptions, OutputFormat, SnapshotOptions
 from exporter.settings import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import state_dir
+from jobs.support.options import locations_of
 from jobs.support.shell import program_command
 from jobs.support.signals import run_until_stopped
 
@@ -91,7 +91,7 @@ def _take_snapshot(
             return await take_snapshot(
                 ids,
                 settings=read_settings(account_variables(url), {}),
-                locations=Locations(dest, state_dir()),
+                locations=locations_of(dest, None),
                 fetch=FetchOptions(rates=(parse_rate(RATE),)),
                 options=options,
                 clock=SystemClock(),

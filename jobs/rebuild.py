@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from exporter.options import OUTPUT_FORMATS
 from jobs.support.command import job, option
-from jobs.support.options import state_dir
+from jobs.support.options import locations_of
 
 if TYPE_CHECKING:
     from jobs.support.console import Console
@@ -33,11 +32,10 @@ def command(
 ) -> int:
     """Flatten the stored responses of a snapshot with today's columns, into a new snapshot, without one request."""
     from exporter.clock import SystemClock
-    from exporter.options import Locations
     from exporter.pipeline.rebuild import rebuild_snapshot
 
     rebuild_snapshot(
-        Locations(dest, state_dir(), work_dir=work_dir, environ=dict(os.environ)),
+        locations_of(dest, work_dir),
         snapshot or "latest",
         form=form,
         excel_safe=excel_safe,

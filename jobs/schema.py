@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import Any
 
 import click
 
 from jobs.support.command import job, option
+from jobs.support.console import Console
+from jobs.support.lazy_imports import lazy_imports
 
-if TYPE_CHECKING:
-    from jobs.support.console import Console
+with lazy_imports(__name__):
+    from exporter.tables.arrow import data_dictionary
+    from jobs.support.table_output import print_bytes, print_line, print_table
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
@@ -25,15 +29,11 @@ def command(console: Console, form: str, table: str | None) -> int:
 
     The same table of columns drives the flattening.
     """
-    from exporter.tables.arrow import data_dictionary
-
     rows = [row for row in data_dictionary() if table in (None, row["table"])]
     if form == "json":
-        import json
-
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_bytes((json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode())
     elif form == "markdown":
-        click.echo(markdown(rows))
+        print_line(markdown(rows))
     else:
         _print_table(rows)
     return 0
@@ -67,8 +67,6 @@ def _paths(path: str | None) -> str:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from jobs.support.table_output import print_table
-
     for table in dict.fromkeys(row["table"] for row in rows):
         cells = [
             [str(row["column"]) + ("!" if row["required"] else ""), str(row["type"]), _first(row["path"]),

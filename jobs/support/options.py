@@ -175,15 +175,30 @@ def take_fetch_options(options: dict[str, Any], settings: Settings) -> FetchOpti
 
 def take_snapshot_options(options: dict[str, Any]) -> tuple[Locations, SnapshotOptions]:
     """Take out what `snapshot_options` put in, what is about IDS excepted."""
-    locations = Locations(
-        dest=options.pop("dest"), work_dir=options.pop("work_dir"), state_dir=state_dir(), environ=dict(os.environ)
-    )
+    locations = locations_of(options.pop("dest"), options.pop("work_dir"))
     return locations, SnapshotOptions(**{name: options.pop(name) for name in SnapshotOptions.__struct_fields__})
 
 
-def state_dir() -> str:
-    """The user's state folder of this program (on Linux below `$XDG_STATE_HOME` or `~/.local/state`)."""
-    return platformdirs.user_state_dir("campaign-export", appauthor=False)
+def state_dir(*, needed: bool = True) -> str:
+    """The user's state folder of this program (on Linux below `$XDG_STATE_HOME` or `~/.local/state`).
+
+    Where this user has no home it is empty. Raises `InputError` when it is `needed` all the same.
+    """
+    path = platformdirs.user_state_dir("campaign-export", appauthor=False)
+    if Path(path).is_absolute():
+        return path
+    if needed:
+        raise InputError(
+            "this user has no home folder, where the ledger and the journals of object stores are kept: set HOME or "
+            "XDG_STATE_HOME, or give --ledger or --no-ledger, and --work-dir."
+        )
+    return ""
+
+
+def locations_of(dest: str, work_dir: str | None) -> Locations:
+    """Where a run works. Raises `InputError` when it needs a state folder and there is none."""
+    needed = "://" in dest and work_dir is None
+    return Locations(dest, state_dir(needed=needed), work_dir=work_dir, environ=dict(os.environ))
 
 
 def check_output(output: str | None) -> None:

@@ -1,0 +1,118 @@
+"""`jobs.support.signals`: signals end a run in order, and are the host's own again after it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import Interrupted, StoppedEarly
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.samples import sample_campaigns
+from exporter.stop import Stop
+from jobs import cli
+from jobs.support.signals import SIGNALS, run_until_stopped
+from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
+from tests.support.serving import environment, serving
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[tuple[Behaviour, dict[str, str], list[str]]]:
+    """A service that answers slowly, and the command that asks it."""
+    behaviour = Behaviour(sample_campaigns(40))
+    with serving(behaviour, latency=(0.3, 0.4)) as url:
+        ids = write_ids(tmp_path / "ids.csv", behaviour.campaigns)
+        command = ["snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--workers", "2"]
+        yield behaviour, environment(url, tmp_path), command
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 143, "SIGHUP")],
+)
+def test_a_signal_ends_a_run_in_order_and_says_how_many_answers_are_kept(
+    number: signal.Signals, code: int, name: str, slow: tuple[Behaviour, dict[str, str], list[str]], tmp_path: Path
+) -> None:
+    behaviour, env, command = slow
+    running = subprocess.Popen(program(*command), env=full(env), stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    while len(behaviour.arrivals) < 6:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == code, err
+    assert f"stopped by {name}" in err
+    kept = int(err.split(" of 40 campaigns are kept")[0].split()[-1])
+    assert 4 <= kept <= 8
+    assert snapshot_folders(tmp_path / "out") == []
+
+
+def test_a_signal_that_is_ignored_stays_ignored(
+    slow: tuple[Behaviour, dict[str, str], list[str]], tmp_path: Path
+) -> None:
+    """That is how nohup keeps a program alive."""
+    behaviour, env, command = slow
+    shell = ["bash", "-c", 'trap "" HUP; exec "$@"', "bash", *program(*command, "--workers", "20")]
+    running = subprocess.Popen(shell, env=full(env), stderr=subprocess.DEVNULL, cwd=ROOT)
+    while not behaviour.arrivals:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(signal.SIGHUP)
+    assert running.wait(60) == 0
+    assert len(snapshot_folders(tmp_path / "out")) == 1
+
+
+def test_the_handlers_of_the_host_are_its_own_again_after_a_run() -> None:
+    def handler(number: int, frame: object) -> None:
+        raise AssertionError
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, *SIGNALS)}
+
+    async def job(stop: Stop) -> int:
+        assert signal.getsignal(signal.SIGTERM) is not handler
+        return 7
+
+    try:
+        assert run_until_stopped(job) == 7
+        assert all(signal.getsignal(number) is handler for number in before)
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def test_a_signal_asks_the_stop_of_the_job() -> None:
+    async def job(stop: Stop) -> StoppedEarly:
+        signal.raise_signal(signal.SIGHUP)
+        return await asyncio.wait_for(stop.wait(), 10)
+
+    reason = run_until_stopped(job)
+    assert isinstance(reason, Interrupted)
+    assert reason.signal_number == signal.SIGHUP
+
+
+def test_the_command_line_can_be_called_in_a_thread(
+    slow: tuple[Behaviour, dict[str, str], list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in slow[1].items():
+        monkeypatch.setenv(name, value)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    codes: list[object] = []
+
+    def call() -> None:
+        try:
+            cli.main([*slow[2], "--workers", "20", "-q"])
+        except SystemExit as leave:
+            codes.append(leave.code)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(60)
+    assert codes == [0]
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
+    assert len(snapshot_folders(tmp_path / "out")) == 1
