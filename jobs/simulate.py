@@ -84,6 +84,7 @@ def _fault(text: str) -> tuple[str, float]:
     multiple=True,
     help="Habit of the list call that the vendor's page does not show. Repeatable.",
 )
+@option("--clock-ahead", type=DURATION, default="0s", help="How far the clock of its responses is ahead.")
 @option(
     "--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port: a day later."
 )
@@ -141,6 +142,7 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
         window=options["window"],
         retry_after=options["retry_after"],
         account_id=options["account_id"],
+        clock_ahead=options["clock_ahead"],
     )
     behaviour.chances.update(dict(options["faults"]))
     for habit in options["habits"]:

@@ -83,7 +83,8 @@ class Findings:
             self.note("clock", "ok", "this machine and the service agree within a minute")
         else:
             apart = f"{format_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the service's"
-            self.note("clock", "warning", f"this machine's clock is {apart}", advice_for("clock"))
+            advice = "Set this machine's clock by a time server (NTP): tokens may be refused for it."
+            self.note("clock", "warning", f"this machine's clock is {apart}", advice)
 
     def accepted(self) -> None:
         """The service has taken the token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -73,6 +74,12 @@ def test_a_fault_and_a_habit_of_the_list_have_names(tmp_path: Path) -> None:
         found = run("discover", "--rate", "off", "-q", env=env)
         assert found.returncode == 0, found.stderr
         assert len(found.stdout.splitlines()) == 46
+
+
+def test_check_sees_a_clock_that_is_ahead(tmp_path: Path) -> None:
+    with simulator(tmp_path, "--campaigns", "2", "--clock-ahead", "10m") as (env, _):
+        done = run("check", env=env)
+    assert re.search(r"this machine's clock is (10 min|9 min 5\d s) behind the service's", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize(
