@@ -9,7 +9,7 @@ import msgspec
 
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse
-from exporter.snapshot_store.catalog import SnapshotInfo
+from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.reader import read_responses
@@ -35,24 +35,37 @@ class Bases(msgspec.Struct, frozen=True):
 
 
 def choose_bases(
-    own: Sequence[SnapshotInfo], full_every: float | None, now: float, *, first: str | None, without: str | None
+    own: Sequence[SnapshotInfo],
+    damaged: Sequence[DamagedSnapshot],
+    full_every: float | None,
+    now: float,
+    *,
+    first: str | None,
+    without: str | None,
 ) -> Bases:
     """Among an account's snapshots (oldest first) those to carry over from, newest first.
 
-    `first`: the base that an interrupted attempt used. `without`: an incomplete snapshot that is about to be replaced.
+    `damaged`: those whose manifest cannot be read. `first`: the base that an interrupted attempt used. `without`: an
+    incomplete snapshot that is about to be replaced.
     """
     usable = [info for info in own if info.snapshot_id != without]
     kept = [info for info in usable if info.snapshot_id == first]
+    newest = usable[-1].snapshot_id if usable else ""
+    notes = [
+        f"{lost.where} is damaged ({lost.problem.rstrip('.')}), so it is no base"
+        for lost in damaged
+        if newest < lost.snapshot_id != without
+    ]
     if not usable:
         note = "--incremental: there is no snapshot of this account yet, so this is a full run"
-        return Bases(notes=(note,) if without is None else ())
+        return Bases(notes=(*notes, *([note] if without is None else [])))
     if full_every is not None and not kept:
         last = last_full(usable)
         age = now - began_at(last.snapshot_id).timestamp() if last is not None else None
         if age is None or age > full_every:
             since = f"the last full run is {format_duration(age)} old" if age is not None else "there is none yet"
             return Bases(notes=(f"--full-every {format_duration(full_every)}: {since}, so this is a full run",))
-    return Bases((*kept, *(info for info in reversed(usable) if info not in kept)))
+    return Bases((*kept, *(info for info in reversed(usable) if info not in kept)), tuple(notes))
 
 
 def last_full(own: Sequence[SnapshotInfo]) -> SnapshotInfo | None:

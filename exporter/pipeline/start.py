@@ -23,7 +23,15 @@ from exporter.options import SnapshotOptions
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.pipeline.listener import EventLog
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.catalog import SnapshotInfo, belongs_to, list_snapshots, own_snapshots, read_manifest
+from exporter.snapshot_store.catalog import (
+    Catalog,
+    DamagedSnapshot,
+    SnapshotInfo,
+    belongs_to,
+    own_snapshots,
+    read_catalog,
+    read_manifest,
+)
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, is_misdated, snapshot_id
@@ -33,13 +41,17 @@ RETRY_WITHIN = 12 * 3600.0
 a nightly run would find last night's answers just young enough, and publish them again."""
 
 
+NOTHING = 2**62
+"""A time that no outcome reaches."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What a decision is based on, beside the checkpoint.
 
     `request`: a hash of what is asked for now. `reusable`: outcomes in the journal that are young enough. `folders`:
     IDs that are taken in the destination. `manifest`: of the checkpoint's snapshot, where it is published and ours.
     `incomplete_is_there`: whether the snapshot with failed campaigns still is. `own`: this account's snapshots, oldest
-    first; only needed for an incremental run.
+    first, and `damaged` ones, whosever they are; only needed for an incremental run.
     """
 
     request: str
@@ -48,6 +60,7 @@ class Facts(msgspec.Struct, frozen=True):
     manifest: Manifest | None = None
     incomplete_is_there: bool = False
     own: tuple[SnapshotInfo, ...] = ()
+    damaged: tuple[DamagedSnapshot, ...] = ()
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -77,9 +90,20 @@ class Fresh(msgspec.Struct, frozen=True):
 
 def reuse_since(checkpoint: Checkpoint | None, options: SnapshotOptions, now: float) -> int:
     """From when on (milliseconds since 1970) outcomes in the journal are used again; each is judged by its own age."""
-    incomplete = checkpoint.incomplete if checkpoint is not None else None
-    too_late = incomplete is not None and to_milliseconds(now) - incomplete.published_at > to_milliseconds(RETRY_WITHIN)
-    return to_milliseconds(now if options.fresh or too_late else now - options.resume_within)
+    if options.fresh or (checkpoint is not None and (_is_over(checkpoint, now) or _is_misdated(checkpoint, now))):
+        return NOTHING
+    return to_milliseconds(now - options.resume_within)
+
+
+def _is_over(checkpoint: Checkpoint, now: float) -> bool:
+    """Whether it is too late to complete what was published with failed campaigns."""
+    published = checkpoint.incomplete
+    return published is not None and to_milliseconds(now) - published.published_at > to_milliseconds(RETRY_WITHIN)
+
+
+def _is_misdated(checkpoint: Checkpoint, now: float) -> bool:
+    """Whether the run began under a wrong clock: nobody knows how old its answers are."""
+    return is_misdated(checkpoint.snapshot_id, now)
 
 
 def decide(
@@ -87,27 +111,24 @@ def decide(
 ) -> Fresh | Resume | Finish:
     """What to do, from what is known before the first request."""
     since = reuse_since(checkpoint, options, now)
-    same = checkpoint is not None and checkpoint.request == facts.request
-    if checkpoint is not None and not checkpoint.is_published and facts.manifest is not None:
-        age = to_milliseconds(now) - manifests.milliseconds(facts.manifest.finished_at)
-        soon = age <= to_milliseconds(RETRY_WITHIN)
-        return Finish(checkpoint, facts.manifest, is_this_run=same and soon and not options.fresh)
-    bases = Bases()
-    if options.incremental and not options.fresh:
-        replaced = checkpoint.incomplete if checkpoint is not None and same else None
-        kept = checkpoint.base if checkpoint is not None and checkpoint.mode == "incremental" and same else None
-        without = replaced.snapshot_id if replaced is not None else None
-        bases = choose_bases(facts.own, options.full_every, now, first=kept, without=without)
     new = Checkpoint(free_id(snapshot_id(now), facts.folders), to_milliseconds(now), facts.request)
-    listed_at = checkpoint.listed_at if checkpoint is not None else None
-    keep_list = listed_at is not None and listed_at >= since
-    if checkpoint is None or options.fresh or not (facts.reusable or keep_list):
-        return Fresh(new, since, bases)
-    incomplete = checkpoint.incomplete if same and facts.incomplete_is_there else None
-    if checkpoint.is_published and incomplete is None:
-        return Fresh(new, since, bases)
+    same = checkpoint is not None and checkpoint.request == facts.request and not options.fresh
+    if checkpoint is not None and facts.manifest is not None and not checkpoint.is_published:
+        age = to_milliseconds(now) - manifests.milliseconds(facts.manifest.finished_at)
+        soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
+        return Finish(checkpoint, facts.manifest, is_this_run=same and soon)
+    if checkpoint is None or options.fresh:
+        return Fresh(new, since, _choose_bases(None, facts, options, now))
+    retries = same and since != NOTHING and facts.incomplete_is_there
+    incomplete = checkpoint.incomplete if retries else None
+    bases = _choose_bases(checkpoint if same else None, facts, options, now)
+    new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
-        return Resume(msgspec.structs.replace(new, incomplete=incomplete), since, keep_list=False, bases=bases)
+        return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)
+    listed_at = checkpoint.listed_at
+    keep_list = listed_at is not None and listed_at >= since
+    if not (facts.reusable or keep_list):
+        return Fresh(new, since, bases)
     taken = checkpoint.snapshot_id in facts.folders
     resumed = msgspec.structs.replace(
         checkpoint,
@@ -117,6 +138,17 @@ def decide(
         listed_at=listed_at if keep_list else None,
     )
     return Resume(resumed, since, keep_list, bases)
+
+
+def _choose_bases(checkpoint: Checkpoint | None, facts: Facts, options: SnapshotOptions, now: float) -> Bases:
+    """The bases of an incremental run. `checkpoint`: of an earlier attempt of the same command."""
+    if not options.incremental or options.fresh:
+        return Bases()
+    first = without = None
+    if checkpoint is not None:
+        first = checkpoint.base
+        without = checkpoint.incomplete.snapshot_id if checkpoint.incomplete is not None else None
+    return choose_bases(facts.own, facts.damaged, options.full_every, now, first=first, without=without)
 
 
 def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
@@ -150,13 +182,15 @@ def gather(
     if checkpoint is not None:
         published = _published(destination, checkpoint, identity)
         incomplete = checkpoint.incomplete
+    catalog = read_catalog(destination) if options.incremental else Catalog((), ())
     return Facts(
         request=request_of(ids, options),
         reusable=reusable,
         folders=frozenset(destination.folder_ids()),
         manifest=published,
         incomplete_is_there=incomplete is not None and destination.has_manifest(incomplete.snapshot_id),
-        own=tuple(own_snapshots(list_snapshots(destination), identity, now)) if options.incremental else (),
+        own=tuple(own_snapshots(catalog.snapshots, identity, now)),
+        damaged=catalog.damaged,
     )
 
 

@@ -17,12 +17,13 @@ import pytest
 from exporter import failpoints
 from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, NotPublished, StorageFailed, TimeIsUp
-from exporter.events import Event, Published, Warned
+from exporter.events import Event, Published, Settled, Warned
 from exporter.ids.campaign_ids import ids_of
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.manifest import milliseconds
+from exporter.stop import Stop
 from exporter.units import Allowance, Limit
 from tests.support.running import rows_of
 from tests.support.site import Site, open_site
@@ -40,11 +41,20 @@ class LaterClock(SystemClock):
         return super().now() + self.hours * HOUR
 
 
-async def fail_at(site: Site, answers: int, **options: Any) -> None:
-    """A run that is out of time after some answers."""
-    limited = FetchOptions(rates=(Limit(answers, 60.0),), workers=2, max_duration=0.6, pace="asap")
+async def stop_after(site: Site, answers: int, **options: Any) -> None:
+    """A run that is stopped after some answers; the limit lets no more through, with the two list calls."""
+    stop = Stop()
+    settled = 0
+
+    def listener(event: Event) -> None:
+        nonlocal settled
+        settled += isinstance(event, Settled)
+        if settled == answers:
+            stop.ask(TimeIsUp("enough"))
+
+    limited = FetchOptions(rates=(Limit(answers + 2, 600.0),), workers=2, pace="asap")
     with pytest.raises(TimeIsUp):
-        await site.snapshot(fetch=limited, **options)
+        await site.snapshot(fetch=limited, stop=stop, listener=listener, **options)
 
 
 # Telling never ends the work
@@ -67,7 +77,7 @@ async def test_warnings_of_the_lock_and_of_opening_the_journal_are_in_the_manife
         raise OSError(errno.ENOLCK, "No locks available")
 
     async with open_site(tmp_path) as site:
-        await fail_at(site, 3)
+        await stop_after(site, 3)
         with sqlite3.connect(site.journal_path) as db:
             db.execute("UPDATE checkpoint SET value = '{}'")
         db.close()
@@ -84,10 +94,12 @@ async def test_warnings_of_the_lock_and_of_opening_the_journal_are_in_the_manife
 
 async def test_max_duration_ends_a_run_of_the_library_and_it_can_be_resumed(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
-        await fail_at(site, 5)
+        limited = FetchOptions(rates=(Limit(5, 600.0),), workers=2, max_duration=2.0, pace="asap")
+        with pytest.raises(TimeIsUp, match=r"--max-duration 2\.0 s has passed"):
+            await site.snapshot(fetch=limited)
         asked = set(site.gets())
         result = await site.snapshot()
-        assert (result.counts.ok, len(asked)) == (12, 3)
+        assert result.counts.ok == 12
         assert not asked & set(site.gets())
 
 
@@ -191,8 +203,7 @@ async def test_missing_campaigns_that_count_as_failures_are_asked_again(tmp_path
 
 async def test_young_answers_survive_a_list_pass_that_is_too_old_and_plan_agrees(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
-        await fail_at(site, 6)
-        had = 6 - 2  # two list calls, one for each type
+        await stop_after(site, 4)
         journal = Journal.open(site.journal_path.parent, site.settings.identity, emit=site.events.append)
         checkpoint = journal.checkpoint()
         assert checkpoint is not None
@@ -200,16 +211,16 @@ async def test_young_answers_survive_a_list_pass_that_is_too_old_and_plan_agrees
         journal.save(msgspec.structs.replace(checkpoint, listed_at=checkpoint.listed_at - 30 * 3_600_000))
         journal.close()
         plan = site.plan()
-        assert (plan.already_fetched, plan.list_requests > 0) == (had, True)
+        assert (plan.already_fetched, plan.list_requests > 0) == (4, True)
         result = await site.snapshot()
-        assert (result.counts.ok, len(site.gets())) == (12, 12 - had)
+        assert (result.counts.ok, len(site.gets())) == (12, 12 - 4)
         assert result.manifest.requests.list == 4
 
 
 async def test_a_run_stopped_long_ago_is_repeated_under_an_id_of_its_own(tmp_path: Path) -> None:
     async with open_site(tmp_path, check_credentials=False) as site:
         site.clock = LaterClock(-40 * 24)
-        await fail_at(site, 6)
+        await stop_after(site, 4)
         site.clock = SystemClock()
         result = await site.snapshot(keep=3)
         assert len(site.gets()) == 12

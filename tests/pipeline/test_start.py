@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from exporter.journal.checkpoint import Checkpoint, Incomplete
 from exporter.model import Counts, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotOptions
-from exporter.pipeline.start import Facts, Finish, Fresh, Resume, decide, reuse_since
-from exporter.snapshot_store.catalog import SnapshotInfo
+from exporter.pipeline.start import NOTHING, Facts, Finish, Fresh, Resume, decide, reuse_since
+from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.manifest import Api, Ids, Manifest, iso
 from exporter.snapshot_store.names import snapshot_id
 
@@ -100,7 +100,7 @@ def test_fresh_starts_over_and_with_incremental_it_is_a_full_run() -> None:
     options = msgspec.structs.replace(INCREMENTAL, fresh=True)
     decision = decide(checkpoint(2), facts(own=(snapshot(1),)), options, NOW)
     assert isinstance(decision, Fresh)
-    assert decision.reuse_since == ms(NOW)
+    assert decision.reuse_since == NOTHING
     assert decision.bases.candidates == ()
 
 
@@ -138,11 +138,43 @@ def test_another_command_or_a_snapshot_that_is_gone_replaces_nothing(request_: s
 
 
 @pytest.mark.parametrize(
-    ("before", "hours"),
-    [(checkpoint(13), 24), (checkpoint(30), 24), (published(11), 24), (published(13), 0), (None, 24)],
+    ("before", "since"),
+    [
+        (checkpoint(13), ms(NOW - DAY)),
+        (checkpoint(30), ms(NOW - DAY)),
+        (published(11), ms(NOW - DAY)),
+        (published(13), NOTHING),
+        (None, ms(NOW - DAY)),
+    ],
 )
-def test_after_publishing_answers_are_used_again_for_half_a_day_only(before: Checkpoint | None, hours: int) -> None:
-    assert reuse_since(before, OPTIONS, NOW) == ms(NOW - hours * HOUR)
+def test_after_publishing_answers_are_used_again_for_half_a_day_only(before: Checkpoint | None, since: int) -> None:
+    assert reuse_since(before, OPTIONS, NOW) == since
+
+
+def test_nothing_of_a_run_under_a_clock_that_was_ahead_is_used_again() -> None:
+    before = checkpoint(-24 * 365, listed_at=ms(NOW + 365 * DAY))
+    assert reuse_since(before, OPTIONS, NOW) == NOTHING
+    decision = decide(before, facts(0), OPTIONS, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.checkpoint.snapshot_id == snapshot_id(NOW)
+    finished = decide(before, facts(manifest=snapshot(-365).manifest), OPTIONS, NOW)
+    assert isinstance(finished, Finish)
+    assert not finished.is_this_run
+
+
+def test_a_published_run_without_one_good_answer_is_tried_again_too() -> None:
+    decision = decide(published(1), facts(reusable=0, incomplete_is_there=True), OPTIONS, NOW)
+    assert isinstance(decision, Resume)
+    assert decision.checkpoint.incomplete == published(1).incomplete
+
+
+def test_a_newer_snapshot_whose_manifest_cannot_be_read_is_named() -> None:
+    own, rotten = (snapshot(2),), DamagedSnapshot(snapshot_id(NOW - DAY), "exports/snapshot=x", "not JSON.")
+    older = DamagedSnapshot(snapshot_id(NOW - 3 * DAY), "exports/snapshot=y", "not JSON.")
+    decision = decide(None, facts(0, own=own, damaged=(older, rotten)), INCREMENTAL, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.bases.candidates == own
+    assert decision.bases.notes == ("exports/snapshot=x is damaged (not JSON), so it is no base",)
 
 
 def test_an_interrupted_retry_still_replaces_the_incomplete_snapshot() -> None:
