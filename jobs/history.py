@@ -83,7 +83,7 @@ def command(
     history = history_of(
         open_destination(dest, environ=dict(os.environ)),
         SystemClock().now(),
-        ids=ids,
+        ids=ids or None,
         table=table,
         columns=columns or (),
         as_of=as_of,

@@ -6,16 +6,18 @@ versions, not for all snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationError, InputError
+from exporter.errors import DestinationError
+from exporter.ids.campaign_ids import ids_of
 from exporter.snapshot_store.accounts import one_per_run, snapshots_of_account
 from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs
 from exporter.snapshot_store.destination import Destination
@@ -45,8 +47,8 @@ class History(msgspec.Struct, frozen=True):
 
 
 def read_history(
-    dest: str,
-    ids: Sequence[str] | None = None,
+    dest: str | os.PathLike[str],
+    ids: Iterable[str] | None = None,
     *,
     table: HistoryTable = "campaigns",
     columns: Sequence[str] | None = None,
@@ -58,7 +60,8 @@ def read_history(
     A version has `valid_from` and `valid_to` (the times of snapshots), `is_current`, `change` (added, changed,
     removed, came back) and `changed_columns`, then the columns of `table`. `ids`: only these campaigns. `columns`:
     compare and give only these. `as_of`: the versions of that time; of a day, those at its end (UTC). `account`: an
-    account ID, where the destination has several. Raises `DestinationError`, `InputError`.
+    account ID, where the destination has several. Raises `DestinationError` when there is no such snapshot or it cannot
+    be read, `IdsError` when `ids` are none, `ValueError` when there is no such table, column or time.
 
     >>> from exporter import read_history
     >>> versions = read_history("exports")  # doctest: +SKIP
@@ -67,9 +70,9 @@ def read_history(
     """
     moment = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
     history = history_of(
-        open_destination(dest),
+        open_destination(os.fspath(dest)),
         SystemClock().now(),
-        ids=ids,
+        ids=None if ids is None else ids_of(ids, source="ids").ids.to_pylist(),
         table=table,
         columns=columns or (),
         as_of=moment,
@@ -110,7 +113,7 @@ def history_of(
     as_of: datetime | None = None,
     account: str | None = None,
 ) -> History:
-    """The versions of campaigns. `now`: seconds since 1970. Raises `DestinationError`, `InputError`."""
+    """The versions of campaigns. `now`: seconds since 1970. `ids`: None: all. Raises as `read_history`."""
     names = _wanted_columns(table, columns)
     chosen = snapshots_of_account(destination, now, account=account)
     notices = list(chosen.notices)
@@ -137,22 +140,25 @@ def history_of(
     if not versions.moments:
         raise DestinationError(f"{destination.shown}: there is no readable snapshot of account {chosen.account}.")
     if as_of is not None and as_of < versions.moments[0]:
-        raise InputError(
-            f"{as_of:%Y-%m-%dT%H:%MZ} is before the first snapshot, {versions.moments[0]:%Y-%m-%dT%H:%MZ}."
-        )
+        first = f"{versions.moments[0]:%Y-%m-%dT%H:%MZ}"
+        raise DestinationError(f"{destination.shown}: {as_of:%Y-%m-%dT%H:%MZ} is before the first snapshot, {first}.")
     return History(versions.table(as_of), notices, [one for one in ids or () if one not in versions.seen])
 
 
 def _wanted_columns(table: HistoryTable, columns: Collection[str]) -> list[str]:
+    if table not in get_args(HistoryTable):
+        raise ValueError(f"there is no history of {table!r}; there is one of: {', '.join(get_args(HistoryTable))}")
     known = schema_of(table).names
-    problems = [f"there is no column {name!r} in {table}" for name in columns if name not in known]
-    if problems:
-        raise InputError(problems)
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
     return list(dict.fromkeys(("campaign_id", *columns))) if columns else known
 
 
 def _only(rows: pa.Table, ids: Sequence[str] | None) -> pa.Table:
-    return rows if not ids else rows.filter(pc.is_in(rows.column("campaign_id"), value_set=pa.array(ids, pa.string())))
+    return (
+        rows if ids is None else rows.filter(pc.is_in(rows.column("campaign_id"), value_set=pa.array(ids, pa.string())))
+    )
 
 
 class _Versions:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import DestinationError, InputError
+from exporter.errors import DestinationError, IdsError
 from exporter.model import CampaignResponse, Failure
 from exporter.snapshot_store.history import (
     VERSION_COLUMNS,
@@ -141,7 +143,7 @@ def test_as_of_gives_the_table_as_it_was(tmp_path: Path) -> None:
 
 def test_as_of_before_the_first_snapshot_is_an_error_that_names_it(tmp_path: Path) -> None:
     nightly(tmp_path, [campaign("a")])
-    with pytest.raises(InputError, match="2026-05-10T02:00Z"):
+    with pytest.raises(DestinationError, match="2026-05-10T02:00Z"):
         history(tmp_path, as_of=parse_moment("2026-05-09"))
 
 
@@ -168,7 +170,7 @@ def test_columns_are_those_compared_and_given(tmp_path: Path) -> None:
     result = history(tmp_path, columns=["status"])
     assert result.versions.schema.names == [*VERSION_COLUMNS, "campaign_id", "status"]
     assert [row["status"] for row in result.versions.to_pylist()] == ["Ready", "Active"]
-    with pytest.raises(InputError, match="'stats'"):
+    with pytest.raises(ValueError, match="'stats'"):
         history(tmp_path, columns=["stats"])
 
 
@@ -216,6 +218,18 @@ def test_read_history_gives_a_frame(tmp_path: Path) -> None:
     assert frame.status.tolist() == ["Ready", "Active"]
     assert frame[frame.is_current].status.tolist() == ["Active"]
     assert read_history(str(tmp_path), as_of="2026-05-10").status.tolist() == ["Ready"]
+
+
+def test_read_history_takes_paths_columns_of_ids_and_days(tmp_path: Path) -> None:
+    nightly(tmp_path, [campaign("a"), campaign("b")])
+    assert read_history(tmp_path, pd.Series(["b"])).campaign_id.tolist() == ["b"]
+    assert read_history(tmp_path, pa.array([" b "]), as_of=day(0).date()).campaign_id.tolist() == ["b"]
+    with pytest.raises(IdsError):
+        read_history(tmp_path, "b")
+    with pytest.raises(IdsError):
+        read_history(tmp_path, [])
+    with pytest.raises(ValueError, match="no history of 'responses'"):
+        read_history(tmp_path, table="responses")  # type: ignore[arg-type]
 
 
 @settings(max_examples=25, deadline=None)
