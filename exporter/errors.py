@@ -40,7 +40,7 @@ def _restore(kind: type[ExportError], arguments: tuple[Any, ...], state: dict[st
 class InputError(ExportError):
     """Usage, settings or input are wrong; nothing was written and no request was sent.
 
-    `problems` holds every fault found, one line each, not just the first.
+    `problems` holds every problem found, one line each, not just the first.
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:

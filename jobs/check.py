@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from exporter.text import dumps, terminal_safe
-from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
@@ -47,7 +47,7 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
     A line each for the host, its certificate, the proxy, the clock, the token, its scope, the account, the list call,
     one campaign and, with --out, the destination. What failed says where to mend it.
     """
-    (settings,) = every_fault(lambda: take_settings(options))
+    (settings,) = read_all(lambda: take_settings(options))
     fetch = take_fetch_options(options, settings)
 
     async def main(stop: Stop) -> CheckResult:

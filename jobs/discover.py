@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.model import CampaignType, ListedCampaign
 from exporter.text import loads
-from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
@@ -59,7 +59,7 @@ def command(
 
     Its columns are campaign_id, campaign_type, name, status and updated_at; `snapshot` and `pull` read it.
     """
-    settings, _ = every_fault(lambda: take_settings(options), lambda: check_output(output))
+    settings, _ = read_all(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)
     types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
 

@@ -10,7 +10,7 @@ import click
 
 from exporter.clock import SystemClock
 from exporter.errors import InputError
-from jobs.support.command import every_fault, job, option
+from jobs.support.command import job, option, read_all
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, Parsed, check_columns
@@ -77,7 +77,7 @@ def command(
     removed or came back; changed_columns: what is different from the version before. A campaign that could not be
     fetched one night keeps its version.
     """
-    chosen_format, _ = every_fault(
+    chosen_format, _ = read_all(
         lambda: choose_format(form, output), lambda: _check_columns(columns, schema_of(table).names)
     )
     history = history_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.units import format_duration
-from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.options import (
     fetch_options,
     settings_options,
@@ -43,7 +43,7 @@ def command(
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.plan import make_plan
 
-    settings, found, (locations, wanted) = every_fault(
+    settings, found, (locations, wanted) = read_all(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),

@@ -11,7 +11,7 @@ import msgspec
 
 from exporter.errors import ExportError, IdsError, InputError
 from exporter.events import Warned
-from jobs.support.command import every_fault, job, option, take_settings
+from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.exit_codes import exit_code
 from jobs.support.options import (
     EXCEL_SAFE,
@@ -93,7 +93,7 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
     form, excel_safe = options.pop("form"), options.pop("excel_safe")
     id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
-    settings, wanted, form, _ = every_fault(
+    settings, wanted, form, _ = read_all(
         lambda: take_settings(options),
         lambda: read_arguments(ids, id_column, delimiter),
         lambda: choose_format(form, output),

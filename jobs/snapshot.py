@@ -9,7 +9,7 @@ import click
 from exporter.events import Emit, Event
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.settings import Settings
-from jobs.support.command import every_fault, job, take_settings
+from jobs.support.command import job, read_all, take_settings
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
@@ -57,7 +57,7 @@ def command(
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
     are taken. The same command run again resumes what was interrupted.
     """
-    settings, campaign_ids, (locations, wanted) = every_fault(
+    settings, campaign_ids, (locations, wanted) = read_all(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),

@@ -37,8 +37,14 @@ from jobs.support.config_file import check_config, read_toml
 from jobs.support.console import Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
 from jobs.support.metrics import MetricsFile
-from jobs.support.option_values import CONFIG, PROBLEMS, Option
+from jobs.support.option_values import CONFIG, PREFIX, PROBLEMS, Option
 from jobs.support.option_values import option as option
+from jobs.support.param_types import nearest
+
+EXCLUSIVE = (("ledger", "no_ledger"), ("verbose", "quiet"))
+"""Options of which at most one can count."""
+
+_SOURCES = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
 class JobCommand(click.Command):
@@ -53,6 +59,19 @@ class JobCommand(click.Command):
     def options(self) -> dict[str, Option]:
         """Its options by their names in a configuration file."""
         return {param.key: param for param in self.params if isinstance(param, Option) and param.key != "config"}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; of two options that exclude each other, the one of the stronger source counts."""
+        rest = super().parse_args(ctx, args)
+        for pair in EXCLUSIVE:
+            given = [name for name in pair if ctx.params.get(name)]
+            if len(given) == 2:
+                first, second = given if _rank(ctx, given[0]) <= _rank(ctx, given[1]) else given[::-1]
+                if _rank(ctx, first) == _rank(ctx, second):
+                    names = " and ".join(f"--{name.replace('_', '-')}" for name in pair)
+                    ctx.meta.setdefault(PROBLEMS, []).append(f"{names} exclude each other: give one of them.")
+                ctx.params[second] = self.options[second].absent()
+        return rest
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example and the exit codes."""
@@ -69,6 +88,7 @@ class JobCommand(click.Command):
         code: int = BUG
         try:
             _raise_problems(ctx)
+            _warn_of_variables(console, self)
             code = super().invoke(ctx)
             sys.stdout.flush()
         except ExportError as error:
@@ -97,6 +117,23 @@ def _console(ctx: click.Context) -> Console:
         quiet=bool(ctx.params.pop("quiet", False)) or group.get("quiet", False),
         log_format=log_format,
     )
+
+
+def _rank(ctx: click.Context, name: str) -> int:
+    """How strong the source of a value is; the smaller, the stronger."""
+    source = ctx.get_parameter_source(name)
+    return _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+
+
+def _warn_of_variables(console: Console, command: JobCommand) -> None:
+    """Warn of a variable that sets nothing and looks like a slip. Others may have a prefix in common with us."""
+    own = {variable for option in command.options.values() for variable in option.variables}
+    unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in {*own, f"{PREFIX}CONFIG"}]
+    known = {key.upper() for key in known_option_names()} if unknown else set()
+    for name in unknown:
+        key = name.removeprefix(PREFIX)
+        if key not in known and (near := nearest(key, known, 0.8)):
+            console.say(f"warning: no option is set by {name}; did you mean {PREFIX}{near}?", event="warned")
 
 
 def _raise_problems(ctx: click.Context) -> None:
@@ -184,7 +221,7 @@ def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = N
     return read_settings(os.environ if environ is None else environ, given)
 
 
-def every_fault(*readings: Callable[[], Any]) -> list[Any]:
+def read_all(*readings: Callable[[], Any]) -> list[Any]:
     """The results of all `readings`; if any raise `InputError`, one with all the problems. Raises `InputError`."""
     results: list[Any] = []
     problems: list[str] = []

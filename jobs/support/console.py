@@ -41,7 +41,7 @@ class Console:
     @classmethod
     def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
         """The console that the common options of a command ask for."""
-        return cls(stream=sys.stderr, verbosity=-1 if quiet else int(verbose), as_json=log_format == "json")
+        return cls(stream=sys.stderr, verbosity=-1 if quiet else verbose, as_json=log_format == "json")
 
     @property
     def quiet(self) -> bool:

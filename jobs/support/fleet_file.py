@@ -27,7 +27,7 @@ from exporter.ids.campaign_ids import CampaignIds, ids_of
 from exporter.pipeline.fleet import Account
 from exporter.settings import SETTINGS
 from jobs import snapshot
-from jobs.support.command import every_fault, take_settings
+from jobs.support.command import read_all, take_settings
 from jobs.support.config_file import read_toml, table_problems
 from jobs.support.option_values import read_file_values
 from jobs.support.options import take_fetch_options, take_ids, take_snapshot_options
@@ -133,7 +133,7 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str 
         values = read_file_values(_OPTIONS.values(), entry)
         variables = _secrets(entry, environ, place)
         id_column, delimiter = values.pop("id_column"), values.pop("delimiter")
-        settings, ids, (locations, options) = every_fault(
+        settings, ids, (locations, options) = read_all(
             lambda: take_settings(values, variables),
             lambda: _ids(entry.get("ids") or None, id_column, delimiter),
             lambda: take_snapshot_options(values),

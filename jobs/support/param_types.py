@@ -86,9 +86,9 @@ PAGE_SIZE = Parsed("N|auto", _page_size)
 COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that was probably meant."""
-    return next(iter(difflib.get_close_matches(name, list(names), 1, 0.5)), None)
+def nearest(name: str, names: Iterable[str], likeness: float = 0.5) -> str | None:
+    """The one of `names` that was probably meant. `likeness`: from 0 (anything) to 1 (the same)."""
+    return next(iter(difflib.get_close_matches(name, list(names), 1, likeness)), None)
 
 
 def check_columns(option: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:

@@ -293,6 +293,64 @@ def test_a_configuration_file_holds_settings_and_options(desk: Desk) -> None:
     assert (wrong.returncode, "did you mean workers" in wrong.stderr) == (2, True)
 
 
+def test_every_option_of_a_snapshot_can_be_a_variable(desk: Desk) -> None:
+    """As a container sets it, and nothing else."""
+    desk.env |= {"CAMPAIGN_EXPORT_OUT": str(desk.out), "CAMPAIGN_EXPORT_RATE": "off", "CAMPAIGN_EXPORT_FORMAT": "both",
+                 "CAMPAIGN_EXPORT_METRICS_FILE": str(desk.tmp_path / "m.prom"), "CAMPAIGN_EXPORT_LOG_FORMAT": "json",
+                 "CAMPAIGN_EXPORT_TYPE": "all"}  # fmt: skip
+    done = desk.run("snapshot")
+    assert done.returncode == 0, done.stderr
+    (folder,) = snapshot_folders(desk.out)
+    assert len(rows_of(folder)) == 30
+    assert (folder / "campaigns.csv").exists()
+    assert all(json.loads(line) for line in done.stderr.splitlines())
+    assert samples(desk.tmp_path / "m.prom")
+
+
+@pytest.mark.parametrize("wrong", [("--workers", "0"), ("--id-column", "nothing"), ("--account-id", "a b")])
+def test_metrics_are_written_when_a_run_is_refused_with_2(desk: Desk, wrong: tuple[str, str]) -> None:
+    metrics = desk.tmp_path / "m.prom"
+    assert desk.snapshot("--metrics-file", str(metrics)).returncode == 0
+    assert desk.snapshot("--metrics-file", str(metrics), *wrong).returncode == 2
+    codes = {labels["account"]: value for name, labels, value in samples(metrics) if name.endswith("_exit_code")}
+    assert codes[wrong[1] if wrong[0] == "--account-id" else ACCOUNT_ID] == 2
+
+
+def test_no_home_is_needed_with_a_work_folder_and_no_ledger(desk: Desk) -> None:
+    env = {name: value for name, value in full(desk.env).items() if name not in ("HOME", "XDG_STATE_HOME")}
+    nobody = "import pwd\ndef unknown(number): raise KeyError(number)\npwd.getpwuid = unknown\n"
+    start = nobody + "from jobs.cli import main; main()"
+    command = [program()[0], "-c", start, "snapshot", str(desk.ids_file), "--out", str(desk.out)]
+    needs = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (needs.returncode, "no home folder" in needs.stderr) == (2, True)
+    work_dir = str(desk.tmp_path / "work")
+    command += ["--work-dir", work_dir, "--no-ledger", *FAST]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert not (ROOT / "~").exists()
+
+
+def test_a_log_of_cron_has_no_commands_to_copy_and_says_what_each_attempt_has_spent(desk: Desk) -> None:
+    limited = ("snapshot", str(desk.ids_file), "--out", str(desk.out), "--rate", "10/1m", "--pace", "asap")
+    stopped = desk.run(*limited, "--max-duration", "1s")
+    assert stopped.returncode == 4
+    assert "10 of 30 campaigns are kept" in stopped.stderr
+    done = desk.snapshot()
+    assert done.returncode == 0
+    assert all(re.match(r"\d{4}-\d\d-\d\dT", line) for line in done.stderr.splitlines())
+    assert "python" not in done.stderr
+    assert "this attempt: 20 requests" in done.stderr
+    assert "all attempts: 30 requests" in done.stderr
+
+
+def test_an_incremental_run_says_what_is_unchanged(desk: Desk) -> None:
+    run = ("snapshot", "--out", str(desk.out), "--type", "all", "--incremental", *FAST)
+    assert desk.run(*run).returncode == 0
+    again = desk.run(*run)
+    assert again.returncode == 0
+    assert "30 campaigns wanted, 30 unchanged, 0 to fetch (incremental)" in again.stderr
+
+
 def test_the_limit_is_kept_by_runs_one_after_the_other(desk: Desk) -> None:
     desk.service.limit = Limit(20, 3.0)
     rate = ("--rate", "20/3s")

@@ -132,6 +132,40 @@ def test_a_variable_in_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, capsys
     assert "CAMPAIGN_EXPORT_WORK_DIR: is wrapped in quotes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code"),
+    [
+        (["--ledger", "l", "--no-ledger"], {}, 2),
+        (["--no-ledger"], {"CAMPAIGN_EXPORT_LEDGER": "l"}, 0),
+        (["--ledger", "l"], {"CAMPAIGN_EXPORT_NO_LEDGER": "1"}, 0),
+        ([], {"CAMPAIGN_EXPORT_NO_LEDGER": "1", "CAMPAIGN_EXPORT_LEDGER": "l"}, 2),
+        (["-q", "-v"], {}, 2),
+        (["-v"], {"CAMPAIGN_EXPORT_QUIET": "1"}, 0),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_unless_one_comes_from_a_stronger_source(
+    arguments: list[str], variables: dict[str, str], code: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert plan(*arguments) == code
+    assert ("exclude each other" in capsys.readouterr().err) == (code == 2)
+
+
+def test_a_variable_that_sets_nothing_and_looks_like_a_slip_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_WOKERS", "3")
+    # What Kubernetes sets where a service has this name, and options of other commands.
+    monkeypatch.setenv("CAMPAIGN_EXPORT_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_PARALLEL", "3")
+    assert plan() == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "warning: no option is set by CAMPAIGN_EXPORT_WOKERS; did you mean CAMPAIGN_EXPORT_WORKERS?" in line
+
+
 def test_two_variables_of_one_setting_must_not_differ(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
