@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,10 @@ def state_dir(*, needed: bool = True) -> str:
 
     Where this user has no home it is empty. Raises `InputError` when it is `needed` all the same.
     """
-    path = platformdirs.user_state_dir("campaign-export", appauthor=False)
-    if Path(path).is_absolute():
-        return path
+    with suppress(RuntimeError):  # how platformdirs says it, or by a path that begins with ~
+        path = platformdirs.user_state_dir("campaign-export", appauthor=False)
+        if Path(path).is_absolute():
+            return path
     if needed:
         raise InputError(
             "this user has no home folder, where the ledger and the journals of object stores are kept: set HOME or "
