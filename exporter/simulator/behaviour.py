@@ -34,6 +34,9 @@ PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")
 """Of v1 and v2. Stated here again, and not taken from the client: a simulator must not agree with its mistakes."""
 
 
+MOVING_CALLS = 20
+"""List calls between which a list moves that has this habit."""
+
 LONGEST_TOKEN = 3600.0
 """Seconds that a token may be good for, where each is good once."""
 
@@ -126,8 +129,13 @@ class Behaviour:
 
     def take_habit(self, name: str) -> None:
         """Give the list call one of `HABITS`."""
-        moves = {"between_pages": lambda _page: self.change(1)} if name == "moving" else {}
+        moves = {"between_pages": self._move} if name == "moving" else {}
         self.listing = msgspec.structs.replace(self.listing, **HABITS[name], **moves)
+
+    def _move(self, call: int) -> None:
+        # Not for ever: nobody comes to the end of a list that grows by a campaign for each request.
+        if call <= MOVING_CALLS:
+            self.change(1)
 
     # Requests
 

@@ -69,7 +69,8 @@ def test_where_none_runs_the_day_after_is_served(tmp_path: Path) -> None:
 
 
 def test_a_fault_and_a_habit_of_the_list_have_names(tmp_path: Path) -> None:
-    options = ("--fault", "503=20%", "--list-habit", "page-number", "--list-habit", "null-at-end")
+    options = ("--fault", "503-not-found=20%", "--fault", "404-html=10%", "--list-habit", "capped-pages",
+               "--list-habit", "text-totals", "--list-habit", "null-at-end")  # fmt: skip
     with simulator(tmp_path, "--campaigns", "45", "--rate", "off", *options) as (env, _):
         found = run("discover", "--rate", "off", "-q", env=env)
         assert found.returncode == 0, found.stderr
