@@ -118,8 +118,8 @@ _decode_exactly = msgspec.json.Decoder(float_hook=lambda digits: _exact_float(di
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
-_DIGITS_OF_A_DOUBLE = 16
-"""Characters of a decimal that a double holds whatever they are: 15 digits and the point."""
+_may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
+"""More digits than the 15 that a double always holds, or an exponent that it may not."""
 
 
 class NotJson(ValueError):
@@ -138,10 +138,10 @@ def loads(text: str | bytes) -> Any:
         return _loads_patiently(text, _float_or_text)
 
 
-def loads_exactly(text: str | bytes) -> Any:
+def loads_exactly(text: str) -> Any:
     """As `loads`, but a decimal that no double holds is a `msgspec.Raw`, which `dumps` writes as it was."""
     try:
-        return _decode_exactly(text)
+        return _decode_exactly(text) if _may_be_beyond_a_double.search(text) else _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _loads_patiently(text, _exact_float)
 
@@ -180,7 +180,7 @@ def _float_or_text(digits: str) -> float | str:
 
 def _exact_float(digits: str) -> float | str | msgspec.Raw:
     number = _float_or_text(digits)
-    if isinstance(number, str) or len(digits) <= _DIGITS_OF_A_DOUBLE:
+    if isinstance(number, str):
         return number
     try:
         return number if Decimal(repr(number)) == Decimal(digits) else msgspec.Raw(digits.encode())

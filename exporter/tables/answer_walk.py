@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -81,21 +82,23 @@ class _Walker:
         self._extra = extra
 
     def walk(self, at: _Object, path: str, value: dict[str, Any]) -> None:
-        rest: dict[str, Any] = {}
-        for key, part in value.items():
-            if is_nothing(part):
-                continue
-            if key in at.columns:
-                for paths, rank in at.columns[key]:
-                    self.candidates.setdefault(paths, []).append((rank, _below(path, key), part))
-            elif key in at.parts:
-                self._part(at.parts[key], _below(path, key), part)
-            elif self._extra.full:
-                rest[key] = part
-            else:
+        for key, columns in at.columns.items():
+            if not is_nothing(value.get(key)):
+                located = _below(path, key), value[key]
+                for paths, rank in columns:
+                    self.candidates.setdefault(paths, []).append((rank, *located))
+        for key, part in at.parts.items():
+            if not is_nothing(value.get(key)):
+                self._part(part, _below(path, key), value[key])
+        for position, key in enumerate(value):
+            if self._extra.full:
+                rest = dict(islice(value.items(), position, None))
+                for known in (*at.columns, *at.parts):
+                    rest.pop(known, None)
+                self._extra.keep_rest(path, rest)
+                break
+            if key not in at.columns and key not in at.parts and not is_nothing(value[key]):
                 self._unknown(at, path, value, key)
-        if rest:
-            self._extra.keep_rest(path, rest)
 
     def _part(self, at: _Object, path: str, part: Any) -> None:
         if isinstance(part, dict):

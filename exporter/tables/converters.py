@@ -196,10 +196,15 @@ DATE_TIME = Converter(_date_time, _date_times, left_over=_blank)
 
 # Lists
 
+MOST_ELEMENTS = 10_000
+"""A campaign has ten contact lists at most; what has more than this is kept as a whole."""
+
 
 def _elements(value: Any) -> list[tuple[str, Any]]:
     """(path, element) of a list, or of the one value that came in its place."""
     if isinstance(value, list):
+        if len(value) > MOST_ELEMENTS:
+            raise Unreadable(f"more than {MOST_ELEMENTS:,} elements")
         return [(f".{index}", element) for index, element in enumerate(value) if not is_nothing(element)]
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") and _is_json(value):
         raise Unreadable("JSON as text")
@@ -236,6 +241,8 @@ def _names(value: Any) -> list[str] | None:
 
 def _names_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     _only(values, list)
+    if any([value and len(value) > MOST_ELEMENTS for value in values]):
+        raise ValueError
     names = pa.array([value or None for value in values], kind)
     if names.flatten().null_count:
         raise TypeError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exporter.tables.leaves import beginning, first_key, leaves_of
+from exporter.tables.leaves import LIST, beginning, first_key, leaves_of
 from exporter.text import dumps_sorted, excerpt
 
 MOST = 2**20
@@ -56,10 +56,14 @@ class Extra(dict[str, Any]):
 
     def keep_rest(self, path: str, rest: dict[str, Any]) -> None:
         """Keep what is left of the object at `path` when there is no room to name each leaf; "" is the top."""
+        if not rest:
+            return
         if path:
             self[path] = rest
-        else:
+        elif any(sign in "\n".join(rest) for sign in (".", "\\", LIST)):
             self.update((first_key(key), value) for key, value in rest.items())
+        else:
+            self.update(rest)
         self.whole.append(path or "data")
 
 

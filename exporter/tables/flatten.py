@@ -332,7 +332,7 @@ def _week_of(text: bytes, frequency: str | None) -> Week:
 
 
 def _parse_week(text: bytes, daily: bool) -> Week:
-    return read_week(loads_exactly(text), daily=daily)
+    return read_week(loads_exactly(text.decode()), daily=daily)
 
 
 _cached_week = lru_cache(maxsize=4096)(_parse_week)

@@ -7,16 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from exporter.model import CampaignResponse
 from exporter.tables.arrow import schema_of
-from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
-from exporter.tables.leaves import leaves_of
-from tests.support.answers import SEED, body_of, response_of
-from tests.support.examples import examples
+from tests.support.answers import SEED, response_of
 
 
 def row_of(data: Any, **more: Any) -> dict[str, Any]:
@@ -287,100 +282,9 @@ def test_both_tables_have_the_schema_that_the_columns_state() -> None:
     flat.calling_windows.validate(full=True)
 
 
-# The law, for generated answers
-
-KNOWN_KEYS = sorted(
-    {key for column in CAMPAIGNS for path in column.paths for key in path.removeprefix("list:").split(".")}
-    | {"day", "start", "end", "name", "id", "days"}
+@pytest.mark.parametrize(
+    "odd", ["000000000000000000005", "0x10", "0X1f", " 7", "+7", "1_0", "\uff17", "1e1", "", 7.0, True]
 )
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
-    | st.sampled_from(
-        ["5", "MO", "Mon", "9:00 AM", "12:00 AM", "24:00", "DAILY", "true", "2026-1-5 6:00:00", "2026-01-01T00:00:00Z",
-         "2026-01-01T00:00:00.123456Z", "SGVsbG8=", "", " ", "Europe/Oslo"]
-    )
-)  # fmt: skip
-keys = st.sampled_from(KNOWN_KEYS) | st.text(max_size=4)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
-    max_leaves=12,
-)
-
-
-@st.composite
-def answers(draw: st.DrawFn) -> dict[str, Any]:
-    """The seed answer with values of any type put in at any known path, and unknown keys anywhere."""
-    data = copy.deepcopy(draw(st.sampled_from([SEED, {}])))
-    for column in draw(st.lists(st.sampled_from([c for c in CAMPAIGNS if c.paths]), max_size=6)):
-        path = draw(st.sampled_from(column.paths)).removeprefix("list:").replace("[]", "")
-        *parents, key = path.split(".")
-        target = data
-        for parent in parents:
-            inner = target.get(parent)
-            target[parent] = target = inner if isinstance(inner, dict) else {}
-        target[key] = draw(values)
-    data.update(draw(st.dictionaries(keys, values, max_size=3)))
-    return data
-
-
-def scalars_in(value: Any) -> list[str]:
-    """Every scalar below `value`, as JSON text."""
-    return [json.dumps(leaf) for _, leaf in leaves_of("", value)]
-
-
-@settings(max_examples=examples(4), deadline=None)
-@given(answers())
-def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
-    """Take away what the columns show; what is left of the answer's leaves is in `extra`, value for value."""
-    response = response_of(data)
-    flat = flatten([response])
-    row = flat.campaigns.to_pylist()[0]
-    kept = scalars_in(json.loads(row["extra"])) if row["extra"] else []
-    parsed = json.loads(json.dumps(data))
-    for path, leaf in leaves_of("", parsed):
-        assert json.dumps(leaf) in kept or shown(path[1:], leaf, row, flat.calling_windows.to_pylist()), path
-
-
-def shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
-    """Whether a column that can show `path` shows `leaf`: as it is, or in the column's own form."""
-    if path in ("_id", "id", "campId"):
-        return str(leaf) == row["campaign_id"]
-    if path.startswith("dialingStrategy.callingHours.days"):
-        raw = [w[name] for w in windows for name in ("raw_start", "raw_end")]
-        return leaf in raw or any(w["day"] for w in windows) or leaf == ""
-    own = {
-        c.name
-        for c in CAMPAIGNS
-        for p in c.paths
-        if path == p or path.startswith(p.split("[]")[0] + ".") or path == p.split("[]")[0]
-    }
-    texts = [row[name] for name in own if row[name] is not None and row[name] != []]
-    return bool(texts) or (path == "message.templateId" and leaf == "")
-
-
-@settings(max_examples=examples(2), deadline=None)
-@given(st.lists(answers(), min_size=1, max_size=5))
-def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) -> None:
-    responses = [response_of(data, campaign_id=f"cd-{n}") for n, data in enumerate(block)]
-    together = flatten(responses)
-    alone = [flatten([response]) for response in responses]
-    assert together.campaigns.to_pylist() == [flat.campaigns.to_pylist()[0] for flat in alone]
-    assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
-
-
-@settings(max_examples=examples(2), deadline=None)
-@given(values)
-def test_nothing_raises_whatever_the_answer(value: Any) -> None:
-    flatten([response_of(value), CampaignResponse("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
-    flatten([CampaignResponse("cd-3", 0, 200, body_of({"dialingStrategy": {"callingHours": value}}))])
-
-
-@pytest.mark.parametrize("odd", ["0x10", "0X1f", " 7", "+7", "1_0", "\uff17", "1e1", "", 7.0, True])
 def test_a_number_is_read_alike_whatever_its_neighbours_are(odd: Any) -> None:
     alone = flatten([response_of(changed(priority=odd))]).campaigns.to_pylist()[0]
     beside = flatten([response_of(changed(priority=odd)), response_of(changed(priority=5.0, x=1))])
@@ -398,3 +302,150 @@ def test_no_answers_give_no_rows() -> None:
     campaigns, windows = flatten([])
     assert (campaigns.num_rows, windows.num_rows) == (0, 0)
     assert (campaigns.schema, windows.schema) == (schema_of("campaigns"), schema_of("calling_windows"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "shown"),
+    [
+        ({"schedule": [{"isSchedulingEnabled": True}]}, "schedule", '[{"isSchedulingEnabled":true}]'),
+        ({"schedule": '{"isSchedulingEnabled":true}'}, "schedule", '"{\\"isSchedulingEnabled\\":true}"'),
+        ({"message": "Hello"}, "message", '"Hello"'),
+        ({"dialingStrategy": 7}, "dialingStrategy", "7"),
+        ({"dialingStrategy": {"callerId": "+15550100"}}, "dialingStrategy.callerId", '"+15550100"'),
+        ({"contactLists": '["A"]'}, "contactLists", '"[\\"A\\"]"'),
+        ({"dncLists": [{"title": "A"}]}, "dncLists", '[{"title":"A"}]'),
+        ({"name": {"en": "A"}}, "name", '{"en":"A"}'),
+        ({"priority": "x" * 99}, "priority", '"' + "x" * 59 + "…"),
+        ({"createdAt": "\u200esoon"}, "createdAt", '"\\u200esoon"'),
+    ],
+)
+def test_a_known_path_with_another_shape_is_an_issue_with_the_values_beginning(
+    fields: dict[str, Any], path: str, shown: str
+) -> None:
+    row = row_of({"_id": SEED["_id"], **fields})
+    (issue,) = dict.fromkeys(row["parse_issues"])
+    assert issue.startswith(f"{path}: ")
+    assert issue.endswith(f": {shown}")
+    (value,) = fields.values()
+    kept = value["callerId"] if path.endswith("callerId") else value
+    assert json.loads(row["extra"]) == {path: kept}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "known"),
+    [
+        ({"Priority": 5}, "Priority", "priority"),
+        ({"CREATEDAT": "x"}, "CREATEDAT", "createdAt"),
+        ({"created_at": "x"}, "created_at", "createdAt"),
+        ({"dialing-mode": "x"}, "dialing-mode", "dialingMode"),
+        ({"Message": {"message": "Hi"}}, "Message", "message"),
+        ({"message": {"TemplateId": "x"}}, "message.TemplateId", "templateId"),
+        ({"schedule": {"startdatetime": "x"}}, "schedule.startdatetime", "startDateTime"),
+    ],
+)
+def test_a_key_in_other_case_is_an_issue(fields: dict[str, Any], path: str, known: str) -> None:
+    row = row_of({"_id": SEED["_id"], **fields})
+    (issue,) = row["parse_issues"]
+    assert issue.startswith(f"{path}: not read, since the key is known as {known}: ")
+
+
+def test_a_key_in_other_case_beside_the_right_one_is_no_issue() -> None:
+    assert row_of(changed(Priority=4))["parse_issues"] is None
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\u200b"])
+@pytest.mark.parametrize(
+    ("key", "column"),
+    [("priority", "priority"), ("isImported", "is_imported"), ("createdAt", "created_at"),
+     ("startDateTime", "schedule_start_date_time"), ("totalMessagesSent", "total_messages_sent"),
+     ("whichDays", "schedule_which_days"), ("dncLists", "dnc_list_names")],
+)  # fmt: skip
+def test_an_empty_text_in_place_of_a_number_a_flag_or_a_date_is_nothing_and_no_issue(
+    key: str, column: str, empty: str
+) -> None:
+    row = row_of({"_id": SEED["_id"], key: empty})
+    assert row[column] is None
+    assert row["parse_issues"] is None
+    assert json.loads(row["extra"]) == {key: empty}
+
+
+@pytest.mark.parametrize("message", [{"message": None}, {}, {"message": {}, "templateId": None}, [], {"x": [None]}])
+def test_a_message_without_any_value_does_not_make_a_campaign_sms(message: Any) -> None:
+    for more in ({}, {"unknown": 1}):
+        assert row_of({"_id": "a", "message": message, **more})["campaign_type"] is None
+        assert row_of({"_id": "a", **more}, list_item=json.dumps({"message": message}))["campaign_type"] is None
+
+
+def test_equal_but_different_values_at_two_places_are_both_kept() -> None:
+    row = row_of({"_id": "a", "schedule": {"whichDays": [True]}, "whichDays": [1]})
+    assert json.loads(row["extra"]) == {"schedule.whichDays": [True], "whichDays.0": 1}
+    assert '"whichDays.0":1}' in row["extra"]
+
+
+def test_an_own_key_that_looks_like_one_of_the_list_item_is_kept_apart() -> None:
+    row = row_of({"_id": "a", "list:connection": "own", "list\\:connection": 1}, list_item='{"connection": 7}')
+    assert json.loads(row["extra"]) == {
+        "list:connection": 7, "list\\:connection": "own", "list\\\\:connection": 1,
+    }  # fmt: skip
+
+
+def test_keys_of_extra_are_sorted() -> None:
+    row = row_of({"_id": "a", "z": 1, "a": [{"y": 1, "b": 2}], "M": 1, "ä": 1, "schedule": [{"z": 1, "a": 2}]})
+    keys = list(json.loads(row["extra"]))
+    assert keys == sorted(keys)
+    assert '"schedule":[{"a":2,"z":1}]' in row["extra"]
+
+
+@pytest.mark.parametrize(
+    "digits", ["0.12345678901234567890", "12345678901234567.25", "1e-400", "2.50000000000000000000000000001"]
+)
+@pytest.mark.parametrize("path", ["unknown", "priority", "dialingStrategy.callingHours.days"])
+def test_a_decimal_beyond_a_double_stays_as_written(path: str, digits: str) -> None:
+    data = "".join(f'{{"{key}":' for key in path.split(".")) + f"[{digits}]" + "}" * (path.count(".") + 1)
+    (row,) = flatten([CampaignResponse("cd-1", 0, 200, f'{{"data":{data}}}')]).campaigns.to_pylist()
+    assert digits in row["extra"]
+
+
+def test_a_byte_that_was_no_utf8_is_an_issue_with_its_path() -> None:
+    body = b'{"data":{"_id":"a","name":"Caf\xe9","x":{"y":["\xff"]},"z":1}}'.decode("utf-8", "replace")
+    (row,) = flatten([CampaignResponse("a", 0, 200, body)]).campaigns.to_pylist()
+    assert row["name"] == "Caf\ufffd"
+    assert row["parse_issues"] == [
+        f"{path}: has U+FFFD in place of what could not be read" for path in ("name", "x.y.0")
+    ]
+
+
+def test_half_a_surrogate_pair_is_an_issue_like_a_byte_that_was_no_utf8() -> None:
+    bodies = ['{"data":{"name":"n\\ud83d"}}', '{"data":{"name":"n\\ufffd"}}', '{"data":{"name":"n\\uFFFD"}}']
+    for body in bodies:
+        (row,) = flatten([CampaignResponse("a", 0, 200, body)]).campaigns.to_pylist()
+        assert (row["name"], len(row["parse_issues"])) == ("n\ufffd", 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "meaning"),
+    [("asia/kolkata", "; read as Asia/Kolkata"), ("Asia/Kolkata ", "; read as Asia/Kolkata"), ("IST", "")],
+)
+def test_a_time_zone_in_another_spelling_is_an_issue_that_names_the_zone(zone: str, meaning: str) -> None:
+    row = row_of(changed(dialingStrategy={"callingHours": {"timezone": zone}}))
+    assert row["calling_hours_timezone"] == zone
+    assert row["parse_issues"] == [f'dialingStrategy.callingHours.timezone: no IANA time zone{meaning}: "{zone}"']
+
+
+def test_a_flag_beside_the_days_makes_all_windows_not_sure() -> None:
+    hours = {**SEED["dialingStrategy"]["callingHours"], "isEnabled": False, "_id": "x", "holidays": []}
+    row = row_of(changed(dialingStrategy={"callingHours": hours}))
+    assert row["parse_issues"] == ["dialingStrategy.callingHours: not sure, because of isEnabled: false"]
+
+
+def test_a_message_in_doubt_is_an_issue() -> None:
+    row = row_of({"_id": "a", "message": {"message": "SGVsbG8"}})
+    assert (row["message_text"], row["message_encoding"], row["message_raw"]) == ("SGVsbG8", "plain", "SGVsbG8")
+    assert row["parse_issues"] == ["message.message: may be Base64 of 'Hello'; too short to be sure"]
+
+
+@pytest.mark.parametrize("depth", range(150, 1050, 60))
+@pytest.mark.parametrize("path", ["unknown", "priority", "dncLists", "schedule"])
+def test_nothing_raises_however_deep_a_value_is_nested(path: str, depth: int) -> None:
+    body = f'{{"data":{{"name":"n","{path}":{"[" * depth}1{"]" * depth}}}}}'
+    assert flatten([CampaignResponse("a", 0, 200, body)]).campaigns.num_rows == 1
