@@ -6,6 +6,7 @@ The rules are those of the vendor's pages where they tell one, else one of those
 from __future__ import annotations
 
 import json
+import math
 import time
 from bisect import bisect_right
 from collections import Counter, deque
@@ -226,7 +227,7 @@ class Behaviour:
         free = (self._counted[0] if self.window == "sliding" else start) + self.limit.seconds - now
         if self.refused_count:
             self._counted.append(now)
-        headers = {"Retry-After": str(max(1, -(-free // 1)))} if self.retry_after else {}
+        headers = {"Retry-After": str(max(1, math.ceil(free)))} if self.retry_after else {}
         return error_reply(429, RATE_TEXT, code=429, headers=headers)
 
     def _fault(self, campaign_id: str | None) -> str | None:

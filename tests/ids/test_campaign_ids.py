@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -152,72 +151,6 @@ def test_a_repeat_far_from_the_first_is_found() -> None:
     values = [f"campaign-{index:07}" for index in range(70_000)]
     found = read("campaign_id\n" + "\n".join([*values, values[0]]) + "\n")
     assert (found.repeats, len(found.ids), found.ids[0].as_py()) == (1, 70_000, values[0])
-
-
-@pytest.mark.parametrize(
-    ("data", "expected", "warning"),
-    [
-        (
-            "campaign_id\ncd-1\u200b\n\ufeffcd-2\n\u200ecd-3\u2069\n",
-            ["cd-1", "cd-2", "cd-3"],
-            "invisible .*lines 2, 3, 4",
-        ),
-        ("campaign_id\n cd-1\t\n\u3000cd-2\xa0\n", ["cd-1", "cd-2"], "white space .*lines 2, 3"),
-        ("\u200bcampaign_id,x\ncd-1,2\n", ["cd-1"], r"name of the column 'campaign_id'.*line 1: \\u200bcampaign_id"),
-        ('n,campaign_id\nA, "cd-1"\n', ["cd-1"], "blank.*line 2"),
-        ('campaign_id,n\n="cd-1",x\n"=""cd-2""",y\n', ["cd-1", "cd-2"], '="…".*lines 2, 3'),
-        ("campaign_id;\ncd-1;\n", ["cd-1"], None),
-        ("campaign_id\ncd-1;\ncd-2;\n", ["cd-1", "cd-2"], None),
-        ("Campaign UUID\ncd-1\ncd-2\n", ["Campaign UUID", "cd-1", "cd-2"], "first line looks like the name.*line 1"),
-        ("campaign_v2\ncd-1\ncd-2\n", ["campaign_v2", "cd-1", "cd-2"], "first line looks like the name.*line 1"),
-        ("cd-one\ncd-1\nx\n", ["cd-one", "cd-1", "x"], None),
-        ("campaign_id\ncd-1\n\ufeffcampaign_id\ncd-2\n", ["cd-1", "cd-2"], "repeats the first line.*line 3"),
-        ("campaign_id\ncd\u200b-1\n", ["cd\u200b-1"], "invisible characters inside.*line 2"),
-        ("campaign_id\n\u201ccd-1\u201d\n'cd-2'\n", ["\u201ccd-1\u201d", "'cd-2'"], "quotation mark.*lines 2, 3"),
-        ("sep=;\ncampaign_id;x\ncd-1;y\n", ["cd-1"], None),
-        ('campaign_id,screen 5"\ncd-1,x\ncd-2,6"\ncd-3,y\n', ["cd-1", "cd-2", "cd-3"], None),
-        ('campaign_id,n\ncd-1,"5" screen\ncd-2,"Welcome" offer\n', ["cd-1", "cd-2"], None),
-        ('campaign_id,n\ncd-1,"see cd-7, and\nmore, of it"\ncd-2,x\n', ["cd-1", "cd-2"], None),
-    ],
-)
-def test_what_is_around_an_id_is_left_out_with_a_warning(data: str, expected: list[str], warning: str | None) -> None:
-    found = read(data)
-    assert found.ids.to_pylist() == expected
-    if warning is None:
-        assert found.warnings == ()
-    else:
-        assert re.search(warning, " ".join(found.warnings)), found.warnings
-        assert all(one.startswith("ids.csv: ") and one.isprintable() for one in found.warnings)
-
-
-@pytest.mark.parametrize(
-    ("data", "error"),
-    [
-        ('campaign_id,name\ncd-1,"abc\ncd-2,def\ncd-3,ghi', "never closed: line 2"),
-        ('campaign_id,name\ncd-1,"abc\ncd-2,def\ncd-3,"ghi"\n', "swallows the lines after it: line 2"),
-        ('campaign_id,name\ncd-1,"abc\ncd-2,def"\ncd-3,ghi\n', "swallows the lines after it: line 2"),
-        ('campaign_id,name\r\ncd-1,x\r\ncd-2,"abc\r\ncd-3,def"\r\n', "swallows the lines after it: line 3"),
-        ('name;campaign_id\n"abc;cd-1\ndef;cd-2\n', "never closed: line 2"),
-        ('campaign_id\n"cd-1\ncd-2\n', "never closed: line 2"),
-        ('campaign_id\n"cd-1\ncd-2"\n', "control characters: line 2"),
-        ('campaign_id,"name\ncd-1,x\n', "never closed: line 1"),
-        ('n,campaign_id\nA, "cd-1\n', "quote that is not closed: line 2"),
-        ('n,campaign_id\nA,="cd-1\n', "quote that is not closed: line 2"),
-        ('n,campaign_id\nA,"cd-1"2\n', "text behind its closing quote: line 2"),
-        ("campaign_id\ncd-1\ufeffcd-2\n", "byte order mark inside.*: line 2"),
-        ("campaign_id\ncd-1;x\ncd-2;y\n", "more fields than the 1 .*: lines 2, 3"),
-    ],
-)
-def test_a_row_that_would_be_lost_is_an_error_with_its_line(data: str, error: str) -> None:
-    with pytest.raises(IdsError, match=error):
-        read(data)
-
-
-def test_ten_thousand_rows_behind_one_quote_are_an_error() -> None:
-    rows = [f"cd-{number},name {number}" for number in range(10_000)]
-    rows[3], rows[9_990] = 'cd-3,"stray', 'cd-9990,stray"'
-    with pytest.raises(IdsError, match="swallows the lines after it: line 5"):
-        read("campaign_id,name\n" + "\n".join(rows) + "\n")
 
 
 def test_the_delimiter_can_be_named() -> None:

@@ -6,18 +6,13 @@ import gzip
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-import pytest
-
-from exporter.errors import InputError
 from exporter.simulator.behaviour import STREAM_ID, Behaviour
-from exporter.simulator.control import change_running
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import STRAY
 from tests.support.serving import serving
@@ -70,33 +65,3 @@ def test_the_clock_of_the_service_can_be_wrong() -> None:
         response, _ = get(connection, path + next(iter(behaviour.campaigns)))
         ahead = parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
         assert 7100 < ahead < 7300
-
-
-def test_a_running_simulator_changes_its_campaigns_on_request() -> None:
-    with service() as (behaviour, connection, _):
-        before = set(behaviour.campaigns)
-        port = connection.port
-        changes = change_running(port, 2)
-        assert changes is not None
-        assert (len(changes.changed), len(changes.gone), len(changes.new)) == (2, 1, 1)
-        assert set(behaviour.campaigns) == before - set(changes.gone) | set(changes.new)
-        assert not behaviour.arrivals, "a change is no request of the API"
-    assert change_running(port, 1) is None
-
-
-def test_what_is_no_simulator_is_an_error_that_names_the_port() -> None:
-
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        other.listen()
-
-        def hang_up() -> None:
-            connection, _ = other.accept()
-            connection.recv(1000)
-            connection.close()
-
-        thread = threading.Thread(target=hang_up)
-        thread.start()
-        with pytest.raises(InputError, match=f"--port {port}: what listens there"):
-            change_running(port, 1)
-        thread.join(10)
