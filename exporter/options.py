@@ -69,7 +69,7 @@ class Locations(msgspec.Struct, frozen=True):
     environ: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        return f"Place(state_dir={self.state_dir!r}, work_dir={self.work_dir!r})"
+        return f"Locations(state_dir={self.state_dir!r}, work_dir={self.work_dir!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("state_dir", self.state_dir), ("work_dir", self.work_dir)]

@@ -15,7 +15,7 @@ from exporter.ids.campaign_ids import CampaignIds
 from exporter.journal.checkpoint import Incomplete
 from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone, last_full
-from exporter.pipeline.publish import Draft, SnapshotResult, group_failures, publish, warn_of_failure
+from exporter.pipeline.publish import Draft, FailureGroup, SnapshotResult, group_failures, publish, warn_of_failure
 from exporter.pipeline.refusals import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.run import Run
 from exporter.snapshot_store import manifest as manifests
@@ -57,15 +57,20 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
 
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
-    failures = group_failures(run.journal.failures())
+    failures: list[FailureGroup] = []
     removed: list[str] = []
+    warn_of_failure(
+        lambda: failures.extend(group_failures(run.journal.failures())), "its failures cannot be named", emit=run.emit
+    )
     warn_of_failure(lambda: removed.extend(_retain(run, manifest)), "old snapshots were not removed", emit=run.emit)
     failpoints.hit("publish.before_journal_closed")
     warn_of_failure(
         lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
     )
     where = run.destination.where(manifest.snapshot_id)
-    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=_is_complete(run, manifest))
+    return SnapshotResult(
+        manifest, where, reused, tuple(removed), tuple(failures), complete=_is_complete(run, manifest)
+    )
 
 
 def _is_complete(run: Run, manifest: Manifest) -> bool:

@@ -318,3 +318,22 @@ async def test_more_failures_than_allowed_publish_nothing_and_keep_the_journal(t
         assert site.names() == []
         assert (await site.snapshot()).complete
         assert site.gets() == [bad]
+
+
+@pytest.mark.parametrize("work", ["apply_retention", "group_failures", "last_full"])
+async def test_what_fails_after_publishing_is_a_warning_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
+        raise StorageFailed("the store hiccups")
+
+    monkeypatch.setattr(f"exporter.pipeline.publish_run.{work}", refuse)
+    async with open_site(tmp_path) as site:
+        result = await site.snapshot(keep=1, full_every=HOUR)
+        assert result.complete
+        assert site.names() == [result.manifest.snapshot_id]
+        assert [text for text in warnings_of(site) if "the snapshot is published, but" in text]
+
+
+def warnings_of(site: Site) -> list[str]:
+    return [event.message for event in site.events if isinstance(event, Warned)]
