@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationError, InputError
-from jobs.support.command import job, option
+from exporter.errors import DestinationError
+from jobs.support.command import job, option, read_all
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
-from jobs.support.param_types import COLUMNS, check_columns
+from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import write_rows
 from jobs.support.table_output import Lines, print_bytes
 
@@ -67,12 +67,12 @@ def command(
     differences. A list in another order is one, marked "order".
     """
     known = schema_of("campaigns").names
-    problems = [*check_columns("--columns", columns, known), *check_columns("--ignore", ignore, known)]
-    if problems:
-        raise InputError(problems)
+    compared, ignored = read_all(
+        lambda: choose_columns("--columns", columns, known), lambda: choose_columns("--ignore", ignore, known)
+    )
     destination = open_destination(dest, environ=dict(os.environ))
     before, after = _choose(console, destination, old, new, account)
-    changes = changes_between(destination, before, after, columns=columns or (), ignore=ignore or ())
+    changes = changes_between(destination, before, after, columns=compared, ignore=ignored)
     if changes.not_compared:
         console.say(
             f"not compared, as one of the two made no list pass: {', '.join(changes.not_compared)}",

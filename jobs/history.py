@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from exporter.clock import SystemClock
-from exporter.errors import InputError
 from jobs.support.command import job, option, read_all
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
-from jobs.support.param_types import COLUMNS, Parsed, check_columns
+from jobs.support.param_types import COLUMNS, Parsed, choose_columns
 from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
@@ -77,15 +76,15 @@ def command(
     removed or came back; changed_columns: what is different from the version before. A campaign that could not be
     fetched one night keeps its version.
     """
-    chosen_format, _ = read_all(
-        lambda: choose_format(form, output), lambda: _check_columns(columns, schema_of(table).names)
+    chosen_format, chosen_columns = read_all(
+        lambda: choose_format(form, output), lambda: choose_columns("--columns", columns, schema_of(table).names)
     )
     history = history_of(
         open_destination(dest, environ=dict(os.environ)),
         SystemClock().now(),
         ids=ids or None,
         table=table,
-        columns=columns or (),
+        columns=chosen_columns,
         as_of=as_of,
         account=account,
     )
@@ -98,9 +97,3 @@ def command(
     for campaign_id in history.unknown_ids:
         console.trouble(f"{campaign_id}: in no snapshot", event="unknown_id", campaign_id=campaign_id)
     return 1 if history.unknown_ids else 0
-
-
-def _check_columns(columns: tuple[str, ...] | None, known: list[str]) -> None:
-    problems = check_columns("--columns", columns, known)
-    if problems:
-        raise InputError(problems)

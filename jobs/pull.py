@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from exporter.errors import ExportError, IdsError, InputError
+from exporter.errors import ExportError, IdsError
 from exporter.events import Warned
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.exit_codes import exit_code
@@ -21,7 +21,7 @@ from jobs.support.options import (
     settings_options,
     take_fetch_options,
 )
-from jobs.support.param_types import COLUMNS, check_columns
+from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ PROGRESS_FROM = 10
 @ROW_FORMAT
 @OUTPUT
 @EXCEL_SAFE
-@option("--columns", type=COLUMNS, help="Only these columns, with commas between.")
+@option("--columns", type=COLUMNS, help="Only the ID and these columns; calling_hours_* is a pattern.")
 @option(
     "--table",
     type=click.Choice(["campaigns", "calling_windows"]),
@@ -93,11 +93,11 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
     form, excel_safe = options.pop("form"), options.pop("excel_safe")
     id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
-    settings, wanted, form, _ = read_all(
+    settings, wanted, form, columns = read_all(
         lambda: take_settings(options),
         lambda: read_arguments(ids, id_column, delimiter),
         lambda: choose_format(form, output),
-        lambda: _refuse(check_columns("--columns", columns, schema_of(table).names)),
+        lambda: choose_columns("--columns", columns, schema_of(table).names, first="campaign_id"),
     )
     fetch = take_fetch_options(options, settings)
 
@@ -179,8 +179,3 @@ def _is_file(argument: str) -> bool:
         return Path(argument).is_file()
     except (OSError, ValueError):  # an ID may be longer than any file's name, or hold what none can
         return False
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise InputError(problems)

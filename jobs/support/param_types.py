@@ -8,10 +8,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
+from exporter.errors import InputError
 from exporter.ids.csv_dialect import parse_delimiter
 from exporter.units import (
     Limit,
@@ -91,12 +93,22 @@ def nearest(name: str, names: Iterable[str], likeness: float = 0.5) -> str | Non
     return next(iter(difflib.get_close_matches(name, list(names), 1, likeness)), None)
 
 
-def check_columns(option: str, names: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """The problems of a list of columns, each with the nearest name."""
+def choose_columns(
+    option: str, names: Sequence[str] | None, known: Sequence[str], *, first: str | None = None
+) -> tuple[str, ...]:
+    """The columns that `names` mean, patterns such as `calling_hours_*` included; none, where none are named.
+
+    `first`: a column that is always among them. Raises `InputError` with all problems, each with the nearest name.
+    """
+    chosen = dict.fromkeys([first] if first is not None and names and first not in names else [])
     problems: list[str] = []
     for name in names or ():
-        if name not in known:
+        matching = [column for column in known if fnmatchcase(column, name)]
+        chosen.update(dict.fromkeys(matching))
+        if not matching:
             near = nearest(name, known)
             hint = f"did you mean {near}?" if near else "`campaign-export schema` shows them all."
             problems.append(f"{option}: there is no column {name!r}; {hint}")
-    return problems
+    if problems:
+        raise InputError(problems)
+    return tuple(chosen)

@@ -396,6 +396,16 @@ def test_pull_suggests_the_nearest_column(desk: Desk) -> None:
     assert desk.service.arrivals == []
 
 
+def test_pull_takes_patterns_of_columns_and_keeps_the_id(desk: Desk) -> None:
+    done = desk.run("pull", desk.ids[0], "--columns", "calling_hours_*,name", *FAST)
+    header = done.stdout.splitlines()[0].split(",")
+    assert (header[0], header[-1]) == ("campaign_id", "name")
+    assert len(header) > 3
+    assert all(name.startswith("calling_hours_") for name in header[1:-1])
+    wrong = desk.run("pull", desk.ids[0], "--columns", "caling_*")
+    assert (wrong.returncode, "there is no column 'caling_*'" in wrong.stderr) == (2, True)
+
+
 def test_discover_writes_ids_that_snapshot_reads(desk: Desk) -> None:
     file = desk.tmp_path / "found.csv"
     done = desk.run("discover", "--type", "all", "-o", str(file), *FAST)
