@@ -31,7 +31,7 @@ _ADVICE: dict[int, str] = {
     **dict.fromkeys((errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EFBIG), _UNABLE),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG), "is the path right?"),
 }
-"""What to do about an error of a system call; any other is told as one of the disk."""
+"""What to do about an error of a system call; any other is one of the disk."""
 
 _SQLITE_ADVICE: dict[int, str] = {
     sqlite3.SQLITE_FULL: _ROOM,
@@ -195,7 +195,7 @@ def boot_id() -> str:
 
 
 def this_holder() -> str:
-    """This process, told apart from an earlier one with the same number and from one in another container."""
+    """The name of this process: an earlier one with its number, or one in another container, has another."""
     pid = os.getpid()
     return f"{_pid_namespace()}/{pid}/{_start_of(pid)}/{os.urandom(4).hex()}"
 

@@ -1,7 +1,7 @@
-"""From answers to files people trust.
+"""What is published: writing snapshots, reading them, removing old ones.
 
-`journal` is the moment of truth: before it nothing has happened, after it nothing is asked again. `writer` makes
-files with receipts, `destination` knows where snapshots live (a folder or an object store) and reveals them at
-once, `manifest` is the proof, `reader` reads them again. `lock` keeps two runs apart, `retention` removes old
-snapshots, `verify` finds damage and `changes` says what is different.
+`open_destination` says what a path or URL names: a `destination`, which is a `local_folder` or an `object_store`
+(`store_url`). `writer` writes the files of a snapshot, `manifest` says what they are, `names` what they are called.
+`catalog` lists what is published, `accounts` chooses from it, `reader` reads tables, `verify` finds damage, `diff` and
+`history` compare. `retention` removes old snapshots. `lock` keeps two runs apart.
 """

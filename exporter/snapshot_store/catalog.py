@@ -61,7 +61,7 @@ def snapshots(dest: str | os.PathLike[str]) -> list[SnapshotInfo]:
     ...     print(snapshot.manifest.mode, snapshot.manifest.counts.ok)
     full 3
     """
-    destination = open_destination(os.fspath(dest))
+    destination = open_destination(dest)
     found = list_snapshots(destination)
     if not found:
         destination.check_is_root()

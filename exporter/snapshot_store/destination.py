@@ -200,7 +200,7 @@ class Destination(ABC):
 
     @contextmanager
     def open_file(self, snapshot: str, name: str) -> Iterator[pa.NativeFile]:
-        """A file of a snapshot. What fails while it is open is told as `reading` does."""
+        """A file of a snapshot. Errors while it is open are raised as by `reading`."""
         with (
             self.reading(f"{self.where(snapshot)}/{name}"),
             self.fs.open_input_file(self.path(snapshot, name)) as file,

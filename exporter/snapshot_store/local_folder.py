@@ -112,9 +112,10 @@ class LocalDestination(Destination):
         for path in leftovers:
             try:
                 shutil.rmtree(path)
-                _remove_if_empty(path.parent)
             except OSError as error:
                 problems.append(f"{path}, left by an interrupted run, cannot be removed: {explained(error)}")
+        for name in (STAGING, REMOVING):
+            _remove_if_empty(self.folder / name)
         return problems
 
     def _leftovers(self) -> Iterator[Path]:

@@ -60,7 +60,7 @@ class RunLock:
             self._descriptor = None
 
     def _take_stand_in(self, error: OSError) -> None:
-        self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file stands in for one"))
+        self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file is used instead"))
         stand_in = StandInLock(self._path.with_name("lock.held"), self._clock)
         try:
             holder = stand_in.take()

@@ -90,7 +90,7 @@ class StoreDestination(Destination):
         return one_line(error), not any(sign in text for sign in _OF_A_STORE)
 
     def refused(self, name: str, error: Exception) -> ExportError:
-        """As everywhere; an object that is not there is told as that."""
+        """As everywhere; an object that does not exist is missing."""
         if isinstance(error, FileNotFoundError):
             return DestinationError(f"{name}: it is missing.")
         return super().refused(name, error)

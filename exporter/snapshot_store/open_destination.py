@@ -17,11 +17,12 @@ from exporter.snapshot_store.store_url import SCHEMES, without_secrets
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")
 
 
-def open_destination(dest: str, *, environ: Mapping[str, str] | None = None) -> Destination:
+def open_destination(dest: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Destination:
     """The destination that a path or URL names. Raises `DestinationError`.
 
     `environ`: where a store's endpoint and credentials are looked for; None: in the process's own variables.
     """
+    dest = os.fspath(dest)
     if not dest.strip():
         raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
     match = _SCHEME.match(dest.strip())

@@ -56,7 +56,7 @@ def read_snapshot(
     unknown = [name for name in columns or () if name not in known]
     if unknown:
         raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
-    destination = open_destination(os.fspath(dest))
+    destination = open_destination(dest)
     return to_frame(read_table(destination, find(destination, snapshot, account=account), table, columns))
 
 
@@ -73,7 +73,7 @@ def read_table(
 ) -> pa.Table:
     """A table of a snapshot with today's columns, or only some of them. Raises `DestinationError`.
 
-    One that an older version of the program wrote, or that is there only as CSV, is made anew from the stored
+    One that an older version of the program wrote, or that is there only as CSV, is made again from the stored
     responses.
     """
     manifest = read_manifest(destination, snapshot)

@@ -25,7 +25,7 @@ STALE = 30.0
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds a lock. `process` is told apart from every other, `boot` from every other start of the machine."""
+    """Who holds a lock. `process` differs from every other process, `boot` from every other start of the machine."""
 
     pid: int | None = None
     host: str | None = None

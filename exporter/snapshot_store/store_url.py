@@ -1,5 +1,5 @@
 """Which bucket a URL means, and how to reach it: options stand in the URL, the rest in the variables that each store's
-own tools share. A secret belongs in a variable: what stands in a URL is seen in the list of processes.
+own tools share. A secret belongs in a variable: what is in a URL is seen in the list of processes.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def _rows(destination: Destination, snapshot: str, manifest: Manifest) -> Iterat
     failures = read_table(destination, snapshot, "failures").column("campaign_id").chunks
     everyone = pa.chunked_array([*ids, *failures], pa.string())
     if pc.count_distinct(everyone).as_py() != len(everyone):
-        yield "campaigns: an ID stands in the snapshot more than once"
+        yield "campaigns: an ID is in the snapshot more than once"
 
 
 class _Stored:

@@ -25,7 +25,7 @@ from exporter.text import CONTROL, INVISIBLE, dumps
 
 ROW_GROUP_ROWS = 32_768
 ROW_GROUP_BYTES = 64 * 2**20
-"""A row group has at most so many rows, and is closed once it has so many bytes in memory."""
+"""The most rows of a row group, and the bytes in memory at which it is closed before."""
 
 _PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
 """Columns of nearly all different values, for which a dictionary would only cost."""

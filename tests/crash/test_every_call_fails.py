@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-SAMPLE = 3
+SAMPLE = 2
 """Calls of each command."""
 
 

@@ -155,7 +155,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     killed = desk.run(step, which_time(step), str(int(number)))
     assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
     if step in WRITES and number == signal.SIGKILL:
-        (staging,) = desk.out.glob(".staging-*")
+        (staging,) = desk.out.glob(".staging/*")
         assert is_cut_off(staging / step.removeprefix("write.")), "not killed in the middle of the file"
     revealed = step in ("publish.published", "retention.renamed", "publish.before_journal_closed")
     if killed.returncode != 0 and not revealed:
@@ -169,7 +169,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     left = {name: digest for name, digest in desk.contents().items() if name in before}
     assert left.items() <= before.items(), "an earlier snapshot was touched"
     assert len(snapshot_folders(desk.out)) == 2
-    assert not [*desk.out.glob(".staging-*"), *desk.out.glob(".removing-*")]
+    assert not [*desk.out.glob(".staging*"), *desk.out.glob(".removing*")]
     if killed.returncode == 0:
         return  # the signal came too late to matter
     assert set(desk.service.asked_for()) == {*desk.service.campaigns, "cd-nowhere"}
@@ -187,7 +187,7 @@ def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: D
     assert "No space left" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert desk.contents() == before
-    assert not list(desk.out.glob(".staging-*"))
+    assert not list(desk.out.glob(".staging*"))
     sent = len(desk.service.arrivals)
     assert desk.run().returncode == 0
     assert len(desk.service.arrivals) == sent

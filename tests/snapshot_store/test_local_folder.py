@@ -27,8 +27,15 @@ def test_nothing_published_is_ever_replaced(tmp_path: Path) -> None:
 
 def test_leftovers_of_crashed_runs_are_cleared_and_nothing_else(tmp_path: Path) -> None:
     publish(tmp_path)
-    for name in (".staging/20261124T020000Z", ".removing/20261101T020000Z", ".staging-of-version-1", ".hidden", "mine"):
-        (tmp_path / name).mkdir(parents=True)
+    for name in (
+        ".staging/20261124T020000Z",
+        ".removing/20261101T020000Z",
+        ".staging-of-version-1",
+        ".hidden",
+        "mine",
+        ".removing",
+    ):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
     assert open_destination(str(tmp_path)).clean_up() == []
     assert {path.name for path in tmp_path.iterdir()} == {f"snapshot={ONE}", ".hidden", "mine"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from exporter.errors import DestinationError
 from exporter.snapshot_store.accounts import find
 from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.diff import changes_between
+from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.tables.arrow import schema_of
-from tests.support.snapshots import ONE, TWO, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 
 def test_in_python_a_snapshot_is_a_data_frame_with_the_right_types(tmp_path: Path) -> None:
@@ -71,3 +73,55 @@ def test_tables_that_are_none_of_ours_are_told(tmp_path: Path, damage: Callable[
     if damage is other_columns:
         with pytest.raises(DestinationError, match="its columns are not those of campaigns"):
             changes_between(destination, ONE, TWO)
+
+
+def test_paths_can_be_path_objects_and_columns_can_be_chosen(tmp_path: Path) -> None:
+    publish(tmp_path)
+    assert [info.snapshot_id for info in exporter.snapshots(tmp_path)] == [ONE]
+    frame = exporter.read_snapshot(tmp_path, columns=["status", "campaign_id"])
+    assert list(frame.columns) == ["status", "campaign_id"]
+    with pytest.raises(ValueError, match="campaigns has no column 'statsu'; it has: campaign_id"):
+        exporter.read_snapshot(tmp_path, columns=["statsu"])
+
+
+def test_columns_can_be_chosen_from_csv_too(tmp_path: Path) -> None:
+    publish(tmp_path, form="csv")
+    for table in ("campaigns", "failures"):
+        frame = exporter.read_snapshot(tmp_path, table=table, columns=["campaign_id"])
+        assert list(frame.columns) == ["campaign_id"]
+
+
+def test_the_latest_is_that_of_an_account(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    publish(tmp_path, TWO, responses=RESPONSES[:2], api=Api("https://h", "st-2", "other", "v2"))
+    assert len(exporter.read_snapshot(tmp_path)) == 2
+    for account in ("acc", "st-1", "acc/st-1"):
+        assert len(exporter.read_snapshot(tmp_path, account=account)) == 1
+    with pytest.raises(DestinationError, match="no snapshot of account third; accounts: other/st-2, acc/st-1"):
+        exporter.read_snapshot(tmp_path, account="third")
+
+
+def test_the_folder_of_a_fleet_or_of_a_snapshot_gets_a_hint(tmp_path: Path) -> None:
+    publish(tmp_path / "account=acc" / "stream=st-1", responses=RESPONSES[:1])
+    for read in (exporter.snapshots, exporter.read_snapshot):
+        with pytest.raises(DestinationError, match="is the folder of a fleet"):
+            read(tmp_path)
+        with pytest.raises(DestinationError, match="name the folder that it lies in"):
+            read(tmp_path / "account=acc" / "stream=st-1" / f"snapshot={ONE}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+def test_what_a_user_may_not_read_is_told_and_hides_nothing_else(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    publish(tmp_path, TWO, responses=RESPONSES[:1])
+    (tmp_path / f"snapshot={TWO}").chmod(0o700)
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        parent.chmod(0o755)
+    os.seteuid(4711)
+    try:
+        assert [info.snapshot_id for info in exporter.snapshots(tmp_path)] == [ONE]
+        tmp_path_of_root = tmp_path / f"snapshot={TWO}"
+        with pytest.raises(DestinationError, match="Permission denied"):
+            exporter.snapshots(tmp_path_of_root / "below")
+    finally:
+        os.seteuid(0)
