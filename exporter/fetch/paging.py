@@ -101,7 +101,7 @@ class Paging:
         self._empty = 0
         self._steps_back = self._restarts = self._fruitless = 0
         self._exact = self._has_seam = True
-        self._head = ""
+        self._head = self._last = ""
         self._ended = False
         self.readings += 1
 
@@ -160,8 +160,9 @@ class Paging:
     def _took_rows(self, ask: Ask, page: Page) -> None:
         self._empty = 0
         rows, seen = page.rows, self._seen
-        if self._start > 0 and self._has_seam and rows[0].key != next(reversed(seen)):
+        if self._start > 0 and self._has_seam and rows[0].key != self._last:
             self._exact = False
+        self._last = rows[-1].key
         new = self._add(rows)
         self._fruitless = 0 if new else self._fruitless + 1
         self._steps_back = 0

@@ -311,3 +311,28 @@ def test_a_failure_makes_a_page_smaller_only_where_a_smaller_one_was_answered() 
     assert ask == Ask(99, 1, 200)
     assert paging.refused(ask, for_good=False)
     assert paging.next_ask() == Ask(99, 1, 100)
+
+
+def test_a_list_that_names_each_campaign_twice_is_read_twice_and_not_more() -> None:
+    """The total is then twice the number of campaigns, and no reading will agree with it."""
+    service = at_rest(0)
+    service.campaigns = [Campaign(f"c{number // 2}", number, number) for number in range(500)]
+    paging = read(service, 50)
+    assert paging.keys == [f"c{number}" for number in range(250)]
+    assert (paging.readings, paging.settled, paging.missing) == (2, True, 250)
+
+
+def test_a_list_in_the_order_of_changes_that_moves_twice_is_read_a_third_time() -> None:
+    service = at_rest(40, sorts=False, cap=10)
+    moved = 0
+
+    def move() -> None:
+        nonlocal moved
+        if len(service.asked) in (2, 8):
+            moved += 1
+            service.campaigns[0].changed = 10**6 + moved
+
+    service.between = move
+    paging = read(service)
+    assert set(paging.keys) == {f"c{number}" for number in range(1, 41)}
+    assert paging.readings >= 3
