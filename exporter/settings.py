@@ -31,6 +31,8 @@ class Setting(msgspec.Struct, frozen=True):
     name: str
     variable: str
     meaning: str
+    value: str = "ID"
+    """what is to be written, for help"""
     secret: bool = False
     command: bool = False
     """whether `<variable>_COMMAND` can name a command that prints it"""
@@ -42,16 +44,16 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "KORE_HOST", "Base URL, such as https://platform.kore.ai."),
-    Setting("stream_id", "KORE_STREAM_ID", "Bot or stream ID, which stands in the path."),
-    Setting("account_id", "KORE_ACCOUNT_ID", "Account ID, in query and header."),
-    Setting("app_id", "KORE_APP_ID", "The iid header, if it is not the stream ID."),
-    Setting("api", "KORE_API", "v2, or v1 for the older paths.  [default: v2]"),
+    Setting("host", "KORE_HOST", "Base URL of the platform, such as https://platform.kore.ai.", "URL"),
+    Setting("stream_id", "KORE_STREAM_ID", "Bot (stream) ID, a part of the URLs."),
+    Setting("account_id", "KORE_ACCOUNT_ID", "Account ID, sent as query parameter and header."),
+    Setting("app_id", "KORE_APP_ID", "Value of the header iid.  [default: the stream ID]"),
+    Setting("api", "KORE_API", "API version; v1 has the older paths.  [default: v2]", "v2|v1"),
     Setting("jwt", "KORE_JWT", "A ready-made token, sent as it is.", secret=True),
-    Setting("client_id", "KORE_CLIENT_ID", "The JWT app's client ID."),
-    Setting("client_secret", "KORE_CLIENT_SECRET", "The JWT app's secret.", secret=True, command=True),
-    Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, in place of the secret."),
-    Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "HS256, HS512, RS256 or RS512.  [default: HS256]"),
+    Setting("client_id", "KORE_CLIENT_ID", "Client ID of the JWT app."),
+    Setting("client_secret", "KORE_CLIENT_SECRET", "Secret of the JWT app.", secret=True, command=True),
+    Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, not with a secret.", "FILE"),
+    Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "Algorithm of the tokens.  [default: HS256]", "|".join(ALGORITHMS)),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -65,10 +65,13 @@ METRICS_FILE = option(
 )
 
 SETTINGS_OPTIONS = tuple(
-    option(setting.option, setting.name, variable=setting.variable, help=f"{setting.meaning}  [{setting.variable}]")
+    option(
+        setting.option, setting.name, variable=setting.variable, metavar=setting.value,
+        help=f"{setting.meaning}  [{setting.variable}]",
+    )
     for setting in SETTINGS
     if not setting.secret
-)
+)  # fmt: skip
 
 _PATIENCE, _SHORT_PATIENCE = (
     option("--patience", type=DURATION, default=default, help="How long to wait for a service that is down.")

@@ -1,0 +1,110 @@
+"""`jobs.support.command`: what all commands have in common."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import COMMANDS, cli, run
+from jobs.support.command import JobCommand
+
+ACCOUNT = {"KORE_HOST": "env.kore.ai", "KORE_STREAM_ID": "st-1", "KORE_ACCOUNT_ID": "a", "KORE_JWT": "a.b.c"}
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ids.csv").write_text("id\na\nb\n")
+
+
+def config(text: str) -> str:
+    Path("export.toml").write_text(text)
+    return "export.toml"
+
+
+def plan(*arguments: str) -> int:
+    return run(["plan", "ids.csv", "--out", "exports", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code"),
+    [
+        (["--ledger", "l", "--no-ledger"], {}, 2),
+        (["--no-ledger"], {"CAMPAIGN_EXPORT_LEDGER": "l"}, 0),
+        (["--ledger", "l"], {"CAMPAIGN_EXPORT_NO_LEDGER": "1"}, 0),
+        ([], {"CAMPAIGN_EXPORT_NO_LEDGER": "1", "CAMPAIGN_EXPORT_LEDGER": "l"}, 2),
+        (["-q", "-v"], {}, 2),
+        (["-v"], {"CAMPAIGN_EXPORT_QUIET": "1"}, 0),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_unless_one_comes_from_a_stronger_source(
+    arguments: list[str], variables: dict[str, str], code: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert plan(*arguments) == code
+    assert ("exclude each other" in capsys.readouterr().err) == (code == 2)
+
+
+def test_a_variable_that_sets_nothing_and_looks_like_a_slip_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_WOKERS", "3")
+    # What Kubernetes sets where a service has this name, and options of other commands.
+    monkeypatch.setenv("CAMPAIGN_EXPORT_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_PARALLEL", "3")
+    assert plan() == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "warning: no option is set by CAMPAIGN_EXPORT_WOKERS; did you mean CAMPAIGN_EXPORT_WORKERS?" in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--log-format", "json", "-q", "snapshots", "nowhere"], ["snapshots", "nowhere", "--log-format=json"]]
+)
+def test_common_options_stand_before_or_after_the_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 2
+
+
+@pytest.mark.parametrize("asked", [["--log-format", "json"], ["--log-format=json"]])
+def test_wrong_usage_is_a_json_line_where_the_log_is_json(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--workers", "0", "--keep", "x", *asked) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["exit_code"] == 2
+    assert "--workers" in json.loads(line)["message"]
+    assert "--keep" in json.loads(line)["message"]
+
+
+def test_the_log_format_after_the_command_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--log-format", "json", "snapshots", "nowhere", "--log-format", "text"]) == 2
+    assert "there is no such folder" in capsys.readouterr().err.split("campaign-export: ")[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_codes(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in ("-v, --verbose", "-q, --quiet", "--log-format [text|json]", "--config"):
+        assert option in shown
+    example, codes = shown.split("\nExample:\n")[1].split("\nExit codes:\n")
+    assert example.strip().startswith(f"campaign-export {name}")
+    command = cli.get_command(None, name)  # type: ignore[arg-type]
+    assert isinstance(command, JobCommand)
+    first_words = [line.split()[0] for line in codes.splitlines() if line[:3].strip()]
+    assert first_words == [str(code) for code in command.exit_code_meanings]
+
+
+def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pull", "x" * 300]) == 2
+    assert "longer than 256" in capsys.readouterr().err

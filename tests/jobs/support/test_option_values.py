@@ -1,0 +1,185 @@
+"""`jobs.support.option_values`: command line, environment, `--config` and fleet file are read by the same parsers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from exporter.units import Limit
+from jobs.cli import COMMANDS, cli, run
+from jobs.support.command import JobCommand
+from jobs.support.option_values import Option
+
+ACCOUNT = {"KORE_HOST": "env.kore.ai", "KORE_STREAM_ID": "st-1", "KORE_ACCOUNT_ID": "a", "KORE_JWT": "a.b.c"}
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ids.csv").write_text("id\na\nb\n")
+
+
+def config(text: str) -> str:
+    Path("export.toml").write_text(text)
+    return "export.toml"
+
+
+def plan(*arguments: str) -> int:
+    return run(["plan", "ids.csv", "--out", "exports", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("timeout = true", "export.toml: timeout: must be a text or a number, not true or false."),
+        ("full_every = 2026-01-01", "export.toml: full_every: must be one value or a list of texts"),
+        ("keep = [1, 2]", "export.toml: keep: must be one value, not a list."),
+        ('format = ["csv"]', "export.toml: format: must be one value, not a list."),
+        ('incremental = "perhaps"', "export.toml: incremental: must be true or false, without quotes."),
+        ('incremental = ""', "export.toml: incremental: must be true or false, without quotes."),
+        ("incremental = 1", "export.toml: incremental: must be true or false, without quotes."),
+        ('workers = "many"', "export.toml: workers: 'many' is no whole number from 1 to 1,000"),
+        ("workers = 1.5", "export.toml: workers: '1.5' is no whole number"),
+        ("[rate]\nx = 1", "export.toml: rate: must be one value or a list of texts"),
+        ("rate = [[1]]", "export.toml: rate: must be one value or a list of texts"),
+        ('work-dir = "x"', "export.toml: work-dir: there is no such option; did you mean work_dir?"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_in_the_file_is_told(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plan("--config", config(line)) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_faults_of_file_options_and_settings_are_told_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KORE_STREAM_ID")
+    assert plan("--config", config('wrokers = 3\nkeep = "x"'), "--pace", "fast") == 2
+    told = capsys.readouterr().err
+    for fault in (
+        "did you mean workers?",
+        "export.toml: keep: ",
+        "--pace: ",
+        "KORE_STREAM_ID (--stream-id) is missing",
+    ):
+        assert fault in told
+
+
+def test_numbers_lists_and_flags_of_the_file_are_read_as_options_are(capsys: pytest.CaptureFixture[str]) -> None:
+    file = config(
+        'workers = 3\nrate = ["7/1m", "90/1h"]\nkeep_days = 2.5\nexcel_safe = true\nverbose = 1\nmax_body = 1000'
+    )
+    assert plan("--config", file) == 0
+    assert "7/1m, 90/1h" in capsys.readouterr().out
+    assert plan("--config", config('rate = "8/1m"')) == 0
+    assert "8/1m" in capsys.readouterr().out
+
+
+def test_command_line_beats_environment_beats_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = config('host = "http://file.kore.ai"')
+    assert plan("--config", file) == 0
+    assert plan("--config", file, "--host", "http://line.kore.ai") == 2
+    assert "https://line.kore.ai" in capsys.readouterr().err
+    monkeypatch.delenv("KORE_HOST")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_CONFIG", file)
+    assert plan() == 2
+    assert "https://file.kore.ai" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "option"),
+    [
+        ("WORKERS", "3", ("workers", 3)),
+        ("RATE", "60/1m, 1800/1h", ("rates", (Limit(60, 60), Limit(1800, 3600)))),
+        ("RATE", "60/1m 1800/1h", ("rates", (Limit(60, 60), Limit(1800, 3600)))),
+        ("RATE", "off", ("rates", (None,))),
+        ("INCREMENTAL", "1", ("incremental", True)),
+        ("INCREMENTAL", "False", ("incremental", False)),
+        ("INCREMENTAL", "", ("incremental", False)),
+        ("OUT", "s3://bucket/x", ("dest", "s3://bucket/x")),
+        ("TYPE", "voice", ("campaign_type", "voice")),
+        ("VERBOSE", "2", ("verbose", 2)),
+        ("KEEP_DAYS", "2.5", ("keep_days", 2.5)),
+        ("STREAM_ID", "st-2", ("stream_id", "st-2")),
+        ("MAX_BODY", "1KiB", ("max_body", 1024)),
+    ],
+)
+def test_every_option_can_be_given_in_the_environment(
+    name: str, text: str, option: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KORE_STREAM_ID")
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
+    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
+    assert command is not None
+    params = command.make_context("snapshot", []).params
+    assert params[option[0]] == option[1]
+
+
+def test_a_variable_in_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_WORK_DIR", '"work"')
+    assert plan() == 2
+    assert "CAMPAIGN_EXPORT_WORK_DIR: is wrapped in quotes" in capsys.readouterr().err
+
+
+def test_two_variables_of_one_setting_must_not_differ(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_HOST", ACCOUNT["KORE_HOST"])
+    assert plan() == 0
+    monkeypatch.setenv("CAMPAIGN_EXPORT_HOST", "another.kore.ai")
+    assert plan() == 2
+    assert "KORE_HOST and CAMPAIGN_EXPORT_HOST: differ" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_every_command_has_a_variable_and_a_name_in_the_file(name: str) -> None:
+    command = cli.get_command(None, name)  # type: ignore[arg-type]
+    assert isinstance(command, JobCommand)
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert isinstance(param, Option), param.name
+            assert "CAMPAIGN_EXPORT_" + param.key.upper() in param.variables
+            assert param.help
+            assert param.help.endswith((".", "]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("WORKERS", "many"), ("INCREMENTAL", "perhaps"), ("RATE", "fast"), ("FORMAT", "xlsx"), ("VERBOSE", "x")],
+)
+def test_a_wrong_value_in_the_environment_names_its_variable(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
+    assert plan() == 2
+    assert f"CAMPAIGN_EXPORT_{name}: {text!r}" in capsys.readouterr().err
+
+
+def test_the_command_line_beats_the_environment_and_that_beats_the_file_for_every_kind_of_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config('rate = "1/1m"\nincremental = true\nworkers = 1')
+    monkeypatch.setenv("CAMPAIGN_EXPORT_RATE", "2/1m")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_INCREMENTAL", "false")
+    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
+    assert command is not None
+    params = command.make_context("snapshot", ["--config", file, "--out", "x"]).params
+    assert (params["rates"], params["incremental"], params["workers"]) == ((Limit(2, 60),), False, 1)
+    params = command.make_context("snapshot", ["--config", file, "--out", "x", "--rate", "3/1m"]).params
+    assert params["rates"] == (Limit(3, 60),)
+
+
+@pytest.mark.parametrize("line", ['out = "a\\u0000b"', 'ledger = "a\\nb"', 'rate = ["60/1m\\u001b[2J"]'])
+def test_a_control_character_in_the_file_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--config", config(line)) == 2
+    assert "holds a control character" in capsys.readouterr().err
