@@ -59,12 +59,21 @@ def ids_of(findings: Sequence[Violation] | Sequence[NotChecked]) -> list[str]:
     return [finding.campaign_id for finding in findings]
 
 
-def check_quiet_hours(campaigns: pa.Table, windows: pa.Table, quiet: Sequence[QuietHours]) -> QuietHoursCheck:
+def not_fetched(failures: pa.Table) -> list[NotChecked]:
+    """Campaigns that may be there and could not be read: nobody knows their hours or lists."""
+    columns = (failures.column(name).to_pylist() for name in ("campaign_id", "outcome"))
+    unknown = (campaign_id for campaign_id, outcome in zip(*columns, strict=True) if outcome != "not_found")
+    return [NotChecked(campaign_id, ["could not be fetched"]) for campaign_id in unknown]
+
+
+def check_quiet_hours(
+    campaigns: pa.Table, windows: pa.Table, failures: pa.Table, quiet: Sequence[QuietHours]
+) -> QuietHoursCheck:
     """Compare the windows of every campaign with quiet hours, both on the clock of the campaign's time zone."""
     if not quiet:
         return QuietHoursCheck(quiet, [], [])
     with_windows = set(windows.column("campaign_id").to_pylist())
-    not_checked = []
+    not_checked = not_fetched(failures)
     columns = ["campaign_id", "calling_hours_timezone", "parse_issues"]
     for campaign_id, zone, issues in zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True):
         reasons = [issue for issue in issues or () if is_unsure(issue)]
@@ -95,13 +104,13 @@ def zone_name(zone: str | None) -> str | None:
     return zone and (resolve_time_zone(zone) or zone)
 
 
-def check_dnc(campaigns: pa.Table, api_version: str) -> DncCheck:
+def check_dnc(campaigns: pa.Table, failures: pa.Table, api_version: str) -> DncCheck:
     """Find the SMS campaigns that no do-not-contact list is linked to.
 
     The account's global list covers voice campaigns only (the vendor's user guide). The paths of API v1 show no lists.
     """
     missing: list[str] = []
-    not_checked: list[NotChecked] = []
+    not_checked = not_fetched(failures)
     columns = ["campaign_id", "campaign_type", "dnc_list_ids", "dnc_list_names", "extra"]
     for row in campaigns.select(columns).to_pylist():
         campaign_id, kind = row["campaign_id"], row["campaign_type"]

@@ -35,7 +35,6 @@ Counted = list[tuple[str, int]]
 class Campaign(msgspec.Struct, frozen=True):
     """What tells readers which campaign is meant."""
 
-    campaign_id: str
     name: str
     status: str
     timezone: str
@@ -166,15 +165,15 @@ def gather(
         progress=_progress(manifest, campaigns, failures),
         failures=_failures(failures),
         issues=_issues(campaigns, rows, set(windows.column("campaign_id").to_pylist())),
-        quiet_hours=check_quiet_hours(campaigns, windows, quiet),
-        dnc=check_dnc(campaigns, manifest.api.version),
+        quiet_hours=check_quiet_hours(campaigns, windows, failures, quiet),
+        dnc=check_dnc(campaigns, failures, manifest.api.version),
     )
 
 
 def _campaigns(campaigns: pa.Table) -> dict[str, Campaign]:
     columns = ["campaign_id", "name", "status", "calling_hours_timezone"]
     rows = zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True)
-    return {row[0]: Campaign(row[0], row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
+    return {row[0]: Campaign(row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
 
 
 def _history(snapshots: list[SnapshotInfo], snapshot: str) -> list[SnapshotInfo]:

@@ -63,6 +63,7 @@ def render_report(destination: Destination, snapshot: str | None, **choices: Any
     series = status_series(facts.statuses)
     page = environment.get_template("page.html.jinja").render(
         facts=facts,
+        name_of=lambda campaign_id: facts.campaigns[campaign_id].name if campaign_id in facts.campaigns else "",
         series=series,
         history_chart=stacked(
             [began_at(snapshot) for snapshot in facts.statuses], [(f"s{color}", counts) for _, color, counts in series]

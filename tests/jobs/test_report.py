@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from exporter.model import Failure
 from exporter.snapshot_store.manifest import Api
 from jobs.cli import run
 from tests.support.answers import SEED, response_of
-from tests.support.snapshots import ONE, TWO, publish
+from tests.support.snapshots import NOW, ONE, TWO, publish
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}
 QUIET = ["--quiet-hours", "21:00-08:00", "--fail-on-quiet-hours"]
@@ -31,7 +32,7 @@ def report(dest: Path, *options: str) -> tuple[int, str]:
 
 
 def test_a_campaign_that_keeps_quiet_hours_is_exit_code_0(tmp_path: Path) -> None:
-    publish(tmp_path, responses=[with_days(DAY)])
+    publish(tmp_path, failures=[], responses=[with_days(DAY)])
     code, page = report(tmp_path, *QUIET)
     assert code == 0
     assert "Kept:" in page
@@ -59,7 +60,7 @@ def test_a_campaign_that_keeps_quiet_hours_is_exit_code_0(tmp_path: Path) -> Non
 def test_what_cannot_be_read_for_certain_is_not_checked_and_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], days: list[Any], hours: dict[str, Any]
 ) -> None:
-    publish(tmp_path, responses=[with_days(*days, **hours)])
+    publish(tmp_path, failures=[], responses=[with_days(*days, **hours)])
     code, page = report(tmp_path, *QUIET)
     assert code == 1
     assert "not checked for quiet hours: 1 campaign (cd-1)" in capfd.readouterr().err
@@ -70,7 +71,7 @@ def test_what_cannot_be_read_for_certain_is_not_checked_and_fails(
 def test_a_campaign_that_reaches_into_quiet_hours_is_named_on_stderr_and_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    publish(tmp_path, responses=[with_days({**DAY, "end": "9:30 PM"})])
+    publish(tmp_path, failures=[], responses=[with_days({**DAY, "end": "9:30 PM"})])
     assert report(tmp_path, *QUIET, "-q")[0] == 1
     assert "reach into quiet hours: 1 campaign (cd-1)" in capfd.readouterr().err
     assert report(tmp_path, "--quiet-hours", "21:00-08:00")[0] == 0
@@ -94,7 +95,7 @@ def test_a_campaign_that_reaches_into_quiet_hours_is_named_on_stderr_and_fails(
 def test_sms_campaigns_without_a_do_not_contact_list_are_listed_and_fail(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], fields: dict[str, Any], missing: int, not_checked: int
 ) -> None:
-    publish(tmp_path, responses=[response_of({**SEED, **fields}, campaign_id="cd-1")])
+    publish(tmp_path, failures=[], responses=[response_of({**SEED, **fields}, campaign_id="cd-1")])
     code, page = report(tmp_path, "--fail-on-missing-dnc")
     assert code == (1 if missing or not_checked else 0)
     err = capfd.readouterr().err
@@ -106,19 +107,39 @@ def test_sms_campaigns_without_a_do_not_contact_list_are_listed_and_fail(
 def test_api_v1_shows_no_do_not_contact_lists_so_that_nothing_is_checked(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    publish(tmp_path, responses=[response_of({**SEED, "dncLists": None})], api=Api("https://h", "st-1", "acc", "v1"))
+    publish(
+        tmp_path,
+        failures=[],
+        responses=[response_of({**SEED, "dncLists": None})],
+        api=Api("https://h", "st-1", "acc", "v1"),
+    )
     assert report(tmp_path, "--fail-on-missing-dnc")[0] == 1
     assert "not checked for a do-not-contact list: 1 campaign" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("outcome", ["failed", "invalid"])
+def test_a_campaign_that_could_not_be_fetched_is_not_checked(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], outcome: Any
+) -> None:
+    failures = [
+        Failure("cd-2", outcome, 503, 5, "x", None, NOW, NOW),
+        Failure("cd-3", "not_found", 404, 1, "x", None, NOW, NOW),
+    ]
+    publish(tmp_path, failures=failures, responses=[with_days(DAY)])
+    code, page = report(tmp_path, *QUIET)
+    assert code == 1
+    assert "not checked for quiet hours: 1 campaign (cd-2)" in capfd.readouterr().err
+    assert page.count("could not be fetched</td>") == 2  # for quiet hours, and for do-not-contact lists
+
+
 def test_the_page_says_that_a_contacts_own_time_zone_beats_the_campaigns(tmp_path: Path) -> None:
-    publish(tmp_path, responses=[with_days(DAY)])
+    publish(tmp_path, failures=[], responses=[with_days(DAY)])
     assert "A contact's own time zone beats the campaign's" in report(tmp_path)[1]
 
 
 def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, ONE, responses=[with_days(DAY)], api=Api("https://h", "st-1", "other", "v2"))
-    publish(tmp_path, TWO, responses=[with_days(DAY)])
+    publish(tmp_path, ONE, failures=[], responses=[with_days(DAY)], api=Api("https://h", "st-1", "other", "v2"))
+    publish(tmp_path, TWO, failures=[], responses=[with_days(DAY)])
     _, page = report(tmp_path)
     assert "account acc/st-1" in capfd.readouterr().err
     assert "This is the first snapshot" in page
@@ -139,6 +160,6 @@ def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.Cap
 def test_wrong_options_are_errors_that_say_what_to_do(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
-    publish(tmp_path, responses=[])
+    publish(tmp_path, failures=[], responses=[])
     assert report(tmp_path, *options)[0] == 2
     assert message in capfd.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 from exporter.report.checks import QuietHoursCheck, check_quiet_hours, ids_of, readable
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.report.week_grid import overlapping
+from exporter.tables.arrow import schema_of
 from exporter.tables.flatten import Flat, flatten
 from tests.support.answers import SEED, response_of
 
@@ -25,7 +26,8 @@ def flat(*days: Any, **hours: Any) -> Flat:
 
 def check(rows: Flat) -> QuietHoursCheck:
     campaigns, windows = (pa.Table.from_batches([batch]) for batch in rows)
-    return check_quiet_hours(campaigns, windows, [parse_quiet_hours("21:00-08:00")])
+    failures = schema_of("failures").empty_table()
+    return check_quiet_hours(campaigns, windows, failures, [parse_quiet_hours("21:00-08:00")])
 
 
 @pytest.mark.parametrize(
