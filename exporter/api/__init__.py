@@ -1,4 +1,5 @@
 """Everything that knows Kore.ai, and nothing else does.
 
-`protocol` thinks (requests, answers, errors; no I/O), `auth` signs tokens, `http` sends.
+`endpoints` builds requests, `classify` says what a response means (with `headers` and `error_body`), `refusal` what to
+check when credentials are refused: values in, values out. `auth` signs tokens, `http` sends.
 """

@@ -42,8 +42,9 @@ class TransportError(Exception):
     """No complete response came: connection refused or dropped, time limit, response cut off.
 
     `permanent`: as things are set up it can never work (an unknown host, nothing that listens, no TLS, a proxy that
-    refuses, a header too long); the text names the setting. `answered`: a response began to come. `dropped`: the
-    service closed a kept-alive connection, as it may at any time, while the request was on its way.
+    refuses, a certificate that is not trusted, a header too long); the text names the setting. `answered`: a response
+    began to come. `dropped`: the service closed a kept-alive connection, as it may at any time, while the request was
+    on its way.
     """
 
     def __init__(self, detail: str, *, permanent: bool = False) -> None:
@@ -51,10 +52,6 @@ class TransportError(Exception):
         self.permanent = permanent
         self.answered = False
         self.dropped = False
-
-
-class CertificateError(TransportError):
-    """The service's certificate did not pass the check, so no request was sent."""
 
 
 class HttpTransport:
@@ -252,7 +249,7 @@ def _explain(error: Exception, request: Request, *, timeout: float) -> Transport
         return TransportError(text, permanent=True)
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return CertificateError(_untrusted(error), permanent=True)
+        return permanent(_untrusted(error))
     if isinstance(error, aiohttp.ClientHttpProxyError):
         text = f"the proxy answered HTTP {error.status} ({detail}); check HTTPS_PROXY"
         return TransportError(text, permanent=400 <= error.status < 500)
