@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -76,7 +77,8 @@ class LedgerSlots(MemorySlots):
         loop = asyncio.get_running_loop()
 
         def emit_in_loop(event: Event) -> None:
-            loop.call_soon_threadsafe(emit, event)
+            with suppress(RuntimeError):  # the loop has ended: nobody listens any more
+                loop.call_soon_threadsafe(emit, event)
 
         self._ledger = Ledger(Path(path), clock=clock, emit=emit_in_loop)
         self._thread = thread or BackgroundThread("ledger")
