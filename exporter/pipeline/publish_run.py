@@ -100,7 +100,8 @@ def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
     manifest = read_manifest(run.destination, incomplete.snapshot_id)
     before = manifest.counts
     same_ids = (ids.sha256, counts.unique) == (manifest.ids.sha256, before.unique)
-    return manifest if same_ids and counts.not_found == before.not_found else None
+    same_outcomes = (counts.ok, counts.not_found) == (before.ok, before.not_found)
+    return manifest if same_ids and same_outcomes else None
 
 
 def _keep_incomplete(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
