@@ -15,7 +15,8 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
 from exporter.files import NotPrivate, explained, make_folder, open_private, replace_file, storage_failed
-from exporter.journal.journal import Journal, journal_path
+from exporter.journal.journal import Journal
+from exporter.journal.journal_file import journal_path
 from exporter.model import Identity
 from exporter.snapshot_store.lock import RunLock
 

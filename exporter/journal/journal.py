@@ -6,34 +6,23 @@ something has a checksum. A file with a row that does not match is set aside, wi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import msgspec
-
-from exporter.errors import DestinationError, StorageFailed
-from exporter.events import Emit, Warned
-from exporter.files import NotPrivate, storage_failed
 from exporter.journal import checkpoint as checkpoints
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.database import (
     Outcome,
-    Transaction,
     checksum,
-    connect_checked,
-    connect_to_look,
-    is_damage,
-    set_aside,
     with_checksum,
     write_outcomes,
 )
-from exporter.model import CampaignResponse, Counts, Failure, Identity, ListedCampaign
+from exporter.journal.journal_file import JournalFile
+from exporter.model import CampaignResponse, Counts, Failure, ListedCampaign
 from exporter.tables.flatten import BLOCK_ROWS
 
 BLOCK_BYTES = 32 * 2**20
@@ -61,57 +50,11 @@ _REUSABLE_OF = (
 )
 
 
-def journal_path(work_dir: Path, identity: Identity) -> Path:
-    """The journal of an account in a work folder."""
-    name = hashlib.sha256("\n".join(msgspec.structs.astuple(identity)).encode()).hexdigest()[:16]
-    return work_dir / f"journal-{name}.sqlite"
-
-
-class Journal:
+class Journal(JournalFile):
     """What is wanted and what is there. Use `BatchWriter` to add outcomes while requests run.
 
     Every method raises `StorageFailed` when the disk refuses, or when the file turns out to be damaged.
     """
-
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
-        self.path = path
-        self._db = db
-
-    @classmethod
-    def open(cls, work_dir: Path, identity: Identity, *, emit: Emit) -> Self:
-        """Open or make the journal of an account; a damaged one is set aside first.
-
-        Raises `StorageFailed` when the disk refuses, `DestinationError` when the path is not a file of our own.
-        """
-        path = journal_path(work_dir, identity)
-        try:
-            try:
-                return cls(path, connect_checked(path))
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                aside = set_aside(path)
-                emit(Warned(f"the journal {path} was damaged ({error}). It is set aside as {aside.name}, and the run "
-                            "starts over"))  # fmt: skip
-                return cls(path, connect_checked(path))
-        except NotPrivate as error:
-            raise DestinationError(f"{path} cannot be written: {error.strerror or error}.") from None
-        except (sqlite3.Error, OSError) as error:
-            raise storage_failed(path, error) from None
-
-    @classmethod
-    def look(cls, work_dir: Path, identity: Identity, *, emit: Emit) -> Self | None:
-        """The journal of an account, only for reading; None when there is none, or none that can be read."""
-        path = journal_path(work_dir, identity)
-        try:
-            return cls(path, connect_to_look(path)) if path.is_file() else None
-        except (sqlite3.Error, OSError) as error:
-            emit(Warned(f"the journal {path} cannot be read ({error}); a run would start over"))
-            return None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
     # The checkpoint
 
@@ -314,43 +257,3 @@ class Journal:
             "WHERE NOT EXISTS (SELECT 1 FROM answers a WHERE a.campaign_id = w.campaign_id) ORDER BY w.position"
         ):
             yield Failure(*row[:-1])
-
-    # The boundary to SQLite
-
-    def _one(self, sql: str, parameters: Any = ()) -> Any:
-        return self._all(sql, parameters)[0][0]
-
-    def _all(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-        return list(self._rows(sql, parameters))
-
-    def _rows(self, sql: str, parameters: Any = ()) -> Iterator[tuple[Any, ...]]:
-        try:
-            cursor = self._db.execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise self._failed(error) from None
-        while True:
-            try:
-                row = cursor.fetchone()
-            except sqlite3.Error as error:
-                raise self._failed(error) from None
-            if row is None:
-                return
-            yield row
-
-    def _failed(self, error: sqlite3.Error) -> StorageFailed:
-        return self._damaged(str(error)) if is_damage(error) else storage_failed(self.path, error)
-
-    def _damaged(self, why: str) -> StorageFailed:
-        """Set the file aside, so that the same command does not meet it again."""
-        self._db.close()
-        try:
-            aside = set_aside(self.path).name
-        except OSError as error:
-            return storage_failed(self.path, error)
-        return StorageFailed(
-            f"the journal {self.path} is damaged ({why}). It is set aside as {aside}. Check the disk; the same command "
-            "starts over."
-        )
-
-    def _changing(self) -> Transaction:
-        return Transaction(self._db, self.path)

@@ -10,7 +10,8 @@ from exporter.errors import StorageFailed
 from exporter.events import ignore
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.database import Outcome
-from exporter.journal.journal import Journal, journal_path
+from exporter.journal.journal import Journal
+from exporter.journal.journal_file import journal_path
 from exporter.model import Identity, ListedCampaign
 from tests.support.journals import IDENTITY, NOW, answer, failure, open_journal
 
