@@ -23,8 +23,8 @@ class StoreProxy:
         self.url = ""
         self.reset()
 
-    def reset(self, refuse: int | None = None, refusal: Refusal = "AccessDenied") -> None:
-        """Count calls from the beginning, and refuse the one with the number `refuse`."""
+    def reset(self, refuse: int | str | None = None, refusal: Refusal = "AccessDenied") -> None:
+        """Count calls from the beginning, and refuse the one with the number `refuse`, or the PUT of that name."""
         self.calls: list[str] = []
         self.refuse = refuse
         self.refusal: Refusal = refusal
@@ -35,6 +35,8 @@ class StoreProxy:
         with self.lock:
             if call not in self.calls:
                 self.calls.append(call)
+            if isinstance(self.refuse, str):
+                return self.refusal if call.startswith("PUT") and self.refuse in call else None
             return self.refusal if self.calls.index(call) == self.refuse else None
 
 
