@@ -1,0 +1,171 @@
+"""The versions of campaigns: one snapshot's rows after the other, compared with the state before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs
+from exporter.tables.arrow import schema_of
+from exporter.tables.timestamps import TIME
+
+HistoryTable = Literal["campaigns", "calling_windows"]
+Change = Literal["added", "changed", "removed", "came back"]
+
+VERSION_COLUMNS = ("valid_from", "valid_to", "is_current", "change", "changed_columns")
+"""What a version has before the columns of its table."""
+
+
+class Versions:
+    """The versions so far, and the state that the next snapshot is compared with.
+
+    Rows are one for each campaign; a campaign's windows are lists in its row until the end.
+    """
+
+    def __init__(self, table: HistoryTable, names: list[str]) -> None:
+        self._table, self._names = table, names
+        self._compared = [name for name in names if name not in NOT_COMPARED]
+        self.moments: list[datetime] = []
+        self.seen: dict[str, int] = {}
+        self._state: pa.Table | None = None
+        self._listed = False
+        self._rows: list[pa.Table] = []
+        self._heads: list[_Head] = []
+        self._open: dict[str, int] = {}
+
+    def add(self, moment: datetime, rows: pa.Table, unknown: pa.Array, *, listed: bool) -> None:
+        """Compare a snapshot with the state. `unknown`: IDs that could not be fetched, and may still be there."""
+        rows = _by_campaign(rows) if self._table == "calling_windows" else rows.combine_chunks()
+        self.moments.append(moment)
+        before = self._state if self._state is not None else rows.slice(0, 0)
+        old_ids, new_ids = (part.column("campaign_id").combine_chunks() for part in (before, rows))
+        at = pc.index_in(new_ids, value_set=old_ids)
+        absent = pc.invert(pc.is_in(old_ids, value_set=new_ids))
+        kept = pc.and_(absent, pc.is_in(old_ids, value_set=unknown))
+        self._remove(moment, before.filter(pc.and_(absent, pc.invert(kept))))
+        self._change(moment, before, rows, at, compare_listed=listed and self._listed)
+        self._add(moment, rows.filter(pc.is_null(at)))
+        carried = before.filter(kept)
+        self._state = pa.concat_tables([rows, carried]).combine_chunks() if carried.num_rows else rows
+        self._listed = listed
+
+    def _remove(self, moment: datetime, rows: pa.Table) -> None:
+        """A version without values, but for what says which campaign it was."""
+        kept = {"campaign_id", "name"} if self._table == "campaigns" else {"campaign_id"}
+        empty = None if self._table == "campaigns" else [None]
+        columns = [
+            rows.column(name) if name in kept else pa.array([empty] * rows.num_rows, rows.schema.field(name).type)
+            for name in rows.schema.names
+        ]
+        self._append(moment, pa.Table.from_arrays(columns, schema=rows.schema), lambda _: "removed")
+
+    def _add(self, moment: datetime, rows: pa.Table) -> None:
+        self._append(moment, rows, lambda campaign_id: "came back" if campaign_id in self.seen else "added")
+
+    def _change(
+        self, moment: datetime, before: pa.Table, rows: pa.Table, at: pa.Array, *, compare_listed: bool
+    ) -> None:
+        known = pc.is_valid(at)
+        if not before.column("campaign_id").equals(rows.column("campaign_id")):
+            rows, before = rows.filter(known), before.take(at.filter(known))
+        changed: dict[int, list[str]] = {}
+        for name in self._compared:
+            if name in LIST_COLUMNS and not compare_listed:
+                continue
+            where = differs(name, before.column(name), rows.column(name))
+            for index in pc.indices_nonzero(where).to_pylist():
+                changed.setdefault(index, []).append(name)
+        order = sorted(changed)
+        self._append(
+            moment, rows.take(pa.array(order, pa.int64())), lambda _: "changed", [changed[index] for index in order]
+        )
+
+    def _append(
+        self, moment: datetime, rows: pa.Table, change: Callable[[str], Change], columns: list[list[str]] | None = None
+    ) -> None:
+        if not rows.num_rows:
+            return
+        for index, campaign_id in enumerate(rows.column("campaign_id").to_pylist()):
+            if campaign_id in self._open:
+                self._heads[self._open[campaign_id]].valid_to = moment
+            self._open[campaign_id] = len(self._heads)
+            self._heads.append(_Head(campaign_id, moment, change(campaign_id), columns[index] if columns else None))
+            self.seen.setdefault(campaign_id, len(self.seen))
+        self._rows.append(rows)
+
+    def table(self, as_of: datetime | None) -> pa.Table:
+        """All versions, a campaign's together in the order of time; or those of one time."""
+        heads = self._heads
+        order = [
+            index
+            for index, head in enumerate(heads)
+            if as_of is None
+            or (
+                head.change != "removed"
+                and head.valid_from <= as_of
+                and (head.valid_to is None or as_of < head.valid_to)
+            )
+        ]
+        order.sort(key=lambda index: (self.seen[heads[index].campaign_id], heads[index].valid_from))
+        chosen = [heads[index] for index in order]
+        rows = pa.concat_tables(self._rows) if self._rows else schema_of(self._table).empty_table().select(self._names)
+        if self._rows:
+            rows = rows.combine_chunks().take(pa.array(order, pa.int64()))
+        head = pa.table(
+            {
+                "valid_from": pa.array([head.valid_from for head in chosen], TIME),
+                "valid_to": pa.array([head.valid_to for head in chosen], TIME),
+                "is_current": pa.array(
+                    [head.valid_to is None and head.change != "removed" for head in chosen], pa.bool_()
+                ),
+                "change": pa.array([head.change for head in chosen], pa.string()),
+                "changed_columns": pa.array([head.columns for head in chosen], pa.list_(pa.string())),
+            }
+        )
+        if self._table == "calling_windows" and self._rows:
+            return _windows_again(head, rows)
+        return _beside(head, rows)
+
+
+class _Head(msgspec.Struct):
+    campaign_id: str
+    valid_from: datetime
+    change: Change
+    columns: list[str] | None
+    valid_to: datetime | None = None
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    return pa.Table.from_arrays([*left.columns, *right.columns], names=[*left.schema.names, *right.schema.names])
+
+
+def _by_campaign(windows: pa.Table) -> pa.Table:
+    """A row for each campaign, its windows as lists. The windows of a campaign stand together."""
+    windows = windows.combine_chunks()
+    ids = windows.column("campaign_id").combine_chunks()
+    runs = pc.run_end_encode(ids)
+    values = runs.values if len(ids) else pa.array([], pa.string())
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), runs.run_ends.cast(pa.int32())]) if len(ids) else [0]
+    arrays = [
+        values if name == "campaign_id" else pa.ListArray.from_arrays(offsets, windows.column(name).combine_chunks())
+        for name in windows.schema.names
+    ]
+    return pa.Table.from_arrays(arrays, names=windows.schema.names)
+
+
+def _windows_again(head: pa.Table, rows: pa.Table) -> pa.Table:
+    """A row for each window; a campaign that was removed has one row without a window."""
+    lists = [name for name in rows.schema.names if name != "campaign_id"]
+    if not lists:
+        return _beside(head, rows)
+    at = pc.list_parent_indices(rows.column(lists[0]).combine_chunks())
+    columns = [
+        rows.column(name).take(at) if name == "campaign_id" else pc.list_flatten(rows.column(name))
+        for name in rows.schema.names
+    ]
+    return _beside(head.take(at), pa.Table.from_arrays(columns, names=rows.schema.names))
