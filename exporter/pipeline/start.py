@@ -119,9 +119,11 @@ def decide(
         return Finish(checkpoint, facts.manifest, is_this_run=same and soon)
     if checkpoint is None or options.fresh:
         return Fresh(new, since, _choose_bases(None, facts, options, now))
-    retries = same and since != NOTHING and facts.incomplete_is_there
+    goes_on = same and since != NOTHING
+    retries = goes_on and facts.incomplete_is_there
     incomplete = checkpoint.incomplete if retries else None
-    bases = _choose_bases(checkpoint if same else None, facts, options, now)
+    earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
+    bases = _choose_bases(earlier, facts, options, now)
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)

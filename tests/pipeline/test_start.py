@@ -212,6 +212,15 @@ def test_the_incomplete_snapshot_that_is_replaced_is_no_base() -> None:
     assert decision.bases.candidates == own[:1]
 
 
+def test_the_night_after_an_incomplete_one_that_one_is_the_base() -> None:
+    own = (snapshot(2), snapshot(1))
+    before = msgspec.structs.replace(published(24), mode="incremental", base=own[0].snapshot_id)
+    decision = decide(before, facts(0, own=own, incomplete_is_there=True), INCREMENTAL, NOW)
+    assert isinstance(decision, Fresh)
+    assert decision.bases.candidates == (own[1], own[0])
+    assert decision.checkpoint.incomplete is None
+
+
 def test_without_a_base_or_with_an_old_full_run_it_is_a_full_run_and_says_so() -> None:
     first = decide(None, facts(0), INCREMENTAL, NOW)
     assert isinstance(first, Fresh)
