@@ -12,7 +12,7 @@ import click
 from exporter.clock import SystemClock
 from exporter.errors import InputError
 from exporter.files import replace_file
-from exporter.tables.time_zones import time_zones
+from exporter.tables.time_zones import resolve_time_zone
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, check_output
@@ -32,9 +32,10 @@ MOST_NAMED = 10
 
 
 def _time_zone(text: str) -> str:
-    if text not in time_zones():
+    name = resolve_time_zone(text)
+    if name is None:
         raise ValueError(f"{text!r} is no IANA time zone; write one like Europe/Lisbon or UTC")
-    return text
+    return name
 
 
 def _day(text: str) -> date:

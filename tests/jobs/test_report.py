@@ -137,6 +137,12 @@ def test_the_page_says_that_a_contacts_own_time_zone_beats_the_campaigns(tmp_pat
     assert "A contact's own time zone beats the campaign's" in report(tmp_path)[1]
 
 
+def test_the_time_zone_may_differ_in_case_and_blanks(tmp_path: Path) -> None:
+    publish(tmp_path, failures=[], responses=[with_days(DAY)])
+    code, page = report(tmp_path, "--timezone", "europe/lisbon ")
+    assert (code, "<h3>In Europe/Lisbon</h3>" in page) == (0, True)
+
+
 def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     publish(tmp_path, ONE, failures=[], responses=[with_days(DAY)], api=Api("https://h", "st-1", "other", "v2"))
     publish(tmp_path, TWO, failures=[], responses=[with_days(DAY)])
