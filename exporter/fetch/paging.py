@@ -136,7 +136,7 @@ class Paging:
         if self._ways[0] == "at once":
             self._add(rows)
             self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
-            self.settled = self.missing == 0 and page.has_more is not True
+            self.settled = len(rows) >= (page.total or 0) and page.has_more is not True
         elif not rows:
             self._took_nothing(page)
         elif self._start == 0:
