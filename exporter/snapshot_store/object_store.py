@@ -12,7 +12,6 @@ The claim stays until the manifest is there, and the folder is looked at again b
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,36 +24,13 @@ from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, NameTaken, Staging, one_line
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
+from exporter.snapshot_store.store_errors import explain
 from exporter.snapshot_store.store_url import StoreUrl, open_store, without_secrets
 
 CLAIM = ".writer-"
 PROBE = ".probe"
 ABANDONED = timedelta(days=1)
 """Age from which a folder without a manifest, of a run that we know nothing of, counts as left behind."""
-
-_LASTING = (
-    (("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "EXPIRED_TOKEN", "has expired"),
-     "the credentials have expired: renew them"),
-    (("NoSuchBucket", "ContainerNotFound", "NO_SUCH_BUCKET", "BUCKET_NOT_FOUND", "NOT_FOUND",
-      "bucket does not exist", "No such file"), "there is no such bucket: make it first"),
-    (("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint", "301"),
-     "the bucket is in another region: set AWS_REGION, or ?region=… in the URL"),
-    (("ACCESS_DENIED", "AccessDenied", "InvalidAccessKeyId", "INVALID_ACCESS_KEY_ID", "SignatureDoesNotMatch",
-      "SIGNATURE_DOES_NOT_MATCH", "Forbidden", "AuthorizationFailure", "AuthenticationFailed", "PERMISSION_DENIED",
-      "UNAUTHENTICATED", "InvalidToken", "403", "401", "DefaultAzureCredential", "AuthenticationException", "Base64"),
-     "the store refuses the credentials: are they set, still good, and allowed to read and write here?"),
-)  # fmt: skip
-_PASSING = (
-    (("SlowDown", "SLOW_DOWN", "ServiceUnavailable", "SERVICE_UNAVAILABLE", "Throttling", "THROTTLING", "ServerBusy",
-      "TooManyRequests", "InternalError", "INTERNAL_FAILURE", "RequestTimeout", "REQUEST_TIMEOUT", "OperationTimedOut",
-      "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "408", "429", "500", "502", "503", "504"),
-     "the store is busy or failing: try again later"),
-    (("CURL", "curlCode", "NETWORK_CONNECTION", "Fail to get a new connection", "Could not connect"),
-     "the store cannot be reached: is the endpoint right?"),
-)  # fmt: skip
-"""What the errors of the stores' libraries contain, and what it means to a user. Lasting: until somebody mends it."""
-
-_OF_A_STORE = ("AWS Error", "Azure", "google::cloud", "HTTP")
 
 
 class StoreDestination(Destination):
@@ -81,13 +57,8 @@ class StoreDestination(Destination):
         return state_dir / "work" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
     def explain(self, error: Exception) -> tuple[str, bool]:
-        """By the words of the stores' libraries; what has none of them is what pyarrow found in a file."""
-        text = " ".join(str(error).split())
-        for is_lasting, table in ((True, _LASTING), (False, _PASSING)):
-            for signs, meaning in table:
-                if any(_is_word(sign, text) for sign in signs):
-                    return f"{meaning} ({one_line(error)})", is_lasting
-        return one_line(error), not any(sign in text for sign in _OF_A_STORE)
+        """By the words of the stores' libraries."""
+        return explain(error)
 
     def refused(self, name: str, error: Exception) -> ExportError:
         """As everywhere; an object that does not exist is missing."""
@@ -258,8 +229,3 @@ class _StoreStaging(Staging):
     def discard(self) -> None:
         if not self._published:
             self._destination.delete_rest(self.snapshot)
-
-
-def _is_word(sign: str, text: str) -> bool:
-    """Whether it is there as words of their own: 403 may also be part of an object's name."""
-    return re.search(rf"(?<![0-9A-Za-z]){re.escape(sign)}(?![0-9A-Za-z])", text) is not None

@@ -1,0 +1,49 @@
+"""What the errors of the stores' libraries mean to a user: they are texts, and each library has its own."""
+
+from __future__ import annotations
+
+import re
+
+from exporter.snapshot_store.destination import one_line
+
+_LASTING = (
+    (("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "EXPIRED_TOKEN", "has expired"),
+     "the credentials have expired: renew them"),
+    (("NoSuchBucket", "ContainerNotFound", "NO_SUCH_BUCKET", "BUCKET_NOT_FOUND", "NOT_FOUND",
+      "bucket does not exist", "No such file"), "there is no such bucket: make it first"),
+    (("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint", "301"),
+     "the bucket is in another region: set AWS_REGION, or ?region=… in the URL"),
+    (("ACCESS_DENIED", "AccessDenied", "InvalidAccessKeyId", "INVALID_ACCESS_KEY_ID", "SignatureDoesNotMatch",
+      "SIGNATURE_DOES_NOT_MATCH", "Forbidden", "AuthorizationFailure", "AuthenticationFailed", "PERMISSION_DENIED",
+      "UNAUTHENTICATED", "InvalidToken", "403", "401", "DefaultAzureCredential", "AuthenticationException", "Base64"),
+     "the store refuses the credentials: are they set, still good, and allowed to read and write here?"),
+)  # fmt: skip
+_PASSING = (
+    (("SlowDown", "SLOW_DOWN", "ServiceUnavailable", "SERVICE_UNAVAILABLE", "Throttling", "THROTTLING", "ServerBusy",
+      "TooManyRequests", "InternalError", "INTERNAL_FAILURE", "RequestTimeout", "REQUEST_TIMEOUT", "OperationTimedOut",
+      "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "408", "429", "500", "502", "503", "504"),
+     "the store is busy or failing: try again later"),
+    (("CURL", "curlCode", "NETWORK_CONNECTION", "Fail to get a new connection", "Could not connect"),
+     "the store cannot be reached: is the endpoint right?"),
+)  # fmt: skip
+"""What the errors of the stores' libraries contain, and what it means to a user. Lasting: until somebody mends it."""
+
+_OF_A_STORE = ("AWS Error", "Azure", "google::cloud", "HTTP")
+
+
+def explain(error: Exception) -> tuple[str, bool]:
+    """An error in one line with what to do about it, and whether the same command would meet it again.
+
+    A text without any of the words is what pyarrow found in a file: damage.
+    """
+    text = " ".join(str(error).split())
+    for is_lasting, table in ((True, _LASTING), (False, _PASSING)):
+        for signs, meaning in table:
+            if any(_is_word(sign, text) for sign in signs):
+                return f"{meaning} ({one_line(error)})", is_lasting
+    return one_line(error), not any(sign in text for sign in _OF_A_STORE)
+
+
+def _is_word(sign: str, text: str) -> bool:
+    """Whether it is there as words of their own: 403 may also be part of an object's name."""
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(sign)}(?![0-9A-Za-z])", text) is not None

@@ -1,0 +1,30 @@
+"""`exporter.snapshot_store.store_errors`: what a store's error means."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.snapshot_store.store_errors import explain
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning", "is_lasting"),
+    [
+        ("AWS Error ACCESS_DENIED during HeadObject operation: No response body.", "refuses the credentials", True),
+        ("AWS Error UNKNOWN (HTTP status 400): ExpiredToken", "the credentials have expired: renew them", True),
+        ("AWS Error NO_SUCH_BUCKET during PutObject operation", "there is no such bucket", True),
+        ("AWS Error SLOW_DOWN during PutObject operation", "busy or failing: try again later", False),
+        ("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation", "busy or failing", False),
+        ("Azure Error: [ServerBusy] 503 The server is busy", "busy or failing", False),
+        ("google::cloud::Status(UNAVAILABLE: Retry policy exhausted)", "busy or failing", False),
+        ("google::cloud::Status(PERMISSION_DENIED: no)", "refuses the credentials", True),
+        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", "cannot be reached", False),
+        ("AWS Error [code 103] during HeadObject operation: Custom", "AWS Error [code 103]", False),
+        ("Couldn't deserialize thrift: no more data to read.", "Couldn't deserialize thrift", True),
+        ("Path does not exist: box/snapshot-403/x", "Path does not exist", True),
+    ],
+)
+def test_errors_of_stores_are_told_by_their_cause(text: str, meaning: str, is_lasting: bool) -> None:
+    explained = explain(OSError(text))
+    assert meaning in explained[0]
+    assert explained[1] is is_lasting
