@@ -14,15 +14,21 @@ from exporter.text import (
     CONTROL,
     INVISIBLE,
     LONGEST_ID,
+    dumps,
+    dumps_sorted,
+    excerpt,
     has_control,
     has_control_in_prose,
     has_surrogate,
     hide_tokens,
     id_problem,
     is_visible_ascii,
+    loads,
+    loads_exactly,
     one_line,
     terminal_safe,
     trim_invisible,
+    without_format_characters,
 )
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
@@ -114,3 +120,47 @@ def test_each_rule_knows_its_characters() -> None:
 def test_trimming_a_long_run_of_blanks_takes_no_time() -> None:
     text = "a" + " \u200b" * 500_000 + "b"
     assert trim_invisible(f" \ufeff{text}\u200e\n") == (text, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [(" a  b ", "a  b"), ("\u200e9:00\u202fAM\ufeff", "9:00 AM"), ("a\u00a0\u2009b", "a b"), ("\u200b", ""), ("", "")],
+)
+def test_format_characters_are_left_out_and_special_blanks_are_plain(text: str, clean: str) -> None:
+    assert without_format_characters(text) == clean
+
+
+def test_an_excerpt_shows_the_beginning_invisible_characters_and_no_token() -> None:
+    assert excerpt("abc", 3) == "abc"
+    assert excerpt("abcd", 3) == "abc…"
+    assert excerpt("a\u200e\n\ufeffb", 9) == "a\\u200e\\n\\ufeffb"
+    assert excerpt(f"x {TOKEN}", 200) == "x [token hidden]"
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "0.12345678901234567890",
+        "-12345678901234567.5",
+        "1e-400",
+        "1.7976931348623157001e308",
+        "2.5E-999999999999999999999",
+    ],
+)
+def test_a_decimal_that_no_double_holds_stays_as_written(digits: str) -> None:
+    assert dumps(loads_exactly(f'{{"a":[{digits}]}}')) == f'{{"a":[{digits}]}}'
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
+def test_a_decimal_that_a_double_holds_is_one(number: float, whole: int) -> None:
+    text = f"[{number!r},{whole}]"
+    assert loads_exactly(text) == loads(text) == [number, whole]
+    assert type(loads_exactly(text)[0]) is float
+
+
+def test_a_number_too_large_for_a_double_is_its_own_text() -> None:
+    assert loads_exactly("[1e999]") == loads("[1e999]") == ["1e999"]
+
+
+def test_sorted_json_has_the_keys_of_every_object_in_order() -> None:
+    assert dumps_sorted({"b": [{"d": 1, "c": 2}], "a": 1.0}) == '{"a":1.0,"b":[{"c":2,"d":1}]}'

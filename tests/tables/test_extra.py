@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from exporter.model import CampaignResponse
+from exporter.tables.extra import MOST_ISSUES, Extra, Remarks
 from exporter.tables.flatten import flatten
 from tests.support.answers import response_of
 
@@ -35,3 +41,78 @@ def test_a_week_of_a_million_entries_is_no_week_and_is_kept() -> None:
     assert flat.calling_windows.num_rows == 0
     assert any("more than 10,000 entries" in issue for issue in row["parse_issues"])
     assert "5:00 PM" in row["extra"]
+
+
+def test_issues_of_an_answer_are_bounded_and_none_is_listed_twice() -> None:
+    remarks = Remarks(1)
+    for number in [0, 0, *range(5000)]:
+        remarks.issue(0, f"path.{number}", "odd")
+    (issues,) = remarks.cells()["parse_issues"]
+    assert len(issues) == len(set(issues)) == MOST_ISSUES + 1
+    assert issues[-1] == "there are more issues than are listed"
+
+
+def test_the_path_of_an_issue_is_short_and_shows_invisible_characters() -> None:
+    remarks = Remarks(2)
+    remarks.unread(1, "\u200e" + "k" * 10_000, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "odd")
+    nothing, (issue,) = remarks.cells()["parse_issues"]
+    assert nothing is None
+    assert issue.startswith("\\u200ekkk")
+    assert len(issue) < 300
+    assert issue.endswith('k…: odd: "[token hidden]"')
+
+
+def test_the_rest_of_an_object_is_kept_under_its_path_or_at_the_top_under_its_own_keys() -> None:
+    extra = Extra()
+    extra.keep_rest("schedule", {"a": 1})
+    extra.keep_rest("", {"b": 2, "list:connection": 3, "c.d": 4})
+    extra.keep_rest("", {})
+    assert extra == {"schedule": {"a": 1}, "b": 2, "list\\:connection": 3, "c\\.d": 4}
+    assert extra.whole == ["schedule", "data"]
+
+
+def numbered(number: int) -> str:
+    return ",".join(f'"k{at}":{at % 10}' for at in range(number))
+
+
+LARGE: dict[str, Callable[[int], str]] = {
+    "keys at the top": lambda number: f"{{{numbered(number)}}}",
+    "keys below": lambda number: f'{{"schedule":{{"recurrenceObject":{{{numbered(number)}}}}}}}',
+    "keys with dots": lambda number: f"{{{numbered(number).replace('k', 'k.')}}}",
+    "objects in contactLists": lambda number: '{"contactLists":[' + ",".join(['{"k":1}'] * number) + "]}",
+    "objects in dncLists": lambda number: '{"dncLists":[' + ",".join(['{"id":"i","x":1}'] * number) + "]}",
+    "days": lambda number: '{"dialingStrategy":{"callingHours":{"days":[' + ",".join(['{"day":"x"}'] * number) + "]}}}",
+    "escapes in a message": lambda number: f'{{"message":{{"message":"{"%41" * number}"}}}}',
+    "decimals": lambda number: '{"x":[' + ",".join(["1.2345678901234567890123"] * number) + "]}",
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_one_answer_costs_a_small_multiple_of_its_size(kind: str) -> None:
+    """Bytes: 40 for each of the body (Python's own form of the JSON alone takes 20). Seconds: those of its reading."""
+    body = f'{{"data":{LARGE[kind](100_000)}}}'
+    response = CampaignResponse("a", 0, 200, body)
+    flatten([response])
+    tracemalloc.start()
+    try:
+        flatten([response])
+        assert tracemalloc.get_traced_memory()[1] < 40 * len(body)
+    finally:
+        tracemalloc.stop()
+    assert seconds(lambda: flatten([response])) < 30 * seconds(lambda: json.loads(body)) + 0.2
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    best = float("inf")
+    for _ in range(2):
+        began = time.process_time()
+        work()
+        best = min(best, time.process_time() - began)
+    return best
+
+
+@pytest.mark.parametrize("name", ["contactLists", "dncLists", "whichDays"])
+def test_a_list_of_more_elements_than_a_campaign_has_is_kept_as_a_whole(name: str) -> None:
+    (row,) = flatten([response_of({"_id": "a", name: ["Mon"] * 10_001})]).campaigns.to_pylist()
+    assert json.loads(row["extra"]) == {name: ["Mon"] * 10_001}
+    assert row["parse_issues"][0].startswith(f"{name}: more than 10,000 elements: ")

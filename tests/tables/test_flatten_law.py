@@ -63,6 +63,9 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     return data
 
 
+SEVERAL = tuple(path for column in CAMPAIGNS for path in column.answer_paths if len(column.answer_paths) > 1)
+
+
 def paths_and_leaves(data: dict[str, Any]) -> dict[str, str]:
     """Every leaf of an answer as JSON text, under its dotted path."""
     return {path: json.dumps(leaf) for key, value in data.items() for path, leaf in leaves_of(first_key(key), value)}
@@ -82,7 +85,9 @@ def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
     row = flat.campaigns.to_pylist()[0]
     kept = kept_in(row["extra"])
     for path, leaf in paths_and_leaves(json.loads(json.dumps(data))).items():
-        assert kept.get(path) == leaf or shown(path, json.loads(leaf), row, flat.calling_windows.to_pylist()), path
+        twin = path.startswith(SEVERAL) and leaf in kept.values()  # the same at another place of the same column
+        found = twin or kept.get(path) == leaf
+        assert found or shown(path, json.loads(leaf), row, flat.calling_windows.to_pylist()), path
 
 
 def shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
