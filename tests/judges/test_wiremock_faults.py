@@ -146,8 +146,9 @@ def test_what_fails_for_good_ends_among_the_failures_with_what_it_was(wiremock: 
     broke = ("failed", None, "connection broke")
     late = ("failed", None, "no complete answer within 3 s")
     no_http = ("failed", None, "what answers does not speak HTTP")
+    malformed = ("failed", None, "the response is not valid HTTP")
     expected = {
-        "reset": broke, "nothing": broke, "broken-chunk": broke, "garbage": no_http, "dribble": late, "late": late,
+        "reset": broke, "nothing": broke, "broken-chunk": malformed, "garbage": no_http, "dribble": late, "late": late,
         "empty-body": ("failed", 200, "HTTP 200, but the body is empty"), "unavailable": ("failed", 503, "HTTP 503"),
     }  # fmt: skip
     # aiohttp tells a broken chunk at once, or waits for more, as its pieces happen to come: both are bounded.
