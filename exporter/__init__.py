@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from exporter._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from exporter.pipeline.export import export as export
-    from exporter.pipeline.export import settings_from_env as settings_from_env
+    from exporter.pipeline.python_api import export as export
+    from exporter.pipeline.python_api import settings_from_env as settings_from_env
     from exporter.snapshot_store.catalog import snapshots as snapshots
     from exporter.snapshot_store.history import read_history as read_history
     from exporter.snapshot_store.reader import read_snapshot as read_snapshot
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["export", "read_history", "read_snapshot", "settings_from_env", "snapshots"]
 
 _HOMES = {
-    "export": "exporter.pipeline.export",
-    "settings_from_env": "exporter.pipeline.export",
+    "export": "exporter.pipeline.python_api",
+    "settings_from_env": "exporter.pipeline.python_api",
     "read_history": "exporter.snapshot_store.history",
     "read_snapshot": "exporter.snapshot_store.reader",
     "snapshots": "exporter.snapshot_store.catalog",

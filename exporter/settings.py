@@ -16,8 +16,8 @@ from typing import Any, Literal
 import msgspec
 
 from exporter.errors import SettingsError
+from exporter.hosts import proxy_for, read_host
 from exporter.model import ApiVersion, Identity
-from exporter.origin import proxy_for, read_host
 from exporter.text import has_surrogate, is_visible_ascii, one_line, trim_invisible
 
 Algorithm = Literal["HS256", "HS512", "RS256", "RS512"]

@@ -13,14 +13,14 @@ from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.pipeline.check import check_account
     from exporter.pipeline.findings import CheckResult
     from exporter.stop import Stop
-    from jobs.support.table_output import print_bytes
+    from jobs.support.terminal_output import print_bytes
 
 MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
 

@@ -21,7 +21,7 @@ from exporter.text import terminal_safe
 from jobs.support.console import Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.param_types import nearest
-from jobs.support.signals import SIGNALS, handling_signals
+from jobs.support.run_until_stopped import SIGNALS, handling_signals
 from jobs.support.standard_streams import ReaderGone, secure_standard_streams
 
 DEPLOY = Path(__file__).with_name("deploy")

@@ -12,20 +12,20 @@ from exporter.settings import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
 from jobs.support.console import Console
+from jobs.support.copyable_commands import program_command
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of
-from jobs.support.shell import program_command
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.ids.campaign_ids import read_ids
+    from exporter.ids.ids_file import read_ids
     from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.snapshot import take_snapshot
     from exporter.report.page import render_report
-    from exporter.simulator.account import account_variables
-    from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.server import serve
+    from exporter.simulator.simulated_service import Behaviour
+    from exporter.simulator.variables import account_variables
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.stop import Stop
     from jobs.support.demo_folder import DemoFolder

@@ -17,7 +17,7 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import write_rows
-from jobs.support.table_output import Lines, print_bytes
+from jobs.support.terminal_output import Lines, print_bytes
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from jobs.support.console import Console
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.accounts import account_of, find, snapshots_of_account
+    from exporter.snapshot_store.account_snapshots import account_of, find, snapshots_of_account
     from exporter.snapshot_store.catalog import read_manifest
     from exporter.snapshot_store.diff import all_changes, changes_between, spoken
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.tables.arrow import schema_of
+    from exporter.tables.schema import schema_of
 
 MOST_ROWS = 200
 """Campaigns of each kind that the table shows; csv and json have them all."""

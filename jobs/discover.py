@@ -12,19 +12,19 @@ from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     import pyarrow as pa
 
     from exporter.clock import SystemClock
-    from exporter.fetch.engine import open_engine
     from exporter.fetch.list_pass import ListPass
+    from exporter.fetch.open_engine import open_engine
     from exporter.files import replace_file
     from exporter.ratelimit.estimate import shared
     from exporter.snapshot_store.writer import csv_header, csv_text
     from exporter.stop import Stop
-    from jobs.support.table_output import print_bytes
+    from jobs.support.terminal_output import print_bytes
 
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 

@@ -19,7 +19,7 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.options import METRICS_FILE
 from jobs.support.param_types import whole_number
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     import resource
@@ -29,7 +29,7 @@ with lazy_imports(__name__):
     from jobs.support.fleet_dask import run_on_dask
     from jobs.support.fleet_file import prepare, read_fleet
     from jobs.support.fleet_rows import result_row, take_outcome
-    from jobs.support.table_output import print_line, print_table
+    from jobs.support.terminal_output import print_line, print_table
 
 ENOUGH_FILES = 65_536
 

@@ -25,7 +25,7 @@ from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
-    from exporter.ids.campaign_ids import CampaignIds
+    from exporter.ids.ids_file import CampaignIds
     from exporter.pipeline.pull import Pulled
     from exporter.stop import Stop
     from jobs.support.console import Console
@@ -87,8 +87,8 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     from exporter.clock import SystemClock
     from exporter.pipeline.pull import pull_campaigns
     from exporter.ratelimit.estimate import shared
-    from exporter.tables.arrow import schema_of
-    from jobs.support.signals import run_until_stopped
+    from exporter.tables.schema import schema_of
+    from jobs.support.run_until_stopped import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
     form, excel_safe = options.pop("form"), options.pop("excel_safe")
@@ -150,7 +150,7 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
 
 def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
     """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
-    from exporter.ids.campaign_ids import ids_of, read_ids
+    from exporter.ids.ids_file import ids_of, read_ids
 
     ids: list[str] = []
     warnings: list[str] = []

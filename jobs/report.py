@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jobs.support.console import Console
 
 with lazy_imports(__name__):
-    from exporter.report.checks import ids_of
+    from exporter.report.compliance import ids_of
     from exporter.report.page import campaigns_text, render_report
     from exporter.report.quiet_hours import parse_quiet_hours
     from exporter.snapshot_store.open_destination import open_destination

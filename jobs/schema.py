@@ -12,8 +12,8 @@ from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
-    from exporter.tables.arrow import data_dictionary
-    from jobs.support.table_output import print_bytes, print_line, print_table
+    from exporter.tables.schema import data_dictionary
+    from jobs.support.terminal_output import print_bytes, print_line, print_table
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})

@@ -12,22 +12,22 @@ import click
 import msgspec
 
 from exporter.errors import InputError
-from exporter.simulator.account import ACCOUNT_ID, account_variables, variables_text
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.list_call import HABITS
+from exporter.simulator.variables import ACCOUNT_ID, account_variables, variables_text
 from exporter.units import parse_allowance
 from jobs.support.command import job, option
 from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.param_types import DURATION, RATE, Parsed
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
-    from exporter.simulator.behaviour import Behaviour
     from exporter.simulator.changes import Changes
-    from exporter.simulator.control import change_running
+    from exporter.simulator.control_client import change_running
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
+    from exporter.simulator.simulated_service import Behaviour
     from exporter.stop import Stop
 
 

@@ -22,11 +22,11 @@ from jobs.support.options import (
     take_ids,
     take_snapshot_options,
 )
-from jobs.support.signals import run_until_stopped
+from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.ids.campaign_ids import CampaignIds
+    from exporter.ids.ids_file import CampaignIds
     from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.snapshot import needs_list, take_snapshot
     from exporter.ratelimit.estimate import shared

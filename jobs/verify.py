@@ -12,14 +12,14 @@ from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
-from jobs.support.table_output import print_line
+from jobs.support.terminal_output import print_line
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination
     from jobs.support.console import Console
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.accounts import find, snapshots_of_account
+    from exporter.snapshot_store.account_snapshots import find, snapshots_of_account
     from exporter.snapshot_store.catalog import read_catalog
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages

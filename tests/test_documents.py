@@ -12,9 +12,9 @@ import pytest
 
 from exporter import __version__
 from exporter.settings import SETTINGS
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
-from exporter.tables.arrow import data_dictionary
+from exporter.simulator.simulated_service import Behaviour
+from exporter.tables.schema import data_dictionary
 from jobs.cli import COMMANDS, cli
 from jobs.schema import markdown
 from jobs.support.exit_codes import BUG, MEANINGS

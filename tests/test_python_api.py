@@ -23,9 +23,9 @@ from exporter.errors import CredentialsRefused, IdsError, SettingsError, TimeIsU
 from exporter.events import Event, Published, Settled
 from exporter.options import FetchOptions, SnapshotOptions
 from exporter.settings import read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
 from exporter.units import Limit

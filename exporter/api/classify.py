@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from exporter.api.endpoints import HttpResponse, Verdict, VerdictKind, body_start
+from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.error_body import (
     read_error,
     says_campaign_missing,
@@ -24,6 +24,7 @@ from exporter.api.error_body import (
     says_service_fails,
 )
 from exporter.api.headers import NotFollowed, read_retry_after, redirect_target
+from exporter.api.verdict import Verdict, VerdictKind
 from exporter.text import NotJson, id_problem, loads, one_line, trim_invisible
 
 LARGEST_ERROR = 2**20

@@ -58,33 +58,6 @@ class HttpResponse(msgspec.Struct, frozen=True):
     date: str | None = None
 
 
-VerdictKind = Literal[
-    "good", "not_found", "gateway_404", "invalid", "wrong_campaign", "retry", "rate_limited", "denied", "redirect"
-]
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What a response means for the ID that was asked for. `error` says why it is not good.
-
-    - good: `text` is the body.
-    - not_found: the API itself says that the campaign does not exist.
-    - gateway_404: a 404 that is not the API's own (a gateway while a back end restarts). To be asked again later; it
-      counts as absence only if the service answers other campaigns well at that time.
-    - invalid: a last word that is neither a campaign nor its absence.
-    - wrong_campaign: the answer to another request: the connection is out of step, is to be closed, and the ID asked
-      again; only when that does not help the ID is invalid.
-    - retry: the service or the connection failed. `retry_after`: seconds, where the service named them.
-    - rate_limited: `retry_after` as above.
-    - denied: the credentials were refused.
-    - redirect: `text` is the URL to ask instead, on the same origin.
-    """
-
-    kind: VerdictKind
-    error: str = ""
-    text: str = ""
-    retry_after: float | None = None
-
-
 class CampaignApi:
     """Builds the requests of one account.
 

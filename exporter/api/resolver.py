@@ -7,7 +7,7 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from exporter.background import BackgroundThread
+from exporter.background_thread import BackgroundThread
 
 
 class Resolver(AbstractResolver):

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.api.classify import ListPage, classify_list, item_id
-from exporter.api.endpoints import HttpResponse, Verdict
-from exporter.api.refusal import refusal
+from exporter.api.endpoints import HttpResponse
+from exporter.api.refused_credentials import refusal
+from exporter.api.verdict import Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
-from exporter.fetch.engine import Engine
+from exporter.fetch.open_engine import Engine
 from exporter.fetch.paging import Ask, Page, Paging, Row
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop

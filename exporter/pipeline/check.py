@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from exporter.api.classify import ListPage, classify_list, item_id
-from exporter.api.endpoints import HttpResponse, Verdict
+from exporter.api.endpoints import HttpResponse
+from exporter.api.verdict import Verdict
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import ExportError, InputError, ServiceDown, SettingsError
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
-from exporter.fetch.engine import Engine, open_engine
+from exporter.fetch.open_engine import Engine, open_engine
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
 from exporter.pipeline.findings import SERVICE_DOWN, SETTINGS_ERROR, CheckResult, Findings

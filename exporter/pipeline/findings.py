@@ -8,7 +8,7 @@ import msgspec
 
 from exporter.api.endpoints import HttpResponse
 from exporter.api.headers import read_date
-from exporter.api.refusal import advice_for, cause_of, skew_warning
+from exporter.api.refused_credentials import advice_for, cause_of, skew_warning
 from exporter.settings import Settings
 from exporter.units import format_duration
 

@@ -16,7 +16,7 @@ import msgspec
 from exporter.clock import SystemClock
 from exporter.errors import ExportError
 from exporter.events import Emit, Event, Spent
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.ids.ids_file import CampaignIds
 from exporter.model import Usage
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot

@@ -8,7 +8,7 @@ import msgspec
 
 from exporter.events import Emit, Warned
 from exporter.fetch.paging import expected_requests
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.incremental import expected_changes

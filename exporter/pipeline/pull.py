@@ -8,17 +8,17 @@ import pyarrow as pa
 from exporter.clock import Clock
 from exporter.errors import CredentialsRefused, ExportError, StoppedEarly
 from exporter.events import Emit, Settled
-from exporter.fetch.engine import open_engine
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.fetch.open_engine import open_engine
+from exporter.ids.ids_file import CampaignIds
 from exporter.model import CampaignResponse, Failure
 from exporter.options import FetchOptions
-from exporter.pipeline.listener import guarded
+from exporter.pipeline.event_log import guarded
 from exporter.pipeline.start import each_id
 from exporter.settings import Settings
 from exporter.stop import Stop
-from exporter.tables.arrow import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
+from exporter.tables.schema import schema_of
 
 
 class Pulled(msgspec.Struct, frozen=True):

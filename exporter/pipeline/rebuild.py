@@ -13,11 +13,11 @@ from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure, FileEntry, Requests, Seconds
 from exporter.options import Locations, OutputFormat
-from exporter.pipeline.listener import EventLog
+from exporter.pipeline.event_log import EventLog
 from exporter.pipeline.publish import Draft, publish
 from exporter.pipeline.workplace import enter_workplace, find_workplace
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest

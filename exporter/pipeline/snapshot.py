@@ -19,21 +19,21 @@ from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, InputError, StorageFailed
 from exporter.events import Event, RunStarted, Settled, Warned
-from exporter.fetch.engine import Engine, open_engine
 from exporter.fetch.list_pass import ListPass
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.fetch.open_engine import Engine, open_engine
+from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.cancellable_thread import in_thread
+from exporter.pipeline.event_log import EventLog
+from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
-from exporter.pipeline.listener import EventLog
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.publish_run import finish, publish_run
 from exporter.pipeline.run import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather, warn_of_misdated
-from exporter.pipeline.threads import in_thread
 from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
 from exporter.stop import Stop

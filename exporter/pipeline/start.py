@@ -15,13 +15,13 @@ import msgspec
 from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.ids.ids_file import CampaignIds
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
+from exporter.pipeline.event_log import EventLog
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
-from exporter.pipeline.listener import EventLog
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
     Catalog,

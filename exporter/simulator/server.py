@@ -13,9 +13,9 @@ from random import Random
 import msgspec
 from aiohttp import web
 
-from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.control import CHANGE_PATH
+from exporter.simulator.control_client import CHANGE_PATH
 from exporter.simulator.replies import Reply
+from exporter.simulator.simulated_service import Behaviour
 
 _STRAY_BODY = b'{"status":"success","data":{"_id":"cd-stray-answer","name":"Stray"}}'
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (

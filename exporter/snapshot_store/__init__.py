@@ -1,8 +1,8 @@
 """What is published: writing snapshots, reading them, removing old ones.
 
 `open_destination` says what a path or URL names: a `destination`, which is a `local_folder` or an `object_store`
-(`store_url`, `store_errors`). `writer` writes the files of a snapshot, `manifest` says what they are, `names` what
-they are called. `catalog` lists what is published, `accounts` chooses from it, `reader` reads tables, `verify` finds
-damage. `compare` says when two cells differ, for `diff` and for `history` with its `versions`. `retention` removes
-old snapshots. `lock` keeps two runs apart.
+(`open_store`, `store_errors`). `writer` writes the files of a snapshot, `manifest` says what they are, `names` what
+they are called. `catalog` lists what is published, `account_snapshots` chooses from it, `reader` reads tables,
+`verify` finds damage. `compare` says when two cells differ, for `diff` and for `history` with its `versions`.
+`retention` removes old snapshots. `lock` keeps two runs apart.
 """

@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
-from exporter.ids.campaign_ids import ids_of
-from exporter.snapshot_store.accounts import one_per_run, snapshots_of_account
+from exporter.ids.ids_file import ids_of
+from exporter.snapshot_store.account_snapshots import one_per_run, snapshots_of_account
 from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table, to_frame
 from exporter.snapshot_store.versions import HistoryTable, Versions
-from exporter.tables.arrow import schema_of
+from exporter.tables.schema import schema_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,15 +14,15 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from exporter.model import CampaignResponse, Failure
-from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import file_name
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import BLOCK_ROWS, flatten
+from exporter.tables.schema import schema_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,7 +30,7 @@ from exporter.stop import Stop
 from jobs.support.console import Console, describe
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
-from jobs.support.signals import handling_signals
+from jobs.support.run_until_stopped import handling_signals
 
 ANSWER_WITHIN = 10.0
 """Seconds that a scheduler has to answer."""

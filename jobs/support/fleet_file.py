@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 from exporter.errors import InputError
-from exporter.ids.campaign_ids import CampaignIds, ids_of
+from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.pipeline.fleet import Account
 from exporter.settings import SETTINGS
 from jobs import snapshot

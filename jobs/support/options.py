@@ -38,7 +38,7 @@ from jobs.support.param_types import (
 with lazy_imports(__name__):
     import platformdirs
 
-    from exporter.ids.campaign_ids import CampaignIds, read_ids
+    from exporter.ids.ids_file import CampaignIds, read_ids
     from exporter.ratelimit.ledger import default_ledger_path
 
 _FETCH = FetchOptions()

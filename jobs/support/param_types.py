@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from exporter.errors import InputError
-from exporter.ids.csv_dialect import parse_delimiter
+from exporter.ids.csv_layout import parse_delimiter
 from exporter.units import (
     Limit,
     parse_allowance,

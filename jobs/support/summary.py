@@ -8,7 +8,7 @@ from exporter.model import Usage
 from exporter.pipeline.plan import savings
 from exporter.pipeline.publish import SnapshotResult
 from exporter.units import format_duration
-from jobs.support.shell import duckdb_command, python_command
+from jobs.support.copyable_commands import duckdb_command, python_command
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.classify import LARGEST_ERROR, ListPage, classify_campaign, classify_list, decode_body, item_id
-from exporter.api.endpoints import HttpResponse, Verdict
+from exporter.api.endpoints import HttpResponse
+from exporter.api.verdict import Verdict
 from tests.support.json_values import json_values
 
 ORIGIN = "https://platform.kore.ai"

@@ -11,9 +11,9 @@ import pytest
 
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.http import HttpTransport, TransportError
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.hostile import Asked, hostile, http
 
 CAMPAIGNS = sample_campaigns(3)

@@ -20,13 +20,13 @@ import aiohttp
 
 from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
-from exporter.ids.campaign_ids import ids_of
+from exporter.ids.ids_file import ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
 from exporter.stop import Stop
 from jobs.support.console import Console
-from jobs.support.signals import new_runner
+from jobs.support.run_until_stopped import new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full
 from tests.support.serving import environment

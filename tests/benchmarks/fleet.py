@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID
+from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID
 from tests.benchmarks.engine import light_server
 from tests.support.running import ROOT, full, program, write_ids
 

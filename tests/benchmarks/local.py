@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.events import ignore
-from exporter.ids.campaign_ids import read_ids
+from exporter.ids.ids_file import read_ids
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, Counts, Identity, Requests, Seconds
@@ -34,8 +34,8 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.writer import ROW_GROUP_ROWS, SnapshotWriter
-from exporter.tables.arrow import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
+from exporter.tables.schema import schema_of
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")

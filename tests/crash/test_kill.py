@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from exporter.failpoints import FAILPOINTS
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store import manifest as manifests
 from tests.support.failpoint_driver import DRIVER
 from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids

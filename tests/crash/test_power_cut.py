@@ -15,8 +15,8 @@ import pytest
 from exporter.events import ignore
 from exporter.journal.journal import Journal
 from exporter.model import Identity
-from exporter.simulator.behaviour import ACCOUNT_ID, STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import ACCOUNT_ID, STREAM_ID, Behaviour
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages

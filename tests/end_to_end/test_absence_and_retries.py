@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.list_call import HABITS
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.hostile import Asked, Handler, Reaction, campaign, hostile, http, listening
 from tests.support.running import rows_of, run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving

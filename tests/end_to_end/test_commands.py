@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_SECRET, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_SECRET, Behaviour
 from exporter.units import Limit
 from tests.support.running import ROOT, full, manifest_of, program, rows_of, run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
@@ -160,7 +160,7 @@ def test_a_ready_token_that_was_used_is_told_apart(desk: Desk) -> None:
 
     import jwt
 
-    from exporter.simulator.behaviour import CLIENT_ID
+    from exporter.simulator.simulated_service import CLIENT_ID
 
     claims = {"sub": "x", "appId": CLIENT_ID, "jti": "1", "exp": time.time() + 60}
     desk.env["KORE_JWT"] = jwt.encode(claims, CLIENT_SECRET)

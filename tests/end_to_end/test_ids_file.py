@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import manifest_of, run, snapshot_folders
 from tests.support.serving import environment, serving
 

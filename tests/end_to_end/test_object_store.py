@@ -18,8 +18,8 @@ import pytest
 
 import exporter
 from exporter.errors import StorageFailed
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.open_destination import open_destination
 from jobs import cli

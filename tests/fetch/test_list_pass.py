@@ -16,14 +16,14 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import ListFailed
 from exporter.events import Event, Warned
-from exporter.fetch.engine import open_engine
 from exporter.fetch.list_pass import ListPass
+from exporter.fetch.open_engine import open_engine
 from exporter.model import CampaignType
 from exporter.options import FetchOptions
 from exporter.settings import read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import SampleCampaign, sample_campaigns, stamp
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from tests.support.hostile import Asked, hostile, http
 from tests.support.running import run

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import IdsError
-from exporter.ids.campaign_ids import read_ids
+from exporter.ids.ids_file import read_ids
 from exporter.text import trim_invisible
 
 ids = st.integers(1, 99).map("cd-{}".format)

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from exporter.pipeline.findings import NAMES
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import run
 from tests.support.serving import environment, serving
 

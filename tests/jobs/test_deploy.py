@@ -24,9 +24,9 @@ from click.core import ParameterSource
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.settings import SETTINGS
-from exporter.simulator.account import account_variables, variables_text
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
+from exporter.simulator.variables import account_variables, variables_text
 from jobs.cli import cli
 from tests.support.running import ROOT, full, manifest_of, run, snapshot_folders
 from tests.support.serving import environment, serving

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.ids.campaign_ids import read_ids
-from exporter.simulator.behaviour import Behaviour
+from exporter.ids.ids_file import read_ids
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import run
 from tests.support.serving import environment, serving
 

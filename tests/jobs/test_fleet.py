@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from exporter.pipeline.fleet import AccountResult, run_side_by_side
-from exporter.simulator.behaviour import CLIENT_SECRET
+from exporter.simulator.simulated_service import CLIENT_SECRET
 from exporter.stop import Stop
 from jobs.support.fleet_rows import result_row
 from tests.support.fleets import Fleet

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import ROOT, full, program
 from tests.support.serving import environment, serving
 

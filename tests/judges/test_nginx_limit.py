@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.judges import find, needs, started
 from tests.support.running import manifest_of, rows_of, run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving

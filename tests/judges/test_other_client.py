@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.other_client import V1, V2, ask, token
 from tests.support.running import rows_of, run, snapshot_folders
 from tests.support.serving import environment, serving

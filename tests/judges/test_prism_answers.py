@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.judges import find, needs, prism, violations
 from tests.support.other_client import V1, V2, ask, token
 from tests.support.running import rows_of, run, snapshot_folders

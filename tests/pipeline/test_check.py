@@ -13,10 +13,10 @@ from exporter.options import FetchOptions
 from exporter.pipeline.check import check_account
 from exporter.pipeline.findings import NAMES, CheckResult, Finding
 from exporter.settings import read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.list_call import ListHabits
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from tests.support.certificates import issue
 from tests.support.hostile import hostile, http, listening

@@ -14,14 +14,14 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
-from exporter.ids.campaign_ids import CampaignIds, ids_of
+from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings, read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns, stamp
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from exporter.units import Allowance
 from tests.support.running import rows_of

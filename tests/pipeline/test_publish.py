@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 from exporter.clock import SystemClock
-from exporter.ids.campaign_ids import ids_of
+from exporter.ids.ids_file import ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from tests.support.serving import environment
 

@@ -18,7 +18,7 @@ from exporter import failpoints
 from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, NotPublished, StorageFailed, TimeIsUp
 from exporter.events import Event, Published, Settled, Warned
-from exporter.ids.campaign_ids import ids_of
+from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions
 from exporter.snapshot_store.local_folder import LocalDestination
@@ -327,7 +327,7 @@ async def test_what_fails_after_publishing_is_a_warning_and_changes_nothing(
     def refuse(*arguments: object, **more: object) -> None:
         raise StorageFailed("the store hiccups")
 
-    monkeypatch.setattr(f"exporter.pipeline.publish_run.{work}", refuse)
+    monkeypatch.setattr(f"exporter.pipeline.finish.{work}", refuse)
     async with open_site(tmp_path) as site:
         result = await site.snapshot(keep=1, full_every=HOUR)
         assert result.complete

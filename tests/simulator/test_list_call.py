@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.behaviour import STREAM_ID, Behaviour
 from exporter.simulator.list_call import HABITS, ListHabits, list_page
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import STREAM_ID, Behaviour
 
 CAMPAIGNS = sample_campaigns(50)
 

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from exporter.simulator.behaviour import STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import STRAY
+from exporter.simulator.simulated_service import STREAM_ID, Behaviour
 from tests.support.serving import serving
 
 

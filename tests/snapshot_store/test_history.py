@@ -19,7 +19,7 @@ from exporter.snapshot_store.history import History, history_of, parse_moment, r
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.versions import VERSION_COLUMNS, HistoryTable
-from exporter.tables.arrow import schema_of
+from exporter.tables.schema import schema_of
 from tests.support.answers import SEED, response_of
 from tests.support.snapshots import publish
 

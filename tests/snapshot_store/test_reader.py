@@ -12,13 +12,13 @@ import pytest
 
 import exporter
 from exporter.errors import DestinationError
-from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_responses, read_table
-from exporter.tables.arrow import schema_of
+from exporter.tables.schema import schema_of
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 

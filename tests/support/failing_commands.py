@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store.names import snapshot_id
 from tests.support.failing_calls import Command
 from tests.support.running import run, snapshot_folders, write_ids

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from tests.support.running import run, write_ids
 from tests.support.serving import serving
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from exporter.simulator.behaviour import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
+from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
 
 V1, V2 = "/agentassist/api/v1/public", "/campaign/api/v2/public"
 

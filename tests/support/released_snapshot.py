@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.accounts import find
+from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import read_manifest
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_failures, read_responses

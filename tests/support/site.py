@@ -9,15 +9,15 @@ from typing import Any
 
 from exporter.clock import Clock, SystemClock
 from exporter.events import Event
-from exporter.ids.campaign_ids import CampaignIds, ids_of
+from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.plan import Plan, make_plan
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings, read_settings
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from tests.support.running import snapshot_folders
 from tests.support.serving import environment

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.behaviour import CLIENT_SECRET
+from exporter.simulator.simulated_service import CLIENT_SECRET
 from jobs import cli
 from tests.support.fleets import Fleet
 from tests.support.running import ROOT, full, program, write_ids

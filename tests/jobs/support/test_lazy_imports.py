@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from exporter.simulator.behaviour import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from jobs.support.lazy_imports import lazy_imports
 from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 

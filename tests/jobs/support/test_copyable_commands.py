@@ -1,4 +1,4 @@
-"""`jobs.support.shell`: commands that work in the shell in which the program was started."""
+"""`jobs.support.copyable_commands`: commands that work in the shell in which the program was started."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.support.shell import duckdb_command, program_command, python_command
+from jobs.support.copyable_commands import duckdb_command, program_command, python_command
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from rich.cells import cell_len
 
 from exporter.model import CampaignResponse
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import run, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 from tests.support.snapshots import RESPONSES, publish

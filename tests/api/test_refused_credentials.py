@@ -1,10 +1,10 @@
-"""`exporter.api.refusal`: what to check when the credentials are refused."""
+"""`exporter.api.refused_credentials`: what to check when the credentials are refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporter.api.refusal import refusal, skew_warning
+from exporter.api.refused_credentials import refusal, skew_warning
 
 
 @pytest.mark.parametrize(

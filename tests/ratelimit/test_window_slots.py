@@ -1,4 +1,4 @@
-"""`exporter.ratelimit.slots`: slots of the ledger, taken without holding up the event loop."""
+"""`exporter.ratelimit.window_slots`: slots of the ledger, taken without holding up the event loop."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from exporter.background import BackgroundThread
+from exporter.background_thread import BackgroundThread
 from exporter.clock import SystemClock
 from exporter.events import Event
 from exporter.ratelimit.ledger import Ledger, Row
 from exporter.ratelimit.sliding_window import Wait
-from exporter.ratelimit.slots import LedgerSlots
+from exporter.ratelimit.window_slots import LedgerSlots
 from exporter.units import Limit
 from tests.support.virtual_time import InlineThread
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from exporter.background import BackgroundThread
+from exporter.background_thread import BackgroundThread
 from exporter.clock import Clock
 from exporter.events import Emit, Event
 from exporter.ratelimit.ledger import Ledger, Row

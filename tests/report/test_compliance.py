@@ -1,4 +1,4 @@
-"""`exporter.report.checks`: what is kept, what is not, and what nobody can say."""
+"""`exporter.report.compliance`: what is kept, what is not, and what nobody can say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from exporter.report.checks import QuietHoursCheck, check_quiet_hours, ids_of, readable
+from exporter.report.compliance import QuietHoursCheck, check_quiet_hours, ids_of, readable
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.report.week_grid import overlapping
-from exporter.tables.arrow import schema_of
 from exporter.tables.flatten import Flat, flatten
+from exporter.tables.schema import schema_of
 from tests.support.answers import SEED, response_of
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}

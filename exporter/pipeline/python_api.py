@@ -11,7 +11,7 @@ import platformdirs
 
 from exporter.clock import SystemClock
 from exporter.events import Event, ignore
-from exporter.ids.campaign_ids import CampaignIds, ids_of, read_ids
+from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot

@@ -20,15 +20,15 @@ import jwt
 import msgspec
 
 from exporter.model import ApiVersion
-from exporter.simulator.account import ACCOUNT_ID as ACCOUNT_ID
-from exporter.simulator.account import CLIENT_ID as CLIENT_ID
-from exporter.simulator.account import CLIENT_SECRET as CLIENT_SECRET
-from exporter.simulator.account import STREAM_ID as STREAM_ID
 from exporter.simulator.changes import Changes, change_campaigns
 from exporter.simulator.faults import faulty_reply, needs_good_reply
 from exporter.simulator.list_call import HABITS, ListHabits, list_page
 from exporter.simulator.replies import JSON, RATE_TEXT, Reply, error_reply, json_reply
 from exporter.simulator.samples import SampleCampaign
+from exporter.simulator.variables import ACCOUNT_ID as ACCOUNT_ID
+from exporter.simulator.variables import CLIENT_ID as CLIENT_ID
+from exporter.simulator.variables import CLIENT_SECRET as CLIENT_SECRET
+from exporter.simulator.variables import STREAM_ID as STREAM_ID
 from exporter.units import Limit
 
 PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")

@@ -1,11 +1,11 @@
-"""`exporter.ids.csv_dialect`: the delimiter, the header and the ID column of a file."""
+"""`exporter.ids.csv_layout`: the delimiter, the header and the ID column of a file."""
 
 from __future__ import annotations
 
 import pytest
 
 from exporter.errors import IdsError
-from exporter.ids.csv_dialect import Layout, find_layout, parse_delimiter
+from exporter.ids.csv_layout import Layout, find_layout, parse_delimiter
 
 
 def layout(text: str, column: str | None = None, delimiter: str | None = None) -> Layout:

@@ -1,4 +1,4 @@
-"""`jobs.support.signals`: signals end a run in order, and are the host's own again after it."""
+"""`jobs.support.run_until_stopped`: signals end a run in order, and are the host's own again after it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import Interrupted, StoppedEarly
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from jobs import cli
-from jobs.support.signals import SIGNALS, run_until_stopped
+from jobs.support.run_until_stopped import SIGNALS, run_until_stopped
 from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 

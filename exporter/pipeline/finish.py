@@ -11,12 +11,12 @@ from exporter._version import __version__
 from exporter.clock import to_milliseconds
 from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.ids.ids_file import CampaignIds
 from exporter.journal.checkpoint import Incomplete
 from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone, last_full
+from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.publish import Draft, FailureGroup, SnapshotResult, group_failures, publish, warn_of_failure
-from exporter.pipeline.refusals import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.run import Run
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest

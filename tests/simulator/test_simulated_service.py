@@ -1,4 +1,4 @@
-"""`exporter.simulator.behaviour`: credentials and rate limit, at made-up times."""
+"""`exporter.simulator.simulated_service`: credentials and rate limit, at made-up times."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import jwt
 import pytest
 
-from exporter.simulator.account import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.replies import Reply
 from exporter.simulator.samples import sample_campaigns
+from exporter.simulator.simulated_service import Behaviour
+from exporter.simulator.variables import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
 from exporter.units import Limit
 
 CAMPAIGNS = sample_campaigns(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from exporter.errors import NotPublished, NotReconciled
-from exporter.ids.campaign_ids import CampaignIds
+from exporter.ids.ids_file import CampaignIds
 from exporter.model import Counts
 from exporter.pipeline.run import Run
 from exporter.snapshot_store.catalog import latest_of, read_manifest

@@ -1,0 +1,124 @@
+"""The campaign IDs that are wanted: from a CSV file of any common kind, or given one by one.
+
+Every problem of a file is reported with its line numbers before anything is done, and no row is lost silently: what
+was trimmed, unwrapped or left out is in `CampaignIds.warnings`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from exporter.errors import IdsError
+from exporter.ids.campaign_ids import MOST_NAMED, IdReader
+from exporter.ids.campaign_ids import CampaignIds as CampaignIds
+from exporter.ids.csv_layout import SAMPLED, Layout, find_layout
+from exporter.ids.csv_rows import Record, read_records
+
+MOST_BYTES = 2**30
+"""A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
+
+_BYTES_READ = 1 << 26
+"""Bytes that are read at once: a file of usual size is one piece, and is not copied."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_ids(
+    source: str | BinaryIO, *, column: str | None = None, delimiter: str | None = None, name: str | None = None
+) -> CampaignIds:
+    """The IDs of a CSV file.
+
+    `source`: a path, or an open binary stream. `column`: the header of the ID column; None: one of `ID_COLUMNS`,
+    else the only column. `delimiter`: None for the one under which that column is found. `name`: what messages and
+    the manifest call the source. Raises `IdsError` with every problem of the file.
+    """
+    name = name or (source if isinstance(source, str) else "standard input")
+    name = name.encode("utf-8", "backslashreplace").decode()
+    data = _read(source, name)
+    body = data.removeprefix(_BYTE_ORDER_MARK)
+    _refuse_other_encodings(body, name)
+    layout = find_layout(list(islice(_lines(body), SAMPLED)), column=column, delimiter=delimiter, source=name)
+    reader = IdReader(name, layout)
+    for record in read_records(
+        islice(_lines(body), layout.skipped, None), layout.delimiter, first_line=layout.skipped + 1
+    ):
+        reader.add(record)
+    return reader.result(hashlib.sha256(data).hexdigest())
+
+
+def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
+    """IDs that do not come from a file: of the command line, a program or the list call.
+
+    `values`: texts, or a column of pandas, Arrow, NumPy or Polars. Raises `IdsError`.
+    """
+    reader = IdReader(source, Layout(",", 1, 0, None, 0), place="item")
+    given = _texts(values, source)
+    for number, text in enumerate(given, 1):
+        reader.add(Record(number, [text], quoted=(0,)))
+    return reader.result(hashlib.sha256("\n".join(given).encode("utf-8", "backslashreplace")).hexdigest())
+
+
+def _texts(values: Any, source: str) -> list[str]:
+    """What a program gives, as texts. Raises `IdsError` that says what can be given."""
+    if isinstance(values, str | bytes | bytearray) or hasattr(values, "columns") or not isinstance(values, Iterable):
+        raise IdsError(
+            f"{source}: {type(values).__name__} cannot be read as campaign IDs. Give a list of texts, or one column "
+            "such as frame['campaign_id'], or the path of a CSV file."
+        )
+    items = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+    wrong = [(number, item) for number, item in enumerate(items, 1) if not isinstance(item, str)]
+    if wrong:
+        shown = ", ".join(f"item {number} is {_kind(item)}" for number, item in wrong[:MOST_NAMED])
+        more = f" and {len(wrong) - MOST_NAMED:,} more" if len(wrong) > MOST_NAMED else ""
+        raise IdsError(
+            f"{source}: campaign IDs are texts, and {shown}{more}. Leave empty ones out; write '007', not 7."
+        )
+    return items
+
+
+def _kind(item: Any) -> str:
+    return "None" if item is None else f"{item!r} ({type(item).__name__})"[:80]
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    """The lines of a file; each ends with a line feed, whatever the file ends them with."""
+    return io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None)
+
+
+def _read(source: str | BinaryIO, name: str) -> bytes:
+    try:
+        if not isinstance(source, str):
+            return _read_bounded(source, name)
+        with Path(source).open("rb") as file:
+            return _read_bounded(file, name)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise IdsError(f"{name}: cannot be read: {reason}.") from None
+
+
+def _read_bounded(file: BinaryIO, name: str) -> bytes:
+    pieces: list[bytes] = []
+    while piece := file.read(_BYTES_READ):
+        pieces.append(piece)
+        if sum(map(len, pieces)) > MOST_BYTES:
+            raise IdsError(f"{name}: is larger than {MOST_BYTES:,} bytes; is it the file of IDs?")
+    return b"".join(pieces)
+
+
+def _refuse_other_encodings(body: bytes, name: str) -> None:
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise IdsError(f"{name}: is UTF-16; save it as UTF-8.")
+    if body.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
+        raise IdsError(f"{name}: is no CSV file but a workbook, an archive or another binary format.")
+    if not body.isascii():
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = body.count(b"\n", 0, error.start) + 1
+            raise IdsError(
+                f"{name}: is not UTF-8 text (byte {body[error.start]:#04x} in line {line}); save it as UTF-8."
+            ) from None
