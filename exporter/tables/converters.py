@@ -175,10 +175,8 @@ def _finer_than_column(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _date_time(value: Any) -> str | None:
-    if _is_blank(value):
-        return None
     text = read_date_time(value) if isinstance(value, str) else None
-    if text is None:
+    if text is None and not _is_blank(value):
         raise Unreadable("not a date and time")
     return text
 

@@ -112,6 +112,8 @@ def _reads_as_text(text: str) -> bool:
     """Whether somebody may have written it: no control characters, one script besides Latin, only real characters."""
     if has_control_in_prose(text) or text[0] in "\t\n\r":
         return False
+    if text.isascii() or max(text) < "\u0250":
+        return True
     # Below U+0250 is Latin, and signs that all scripts use.
     characters = unicodedata.normalize("NFKC", "".join(character for character in set(text) if character >= "\u0250"))
     scripts = {unicodedata.name(character, "").split(" ")[0] for character in characters if character.isalpha()}
