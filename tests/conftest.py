@@ -27,3 +27,8 @@ def nothing_remembered() -> Iterator[None]:
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
     yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers for `-n auto`: twice the cores, since many tests wait for real processes and real clocks."""
+    return 2 * (os.cpu_count() or 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
 from exporter.clock import SystemClock
+from exporter.errors import SettingsError
 from exporter.events import Event, ignore
 from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
@@ -59,7 +61,7 @@ async def export(
     >>> result.counts.ok  # doctest: +SKIP
     3
     """
-    state_dir = platformdirs.user_state_dir("campaign-export", appauthor=False)
+    state_dir = _state_dir(needed=fetch is None or "://" in str(dest))
     if fetch is None:
         fetch = FetchOptions(ledger=str(default_ledger_path(state_dir, settings.host, settings.account_id)))
     return await take_snapshot(
@@ -72,6 +74,17 @@ async def export(
         emit=on_event,
         stop=stop or Stop(),
     )
+
+
+def _state_dir(*, needed: bool) -> str:
+    """The user's state folder; empty where there is no home and nothing is kept in it. Raises `SettingsError`."""
+    with suppress(RuntimeError):  # how platformdirs says it, or by a path that begins with ~
+        path = platformdirs.user_state_dir("campaign-export", appauthor=False)
+        if Path(path).is_absolute():
+            return path
+    if needed:
+        raise SettingsError("this user has no home folder: set HOME or XDG_STATE_HOME, or give FetchOptions a ledger.")
+    return ""
 
 
 def _ids(ids: str | Path | Iterable[str] | None) -> CampaignIds | None:
