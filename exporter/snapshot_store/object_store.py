@@ -74,8 +74,9 @@ class StoreDestination(Destination):
                 file.write(b"campaign-export")
         except REFUSALS as error:
             # A bucket in which nothing is overwritten or deleted keeps the first one for ever.
+            # What is missing when something is written is the bucket.
             if not self._exists(probe):
-                raise self.refused(f"--out {self.shown} cannot be written", error) from None
+                raise super().refused(f"--out {self.shown} cannot be written", error) from None
         with suppress(*REFUSALS):
             self.fs.delete_file(probe)
 
