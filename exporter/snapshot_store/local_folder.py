@@ -137,6 +137,8 @@ class _LocalStaging(Staging):
         with destination.writing(str(self._folder)):
             if self._folder.exists():
                 shutil.rmtree(self._folder)
+            # DEST was there when the run began. Where it is gone, its volume is: it is not made again below the mount.
+            destination.folder.stat()
             make_folder(self._folder)
 
     def create(self, name: str) -> HashingFile:
