@@ -57,7 +57,8 @@ def heat_map_of(report: str) -> str:
 
 def cells_of(table: str) -> str:
     """The text of a table's cells, separated by blanks."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", table)).split())
+    inline = re.sub(r"</?(?:span|abbr)[^>]*>", "", table)  # within a word: the day's name is shorter on a phone
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", inline)).split())
 
 
 def text_in_png(png: bytes) -> str:
