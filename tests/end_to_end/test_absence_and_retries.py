@@ -57,6 +57,21 @@ def test_what_stays_a_failure_of_the_service_is_failed_and_not_absent(tmp_path: 
     assert (row["campaign_id"], row["outcome"], row["attempts"]) == (ids[7], "failed", 2)
 
 
+@pytest.mark.parametrize("fault", ["401", "403", "403-html"])
+def test_one_id_that_is_refused_after_good_answers_is_failed_alone(tmp_path: Path, fault: str) -> None:
+    service = Behaviour(sample_campaigns(20))
+    ids = list(service.campaigns)
+    service.faults[ids[7]] = [fault] * 99
+    with serving(service) as url:
+        done = run(
+            "snapshot", str(write_ids(tmp_path / "ids.csv", ids)), "--out", str(tmp_path / "out"), "--rate", "off",
+            "--workers", "1", env=environment(url, tmp_path),
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    (row,) = rows_of(snapshot_folders(tmp_path / "out")[0], "failures")
+    assert (row["campaign_id"], row["outcome"]) == (ids[7], "failed")
+
+
 def test_a_body_with_a_byte_that_is_no_utf_8_is_kept_with_the_byte_replaced(tmp_path: Path) -> None:
     body = campaign("odd").replace('"n"', '"caf?"').encode().replace(b"?", b"\xe9")
     with hostile({"odd": http(body, "Content-Type: application/json")}) as (_, url):
