@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from exporter.errors import StoppedEarly, TimeIsUp
 from exporter.units import format_duration
+
+Result = TypeVar("Result")
 
 
 class Stop:
@@ -42,6 +45,19 @@ class Stop:
             await asked.wait()
         assert self.reason is not None  # noqa: S101 - set before the callbacks
         return self.reason
+
+    async def interrupting(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of `work`, which is cancelled when the run is asked to end. Raises the reason then."""
+        task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self.wait())
+        try:
+            await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise stopping.result()
+        finally:
+            task.cancel()
+            stopping.cancel()
+            await asyncio.gather(task, stopping, return_exceptions=True)
 
     def check(self) -> None:
         """Raise the reason, if there is one: for work that runs in a thread, between two steps."""

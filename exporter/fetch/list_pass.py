@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,17 +43,7 @@ class ListPass:
 
     async def read_until_stopped(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
         """As `read`; a stop ends it at once, also while it waits."""
-        task = asyncio.create_task(self.read(types))
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise stopping.result()
-        finally:
-            task.cancel()
-            stopping.cancel()
-            await asyncio.gather(task, stopping, return_exceptions=True)
+        return await self._stop.interrupting(self.read(types))
 
     async def _read_type(self, campaign_type: CampaignType) -> dict[str, str]:
         """ID -> the item's JSON text, which takes a fifth of the room that the parsed item would."""

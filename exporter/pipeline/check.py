@@ -56,7 +56,7 @@ async def check_account(
     findings.note("proxy", "ok", f"through {proxy.hostname}:{proxy.port}" if proxy else "none is used")
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
         check = _ServiceCheck(engine, findings)
-        await _until_stopped(check.run(), stop)
+        await stop.interrupting(check.run())
     return findings.result(check.requests)
 
 
@@ -73,19 +73,6 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
     if made:
         with suppress(OSError):
             Path(destination.root).rmdir()
-
-
-async def _until_stopped(work: Coroutine[Any, Any, Result], stop: Stop) -> Result:
-    task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise stopping.result()
-    finally:
-        task.cancel()
-        stopping.cancel()
-        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 class _Failed(Exception):
