@@ -16,9 +16,10 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import hdrs
@@ -178,6 +179,10 @@ class _Attempt:
         self.answered = False
 
 
+_ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
+"""The request of the current task."""
+
+
 class _Connector(aiohttp.TCPConnector):
     """Gives a task one connection for each request, and none that is dead or out of step; can close it hard."""
 
@@ -186,16 +191,16 @@ class _Connector(aiohttp.TCPConnector):
         self.drops = 0
         """kept-alive connections that were dropped under a request"""
         self._used: WeakSet[object] = WeakSet()
-        self._attempts: WeakKeyDictionary[asyncio.Task[Any], _Attempt] = WeakKeyDictionary()
 
     def begin(self, on_sent: Callable[[], None]) -> _Attempt:
         """The current task begins a request."""
-        attempt = self._attempts[_task()] = _Attempt(on_sent)
+        attempt = _Attempt(on_sent)
+        _ATTEMPT.set(attempt)
         return attempt
 
     def reset(self) -> None:
         """Close the current task's connection with a RST: what waits in it somewhere is not delivered later."""
-        transport = self._attempts[_task()].transport
+        transport = _ATTEMPT.get().transport
         if transport is None:
             return
         raw = transport.get_extra_info("socket")
@@ -206,7 +211,7 @@ class _Connector(aiohttp.TCPConnector):
 
     async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
         """A connection that can be used. aiohttp calls it again to send the same request again: refused."""
-        attempt = self._attempts[_task()]
+        attempt = _ATTEMPT.get()
         if attempt.transport is not None:
             raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
         while True:
@@ -223,12 +228,6 @@ class _Connector(aiohttp.TCPConnector):
 
     def _is_stale(self, connection: Any) -> bool:
         return self.drops >= MOST_DROPS or connection.protocol.should_close or _is_readable(connection.transport)
-
-
-def _task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - we are in a coroutine
-    return task
 
 
 def _is_readable(transport: asyncio.Transport | None) -> bool:

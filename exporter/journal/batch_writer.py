@@ -23,10 +23,9 @@ BACKLOG = 2000
 BACKLOG_BYTES = 64 * 2**20
 """Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
 
-CROWD = 24
-LINGER = 0.01
-"""After a commit of `CROWD` answers the next one waits `LINGER` seconds for more: a commit costs as much as dozens of
-answers. Under a limit of 60 a minute that never happens."""
+LEAST_INTERVAL = 0.01
+"""Seconds between two commits at the least: one costs as much as dozens of answers. Under a limit of 60 a minute none
+waits for that."""
 
 
 class BatchWriter:
@@ -42,7 +41,7 @@ class BatchWriter:
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
         self._error: StorageFailed | None = None
         self._backlog = self._backlog_bytes = 0
-        self._last_batch = 0
+        self._next_commit = 0.0
         self._room = asyncio.Event()
         self._room.set()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -91,8 +90,7 @@ class BatchWriter:
         first = self._queue.get()
         if first is None:
             return None
-        if self._last_batch >= CROWD:
-            time.sleep(LINGER)
+        time.sleep(max(0.0, self._next_commit - time.monotonic()))
         batch = [first]
         while len(batch) < BACKLOG:
             try:
@@ -103,7 +101,7 @@ class BatchWriter:
                 self._queue.put(None)
                 break
             batch.append(entry)
-        self._last_batch = len(batch)
+        self._next_commit = time.monotonic() + LEAST_INTERVAL
         return batch
 
     def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:

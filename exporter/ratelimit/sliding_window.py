@@ -86,6 +86,8 @@ def _free(released: Sequence[float], seconds: float, now: float) -> int:
     """How many of the released slots, in order of time, are free again. Compared by the very expression that
     `wait_for` waits by, so that rounding can never make the two disagree.
     """
+    if not released or released[0] + seconds > now:
+        return 0  # as a rule: the others were forgotten
     return bisect_right(released, now, key=lambda at: at + seconds)
 
 

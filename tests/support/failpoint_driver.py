@@ -21,5 +21,6 @@ def hook(reached):
                 os.kill(os.getpid(), int(deed))
 
 failpoints.hook = hook
-main(sys.argv[4:])
+sys.argv[1:] = sys.argv[4:]
+main()
 """
