@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from functools import cache
 from random import Random
 
 import msgspec
@@ -26,6 +27,12 @@ STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 
 DRIP = 1.0
 """Seconds between two bytes of an answer that drips."""
+
+
+@cache
+def _bomb() -> bytes:
+    """256 kB that become 256 MiB."""
+    return gzip.compress(bytes(256 * 2**20), 9)
 
 
 @asynccontextmanager
@@ -132,7 +139,7 @@ class _Handler:
         if fault == "bomb":
             response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)
-            await response.write(gzip.compress(bytes(256 * 2**20), 9))
+            await response.write(_bomb())
             return response
         if fault == "truncated":
             response.content_length = len(reply.body)

@@ -91,6 +91,13 @@ async def test_both_types_are_asked_for_one_after_the_other() -> None:
         {"total": 120, "has_more": False},
         {"total": 80, "has_more": None},
         {"sorts": False},
+        {"totals": "text", "most": 7},
+        {"totals": "pages", "most": 7},
+        {"totals": "none", "most": 7},
+        {"totals": "none", "uses": "page"},
+        {"totals": "none", "end": "missing"},
+        {"totals": "none", "end": "null", "most": 7},
+        {"end": "null"},
     ],
     ids=str,
 )
