@@ -1,6 +1,6 @@
 """Everything that knows Kore.ai, and nothing else does.
 
 `endpoints` builds requests; `classify` says what a response means (with `headers` and `error_body`) as a `verdict`;
-`refused_credentials` says what to check when credentials are refused: values in, values out. `auth` signs tokens,
+`credentials_advice` says what to check when credentials are refused: values in, values out. `auth` signs tokens,
 `http` sends, `resolver` looks up names.
 """

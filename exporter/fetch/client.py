@@ -10,10 +10,10 @@ import msgspec
 
 from exporter.api.auth import TokenSource
 from exporter.api.classify import classify_campaign
+from exporter.api.credentials_advice import skew_warning
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, is_askable, without_token
 from exporter.api.headers import read_date
 from exporter.api.http import HttpTransport, TransportError
-from exporter.api.refused_credentials import skew_warning
 from exporter.api.verdict import Verdict
 from exporter.clock import Clock
 from exporter.errors import SettingsError

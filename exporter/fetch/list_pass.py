@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.api.classify import ListPage, classify_list, item_id
+from exporter.api.credentials_advice import refusal
 from exporter.api.endpoints import HttpResponse
-from exporter.api.refused_credentials import refusal
 from exporter.api.verdict import Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned

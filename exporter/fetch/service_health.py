@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 
-from exporter.api.refused_credentials import refusal
+from exporter.api.credentials_advice import refusal
 from exporter.clock import Clock
 from exporter.errors import CredentialsRefused
 from exporter.fetch.client import Client, Exchange

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from exporter.api.credentials_advice import advice_for, cause_of, skew_warning
 from exporter.api.endpoints import HttpResponse
 from exporter.api.headers import read_date
-from exporter.api.refused_credentials import advice_for, cause_of, skew_warning
 from exporter.settings import Settings
 from exporter.units import format_duration
 

@@ -1,10 +1,10 @@
-"""`exporter.api.refused_credentials`: what to check when the credentials are refused."""
+"""`exporter.api.credentials_advice`: what to check when the credentials are refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporter.api.refused_credentials import refusal, skew_warning
+from exporter.api.credentials_advice import refusal, skew_warning
 
 
 @pytest.mark.parametrize(
