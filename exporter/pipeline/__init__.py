@@ -12,5 +12,5 @@
    enters here, with the answers of an old snapshot.
 
 `pull.py` is 4 alone, `plan.py` is 2 without the rest, `fleet.py` is all of it for many accounts, `python_api.py` for
-programs. `event_log.py` hands events to the listener, `cancellable_thread.py` keeps slow calls out of the event loop.
+programs. `event_relay.py` hands events to the listener, `cancellable_thread.py` keeps slow calls out of the event loop.
 """

@@ -12,7 +12,7 @@ from exporter.fetch.open_engine import open_engine
 from exporter.ids.ids_file import CampaignIds
 from exporter.model import CampaignResponse, Failure
 from exporter.options import FetchOptions
-from exporter.pipeline.event_log import guarded
+from exporter.pipeline.event_relay import guarded
 from exporter.pipeline.start import each_id
 from exporter.settings import Settings
 from exporter.stop import Stop

@@ -13,7 +13,7 @@ from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure, FileEntry, Requests, Seconds
 from exporter.options import Locations, OutputFormat
-from exporter.pipeline.event_log import EventLog
+from exporter.pipeline.event_relay import EventLog
 from exporter.pipeline.publish import Draft, publish
 from exporter.pipeline.workplace import enter_workplace, find_workplace
 from exporter.snapshot_store import manifest as manifests

@@ -15,7 +15,7 @@ from exporter.fetch.open_engine import Engine
 from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
 from exporter.options import SnapshotOptions
-from exporter.pipeline.event_log import EventLog
+from exporter.pipeline.event_relay import EventLog
 from exporter.ratelimit.estimate import shared
 from exporter.settings import Settings
 from exporter.snapshot_store.destination import Destination

@@ -28,7 +28,7 @@ from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.cancellable_thread import in_thread
-from exporter.pipeline.event_log import EventLog
+from exporter.pipeline.event_relay import EventLog
 from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult

@@ -20,7 +20,7 @@ from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
-from exporter.pipeline.event_log import EventLog
+from exporter.pipeline.event_relay import EventLog
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (

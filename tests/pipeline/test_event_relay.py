@@ -1,4 +1,4 @@
-"""`exporter.pipeline.event_log`: a listener that raises is reported once, and the work goes on."""
+"""`exporter.pipeline.event_relay`: a listener that raises is reported once, and the work goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import InputError
 from exporter.events import Event, Probing, Resumed, Warned
-from exporter.pipeline.event_log import EventLog, guarded
+from exporter.pipeline.event_relay import EventLog, guarded
 
 
 def test_a_listener_that_raises_is_reported_once_and_gets_all_events(caplog: pytest.LogCaptureFixture) -> None:
