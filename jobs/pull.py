@@ -26,7 +26,7 @@ from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_ro
 
 if TYPE_CHECKING:
     from exporter.ids.ids_file import CampaignIds
-    from exporter.pipeline.pull import Pulled
+    from exporter.pipeline.pull_to_memory import Pulled
     from exporter.stop import Stop
     from jobs.support.console import Console
 
@@ -85,7 +85,7 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     once.
     """
     from exporter.clock import SystemClock
-    from exporter.pipeline.pull import pull_campaigns
+    from exporter.pipeline.pull_to_memory import pull_campaigns
     from exporter.ratelimit.estimate import shared
     from exporter.tables.schema import schema_of
     from jobs.support.run_until_stopped import run_until_stopped

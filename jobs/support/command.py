@@ -7,7 +7,7 @@ returns its exit code:
     from jobs.support.lazy_imports import lazy_imports
 
     with lazy_imports(__name__):                    # imported when the command uses it, so that `--help` is quick
-        from exporter.pipeline.pull import pull_campaigns
+        from exporter.pipeline.pull_to_memory import pull_campaigns
 
     @job("pull", example="campaign-export pull cd-1 --columns name", codes=(0, 1, 2, 3, 4, 130, 143))
     @click.argument("ids", nargs=-1)

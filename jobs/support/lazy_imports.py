@@ -1,7 +1,7 @@
 """The one lazy boundary: what a command works with is imported when it is used, so that `--help` is quick.
 
     with lazy_imports(__name__):
-        from exporter.pipeline.pull import pull_campaigns
+        from exporter.pipeline.pull_to_memory import pull_campaigns
 
 Inside the block `from MODULE import NAME` and `import MODULE as NAME` bind a stand-in; its first use (a call, an
 attribute, `isinstance`) imports the module and puts the real object in its place. Type checkers, linters and readers

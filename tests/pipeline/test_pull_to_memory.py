@@ -1,4 +1,4 @@
-"""`exporter.pipeline.pull`: what came is not lost, however the fetch ends."""
+"""`exporter.pipeline.pull_to_memory`: what came is not lost, however the fetch ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exporter.clock import SystemClock
 from exporter.errors import CredentialsRefused, Interrupted, TimeIsUp
 from exporter.events import Emit, Event, Settled, ignore
 from exporter.options import FetchOptions
-from exporter.pipeline.pull import Pulled, pull_campaigns
+from exporter.pipeline.pull_to_memory import Pulled, pull_campaigns
 from exporter.stop import Stop
 from exporter.units import Limit
 from tests.support.site import Site, open_site
