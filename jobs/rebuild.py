@@ -14,7 +14,7 @@ from jobs.support.options import locations_of
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.pipeline.rebuild import rebuild_snapshot
+    from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
 
 
 @job("rebuild", example="campaign-export rebuild exports", codes=(0, 2, 4, 5))

@@ -28,7 +28,7 @@ from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, Counts, Identity, Requests, Seconds
 from exporter.options import Locations
-from exporter.pipeline.rebuild import rebuild_snapshot
+from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.diff import changes_between

@@ -29,7 +29,7 @@ _NO_FAULT_OF_A_DISK = {"ioctl", "lseek", "mmap", "execve", "fcntl", "flock"}
 
 _DRIVER = """
 import itertools, sys, tempfile
-from exporter.pipeline import rebuild, start
+from exporter.pipeline import rebuild_snapshot as rebuild, start
 from jobs.cli import main
 
 rebuild.snapshot_id = start.snapshot_id = lambda seconds: sys.argv[1]

@@ -1,4 +1,4 @@
-"""`exporter.pipeline.rebuild`: stored responses, flattened again."""
+"""`exporter.pipeline.rebuild_snapshot`: stored responses, flattened again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, DestinationError, StorageFailed
 from exporter.events import Emit, Event, Published, Warned, Writing, ignore
 from exporter.options import Locations
-from exporter.pipeline.rebuild import rebuild_snapshot
+from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
 from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.manifest import Manifest
