@@ -17,7 +17,7 @@ from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.publish import Draft, FailureGroup, SnapshotResult, group_failures, publish, warn_of_failure
-from exporter.pipeline.run import Run
+from exporter.pipeline.run_context import Run
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest

@@ -7,7 +7,7 @@ from itertools import islice
 from exporter.errors import NotPublished, NotReconciled
 from exporter.ids.ids_file import CampaignIds
 from exporter.model import Counts
-from exporter.pipeline.run import Run
+from exporter.pipeline.run_context import Run
 from exporter.snapshot_store.catalog import latest_of, read_manifest
 
 BUG = "This is a bug of campaign-export: please report it with this message."

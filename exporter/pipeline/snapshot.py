@@ -32,7 +32,7 @@ from exporter.pipeline.event_relay import EventLog
 from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.run import Run
+from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather, warn_of_misdated
 from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
