@@ -25,8 +25,8 @@ from exporter.options import FetchOptions
 from exporter.ratelimit.estimate import shared
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.slot_backends import LedgerSlots, MemorySlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.ratelimit.window_slots import LedgerSlots, MemorySlots, Slots
 from exporter.settings import Settings
 
 

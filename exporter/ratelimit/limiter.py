@@ -20,8 +20,8 @@ from exporter.ratelimit.circuit_breaker import FIRST_INTERVAL, CircuitBreaker, S
 from exporter.ratelimit.pacing import Pace, Pacer
 from exporter.ratelimit.rate_pause import WORTH_TELLING, RatePause
 from exporter.ratelimit.sliding_window import Ending, Slot, Wait
+from exporter.ratelimit.slot_backends import Slots
 from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.ratelimit.window_slots import Slots
 from exporter.units import Limit, format_duration
 
 UNLIMITED = Limit(10**9, 60.0)

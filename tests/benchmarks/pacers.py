@@ -19,8 +19,8 @@ import pyrate_limiter
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.slot_backends import LedgerSlots
 from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.ratelimit.window_slots import LedgerSlots
 from exporter.units import Limit
 
 

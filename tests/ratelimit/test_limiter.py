@@ -12,8 +12,8 @@ from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.ratelimit.limiter import Limiter
+from exporter.ratelimit.slot_backends import LedgerSlots, MemorySlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.ratelimit.window_slots import LedgerSlots, MemorySlots, Slots
 from exporter.units import Limit
 from tests.support.strict_server import StrictServer, most_in_a_window
 from tests.support.virtual_time import InlineThread, VirtualClock, run_virtually

@@ -19,8 +19,8 @@ from exporter.fetch.worker_pool import WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
+from exporter.ratelimit.slot_backends import MemorySlots
 from exporter.ratelimit.usage_meter import UsageMeter
-from exporter.ratelimit.window_slots import MemorySlots
 from exporter.settings import Secret, SigningKey
 from exporter.stop import Stop
 from exporter.units import Limit

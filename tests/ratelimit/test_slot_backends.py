@@ -1,4 +1,4 @@
-"""`exporter.ratelimit.window_slots`: slots of the ledger, taken without holding up the event loop."""
+"""`exporter.ratelimit.slot_backends`: slots of the ledger, taken without holding up the event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exporter.clock import SystemClock
 from exporter.events import Event
 from exporter.ratelimit.ledger import Ledger, Row
 from exporter.ratelimit.sliding_window import Wait
-from exporter.ratelimit.window_slots import LedgerSlots
+from exporter.ratelimit.slot_backends import LedgerSlots
 from exporter.units import Limit
 from tests.support.virtual_time import InlineThread
 
