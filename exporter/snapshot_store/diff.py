@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs, order_only
+from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED, differs, order_only
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.reader import Columns, had_list_pass, not_fetched, open_columns
 from exporter.snapshot_store.writer import csv_column

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.snapshot_store.compare import LIST_COLUMNS, NOT_COMPARED, differs
+from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED, differs
 from exporter.tables.schema import schema_of
 from exporter.tables.timestamps import TIME
 

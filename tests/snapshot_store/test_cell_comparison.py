@@ -1,4 +1,4 @@
-"""`exporter.snapshot_store.compare`: when two cells differ."""
+"""`exporter.snapshot_store.cell_comparison`: when two cells differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.snapshot_store.compare import LIST_COLUMNS, differs, order_only, same
+from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, differs, order_only, same
 from exporter.tables.columns import CAMPAIGNS
 
 json_values = st.recursive(
