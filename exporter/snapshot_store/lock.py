@@ -1,7 +1,7 @@
 """One run at a time on one destination.
 
 The lock is the operating system's (`flock`), so it never outlives its process. Where a file system has none, a stand-in
-takes its place (`stand_in_lock.py`), and a warning says so.
+takes its place (`lock_without_flock.py`), and a warning says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from exporter.clock import Clock
 from exporter.errors import DestinationBusy, DestinationError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.files import explained, is_lasting, make_folder, open_private, owner
-from exporter.snapshot_store.stand_in_lock import Holder, StandInLock
+from exporter.snapshot_store.lock_without_flock import Holder, StandInLock
 
 
 class RunLock:

@@ -20,9 +20,9 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import Event, Warned, ignore
 from exporter.files import boot_id, this_holder
-from exporter.snapshot_store import stand_in_lock
+from exporter.snapshot_store import lock_without_flock
 from exporter.snapshot_store.lock import RunLock
-from exporter.snapshot_store.stand_in_lock import Holder, StandInLock
+from exporter.snapshot_store.lock_without_flock import Holder, StandInLock
 
 CLOCK = SystemClock()
 
@@ -181,7 +181,7 @@ class TestWithoutFileLocks:
     def test_signs_of_life_are_given_and_a_lock_that_was_lost_is_left_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stand_in_lock, "HEARTBEAT", 0.01)
+        monkeypatch.setattr(lock_without_flock, "HEARTBEAT", 0.01)
         held = tmp_path / "lock.held"
         with lock(tmp_path):
             os.utime(held, (0, 0))
