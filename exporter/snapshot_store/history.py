@@ -19,12 +19,12 @@ from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.ids.ids_file import ids_of
 from exporter.snapshot_store.account_snapshots import one_per_run, snapshots_of_account
+from exporter.snapshot_store.campaign_versions import HistoryTable, Versions
 from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table, to_frame
-from exporter.snapshot_store.versions import HistoryTable, Versions
 from exporter.tables.schema import schema_of
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from exporter.errors import DestinationError, IdsError
 from exporter.model import CampaignResponse, Failure
+from exporter.snapshot_store.campaign_versions import VERSION_COLUMNS, HistoryTable
 from exporter.snapshot_store.history import History, history_of, parse_moment, read_history
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.versions import VERSION_COLUMNS, HistoryTable
 from exporter.tables.schema import schema_of
 from tests.support.answers import SEED, response_of
 from tests.support.snapshots import publish

@@ -1,4 +1,4 @@
-"""`exporter.snapshot_store.versions`: from the rows of one night after the other to versions."""
+"""`exporter.snapshot_store.campaign_versions`: from the rows of one night after the other to versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from exporter.snapshot_store.versions import Versions
+from exporter.snapshot_store.campaign_versions import Versions
 
 FIRST = datetime(2026, 5, 10, 2, tzinfo=UTC)
 NOBODY = pa.array([], pa.string())
