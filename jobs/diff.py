@@ -29,7 +29,7 @@ with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_manifest
     from exporter.snapshot_store.diff import all_changes, changes_between, spoken
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.tables.schema import schema_of
+    from exporter.tables.arrow_schemas import schema_of
 
 MOST_ROWS = 200
 """Campaigns of each kind that the table shows; csv and json have them all."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 with lazy_imports(__name__):
     from exporter.snapshot_store.history import history_of, parse_moment
     from exporter.snapshot_store.open_destination import open_destination
-    from exporter.tables.schema import schema_of
+    from exporter.tables.arrow_schemas import schema_of
 
 SHOWN = {
     "campaigns": ("campaign_id", "valid_from", "valid_to", "change", "changed_columns", "name", "status"),

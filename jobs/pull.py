@@ -87,7 +87,7 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     from exporter.clock import SystemClock
     from exporter.pipeline.pull_to_memory import pull_campaigns
     from exporter.ratelimit.estimate import shared
-    from exporter.tables.schema import schema_of
+    from exporter.tables.arrow_schemas import schema_of
     from jobs.support.run_until_stopped import run_until_stopped
 
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")

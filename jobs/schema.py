@@ -12,7 +12,7 @@ from jobs.support.console import Console
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
-    from exporter.tables.schema import data_dictionary
+    from exporter.tables.arrow_schemas import data_dictionary
     from jobs.support.terminal_output import print_bytes, print_line, print_table
 
 

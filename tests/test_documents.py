@@ -14,7 +14,7 @@ from exporter import __version__
 from exporter.settings import SETTINGS
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from exporter.tables.schema import data_dictionary
+from exporter.tables.arrow_schemas import data_dictionary
 from jobs.cli import COMMANDS, cli
 from jobs.schema import markdown
 from jobs.support.exit_codes import BUG, MEANINGS

@@ -16,9 +16,9 @@ from exporter.pipeline.event_relay import guarded
 from exporter.pipeline.start import each_id
 from exporter.settings import Settings
 from exporter.stop import Stop
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
-from exporter.tables.schema import schema_of
 
 
 class Pulled(msgspec.Struct, frozen=True):

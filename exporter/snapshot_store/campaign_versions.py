@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED, differs
-from exporter.tables.schema import schema_of
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.timestamps import TIME
 
 HistoryTable = Literal["campaigns", "calling_windows"]

@@ -25,7 +25,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table, to_frame
-from exporter.tables.schema import schema_of
+from exporter.tables.arrow_schemas import schema_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import file_name
 from exporter.snapshot_store.open_destination import open_destination
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import BLOCK_ROWS, flatten
-from exporter.tables.schema import schema_of
 
 if TYPE_CHECKING:
     import pandas as pd

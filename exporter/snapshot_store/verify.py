@@ -16,9 +16,9 @@ from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import MANIFEST, file_name
 from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.snapshot_store.writer import csv_header, csv_text
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
 from exporter.tables.flatten import flatten
-from exporter.tables.schema import schema_of
 
 CHUNK = 4 * 2**20
 

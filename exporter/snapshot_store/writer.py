@@ -18,9 +18,9 @@ from exporter.model import CampaignResponse, Failure, FileEntry
 from exporter.options import OutputFormat
 from exporter.snapshot_store.destination import HashingFile, Staging
 from exporter.snapshot_store.names import TABLE_FILES, file_formats, file_name
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
-from exporter.tables.schema import schema_of
 from exporter.text import CONTROL, INVISIBLE, dumps
 
 ROW_GROUP_ROWS = 32_768

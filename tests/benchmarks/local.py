@@ -34,8 +34,8 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.writer import ROW_GROUP_ROWS, SnapshotWriter
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
-from exporter.tables.schema import schema_of
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")

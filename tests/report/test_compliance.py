@@ -11,8 +11,8 @@ import pytest
 from exporter.report.compliance import QuietHoursCheck, check_quiet_hours, ids_of, readable
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.report.week_grid import overlapping
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.flatten import Flat, flatten
-from exporter.tables.schema import schema_of
 from tests.support.answers import SEED, response_of
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}

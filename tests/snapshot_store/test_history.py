@@ -19,7 +19,7 @@ from exporter.snapshot_store.campaign_versions import VERSION_COLUMNS, HistoryTa
 from exporter.snapshot_store.history import History, history_of, parse_moment, read_history
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.tables.schema import schema_of
+from exporter.tables.arrow_schemas import schema_of
 from tests.support.answers import SEED, response_of
 from tests.support.snapshots import publish
 

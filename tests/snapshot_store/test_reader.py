@@ -18,7 +18,7 @@ from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_responses, read_table
-from exporter.tables.schema import schema_of
+from exporter.tables.arrow_schemas import schema_of
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 

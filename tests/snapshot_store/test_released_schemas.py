@@ -19,8 +19,8 @@ from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_failures, read_table
 from exporter.snapshot_store.verify import damages
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
-from exporter.tables.schema import schema_of
 from tests.support.running import ROOT, run, snapshot_folders
 
 RELEASED = sorted((ROOT / "tests" / "fixtures").glob("schema_*"))

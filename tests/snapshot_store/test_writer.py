@@ -15,7 +15,7 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages
 from exporter.snapshot_store.writer import csv_text
-from exporter.tables.schema import schema_of
+from exporter.tables.arrow_schemas import schema_of
 from tests.support.snapshots import ONE, publish
 
 

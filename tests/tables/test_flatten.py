@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from exporter.model import CampaignResponse
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.flatten import flatten
-from exporter.tables.schema import schema_of
 from tests.support.answers import SEED, response_of
 
 
