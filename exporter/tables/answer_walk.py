@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter.tables.columns import CAMPAIGNS, Paths
-from exporter.tables.extra_and_issues import Extra
+from exporter.tables.extra_and_issue_columns import Extra
 from exporter.tables.leaves import beginning, escape_key, first_key, is_nothing
 from exporter.text import dumps_sorted
 

@@ -24,7 +24,7 @@ from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.calling_hours import NO_WEEK, Week, Window, is_doubtful, read_week
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
-from exporter.tables.extra_and_issues import Remarks
+from exporter.tables.extra_and_issue_columns import Remarks
 from exporter.tables.leaves import LIST, beginning, has_leaf, is_nothing, leaves_of
 from exporter.tables.message import decode_message
 from exporter.tables.time_zones import resolve_time_zone, time_zones

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.tables.answer_walk import walk
-from exporter.tables.extra_and_issues import Extra
+from exporter.tables.extra_and_issue_columns import Extra
 
 
 def walked(data: dict[str, Any]) -> tuple[dict[str, tuple[Any, str]], dict[str, Any], list[tuple[str, str]]]:

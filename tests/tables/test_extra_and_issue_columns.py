@@ -1,4 +1,4 @@
-"""`exporter.tables.extra_and_issues`: what no column takes, in bounded room."""
+"""`exporter.tables.extra_and_issue_columns`: what no column takes, in bounded room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from exporter.model import CampaignResponse
-from exporter.tables.extra_and_issues import MOST_ISSUES, Extra, Remarks
+from exporter.tables.extra_and_issue_columns import MOST_ISSUES, Extra, Remarks
 from exporter.tables.flatten import flatten
 from tests.support.answers import response_of
 
