@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.tables.columns import CAMPAIGNS, Paths
 from exporter.tables.extra_and_issue_columns import Extra
-from exporter.tables.leaves import beginning, escape_key, first_key, is_nothing
+from exporter.tables.json_leaves import beginning, escape_key, first_key, is_nothing
 from exporter.text import dumps_sorted
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.tables.leaves import beginning, escape_key, is_nothing
+from exporter.tables.json_leaves import beginning, escape_key, is_nothing
 from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import dumps, excerpt, without_format_characters

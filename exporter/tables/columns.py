@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from exporter.tables import converters
 from exporter.tables.converters import Converter
-from exporter.tables.leaves import LIST
+from exporter.tables.json_leaves import LIST
 from exporter.tables.timestamps import TIME
 from exporter.tables.weekdays import WEEKDAY_NAMES, WEEKDAYS
 

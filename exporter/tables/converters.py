@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.tables.leaves import escape_key, has_leaf, is_nothing
+from exporter.tables.json_leaves import escape_key, has_leaf, is_nothing
 from exporter.tables.timestamps import is_finer, read_date_time, read_instant, read_instants
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import NotJson, loads, without_format_characters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exporter.tables.leaves import LIST, beginning, first_key, leaves_of
+from exporter.tables.json_leaves import LIST, beginning, first_key, leaves_of
 from exporter.text import dumps_sorted, excerpt
 
 MOST = 2**20

@@ -25,7 +25,7 @@ from exporter.tables.calling_hours import NO_WEEK, Week, Window, is_doubtful, re
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
 from exporter.tables.extra_and_issue_columns import Remarks
-from exporter.tables.leaves import LIST, beginning, has_leaf, is_nothing, leaves_of
+from exporter.tables.json_leaves import LIST, beginning, has_leaf, is_nothing, leaves_of
 from exporter.tables.message import decode_message
 from exporter.tables.time_zones import resolve_time_zone, time_zones
 from exporter.tables.typed_decoder import DAYS, NO_DATA, REPLACED, NotTyped, decode_typed, values_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.model import CampaignResponse
 from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
-from exporter.tables.leaves import first_key, leaves_of
+from exporter.tables.json_leaves import first_key, leaves_of
 from exporter.tables.weekdays import read_weekday
 from tests.support.answers import SEED, body_of, response_of
 from tests.support.examples import examples

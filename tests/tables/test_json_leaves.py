@@ -1,4 +1,4 @@
-"""`exporter.tables.leaves`: the leaves of a JSON value and their dotted paths."""
+"""`exporter.tables.json_leaves`: the leaves of a JSON value and their dotted paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from exporter.tables.leaves import is_nothing, leaves_of
+from exporter.tables.json_leaves import is_nothing, leaves_of
 from tests.support.json_values import json_values
 
 
