@@ -13,8 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from exporter.journal import checkpoint as checkpoints
-from exporter.journal.checkpoint import Checkpoint
+from exporter.journal import run_checkpoint as checkpoints
 from exporter.journal.database import (
     Outcome,
     checksum,
@@ -22,6 +21,7 @@ from exporter.journal.database import (
     write_outcomes,
 )
 from exporter.journal.journal_file import JournalFile
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, Counts, Failure, ListedCampaign
 from exporter.tables.flatten import BLOCK_ROWS
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, Resumed, Warned
-from exporter.journal.checkpoint import MOST_PAUSES, Pause
+from exporter.journal.run_checkpoint import MOST_PAUSES, Pause
 
 _log = logging.getLogger("exporter")
 

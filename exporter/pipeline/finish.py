@@ -12,7 +12,7 @@ from exporter.clock import to_milliseconds
 from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
-from exporter.journal.checkpoint import Incomplete
+from exporter.journal.run_checkpoint import Incomplete
 from exporter.model import Counts, FileEntry, Seconds, Usage
 from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled

@@ -12,8 +12,8 @@ from exporter.clock import Clock
 from exporter.errors import StorageFailed
 from exporter.events import Spent
 from exporter.fetch.open_engine import Engine
-from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import SnapshotOptions
 from exporter.pipeline.event_relay import EventLog
 from exporter.ratelimit.estimate import shared

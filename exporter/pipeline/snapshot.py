@@ -23,8 +23,8 @@ from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
-from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.cancellable_thread import in_thread

@@ -16,8 +16,8 @@ from exporter.clock import to_milliseconds
 from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.ids.ids_file import CampaignIds
-from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.event_relay import EventLog

@@ -10,8 +10,8 @@ import pytest
 
 from exporter.errors import StorageFailed
 from exporter.events import Event, Warned
-from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import ListedCampaign
 from tests.support.journals import IDENTITY, NOW, answer, failure, open_journal
 

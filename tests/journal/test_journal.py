@@ -8,10 +8,10 @@ import pytest
 
 from exporter.errors import StorageFailed
 from exporter.events import ignore
-from exporter.journal.checkpoint import Checkpoint
 from exporter.journal.database import Outcome
 from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import Identity, ListedCampaign
 from tests.support.journals import IDENTITY, NOW, answer, failure, open_journal
 

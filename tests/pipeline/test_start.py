@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.journal.checkpoint import Checkpoint, Incomplete
+from exporter.journal.run_checkpoint import Checkpoint, Incomplete
 from exporter.model import Counts, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.start import NOTHING, Facts, Finish, Fresh, Resume, decide, reuse_since
