@@ -37,8 +37,8 @@ from jobs.support.config_file import check_config, read_toml
 from jobs.support.console import Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
 from jobs.support.metrics import MetricsFile
-from jobs.support.option_values import CONFIG, PREFIX, PROBLEMS, Option
-from jobs.support.option_values import option as option
+from jobs.support.option_sources import CONFIG, PREFIX, PROBLEMS, Option
+from jobs.support.option_sources import option as option
 from jobs.support.param_types import nearest
 
 EXCLUSIVE = (("ledger", "no_ledger"), ("verbose", "quiet"))

@@ -29,7 +29,7 @@ from exporter.settings import SETTINGS
 from jobs import snapshot
 from jobs.support.command import read_all, take_settings
 from jobs.support.config_file import read_toml, table_problems
-from jobs.support.option_values import read_file_values
+from jobs.support.option_sources import read_file_values
 from jobs.support.options import take_fetch_options, take_ids, take_snapshot_options
 from jobs.support.param_types import nearest
 

@@ -1,7 +1,7 @@
 """Groups of options that several commands share, and what the program makes of their values.
 
 One table: each record has name, type, default and help, and is read from the command line, from `CAMPAIGN_EXPORT_` and
-its name, from `--config` and from a fleet file alike (`jobs.support.option_values`).
+its name, from `--config` and from a fleet file alike (`jobs.support.option_sources`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from exporter.options import MINUTE, OUTPUT_FORMATS, FetchOptions, Locations, Sn
 from exporter.settings import SETTINGS, Settings
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
-from jobs.support.option_values import Decorator, option
+from jobs.support.option_sources import Decorator, option
 from jobs.support.param_types import (
     ALLOWANCE,
     BOUND,

@@ -13,7 +13,7 @@ from exporter.errors import InputError
 from exporter.files import replace_file
 from exporter.text import dumps
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.option_values import Decorator, option
+from jobs.support.option_sources import Decorator, option
 from jobs.support.options import check_output
 from jobs.support.terminal_output import print_bytes, print_table, table_text
 
