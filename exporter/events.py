@@ -1,4 +1,4 @@
-"""What happens in a run, as frozen records. The packages emit them; `jobs.support.console` prints them.
+"""What happens in a run, as frozen records. The packages emit them; `jobs.support.event_console` prints them.
 
 An event's name in JSON logs is its class name in snake case; its fields keep their names. Durations are in
 seconds, moments in seconds since 1970, UTC. No event ever holds a secret.

@@ -10,7 +10,7 @@ import click
 
 from exporter.text import dumps, terminal_safe
 from jobs.support.command import job, option, read_all, take_settings
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
 from jobs.support.run_until_stopped import run_until_stopped

@@ -18,7 +18,7 @@ import click
 from exporter import __version__
 from exporter.errors import ExportError, InputError
 from exporter.text import terminal_safe
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.param_types import nearest
 from jobs.support.run_until_stopped import SIGNALS, handling_signals

@@ -11,8 +11,8 @@ from exporter.options import OUTPUT_FORMATS, FetchOptions, OutputFormat, Snapsho
 from exporter.settings import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
-from jobs.support.console import Console
 from jobs.support.copyable_commands import program_command
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of
 from jobs.support.run_until_stopped import run_until_stopped

@@ -22,7 +22,7 @@ from jobs.support.terminal_output import Lines, print_bytes
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination
     from exporter.snapshot_store.diff import Changes
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.account_snapshots import account_of, find, snapshots_of_account

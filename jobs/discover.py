@@ -9,7 +9,7 @@ from typing import Any
 from exporter.model import CampaignType, ListedCampaign
 from exporter.text import loads
 from jobs.support.command import job, option, read_all, take_settings
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
 from jobs.support.run_until_stopped import run_until_stopped

@@ -13,7 +13,7 @@ import click
 from exporter.errors import ExportError, InputError
 from exporter.events import Event, RetryPlanned, Settled
 from jobs.support.command import job, option
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, worst
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile

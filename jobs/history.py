@@ -16,7 +16,7 @@ from jobs.support.param_types import COLUMNS, Parsed, choose_columns
 from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.history import history_of, parse_moment

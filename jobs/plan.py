@@ -21,7 +21,7 @@ from jobs.support.options import (
 
 if TYPE_CHECKING:
     from exporter.pipeline.plan import Plan
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 
 @job(

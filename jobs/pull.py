@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exporter.ids.ids_file import CampaignIds
     from exporter.pipeline.pull_to_memory import Pulled
     from exporter.stop import Stop
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 SHOWN = {
     "campaigns": ("campaign_id", "campaign_type", "name", "status", "priority", "calling_hours_timezone", "updated_at"),

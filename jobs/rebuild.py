@@ -8,7 +8,7 @@ import click
 
 from exporter.options import OUTPUT_FORMATS
 from jobs.support.command import job, option
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of
 

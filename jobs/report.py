@@ -19,7 +19,7 @@ from jobs.support.options import ACCOUNT, check_output
 from jobs.support.param_types import Parsed
 
 if TYPE_CHECKING:
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.report.compliance import ids_of

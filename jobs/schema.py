@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jobs.support.command import job, option
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):

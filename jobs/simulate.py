@@ -17,7 +17,7 @@ from exporter.simulator.list_call import HABITS
 from exporter.simulator.variables import ACCOUNT_ID, account_variables, variables_text
 from exporter.units import parse_allowance
 from jobs.support.command import job, option
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.param_types import DURATION, RATE, Parsed
 from jobs.support.run_until_stopped import run_until_stopped

@@ -10,7 +10,7 @@ from exporter.events import Emit, Event
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.settings import Settings
 from jobs.support.command import job, read_all, take_settings
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.options import (

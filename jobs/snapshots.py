@@ -19,7 +19,7 @@ from jobs.support.terminal_output import print_bytes, print_table
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.account_snapshots import Account, account_of, snapshots_of_account

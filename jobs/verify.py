@@ -16,7 +16,7 @@ from jobs.support.terminal_output import print_line
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination
-    from jobs.support.console import Console
+    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.account_snapshots import find, snapshots_of_account

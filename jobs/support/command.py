@@ -34,7 +34,7 @@ from click.core import ParameterSource
 from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings, read_settings
 from jobs.support.config_file import check_config, read_toml
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
 from jobs.support.metrics import MetricsFile
 from jobs.support.option_sources import CONFIG, PREFIX, PROBLEMS, Option

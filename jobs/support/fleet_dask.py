@@ -27,7 +27,7 @@ from exporter.errors import DestinationBusy, ExportError, InputError, Interrupte
 from exporter.events import Event, ListPageRead, RetryPlanned, Settled
 from exporter.pipeline.fleet import AccountResult, fault_of, run_account
 from exporter.stop import Stop
-from jobs.support.console import Console, describe
+from jobs.support.event_console import Console, describe
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
 from jobs.support.run_until_stopped import handling_signals

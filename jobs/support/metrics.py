@@ -18,7 +18,7 @@ from exporter.errors import StorageFailed
 from exporter.events import Event, Spent
 from exporter.files import replace_file
 from exporter.model import Usage
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):

@@ -25,7 +25,7 @@ from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import read_settings
 from exporter.stop import Stop
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.run_until_stopped import new_runner
 from tests.benchmarks.measuring import HERE, on_cores
 from tests.support.running import full

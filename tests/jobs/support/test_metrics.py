@@ -12,7 +12,7 @@ from exporter.events import Spent
 from exporter.model import Requests, Seconds, Usage
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Manifest
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 from jobs.support.metrics import MetricsFile, RunOutcome, read_samples, write_metrics
 from tests.support.running import ROOT
 

@@ -1,4 +1,4 @@
-"""`jobs.support.console`: what a terminal would act on does not reach it."""
+"""`jobs.support.event_console`: what a terminal would act on does not reach it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from exporter.errors import Interrupted
 from exporter.events import Event, Paused, Resumed, RunStarted, Settled, Warned
-from jobs.support.console import Console
+from jobs.support.event_console import Console
 
 
 def test_a_name_makes_no_line_of_its_own() -> None:
