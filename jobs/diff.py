@@ -17,7 +17,7 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import write_rows
-from jobs.support.terminal_output import Lines, print_bytes
+from jobs.support.terminal_tables import Lines, print_bytes
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination

@@ -29,7 +29,7 @@ with lazy_imports(__name__):
     from jobs.support.fleet_dask import run_on_dask
     from jobs.support.fleet_file import prepare, read_fleet
     from jobs.support.fleet_rows import result_row, take_outcome
-    from jobs.support.terminal_output import print_line, print_table
+    from jobs.support.terminal_tables import print_line, print_table
 
 ENOUGH_FILES = 65_536
 

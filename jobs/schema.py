@@ -13,7 +13,7 @@ from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
     from exporter.tables.arrow_schemas import data_dictionary
-    from jobs.support.terminal_output import print_bytes, print_line, print_table
+    from jobs.support.terminal_tables import print_bytes, print_line, print_table
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})

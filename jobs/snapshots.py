@@ -15,7 +15,7 @@ from exporter.errors import DestinationError
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
-from jobs.support.terminal_output import print_bytes, print_table
+from jobs.support.terminal_tables import print_bytes, print_table
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo

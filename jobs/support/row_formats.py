@@ -15,7 +15,7 @@ from exporter.text import dumps
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.option_sources import Decorator, option
 from jobs.support.options import check_output
-from jobs.support.terminal_output import print_bytes, print_table, table_text
+from jobs.support.terminal_tables import print_bytes, print_table, table_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
