@@ -58,7 +58,7 @@ def guarded(listener: Callable[[Event], object], *, report: Callable[[str], None
     return emit
 
 
-class EventLog:
+class EventRelay:
     """Hands events on, and keeps what the manifest repeats: warnings and pauses.
 
     `in_loop`: the listener is called in the running event loop, whatever thread an event comes from.

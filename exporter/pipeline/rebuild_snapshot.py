@@ -13,7 +13,7 @@ from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure, FileEntry, Requests, Seconds
 from exporter.options import Locations, OutputFormat
-from exporter.pipeline.event_relay import EventLog
+from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.publish import Draft, publish
 from exporter.pipeline.workplace import enter_workplace, find_workplace
 from exporter.snapshot_store import manifest as manifests
@@ -49,7 +49,7 @@ def rebuild_snapshot(
 
     Raises `DestinationError`, `DestinationBusy`, `StorageFailed`.
     """
-    log = EventLog(emit, clock=clock)
+    log = EventRelay(emit, clock=clock)
     now = clock.now()
     find(find_workplace(locations).destination, snapshot, now=now)  # nothing is made where there is nothing to rebuild
     with ExitStack() as held:

@@ -15,7 +15,7 @@ from exporter.fetch.open_engine import Engine
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import SnapshotOptions
-from exporter.pipeline.event_relay import EventLog
+from exporter.pipeline.event_relay import EventRelay
 from exporter.ratelimit.estimate import shared
 from exporter.settings import Settings
 from exporter.snapshot_store.destination import Destination
@@ -33,7 +33,7 @@ class Run:
         options: SnapshotOptions,
         clock: Clock,
         stop: Stop,
-        log: EventLog,
+        log: EventRelay,
         destination: Destination,
         journal: Journal,
     ) -> None:

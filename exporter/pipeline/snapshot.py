@@ -28,7 +28,7 @@ from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.cancellable_thread import in_thread
-from exporter.pipeline.event_relay import EventLog
+from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult
@@ -56,7 +56,7 @@ async def take_snapshot(
     `StoppedEarly` when the same call would resume, `NotPublished` when too much failed or is missing.
     """
     wants_list = needs_list(ids, options)
-    log = EventLog(emit, clock=clock, in_loop=True)
+    log = EventRelay(emit, clock=clock, in_loop=True)
     for warning in ids.warnings if ids is not None else ():
         log.emit(Warned(warning))
     with stop.child() as stop, ExitStack() as held:
@@ -93,7 +93,7 @@ def _open(
     locations: Locations,
     options: SnapshotOptions,
     clock: Clock,
-    log: EventLog,
+    log: EventRelay,
     stop: Stop,
 ) -> Run | SnapshotResult:
     """Lock the destination, open the journal, decide what to do, and begin it."""

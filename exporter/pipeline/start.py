@@ -20,7 +20,7 @@ from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
-from exporter.pipeline.event_relay import EventLog
+from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
@@ -233,7 +233,7 @@ def warn_of_misdated(destination: Destination, *, now: float, emit: Emit) -> Non
 
 
 def begin(
-    decision: Fresh | Resume, *, options: SnapshotOptions, destination: Destination, journal: Journal, log: EventLog
+    decision: Fresh | Resume, *, options: SnapshotOptions, destination: Destination, journal: Journal, log: EventRelay
 ) -> Checkpoint:
     """Do what was decided: forget what is not used again, choose the base. Returns the checkpoint to go on from.
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import InputError
 from exporter.events import Event, Probing, Resumed, Warned
-from exporter.pipeline.event_relay import EventLog, guarded
+from exporter.pipeline.event_relay import EventRelay, guarded
 
 
 def test_a_listener_that_raises_is_reported_once_and_gets_all_events(caplog: pytest.LogCaptureFixture) -> None:
@@ -21,7 +21,7 @@ def test_a_listener_that_raises_is_reported_once_and_gets_all_events(caplog: pyt
         seen.append(event)
         raise ValueError("a fault of mine")
 
-    log = EventLog(listener, clock=SystemClock())
+    log = EventRelay(listener, clock=SystemClock())
     events = [Probing("outage"), Warned("one"), Warned("two")]
     for event in events:
         log.emit(event)
@@ -53,7 +53,7 @@ def test_a_coroutine_that_a_plain_function_returns_is_reported_once(caplog: pyte
 
 async def test_events_of_threads_come_in_the_loop_and_their_warnings_are_kept_at_once() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
-    log = EventLog(lambda event: loops.append(asyncio.get_running_loop()), clock=SystemClock(), in_loop=True)
+    log = EventRelay(lambda event: loops.append(asyncio.get_running_loop()), clock=SystemClock(), in_loop=True)
 
     def work() -> tuple[str, ...]:
         log.emit(Warned("from a thread"))
@@ -65,7 +65,7 @@ async def test_events_of_threads_come_in_the_loop_and_their_warnings_are_kept_at
 
 
 def test_what_earlier_attempts_kept_comes_first_and_nothing_twice() -> None:
-    log = EventLog(lambda event: None, clock=SystemClock())
+    log = EventRelay(lambda event: None, clock=SystemClock())
     log.emit(Warned("b"))
     log.emit(Resumed("outage", 3.0))
     log.resume(("a", "b"), ())
