@@ -7,11 +7,11 @@ seconds, moments in seconds since 1970, UTC. No event ever holds a secret.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
-from exporter.model import Usage
+from exporter.model import CampaignResponse, Failure, Usage
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -47,6 +47,13 @@ class Settled(Event, frozen=True):
     outcome: str
     attempts: int
     error: str | None = None
+
+    @classmethod
+    def of(cls, outcome: CampaignResponse | Failure, attempts: int) -> Self:
+        """The event of an outcome."""
+        if isinstance(outcome, Failure):
+            return cls(outcome.campaign_id, outcome.outcome, attempts, outcome.error)
+        return cls(outcome.campaign_id, "ok", attempts)
 
 
 class RetryPlanned(Event, frozen=True):

@@ -38,12 +38,15 @@ class ServiceHealth:
         self._deciding = asyncio.Lock()
         self._probing = asyncio.Lock()
 
-    async def ask(self, campaign_id: str) -> Exchange:
-        """Ask for a campaign that is wanted."""
-        exchange = await self._client.campaign(campaign_id, may_probe=self._canary is None)
+    @property
+    def any_id_may_probe(self) -> bool:
+        """Whether there is no canary yet, so that any request may find out whether the service is back."""
+        return self._canary is None
+
+    def note(self, campaign_id: str, exchange: Exchange) -> None:
+        """Take the outcome of a request for a campaign."""
         if exchange.verdict.kind == "good":
             self._answered_well(campaign_id)
-        return exchange
 
     async def delay_after_failure(self, item: Item, *, retry_after: float = 0.0) -> float | None:
         """Seconds until the next try of an ID that has just failed; None: it has failed for good."""
@@ -79,7 +82,8 @@ class ServiceHealth:
             if self._good_at == -math.inf:
                 raise self._credentials_refused(refused)
             item.attempts += 1
-            again = await self.ask(item.campaign_id)
+            again = await self._client.campaign(item.campaign_id, may_probe=self.any_id_may_probe)
+            self.note(item.campaign_id, again)
             if again.verdict.kind != "denied":
                 return again
             canary = await self._ask_canary()

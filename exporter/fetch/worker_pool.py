@@ -7,7 +7,7 @@ the ID's or the service's is asked in `service_health`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -51,6 +51,7 @@ class WorkerPool:
         client: Client,
         health: ServiceHealth,
         *,
+        is_listed: Callable[[str], bool],
         meter: UsageMeter,
         clock: Clock,
         emit: Emit,
@@ -59,6 +60,7 @@ class WorkerPool:
     ) -> None:
         self._client = client
         self._health = health
+        self._is_listed = is_listed
         self._meter = meter
         self._clock = clock
         self._emit = emit
@@ -126,7 +128,8 @@ class WorkerPool:
 
     async def _attempt(self, item: Item, queue: WorkQueue, sink: Sink) -> None:
         item.first_at = item.first_at or self._clock.now()
-        exchange = await self._health.ask(item.campaign_id)
+        exchange = await self._client.campaign(item.campaign_id, may_probe=self._health.any_id_may_probe)
+        self._health.note(item.campaign_id, exchange)
         if exchange.verdict.kind == "denied":
             exchange = await self._health.second_opinion(item, exchange)
         if exchange.verdict.kind == "rate_limited":
@@ -179,12 +182,15 @@ class WorkerPool:
         item.body_start = body_start(response) if response is not None else None
 
     def _failure(self, item: Item, outcome: FailureOutcome) -> Failure:
+        error = item.error
+        if outcome == "not_found" and self._is_listed(item.campaign_id):
+            outcome, error = "failed", f"the list call shows this campaign, but: {error}"
         return Failure(
             item.campaign_id,
             outcome,
             item.http_status,
             item.attempts,
-            item.error,
+            error,
             item.body_start,
             to_milliseconds(item.first_at),
             to_milliseconds(self._clock.now()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
@@ -15,6 +16,9 @@ from exporter.text import id_problem, trim_invisible
 
 MOST_NAMED = 10
 """Lines that a message names."""
+
+_AT_ONCE = 50_000
+"""IDs that are Python texts at the same time; the others take less room."""
 
 _EXCEL_TEXT = re.compile(r'="(.*)"')
 """How Excel and other programs write a text that must not become a number."""
@@ -48,6 +52,11 @@ class CampaignIds(msgspec.Struct, frozen=True):
     sha256: str
     source: str
     warnings: tuple[str, ...] = ()
+
+    def each(self) -> Iterator[str]:
+        """The IDs one by one."""
+        for start in range(0, len(self.ids), _AT_ONCE):
+            yield from self.ids[start : start + _AT_ONCE].to_pylist()
 
     def __repr__(self) -> str:
         return f"CampaignIds({len(self.ids)} of {self.source!r}, given={self.given}, repeats={self.repeats})"

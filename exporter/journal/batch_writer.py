@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
 
 from exporter import failpoints
 from exporter.errors import StorageFailed
+from exporter.events import Emit, Settled
 from exporter.files import storage_failed
-from exporter.journal.database import Outcome, Transaction, connect, write_outcomes
-from exporter.journal.journal import Journal
-from exporter.model import CampaignResponse
+from exporter.journal.database import Outcome, Transaction, connect, with_checksum
+from exporter.model import CampaignResponse, Failure
 
 BACKLOG = 2000
 BACKLOG_BYTES = 64 * 2**20
@@ -31,12 +33,12 @@ waits for that."""
 class BatchWriter:
     """Adds outcomes from a thread of its own, committing together what came in the meantime.
 
-    `settled` is called in the event loop for each outcome that is durably in the journal.
+    `path`: of the journal. `emit` gets `Settled`, in the event loop, for each outcome that is durably in it.
     """
 
-    def __init__(self, journal: Journal, *, settled: Callable[[Outcome, int], None]) -> None:
-        self._path = journal.path
-        self._settled = settled
+    def __init__(self, path: Path, *, emit: Emit) -> None:
+        self._path = path
+        self._emit = emit
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
         self._error: StorageFailed | None = None
@@ -48,7 +50,7 @@ class BatchWriter:
         self._thread.start()
 
     async def put(self, outcome: Outcome, attempts: int) -> None:
-        """Hand over an outcome that came just now; it is done when `settled` is called. Raises `StorageFailed`."""
+        """Hand over an outcome that came just now; it is done when it is `Settled`. Raises `StorageFailed`."""
         failpoints.hit("request.answered")
         self.check()
         now = outcome.fetched_at if isinstance(outcome, CampaignResponse) else outcome.last_at
@@ -110,7 +112,7 @@ class BatchWriter:
         if not self._is_full():
             self._room.set()
         for outcome, attempts, _ in batch:
-            self._settled(outcome, attempts)
+            self._emit(Settled.of(outcome, attempts))
 
     def _is_full(self) -> bool:
         return self._backlog >= BACKLOG or self._backlog_bytes >= BACKLOG_BYTES
@@ -118,6 +120,30 @@ class BatchWriter:
     def _fail(self, error: StorageFailed) -> None:
         self._error = error
         self._room.set()
+
+
+def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
+    """Insert (outcome, attempts, now in milliseconds); the caller holds the transaction."""
+    answers = [
+        with_checksum(
+            outcome.campaign_id,
+            outcome.fetched_at,
+            outcome.http_status,
+            outcome.body,
+            outcome.carried_from,
+            now,
+            attempts,
+        )
+        for outcome, attempts, now in outcomes
+        if isinstance(outcome, CampaignResponse)
+    ]
+    failures = [with_checksum(*outcome) for outcome, _, _ in outcomes if isinstance(outcome, Failure)]
+    if answers and db.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
+        db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
+    if answers:
+        db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", answers)
+    if failures:
+        db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", failures)
 
 
 def _size(outcome: Outcome) -> int:

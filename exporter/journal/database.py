@@ -1,11 +1,11 @@
-"""The journal's SQLite file: its tables, opening it, checksums, what counts as damage, writing durably."""
+"""The journal's SQLite file: its tables, opening it, checksums, what counts as damage, transactions."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
@@ -182,19 +182,3 @@ def checksum(values: Iterable[object]) -> int:
 def with_checksum(*values: object) -> tuple[object, ...]:
     """A row as it is inserted."""
     return (*values, checksum(values))
-
-
-def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
-    """Insert (outcome, attempts, now in milliseconds); the caller holds the transaction."""
-    answers = [
-        with_checksum(o.campaign_id, o.fetched_at, o.http_status, o.body, o.carried_from, now, attempts)
-        for o, attempts, now in outcomes
-        if isinstance(o, CampaignResponse)
-    ]
-    failures = [with_checksum(*o) for o, _, _ in outcomes if isinstance(o, Failure)]
-    if answers and db.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
-        db.executemany("DELETE FROM failures WHERE campaign_id = ?", [row[:1] for row in answers])
-    if answers:
-        db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", answers)
-    if failures:
-        db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", failures)

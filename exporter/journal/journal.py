@@ -14,12 +14,8 @@ from itertools import islice
 from typing import Any
 
 from exporter.journal import run_checkpoint as checkpoints
-from exporter.journal.database import (
-    Outcome,
-    checksum,
-    with_checksum,
-    write_outcomes,
-)
+from exporter.journal.batch_writer import write_outcomes
+from exporter.journal.database import Outcome, checksum, with_checksum
 from exporter.journal.journal_file import JournalFile
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, Counts, Failure, ListedCampaign

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from exporter import failpoints
-from exporter._version import __version__
 from exporter.clock import to_milliseconds
 from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.run_checkpoint import Incomplete
-from exporter.model import Counts, FileEntry, Seconds, Usage
+from exporter.model import Counts, Usage
 from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.publish import Draft, FailureGroup, SnapshotResult, group_failures, publish, warn_of_failure
@@ -22,7 +21,6 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
-from exporter.tables.columns import SCHEMA_VERSION
 
 GONE_NAMED = 5
 """Names of vanished campaigns that a warning holds."""
@@ -40,18 +38,31 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     unchanged = _unchanged(run, ids, counts)
     if unchanged is not None:
         return _keep_incomplete(run, unchanged, reused)
-    checkpoint = run.checkpoint
+    checkpoint, identity = run.checkpoint, run.settings.identity
     draft = Draft(
         snapshot_id=checkpoint.snapshot_id,
-        rows=counts.ok,
         source=run.journal,
         output_format=run.options.format,
         excel_safe=run.options.excel_safe,
-        manifest=lambda snapshot, files: _manifest(run, snapshot, ids, counts, files, began),
+        started_at=checkpoint.started_at,
+        mode=checkpoint.mode,
+        base=checkpoint.base,
+        api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
+        ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
+        counts=counts,
+        began=began,
+        lacking=lambda written: NotReconciled(
+            f"{counts.ok:,} answers were counted and {written:,} written: nothing is published. {BUG}"
+        ),
+        usage=checkpoint.usage,
+        pacing=manifests.Pacing(
+            list(checkpoint.limits),
+            [manifests.Pause(manifests.iso(pause.at), pause.seconds, pause.why) for pause in run.events.pauses],
+        ),
         renamed=lambda snapshot: run.remember(snapshot_id=snapshot),
         writer=checkpoint.writer,
     )
-    manifest = publish(draft, run.destination, emit=run.emit, stop=run.stop)
+    manifest = publish(draft, run.destination, clock=run.clock, events=run.events, stop=run.stop)
     return finish(run, manifest, reused)
 
 
@@ -110,36 +121,6 @@ def _keep_incomplete(run: Run, manifest: Manifest, reused: int) -> SnapshotResul
     where = run.destination.where(manifest.snapshot_id)
     run.emit(Warned(f"the failed campaigns failed again: nothing new is published, {where} stays as it is"))
     return SnapshotResult(manifest, where, reused, (), failures, complete=False, published=False)
-
-
-def _manifest(
-    run: Run, snapshot: str, ids: CampaignIds, counts: Counts, files: dict[str, FileEntry], began: float
-) -> Manifest:
-    checkpoint, identity = run.checkpoint, run.settings.identity
-    usage = checkpoint.usage.plus(Usage(seconds=Seconds(total=run.clock.monotonic() - began)))
-    written = files["responses.parquet"].rows
-    if written != counts.ok:
-        raise NotReconciled(f"{counts.ok:,} answers were counted and {written:,} written: nothing is published. {BUG}")
-    return Manifest(
-        snapshot_id=snapshot,
-        started_at=manifests.iso(checkpoint.started_at),
-        finished_at=manifests.iso(to_milliseconds(run.clock.now())),
-        program_version=__version__,
-        schema_version=SCHEMA_VERSION,
-        mode=checkpoint.mode,
-        base_snapshot=checkpoint.base,
-        api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
-        ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
-        counts=counts,
-        requests=usage.requests,
-        seconds=usage.seconds,
-        files=files,
-        warnings=list(run.log.warnings),
-        pacing=manifests.Pacing(
-            list(checkpoint.limits),
-            [manifests.Pause(manifests.iso(pause.at), pause.seconds, pause.why) for pause in run.log.pauses],
-        ),
-    )
 
 
 def _retain(run: Run, manifest: Manifest) -> list[str]:

@@ -6,22 +6,26 @@ Until the snapshot appears every fault is an error, and nothing is published. Fr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
+from exporter._version import __version__
+from exporter.clock import Clock, to_milliseconds
 from exporter.errors import Cancelled, ExportError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
-from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, FileEntry
+from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, FileEntry, Seconds, SnapshotMode, Usage
 from exporter.options import OutputFormat
+from exporter.pipeline.event_relay import EventRelay
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id
 from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.stop import Stop
+from exporter.tables.columns import SCHEMA_VERSION
 
 EXAMPLES = 3
 """IDs that are named of each kind of failure."""
@@ -40,18 +44,27 @@ class Source(Protocol):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A snapshot that is to be written.
+    """A snapshot that is to be written, with what its manifest says.
 
-    `manifest`: makes the manifest of what was written under an ID, or raises where that is not what was counted.
-    `renamed`: called with the ID that is taken instead, when another writer has the first one.
+    `started_at`: milliseconds since 1970. `usage`: what the run has spent until `began` (monotonic seconds), when the
+    publishing began. `lacking`: the error where another number of answers was written than was counted. `renamed`:
+    called with the ID that is taken instead, when another writer has the first one.
     """
 
     snapshot_id: str
-    rows: int
     source: Source
     output_format: OutputFormat
     excel_safe: bool
-    manifest: Callable[[str, dict[str, FileEntry]], Manifest]
+    started_at: int
+    mode: SnapshotMode
+    base: str | None
+    api: manifests.Api
+    ids: manifests.Ids
+    counts: Counts
+    began: float
+    lacking: Callable[[int], ExportError]
+    usage: Usage = Usage()
+    pacing: manifests.Pacing | msgspec.UnsetType = msgspec.UNSET
     renamed: Callable[[str], None] = lambda snapshot: None
     writer: str = ""
 
@@ -99,15 +112,17 @@ def group_failures(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
     return tuple(FailureGroup(*kind, number, tuple(examples[kind])) for kind, number in numbers.most_common())
 
 
-def publish(draft: Draft, destination: Destination, *, emit: Emit, stop: Stop) -> Manifest:
+def publish(draft: Draft, destination: Destination, *, clock: Clock, events: EventRelay, stop: Stop) -> Manifest:
     """Write the files aside, the manifest last, and let the snapshot appear. "Published" is said once it is durable.
 
-    Raises `StorageFailed`, the reason of an interrupting stop, and what `draft.manifest` raises; nothing appears then.
+    Raises `StorageFailed`, the reason of an interrupting stop, and `draft.lacking`; nothing appears then.
     """
-    emit(Writing(draft.rows))
+    emit = events.emit
+    emit(Writing(draft.counts.ok))
     staging = _stage(draft, destination)
     try:
-        manifest = draft.manifest(staging.snapshot, _write_tables(draft, staging, stop))
+        files = _write_tables(draft, staging, stop)
+        manifest = _manifest(draft, staging.snapshot, files, clock, events.warnings)
         _check(stop)
         staging.publish(manifests.dump(manifest))
     except BaseException:
@@ -144,6 +159,32 @@ def _write_tables(draft: Draft, staging: Staging, stop: Stop) -> dict[str, FileE
             writer.add(block)
         writer.add_failures(draft.source.failures())
         return writer.close()
+
+
+def _manifest(
+    draft: Draft, snapshot: str, files: dict[str, FileEntry], clock: Clock, warnings: Sequence[str]
+) -> Manifest:
+    written = files["responses.parquet"].rows
+    if written != draft.counts.ok:
+        raise draft.lacking(written)
+    usage = draft.usage.plus(Usage(seconds=Seconds(total=clock.monotonic() - draft.began)))
+    return Manifest(
+        snapshot_id=snapshot,
+        started_at=manifests.iso(draft.started_at),
+        finished_at=manifests.iso(to_milliseconds(clock.now())),
+        program_version=__version__,
+        schema_version=SCHEMA_VERSION,
+        mode=draft.mode,
+        base_snapshot=draft.base,
+        api=draft.api,
+        ids=draft.ids,
+        counts=draft.counts,
+        requests=usage.requests,
+        seconds=usage.seconds,
+        files=files,
+        warnings=list(warnings),
+        pacing=draft.pacing,
+    )
 
 
 def _check(stop: Stop) -> None:

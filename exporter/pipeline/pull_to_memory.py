@@ -13,7 +13,6 @@ from exporter.ids.ids_file import CampaignIds
 from exporter.model import CampaignResponse, Failure
 from exporter.options import FetchOptions
 from exporter.pipeline.event_relay import guarded
-from exporter.pipeline.start import each_id
 from exporter.settings import Settings
 from exporter.stop import Stop
 from exporter.tables.arrow_schemas import schema_of
@@ -51,16 +50,13 @@ async def pull_campaigns(
 
     async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
         outcomes[outcome.campaign_id] = outcome
-        if isinstance(outcome, Failure):
-            emit(Settled(outcome.campaign_id, outcome.outcome, attempts, outcome.error))
-        else:
-            emit(Settled(outcome.campaign_id, "ok", attempts))
+        emit(Settled.of(outcome, attempts))
 
     error: ExportError | None = None
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
         try:
             with stop.child() as own_stop, own_stop.after(fetch.max_duration):
-                await engine.pool(len(ids.ids)).run(each_id(ids), sink, own_stop)
+                await engine.pool(len(ids.ids)).run(ids.each(), sink, own_stop)
         except (StoppedEarly, CredentialsRefused) as ended:
             error = ended
     wanted: list[str] = ids.ids.to_pylist()

@@ -33,7 +33,7 @@ class Run:
         options: SnapshotOptions,
         clock: Clock,
         stop: Stop,
-        log: EventRelay,
+        events: EventRelay,
         destination: Destination,
         journal: Journal,
     ) -> None:
@@ -42,15 +42,15 @@ class Run:
         self.options = options
         self.clock = clock
         self.stop = stop
-        self.log = log
-        self.emit = log.emit
+        self.events = events
+        self.emit = events.emit
         self.destination = destination
         self.journal = journal
 
     def remember(self, **changes: Any) -> None:
         """Change fields of the checkpoint, and save it with the warnings and pauses so far. Raises `StorageFailed`."""
         self.checkpoint = msgspec.structs.replace(
-            self.checkpoint, **{"warnings": self.log.warnings, "pauses": self.log.pauses, **changes}
+            self.checkpoint, **{"warnings": self.events.warnings, "pauses": self.events.pauses, **changes}
         )
         self.journal.save(self.checkpoint)
 

@@ -18,14 +18,14 @@ import pyarrow as pa
 from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError, InputError, StorageFailed
-from exporter.events import Event, RunStarted, Settled, Warned
+from exporter.events import Event, RunStarted, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.model import CampaignResponse, CampaignType, Failure, ListedCampaign
+from exporter.model import CampaignType, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
@@ -33,7 +33,7 @@ from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
-from exporter.pipeline.start import Finish, begin, clean_up, decide, each_id, gather, warn_of_misdated
+from exporter.pipeline.start import Finish, begin, clean_up, decide, gather, warn_of_misdated
 from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
 from exporter.stop import Stop
@@ -56,21 +56,21 @@ async def take_snapshot(
     `StoppedEarly` when the same call would resume, `NotPublished` when too much failed or is missing.
     """
     wants_list = needs_list(ids, options)
-    log = EventRelay(emit, clock=clock, in_loop=True)
+    events = EventRelay(emit, clock=clock, in_loop=True)
     for warning in ids.warnings if ids is not None else ():
-        log.emit(Warned(warning))
+        events.emit(Warned(warning))
     with stop.child() as stop, ExitStack() as held:
         with stop.after(fetch.max_duration):
-            opening = partial(_open, held, ids, settings, locations, options, clock, log, stop)
+            opening = partial(_open, held, ids, settings, locations, options, clock, events, stop)
             run = await in_thread(stop, opening)
             if isinstance(run, SnapshotResult):
                 return run
             with _requests_sent():
-                async with open_engine(settings, fetch, clock=clock, emit=log.emit) as engine, run.metering(engine):
+                async with open_engine(settings, fetch, clock=clock, emit=events.emit) as engine, run.metering(engine):
                     if wants_list:
                         await read_list(run, engine)
                     wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
-                    await in_thread(stop, run.journal.want, each_id(wanted))
+                    await in_thread(stop, run.journal.want, wanted.each())
                     await in_thread(stop, carry_over, run)
                     reused = await fetch_missing(run, engine)
         with _requests_sent():
@@ -93,13 +93,13 @@ def _open(
     locations: Locations,
     options: SnapshotOptions,
     clock: Clock,
-    log: EventRelay,
+    events: EventRelay,
     stop: Stop,
 ) -> Run | SnapshotResult:
     """Lock the destination, open the journal, decide what to do, and begin it."""
-    place = enter_workplace(locations, held, clock=clock, emit=log.emit)
+    place = enter_workplace(locations, held, clock=clock, emit=events.emit)
     destination = place.destination
-    journal = Journal.open(place.work_dir, settings.identity, emit=log.emit)
+    journal = Journal.open(place.work_dir, settings.identity, emit=events.emit)
     held.callback(journal.close)
 
     def run_from(checkpoint: Checkpoint) -> Run:
@@ -109,24 +109,24 @@ def _open(
             options=options,
             clock=clock,
             stop=stop,
-            log=log,
+            events=events,
             destination=destination,
             journal=journal,
         )
 
-    clean_up(destination, journal.checkpoint(), emit=log.emit)
-    warn_of_misdated(destination, now=clock.now(), emit=log.emit)
+    clean_up(destination, journal.checkpoint(), emit=events.emit)
+    warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:
         checkpoint, now = journal.checkpoint(), clock.now()
         facts = gather(checkpoint, journal, destination, settings.identity, ids, options, now)
         decision = decide(checkpoint, facts, options, now)
         if not isinstance(decision, Finish):
-            run = run_from(begin(decision, options=options, destination=destination, journal=journal, log=log))
+            run = run_from(begin(decision, options=options, destination=destination, journal=journal, events=events))
             run.remember()
             return run
         if decision.is_this_run:
             published = decision.checkpoint.snapshot_id
-            log.emit(Warned(f"the run before had published {published} when it was ended; nothing was left to do"))
+            events.emit(Warned(f"the run before had published {published} when it was ended; nothing was left to do"))
         result = finish(run_from(decision.checkpoint), decision.manifest, reused=decision.manifest.counts.ok)
         if decision.is_this_run:
             return result
@@ -202,23 +202,10 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
     if not to_fetch:
         return reused
 
-    def settled(outcome: CampaignResponse | Failure, attempts: int) -> None:
-        if isinstance(outcome, Failure):
-            run.emit(Settled(outcome.campaign_id, outcome.outcome, attempts, outcome.error))
-        else:
-            run.emit(Settled(outcome.campaign_id, "ok", attempts))
-
-    writer = BatchWriter(journal, settled=settled)
-
-    async def sink(outcome: CampaignResponse | Failure, attempts: int) -> None:
-        if isinstance(outcome, Failure) and outcome.outcome == "not_found" and journal.is_listed(outcome.campaign_id):
-            error = f"the list call shows this campaign, but: {outcome.error}"
-            outcome = outcome._replace(outcome="failed", error=error)
-        await writer.put(outcome, attempts)
-
-    pool = engine.pool(to_fetch, canary=journal.canary())
+    writer = BatchWriter(journal.path, emit=run.emit)
+    pool = engine.pool(to_fetch, canary=journal.canary(), is_listed=journal.is_listed)
     try:
-        await pool.run(journal.pending(), sink, run.stop)
+        await pool.run(journal.pending(), writer.put, run.stop)
     finally:
         await in_thread(run.stop, writer.finish)
         writer.check()

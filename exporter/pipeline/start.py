@@ -8,7 +8,6 @@ Fresh    a new run, which may still use young answers
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import msgspec
 
@@ -178,7 +177,7 @@ def gather(
     since = reuse_since(checkpoint, options, now)
     reusable = 0
     if journal is not None:
-        asked = each_id(ids) if ids is not None else None
+        asked = ids.each() if ids is not None else None
         reusable = journal.reusable_count(asked, since=since, keep_not_found=not options.fail_on_missing)
     published = incomplete = None
     if checkpoint is not None:
@@ -208,12 +207,6 @@ def _published(destination: Destination, checkpoint: Checkpoint, identity: Ident
     return manifest if ours else None
 
 
-def each_id(ids: CampaignIds) -> Iterator[str]:
-    """The IDs one by one, some thousands in memory at a time."""
-    for start in range(0, len(ids.ids), 50_000):
-        yield from ids.ids[start : start + 50_000].to_pylist()
-
-
 def clean_up(destination: Destination, checkpoint: Checkpoint | None, *, emit: Emit) -> None:
     """Remove what crashed runs left in the destination. Called under the lock."""
     if checkpoint is None or checkpoint.is_published:
@@ -233,7 +226,12 @@ def warn_of_misdated(destination: Destination, *, now: float, emit: Emit) -> Non
 
 
 def begin(
-    decision: Fresh | Resume, *, options: SnapshotOptions, destination: Destination, journal: Journal, log: EventRelay
+    decision: Fresh | Resume,
+    *,
+    options: SnapshotOptions,
+    destination: Destination,
+    journal: Journal,
+    events: EventRelay,
 ) -> Checkpoint:
     """Do what was decided: forget what is not used again, choose the base. Returns the checkpoint to go on from.
 
@@ -246,10 +244,10 @@ def begin(
     if not keep_list:
         journal.forget_list()
     for text in decision.bases.notes:
-        log.emit(Warned(text))
-    base = newest_sound(destination, decision.bases, emit=log.emit)
+        events.emit(Warned(text))
+    base = newest_sound(destination, decision.bases, emit=events.emit)
     # What is carried over is proven by the list pass: with another one, it is carried again.
     journal.forget_carried(but_from=base if keep_list else None)
-    log.resume(decision.checkpoint.warnings, decision.checkpoint.pauses)
+    events.resume(decision.checkpoint.warnings, decision.checkpoint.pauses)
     mode: SnapshotMode = "full" if base is None else "incremental"
     return msgspec.structs.replace(decision.checkpoint, mode=mode, base=base)

@@ -142,7 +142,7 @@ def journal(folder: Path, number: int) -> float:
             journal_ = Journal.open(Path(work), IDENTITY, emit=ignore)
             everything = list(responses(number))
             began = time.perf_counter()
-            writer = BatchWriter(journal_, settled=lambda *_: None)
+            writer = BatchWriter(journal_.path, emit=ignore)
             for one in everything:
                 await writer.put(one, 1)
             await asyncio.to_thread(writer.finish)

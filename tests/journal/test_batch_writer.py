@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import StorageFailed
+from exporter.events import Event, Settled, ignore
 from exporter.journal.batch_writer import BatchWriter
-from exporter.journal.database import Outcome
 from tests.support.journals import answer, open_journal
 
 
@@ -18,13 +18,14 @@ async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> 
     journal = open_journal(tmp_path)
     settled: list[str] = []
 
-    def note(outcome: Outcome, attempts: int) -> None:
+    def note(event: Event) -> None:
+        assert isinstance(event, Settled)
         with sqlite3.connect(journal.path) as other:
-            row = other.execute("SELECT 1 FROM answers WHERE campaign_id = ?", (outcome.campaign_id,)).fetchone()
+            row = other.execute("SELECT 1 FROM answers WHERE campaign_id = ?", (event.campaign_id,)).fetchone()
         assert row is not None
-        settled.append(outcome.campaign_id)
+        settled.append(event.campaign_id)
 
-    writer = BatchWriter(journal, settled=note)
+    writer = BatchWriter(journal.path, emit=note)
     for number in range(50):
         await writer.put(answer(f"c{number}"), 1)
     await asyncio.to_thread(writer.finish)
@@ -36,7 +37,7 @@ async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Pat
     journal = open_journal(tmp_path)
     with sqlite3.connect(journal.path) as db:
         db.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
-    writer = BatchWriter(journal, settled=lambda *_: None)
+    writer = BatchWriter(journal.path, emit=ignore)
     await writer.put(answer("a"), 1)
     await asyncio.to_thread(writer.finish)
     with pytest.raises(StorageFailed, match="disk is full"):
