@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -55,6 +57,26 @@ class ListedCampaign(NamedTuple):
     """the item's JSON text"""
 
 
+class FailureGroup(msgspec.Struct, frozen=True):
+    """Failures of one kind: how many, and some of their IDs."""
+
+    outcome: FailureOutcome
+    error: str
+    number: int
+    examples: tuple[str, ...]
+
+
+def group_failures(failures: Iterable[tuple[str, FailureOutcome, str]], *, examples: int) -> tuple[FailureGroup, ...]:
+    """Failures (ID, outcome, error) by kind, the most frequent kind first. `examples`: IDs that are named of each."""
+    numbers: Counter[tuple[FailureOutcome, str]] = Counter()
+    ids: dict[tuple[FailureOutcome, str], list[str]] = {}
+    for campaign_id, outcome, error in failures:
+        numbers[outcome, error] += 1
+        if numbers[outcome, error] <= examples:
+            ids.setdefault((outcome, error), []).append(campaign_id)
+    return tuple(FailureGroup(*kind, number, tuple(ids[kind])) for kind, number in numbers.most_common())
+
+
 class FileEntry(msgspec.Struct, frozen=True):
     """What the manifest says of a file: proof of what was written."""
 
@@ -95,6 +117,14 @@ class Seconds(msgspec.Struct, frozen=True):
     total: float = 0.0
     waiting_for_rate: float = 0.0
     paused: float = 0.0
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A time when all workers waited: from when (ISO 8601, UTC), for how long, and why."""
+
+    at: str
+    seconds: float
+    why: str
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -140,7 +140,7 @@ def read_settings(
     environment, from the file that a variable's `_FILE` twin names, or from the command of its `_COMMAND` twin.
     Raises `SettingsError` with all problems at once.
     """
-    reading = _Reading(environ, options or {})
+    reading = _SettingsReading(environ, options or {})
     host = reading.host()
     stream_id = reading.identifier("stream_id", required=True)
     account_id = reading.identifier("account_id", required=True)
@@ -154,7 +154,7 @@ def read_settings(
     return Settings(host, stream_id, account_id, app_id, credentials, api, proxy, ca_file)  # type: ignore[arg-type]
 
 
-class _Reading:
+class _SettingsReading:
     """One pass over all settings that notes every problem."""
 
     def __init__(self, environ: Mapping[str, str], options: Mapping[str, str | None]) -> None:

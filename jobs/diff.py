@@ -17,7 +17,7 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.row_formats import write_rows
-from jobs.support.terminal_tables import Lines, print_bytes
+from jobs.support.terminal_tables import DiffLines, print_bytes
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination
@@ -122,7 +122,7 @@ def _json(changes: Changes) -> str:
 
 def _print_grouped(changes: Changes) -> None:
     """What was added, removed and changed, a campaign a line and its changes below it."""
-    lines = Lines()
+    lines = DiffLines()
     lines.line(
         f"{changes.old} → {changes.new}: {changes.added.num_rows:,} added, {changes.removed.num_rows:,} removed, "
         f"{changes.campaigns:,} changed"
@@ -144,6 +144,6 @@ def _print_grouped(changes: Changes) -> None:
         _print_rest(lines, changes.campaigns - MOST_ROWS, "changed")
 
 
-def _print_rest(lines: Lines, number: int, what: str) -> None:
+def _print_rest(lines: DiffLines, number: int, what: str) -> None:
     if number > 0:
         lines.line(f"… and {number:,} more {what}; --format csv shows all", "dim")

@@ -23,7 +23,7 @@ from jobs.support.param_types import DURATION, RATE, Parsed
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
-    from exporter.simulator.changes import Changes
+    from exporter.simulator.changes import SimulatedChanges
     from exporter.simulator.control_client import change_running
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
@@ -150,7 +150,7 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
     return behaviour
 
 
-def _show_changes(console: Console, changes: Changes, ids_file: str | None) -> int:
+def _show_changes(console: Console, changes: SimulatedChanges, ids_file: str | None) -> int:
     console.say(
         f"{len(changes.changed):,} campaigns changed, {len(changes.gone)} gone ({', '.join(changes.gone) or 'none'}), "
         f"{len(changes.new)} new ({', '.join(changes.new)})",

@@ -13,7 +13,7 @@ from exporter.api.verdict import Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
 from exporter.fetch.open_engine import Engine
-from exporter.fetch.paging import Ask, Page, Paging, Row
+from exporter.fetch.paging import Ask, ListRow, Page, Paging
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop
 from exporter.tables.timestamps import read_instant
@@ -74,7 +74,7 @@ class ListPass:
                     nameless.add(key)
                 else:
                     items[key] = text
-                rows.append(Row(key, _created(item)))
+                rows.append(ListRow(key, _created(item)))
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
         self._warn(campaign_type, paging, len(nameless))
         return {key: items[key] for key in paging.keys if key not in nameless}

@@ -63,7 +63,7 @@ class Ask(NamedTuple):
     limit: int
 
 
-class Row(NamedTuple):
+class ListRow(NamedTuple):
     """A row of the list: its campaign ID, or whatever stands for an item without one, and when it was made."""
 
     key: str
@@ -73,7 +73,7 @@ class Row(NamedTuple):
 class Page(msgspec.Struct, frozen=True):
     """A page as it came, with what it says of the whole (None: nothing), how long it took and how long it is."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ListRow]
     total: int | None = None
     has_more: bool | None = None
     seconds: float = 0.0
@@ -205,7 +205,7 @@ class Paging:
         self._exact = False
         self._start = max(0, len(self._seen) - 1)
 
-    def _add(self, rows: Sequence[Row]) -> bool:
+    def _add(self, rows: Sequence[ListRow]) -> bool:
         """Add the rows that are new; whether there are any."""
         before = len(self._seen)
         self._seen.update(dict.fromkeys(row.key for row in rows))
@@ -292,12 +292,12 @@ def expected_requests(rows: int, page_size: int | None) -> int:
     while (ask := paging.next_ask()) is not None:
         requests += 1
         end = min(rows, ask.skip + ask.limit)
-        there = [Row(str(number), number) for number in range(ask.skip, end)]
+        there = [ListRow(str(number), number) for number in range(ask.skip, end)]
         paging.took(ask, Page(there, total=rows, has_more=end < rows))
     return requests
 
 
-def _is_ascending(rows: Sequence[Row]) -> bool:
+def _is_ascending(rows: Sequence[ListRow]) -> bool:
     """Whether the rows are known to be in the order in which they were made, which never changes."""
     created = [row.created for row in rows]
     return all(a is not None and b is not None and a <= b for a, b in pairwise(created))

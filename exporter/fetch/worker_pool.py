@@ -35,7 +35,7 @@ LATER = 15.0
 """Seconds after which an ID is asked again that got a 404 which was not the API's own."""
 
 
-class Sink(Protocol):
+class OutcomeSink(Protocol):
     """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
 
     def __call__(self, outcome: CampaignResponse | Failure, attempts: int) -> Awaitable[None]:
@@ -68,7 +68,7 @@ class WorkerPool:
         self._grace = grace
         self._answered = asyncio.Event()
 
-    async def run(self, ids: Iterator[str], sink: Sink, stop: Stop) -> None:
+    async def run(self, ids: Iterator[str], sink: OutcomeSink, stop: Stop) -> None:
         """Fetch every one of `ids` and hand each outcome to `sink`.
 
         Raises `CredentialsRefused`, `ServiceDown`, `StorageFailed` or the reason of `stop`; requests that are
@@ -110,7 +110,7 @@ class WorkerPool:
         self._emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._grace))
         await asyncio.wait(sending, timeout=self._grace)
 
-    async def _work(self, queue: WorkQueue, sink: Sink, number: int) -> None:
+    async def _work(self, queue: WorkQueue, sink: OutcomeSink, number: int) -> None:
         if number > 0:
             await self._first_answer(number)
         while (item := await queue.next()) is not None:
@@ -126,7 +126,7 @@ class WorkerPool:
             async with asyncio.timeout(FIRST_ALONE if number < FIRST_FEW else None):
                 await self._answered.wait()
 
-    async def _attempt(self, item: Item, queue: WorkQueue, sink: Sink) -> None:
+    async def _attempt(self, item: Item, queue: WorkQueue, sink: OutcomeSink) -> None:
         item.first_at = item.first_at or self._clock.now()
         exchange = await self._client.campaign(item.campaign_id, may_probe=self._health.any_id_may_probe)
         self._health.note(item.campaign_id, exchange)

@@ -40,7 +40,7 @@ class Layout(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class _Reading(msgspec.Struct, frozen=True):
+class _Candidate(msgspec.Struct, frozen=True):
     """The beginning of a file under one delimiter."""
 
     delimiter: str
@@ -95,7 +95,7 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
     readings = [reading for one in delimiters if (reading := _read(lines, first, column, one)) is not None]
     if not readings:
         return Layout(delimiters[0], 1, 0, None, len(lines))
-    best = max(readings, key=_Reading.fit)
+    best = max(readings, key=_Candidate.fit)
     if best.header.problem is not None:
         raise IdsError(f"{source}: {best.header.problem}: line {best.header.problem_line}.")
     if best.index is not None:
@@ -110,7 +110,7 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
     return Layout(best.delimiter, 1, 0, None, first)
 
 
-def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) -> _Reading | None:
+def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) -> _Candidate | None:
     records = [
         record
         for record in read_records(islice(lines, first, first + SAMPLED), delimiter, first_line=first + 1)
@@ -123,7 +123,7 @@ def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) 
     index, rank = _find_column(names, column)
     if rows and rows[-1].problem is not None:
         rows.pop()  # it may be closed after the sample
-    return _Reading(
+    return _Candidate(
         delimiter, header, names, index, rank, rows, header.line + sum(x.count("\n") for x in header.fields)
     )
 
@@ -154,7 +154,7 @@ def _filled(fields: Sequence[str]) -> int:
     return next((number for number in range(len(fields), 0, -1) if trim_invisible(fields[number - 1])[0]), 0)
 
 
-def _trimmed(reading: _Reading) -> tuple[str, ...]:
+def _trimmed(reading: _Candidate) -> tuple[str, ...]:
     raw, name = reading.header.fields[reading.index or 0], reading.names[reading.index or 0]
     if raw == name:
         return ()

@@ -6,18 +6,10 @@ import uuid
 
 import msgspec
 
-from exporter.model import SnapshotMode, Usage
+from exporter.model import Pause, SnapshotMode, Usage
 
 MOST_PAUSES = 500
 """Pauses that are remembered. A run with more is well described by these."""
-
-
-class Pause(msgspec.Struct, frozen=True):
-    """When all workers waited: milliseconds since 1970, seconds, and why."""
-
-    at: int
-    seconds: float
-    why: str
 
 
 class Incomplete(msgspec.Struct, frozen=True):

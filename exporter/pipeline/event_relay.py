@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, Resumed, Warned
-from exporter.journal.run_checkpoint import MOST_PAUSES, Pause
+from exporter.journal.run_checkpoint import MOST_PAUSES
+from exporter.model import Pause
+from exporter.snapshot_store.manifest import iso
 
 _log = logging.getLogger("exporter")
 
@@ -82,7 +84,7 @@ class EventRelay:
             self._keep_warning(event.message)
         if isinstance(event, Resumed) and len(self.pauses) < MOST_PAUSES:
             began = to_milliseconds(self._clock.now() - event.paused)
-            self.pauses = (*self.pauses, Pause(began, round(event.paused, 3), event.why))
+            self.pauses = (*self.pauses, Pause(iso(began), round(event.paused, 3), event.why))
         self._emit(event)
 
     def _keep_warning(self, text: str) -> None:

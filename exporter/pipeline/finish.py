@@ -12,15 +12,18 @@ from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.run_checkpoint import Incomplete
-from exporter.model import Counts, Usage
+from exporter.model import Counts, FailureGroup, Usage, group_failures
 from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
-from exporter.pipeline.publish import Draft, FailureGroup, SnapshotResult, group_failures, publish, warn_of_failure
+from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_failure
 from exporter.pipeline.run_context import Run
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
+
+EXAMPLES = 3
+"""IDs that are named of each kind of failure."""
 
 GONE_NAMED = 5
 """Names of vanished campaigns that a warning holds."""
@@ -55,10 +58,7 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
             f"{counts.ok:,} answers were counted and {written:,} written: nothing is published. {BUG}"
         ),
         usage=checkpoint.usage,
-        pacing=manifests.Pacing(
-            list(checkpoint.limits),
-            [manifests.Pause(manifests.iso(pause.at), pause.seconds, pause.why) for pause in run.events.pauses],
-        ),
+        pacing=manifests.Pacing(list(checkpoint.limits), list(run.events.pauses)),
         renamed=lambda snapshot: run.remember(snapshot_id=snapshot),
         writer=checkpoint.writer,
     )
@@ -70,9 +70,7 @@ def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
     failures: list[FailureGroup] = []
     removed: list[str] = []
-    warn_of_failure(
-        lambda: failures.extend(group_failures(run.journal.failures())), "its failures cannot be named", emit=run.emit
-    )
+    warn_of_failure(lambda: failures.extend(_failures(run)), "its failures cannot be named", emit=run.emit)
     warn_of_failure(lambda: removed.extend(_retain(run, manifest)), "old snapshots were not removed", emit=run.emit)
     failpoints.hit("publish.before_journal_closed")
     warn_of_failure(
@@ -82,6 +80,11 @@ def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     return SnapshotResult(
         manifest, where, reused, tuple(removed), tuple(failures), complete=_is_complete(run, manifest)
     )
+
+
+def _failures(run: Run) -> tuple[FailureGroup, ...]:
+    failures = ((failure.campaign_id, failure.outcome, failure.error) for failure in run.journal.failures())
+    return group_failures(failures, examples=EXAMPLES)
 
 
 def _is_complete(run: Run, manifest: Manifest) -> bool:
@@ -117,10 +120,9 @@ def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
 
 def _keep_incomplete(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     run.remember(snapshot_id=manifest.snapshot_id, usage=Usage())
-    failures = group_failures(run.journal.failures())
     where = run.destination.where(manifest.snapshot_id)
     run.emit(Warned(f"the failed campaigns failed again: nothing new is published, {where} stays as it is"))
-    return SnapshotResult(manifest, where, reused, (), failures, complete=False, published=False)
+    return SnapshotResult(manifest, where, reused, (), _failures(run), complete=False, published=False)
 
 
 def _retain(run: Run, manifest: Manifest) -> list[str]:

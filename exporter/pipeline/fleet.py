@@ -25,7 +25,7 @@ from exporter.snapshot_store.manifest import Manifest
 from exporter.stop import Stop
 
 
-class Account(msgspec.Struct, frozen=True):
+class FleetAccount(msgspec.Struct, frozen=True):
     """One account of a fleet, ready to run."""
 
     name: str
@@ -51,7 +51,7 @@ class AccountResult(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-async def run_account(account: Account, *, emit: Emit, stop: Stop) -> AccountResult:
+async def run_account(account: FleetAccount, *, emit: Emit, stop: Stop) -> AccountResult:
     """Take the snapshot of one account; an `ExportError` becomes a result."""
     began = time.monotonic()
     usage = Usage()

@@ -13,7 +13,7 @@ from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.snapshot import needs_list, types_of
-from exporter.pipeline.start import Finish, Fresh, Resume, decide, gather
+from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situation
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.settings import Settings
@@ -64,15 +64,15 @@ def make_plan(
         if journal is not None:
             held.callback(journal.close)
         checkpoint = journal.checkpoint() if journal is not None else None
-        facts = gather(checkpoint, journal, place.destination, settings.identity, ids, options, now)
-        decision = decide(checkpoint, facts, options, now)
-    own = facts.own
+        situation = read_situation(checkpoint, journal, place.destination, settings.identity, ids, options, now)
+        decision = decide(checkpoint, situation, options, now)
+    own = situation.own
     if lists and not own:
         own = tuple(own_snapshots(list_snapshots(place.destination), settings.identity, now))
     latest = own[-1] if own else None
     known = latest.manifest.counts.ok if latest is not None else None
     wanted = len(ids.ids) if ids is not None else known
-    reusable = 0 if options.fresh else facts.reusable
+    reusable = 0 if options.fresh else situation.reusable
     to_fetch = full = max((wanted or 0) - reusable, 0)
     if isinstance(decision, Finish) and decision.is_this_run:
         to_fetch = full = 0

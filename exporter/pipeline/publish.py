@@ -5,8 +5,7 @@ Until the snapshot appears every fault is an error, and nothing is published. Fr
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import Cancelled, ExportError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
-from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, FileEntry, Seconds, SnapshotMode, Usage
+from exporter.model import CampaignResponse, Counts, Failure, FailureGroup, FileEntry, Seconds, SnapshotMode, Usage
 from exporter.options import OutputFormat
 from exporter.pipeline.event_relay import EventRelay
 from exporter.snapshot_store import manifest as manifests
@@ -26,9 +25,6 @@ from exporter.snapshot_store.names import free_id
 from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.stop import Stop
 from exporter.tables.columns import SCHEMA_VERSION
-
-EXAMPLES = 3
-"""IDs that are named of each kind of failure."""
 
 
 class Source(Protocol):
@@ -69,15 +65,6 @@ class Draft(msgspec.Struct, frozen=True):
     writer: str = ""
 
 
-class FailureGroup(msgspec.Struct, frozen=True):
-    """Failures of one kind: how many, and some of their IDs."""
-
-    outcome: FailureOutcome
-    error: str
-    number: int
-    examples: tuple[str, ...]
-
-
 class SnapshotResult(msgspec.Struct, frozen=True):
     """What was published, and where. `reused`: answers that were there before this attempt asked for any.
 
@@ -98,18 +85,6 @@ class SnapshotResult(msgspec.Struct, frozen=True):
     def counts(self) -> Counts:
         """Where every ID ended."""
         return self.manifest.counts
-
-
-def group_failures(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
-    """What the summary says of the failures: the most frequent kinds first."""
-    examples: dict[tuple[FailureOutcome, str], list[str]] = {}
-    numbers: Counter[tuple[FailureOutcome, str]] = Counter()
-    for failure in failures:
-        kind = failure.outcome, failure.error
-        numbers[kind] += 1
-        if numbers[kind] <= EXAMPLES:
-            examples.setdefault(kind, []).append(failure.campaign_id)
-    return tuple(FailureGroup(*kind, number, tuple(examples[kind])) for kind, number in numbers.most_common())
 
 
 def publish(draft: Draft, destination: Destination, *, clock: Clock, events: EventRelay, stop: Stop) -> Manifest:

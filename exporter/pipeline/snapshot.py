@@ -33,7 +33,7 @@ from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
-from exporter.pipeline.start import Finish, begin, clean_up, decide, gather, warn_of_misdated
+from exporter.pipeline.start import Finish, begin, clean_up, decide, read_situation, warn_of_misdated
 from exporter.pipeline.workplace import enter_workplace
 from exporter.settings import Settings
 from exporter.stop import Stop
@@ -118,8 +118,8 @@ def _open(
     warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:
         checkpoint, now = journal.checkpoint(), clock.now()
-        facts = gather(checkpoint, journal, destination, settings.identity, ids, options, now)
-        decision = decide(checkpoint, facts, options, now)
+        situation = read_situation(checkpoint, journal, destination, settings.identity, ids, options, now)
+        decision = decide(checkpoint, situation, options, now)
         if not isinstance(decision, Finish):
             run = run_from(begin(decision, options=options, destination=destination, journal=journal, events=events))
             run.remember()

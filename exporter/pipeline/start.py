@@ -44,7 +44,7 @@ NOTHING = 2**62
 """A time that no outcome reaches."""
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Situation(msgspec.Struct, frozen=True):
     """What a decision is based on, beside the checkpoint.
 
     `request`: a hash of what is asked for now. `reusable`: outcomes in the journal that are young enough. `folders`:
@@ -106,42 +106,42 @@ def _is_misdated(checkpoint: Checkpoint, now: float) -> bool:
 
 
 def decide(
-    checkpoint: Checkpoint | None, facts: Facts, options: SnapshotOptions, now: float
+    checkpoint: Checkpoint | None, situation: Situation, options: SnapshotOptions, now: float
 ) -> Fresh | Resume | Finish:
     """What to do, from what is known before the first request."""
     since = reuse_since(checkpoint, options, now)
-    new = Checkpoint(free_id(snapshot_id(now), facts.folders), to_milliseconds(now), facts.request)
-    same = checkpoint is not None and checkpoint.request == facts.request and not options.fresh
-    if checkpoint is not None and facts.manifest is not None and not checkpoint.is_published:
-        age = to_milliseconds(now) - manifests.milliseconds(facts.manifest.finished_at)
+    new = Checkpoint(free_id(snapshot_id(now), situation.folders), to_milliseconds(now), situation.request)
+    same = checkpoint is not None and checkpoint.request == situation.request and not options.fresh
+    if checkpoint is not None and situation.manifest is not None and not checkpoint.is_published:
+        age = to_milliseconds(now) - manifests.milliseconds(situation.manifest.finished_at)
         soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
-        return Finish(checkpoint, facts.manifest, is_this_run=same and soon)
+        return Finish(checkpoint, situation.manifest, is_this_run=same and soon)
     if checkpoint is None or options.fresh:
-        return Fresh(new, since, _choose_bases(None, facts, options, now))
+        return Fresh(new, since, _choose_bases(None, situation, options, now))
     goes_on = same and since != NOTHING
-    retries = goes_on and facts.incomplete_is_there
+    retries = goes_on and situation.incomplete_is_there
     incomplete = checkpoint.incomplete if retries else None
     earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
-    bases = _choose_bases(earlier, facts, options, now)
+    bases = _choose_bases(earlier, situation, options, now)
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)
     listed_at = checkpoint.listed_at
     keep_list = listed_at is not None and listed_at >= since
-    if not (facts.reusable or keep_list):
+    if not (situation.reusable or keep_list):
         return Fresh(new, since, bases)
-    taken = checkpoint.snapshot_id in facts.folders
+    taken = checkpoint.snapshot_id in situation.folders
     resumed = msgspec.structs.replace(
         checkpoint,
-        snapshot_id=free_id(checkpoint.snapshot_id, facts.folders) if taken else checkpoint.snapshot_id,
-        request=facts.request,
+        snapshot_id=free_id(checkpoint.snapshot_id, situation.folders) if taken else checkpoint.snapshot_id,
+        request=situation.request,
         incomplete=incomplete,
         listed_at=listed_at if keep_list else None,
     )
     return Resume(resumed, since, keep_list, bases)
 
 
-def _choose_bases(checkpoint: Checkpoint | None, facts: Facts, options: SnapshotOptions, now: float) -> Bases:
+def _choose_bases(checkpoint: Checkpoint | None, situation: Situation, options: SnapshotOptions, now: float) -> Bases:
     """The bases of an incremental run. `checkpoint`: of an earlier attempt of the same command."""
     if not options.incremental or options.fresh:
         return Bases()
@@ -149,7 +149,7 @@ def _choose_bases(checkpoint: Checkpoint | None, facts: Facts, options: Snapshot
     if checkpoint is not None:
         first = checkpoint.base
         without = checkpoint.incomplete.snapshot_id if checkpoint.incomplete is not None else None
-    return choose_bases(facts.own, facts.damaged, options.full_every, now, first=first, without=without)
+    return choose_bases(situation.own, situation.damaged, options.full_every, now, first=first, without=without)
 
 
 def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
@@ -164,7 +164,7 @@ def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
-def gather(
+def read_situation(
     checkpoint: Checkpoint | None,
     journal: Journal | None,
     destination: Destination,
@@ -172,7 +172,7 @@ def gather(
     ids: CampaignIds | None,
     options: SnapshotOptions,
     now: float,
-) -> Facts:
+) -> Situation:
     """Look at journal and destination; changes nothing. Raises `DestinationError`, `StorageFailed`."""
     since = reuse_since(checkpoint, options, now)
     reusable = 0
@@ -184,7 +184,7 @@ def gather(
         published = _published(destination, checkpoint, identity)
         incomplete = checkpoint.incomplete
     catalog = read_catalog(destination) if options.incremental else Catalog((), ())
-    return Facts(
+    return Situation(
         request=request_of(ids, options),
         reusable=reusable,
         folders=frozenset(destination.folder_ids()),

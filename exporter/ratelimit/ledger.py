@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS waiting (
 """A slot is under way, or given up (then: the newest slot at that time), or released (then: when)."""
 
 
-class Row(NamedTuple):
+class LedgerSlot(NamedTuple):
     """A slot in the file. `wall`: wall time of its last change, in seconds since 1970."""
 
     id: int
@@ -104,7 +104,7 @@ class Ledger:
         except _FAILURES as error:
             self._recover(error)
 
-    def acquire(self, limits: Sequence[Limit], *, probe: bool = False) -> Row | Wait | None:
+    def acquire(self, limits: Sequence[Limit], *, probe: bool = False) -> LedgerSlot | Wait | None:
         """A slot, or how long to wait; None: the file cannot be used."""
         try:
             if self._begun_again:
@@ -114,7 +114,7 @@ class Ledger:
             self._recover(error)
             return Wait(POLL) if self.shared else None
 
-    def release(self, row: Row, ending: Ending, now: float) -> None:
+    def release(self, row: LedgerSlot, ending: Ending, now: float) -> None:
         """The request that held the slot ended at `now`."""
         if self._db is None:
             return
@@ -144,7 +144,7 @@ class Ledger:
 
     # The rule
 
-    def _acquire(self, limits: Sequence[Limit], *, probe: bool) -> Row | Wait | None:
+    def _acquire(self, limits: Sequence[Limit], *, probe: bool) -> LedgerSlot | Wait | None:
         if self._db is None:
             return None
         with self._transaction() as db:
@@ -160,7 +160,7 @@ class Ledger:
                 self._remember_waiting(db, now, now + wait.seconds + LATE)
                 return wait
             self._forget_waiting(db)
-            row = Row(_newest(db) + 1, self._holder, now, int(probe), wall=self._clock.now())
+            row = LedgerSlot(_newest(db) + 1, self._holder, now, int(probe), wall=self._clock.now())
             _insert(db, row)
             return row
 
@@ -182,7 +182,7 @@ class Ledger:
         released = [at for (at,) in db.execute("SELECT released FROM slots WHERE released >= ? ORDER BY 1", (since,))]
         return wait_for(limits, now, under_way, given_up, released)
 
-    def _release(self, db: sqlite3.Connection, row: Row, ending: Ending, now: float) -> None:
+    def _release(self, db: sqlite3.Connection, row: LedgerSlot, ending: Ending, now: float) -> None:
         if ending == "not_sent":
             db.execute("DELETE FROM slots WHERE id = ?", (row.id,))
             return
@@ -308,7 +308,7 @@ class Ledger:
         with self._transaction() as db:
             newest = _newest(db)
             for number in range(1, shortest.slots + 1):
-                _insert(db, Row(newest + number, "lost", now, released=now, wall=wall))
+                _insert(db, LedgerSlot(newest + number, "lost", now, released=now, wall=wall))
 
     def _recover(self, error: Exception) -> None:
         if self._db is not None:
@@ -366,17 +366,17 @@ def _prove(db: sqlite3.Connection) -> None:
                 raise _Damaged(f"a row of {table} is not as it was written")
 
 
-def _rows(db: sqlite3.Connection, where: str = "", *values: object) -> list[Row]:
-    columns = ", ".join(Row._fields)
-    return [Row(*row) for row in db.execute(f"SELECT {columns} FROM slots {where}", values)]  # noqa: S608 - constants
+def _rows(db: sqlite3.Connection, where: str = "", *values: object) -> list[LedgerSlot]:
+    columns = ", ".join(LedgerSlot._fields)
+    return [LedgerSlot(*row) for row in db.execute(f"SELECT {columns} FROM slots {where}", values)]  # noqa: S608 - constants
 
 
-def _insert(db: sqlite3.Connection, row: Row) -> None:
+def _insert(db: sqlite3.Connection, row: LedgerSlot) -> None:
     db.execute("INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _checksum(row)))
 
 
-def _save(db: sqlite3.Connection, row: Row) -> None:
-    columns = ", ".join(f"{name} = ?" for name in (*Row._fields, "checksum"))
+def _save(db: sqlite3.Connection, row: LedgerSlot) -> None:
+    columns = ", ".join(f"{name} = ?" for name in (*LedgerSlot._fields, "checksum"))
     db.execute(f"UPDATE slots SET {columns} WHERE id = ?", (*row, _checksum(row), row.id))  # noqa: S608 - constants
 
 

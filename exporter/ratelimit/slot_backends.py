@@ -11,7 +11,7 @@ from typing import Protocol
 from exporter.background_thread import BackgroundThread
 from exporter.clock import Clock
 from exporter.events import Emit, Event
-from exporter.ratelimit.ledger import Ledger, Row
+from exporter.ratelimit.ledger import Ledger, LedgerSlot
 from exporter.ratelimit.sliding_window import Ending, SlidingWindow, Slot, Wait
 from exporter.units import Limit
 
@@ -83,14 +83,14 @@ class LedgerSlots(MemorySlots):
         self._ledger = Ledger(Path(path), clock=clock, emit=emit_in_loop)
         self._thread = thread or BackgroundThread("ledger")
         self._thread.submit(self._ledger.open)
-        self._rows: dict[Slot, Row] = {}
+        self._rows: dict[Slot, LedgerSlot] = {}
 
     async def acquire(self, limits: Sequence[Limit], *, probe: bool) -> Slot | Wait:
         """A slot of this process and of the ledger, or how long to wait."""
         slot = await super().acquire(limits, probe=probe)
         if isinstance(slot, Wait):
             return slot
-        taken: list[Row | Wait | None] = []
+        taken: list[LedgerSlot | Wait | None] = []
         try:
             await self._thread.run(lambda: taken.append(self._ledger.acquire(limits, probe=probe)))
         except asyncio.CancelledError:
@@ -129,9 +129,9 @@ class LedgerSlots(MemorySlots):
         finally:
             self._thread.close()
 
-    def _give_back(self, taken: list[Row | Wait | None]) -> None:
+    def _give_back(self, taken: list[LedgerSlot | Wait | None]) -> None:
         for row in taken:
-            if isinstance(row, Row):
+            if isinstance(row, LedgerSlot):
                 self._ledger.release(row, "not_sent", self._clock.monotonic())
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.errors import DestinationError
+from exporter.model import FailureGroup, Pause, group_failures
 from exporter.report.compliance import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable, zone_name
 from exporter.report.intervals import DAY
 from exporter.report.quiet_hours import QuietHours, all_of, window_text
@@ -25,6 +26,9 @@ from exporter.tables.time_zones import time_zones
 
 MOST_SNAPSHOTS = 60
 """Snapshots in the chart over time."""
+
+EXAMPLES = 8
+"""IDs that are named of each kind of failure."""
 
 NOT_GIVEN = "not given"
 
@@ -54,30 +58,14 @@ class Issues(msgspec.Struct, frozen=True):
     texts: list[str]
 
 
-class Pause(msgspec.Struct, frozen=True):
-    """A time when every worker waited."""
-
-    began: datetime
-    seconds: float
-    why: str
-
-
 class Progress(msgspec.Struct, frozen=True):
     """How the run went: answers by time, the limits, the pauses."""
 
     answers: list[tuple[datetime, int]]
     step: timedelta
     limits: list[str]
-    pauses: list[Pause]
-
-
-class FailureGroup(msgspec.Struct, frozen=True):
-    """IDs that failed for the same reason; `examples` are some of them."""
-
-    outcome: str
-    error: str
-    count: int
-    examples: list[str]
+    pauses: list[tuple[datetime, Pause]]
+    """when each began, and what it was"""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -107,7 +95,7 @@ class Facts(msgspec.Struct, frozen=True):
     changes: Changes | None
     unreadable: list[str]
     progress: Progress
-    failures: list[FailureGroup]
+    failures: tuple[FailureGroup, ...]
     issues: list[Issues]
     quiet_hours: QuietHoursCheck
     dnc: DncCheck
@@ -223,12 +211,11 @@ def _counted(campaigns: pa.Table, column: str, name_of: Callable[[str], str | No
 def _progress(manifest: Manifest, campaigns: pa.Table, failures: pa.Table) -> Progress:
     """Answers by second, minute or hour, as long as the run was, from the time of each answer."""
     limits: list[str] = []
-    pauses: list[Pause] = []
+    pauses: list[tuple[datetime, Pause]] = []
     if not isinstance(manifest.pacing, msgspec.UnsetType):
         limits = manifest.pacing.limits
         pauses = [
-            Pause(datetime.fromtimestamp(milliseconds(pause.at) / 1000, UTC), pause.seconds, pause.why)
-            for pause in manifest.pacing.pauses
+            (datetime.fromtimestamp(milliseconds(pause.at) / 1000, UTC), pause) for pause in manifest.pacing.pauses
         ]
     fresh = campaigns.filter(pc.is_null(campaigns.column("carried_from"))).column("fetched_at")
     times = pa.chunked_array([*fresh.chunks, *failures.column("last_at").chunks], fresh.type)
@@ -246,12 +233,9 @@ def _progress(manifest: Manifest, campaigns: pa.Table, failures: pa.Table) -> Pr
     return Progress([(moment, answers.get(moment, 0)) for moment in every], step, limits, pauses)
 
 
-def _failures(failures: pa.Table) -> list[FailureGroup]:
-    groups: dict[tuple[str, str], list[str]] = {}
-    for row in failures.select(["campaign_id", "outcome", "error"]).to_pylist():
-        groups.setdefault((row["outcome"], row["error"]), []).append(row["campaign_id"])
-    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return [FailureGroup(outcome, error, len(ids), ids[:8]) for (outcome, error), ids in ordered]
+def _failures(failures: pa.Table) -> tuple[FailureGroup, ...]:
+    columns = (failures.column(name).to_pylist() for name in ("campaign_id", "outcome", "error"))
+    return group_failures(zip(*columns, strict=True), examples=EXAMPLES)
 
 
 def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[Issues]:

@@ -189,7 +189,7 @@ def _progress_chart(facts: Facts) -> Any:
     progress = facts.progress
     if len(progress.answers) < 2:
         return None
-    pauses = [(pause.began, pause.seconds) for pause in progress.pauses]
+    pauses = [(began, pause.seconds) for began, pause in progress.pauses]
     return timeline(progress.answers, step=progress.step, limit=limit_of(facts), pauses=pauses)
 
 

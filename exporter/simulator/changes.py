@@ -12,7 +12,7 @@ from exporter.simulator.samples import SampleCampaign, new_campaign
 _STATUSES = ("Active", "Paused", "Stopped", "Completed")
 
 
-class Changes(msgspec.Struct, frozen=True):
+class SimulatedChanges(msgspec.Struct, frozen=True):
     """The IDs of the campaigns that changed, went and came, and of all that there are now."""
 
     changed: tuple[str, ...]
@@ -21,7 +21,9 @@ class Changes(msgspec.Struct, frozen=True):
     campaigns: tuple[str, ...]
 
 
-def change_campaigns(campaigns: dict[str, SampleCampaign], number: int, *, moment: datetime, seed: int) -> Changes:
+def change_campaigns(
+    campaigns: dict[str, SampleCampaign], number: int, *, moment: datetime, seed: int
+) -> SimulatedChanges:
     """Change `number` of `campaigns` (fewer where there are fewer), remove one and add one, all at `moment`."""
     random = Random(f"changes {seed}")  # noqa: S311 - samples, no secrets
     ids = list(campaigns)
@@ -33,7 +35,7 @@ def change_campaigns(campaigns: dict[str, SampleCampaign], number: int, *, momen
         _edit(campaigns[campaign_id], random, moment)
     new = new_campaign(random, len(campaigns), moment)
     campaigns[new.campaign_id] = new
-    return Changes(changed, gone, (new.campaign_id,), tuple(campaigns))
+    return SimulatedChanges(changed, gone, (new.campaign_id,), tuple(campaigns))
 
 
 def _edit(campaign: SampleCampaign, random: Random, moment: datetime) -> None:

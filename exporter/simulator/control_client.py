@@ -8,18 +8,18 @@ import json
 import msgspec
 
 from exporter.errors import InputError
-from exporter.simulator.changes import Changes
+from exporter.simulator.changes import SimulatedChanges
 
 CHANGE_PATH = "/simulator/change"
 """A POST here changes campaigns; it is no request of the API and is not counted as one."""
 
 
-def change_running(port: int, number: int) -> Changes | None:
+def change_running(port: int, number: int) -> SimulatedChanges | None:
     """Ask the simulator at `port` for `number` changes; None where nothing listens. Raises `InputError`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("POST", f"{CHANGE_PATH}?number={number}")
-        return msgspec.convert(json.loads(connection.getresponse().read()), Changes)
+        return msgspec.convert(json.loads(connection.getresponse().read()), SimulatedChanges)
     except ConnectionRefusedError:
         return None
     except (OSError, http.client.HTTPException, ValueError):

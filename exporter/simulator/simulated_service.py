@@ -20,7 +20,7 @@ import jwt
 import msgspec
 
 from exporter.model import ApiVersion
-from exporter.simulator.changes import Changes, change_campaigns
+from exporter.simulator.changes import SimulatedChanges, change_campaigns
 from exporter.simulator.faults import faulty_reply, needs_good_reply
 from exporter.simulator.list_call import HABITS, ListHabits, list_page
 from exporter.simulator.replies import JSON, RATE_TEXT, Reply, error_reply, json_reply
@@ -123,7 +123,7 @@ class Behaviour:
         """How often each campaign was asked for."""
         return Counter(arrival.campaign_id for arrival in self.arrivals if arrival.campaign_id is not None)
 
-    def change(self, number: int) -> Changes:
+    def change(self, number: int) -> SimulatedChanges:
         """What a day brings: `number` campaigns change, one goes, one comes."""
         self._changes += 1
         return change_campaigns(self.campaigns, number, moment=datetime.now(UTC), seed=self._changes)

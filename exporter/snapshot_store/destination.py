@@ -27,7 +27,7 @@ REFUSALS = (OSError, pa.ArrowException)
 """What pyarrow's file systems and readers raise."""
 
 
-class Sink(Protocol):
+class ByteSink(Protocol):
     """What a file's bytes go to."""
 
     def write(self, data: Any, /) -> Any:
@@ -42,7 +42,7 @@ class Sink(Protocol):
 class HashingFile(io.RawIOBase):
     """A file that is being written: counts and hashes its bytes. What the disk refuses is a `StorageFailed`."""
 
-    def __init__(self, sink: Sink, name: str, destination: Destination) -> None:
+    def __init__(self, sink: ByteSink, name: str, destination: Destination) -> None:
         super().__init__()
         self._sink = sink
         self._name = name

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.model import Counts, FileEntry, Requests, Seconds, SnapshotMode
+from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -33,14 +33,6 @@ class Ids(msgspec.Struct, frozen=True):
     given: int
     unique: int
     repeats: int
-
-
-class Pause(msgspec.Struct, frozen=True):
-    """A time when every worker waited: from when (ISO 8601, UTC), for how long, and why."""
-
-    at: str
-    seconds: float
-    why: str
 
 
 class Pacing(msgspec.Struct, frozen=True):

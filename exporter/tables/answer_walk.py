@@ -43,27 +43,27 @@ def walk(data: dict[str, Any], extra: Extra) -> Walked:
     return Walked(values, walker.issues)
 
 
-class _Object(msgspec.Struct):
+class _KnownObject(msgspec.Struct):
     """An object of the answer: its parts, and for each key the columns whose value it holds, each with its rank.
 
     `spellings`: the keys in lower case, without what separates words.
     """
 
-    parts: dict[str, _Object] = {}
+    parts: dict[str, _KnownObject] = {}
     columns: dict[str, list[tuple[Paths, int]]] = {}
     spellings: dict[str, str] = {}
 
 
 @cache
-def _known_keys() -> _Object:
-    root = _Object()
+def _known_keys() -> _KnownObject:
+    root = _KnownObject()
     for column in CAMPAIGNS:
         for rank, path in enumerate(column.answer_paths):
             at = root
             *parents, key = path.split(".")
             for parent in parents:
                 at.spellings[_spelling(parent)] = parent
-                at = at.parts.setdefault(parent, _Object())
+                at = at.parts.setdefault(parent, _KnownObject())
             at.spellings[_spelling(key)] = key
             columns = at.columns.setdefault(key, [])
             if (column.answer_paths, rank) not in columns:
@@ -81,7 +81,7 @@ class _Walker:
         self.issues: list[tuple[str, str]] = []
         self._extra = extra
 
-    def walk(self, at: _Object, path: str, value: dict[str, Any]) -> None:
+    def walk(self, at: _KnownObject, path: str, value: dict[str, Any]) -> None:
         for key, columns in at.columns.items():
             if not is_nothing(value.get(key)):
                 located = _below(path, key), value[key]
@@ -100,7 +100,7 @@ class _Walker:
             if key not in at.columns and key not in at.parts and not is_nothing(value[key]):
                 self._unknown(at, path, value, key)
 
-    def _part(self, at: _Object, path: str, part: Any) -> None:
+    def _part(self, at: _KnownObject, path: str, part: Any) -> None:
         if isinstance(part, dict):
             self.walk(at, path, part)
             return
@@ -108,7 +108,7 @@ class _Walker:
         if part != "":
             self.issues.append((path, f"not an object: {beginning(part)}"))
 
-    def _unknown(self, at: _Object, path: str, value: dict[str, Any], key: str) -> None:
+    def _unknown(self, at: _KnownObject, path: str, value: dict[str, Any], key: str) -> None:
         below = _below(path, key)
         self._extra.keep_leaves(below, value[key])
         known = at.spellings.get(_spelling(key))

@@ -21,7 +21,7 @@ MOST_ENTRIES = 10_000
 """A list of more is no week that anybody wrote, and each entry would become a row."""
 
 
-class Window(NamedTuple):
+class WindowCells(NamedTuple):
     """One row of calling_windows, but for the columns of its campaign."""
 
     day: str | None = None
@@ -45,7 +45,7 @@ class Week(msgspec.Struct, frozen=True, eq=False):
 
     texts: tuple[str | None, ...] = (None,) * 7
     minutes: int | None = None
-    windows: tuple[Window, ...] = ()
+    windows: tuple[WindowCells, ...] = ()
     issues: tuple[tuple[str, str], ...] = ()
     left_over: tuple[tuple[str, Any], ...] = ()
 
@@ -79,7 +79,7 @@ def read_week(days: Any, *, daily: bool) -> Week:
     """
     if is_nothing(days):
         return NO_WEEK
-    reading = _Reading()
+    reading = _WeekReading()
     if not isinstance(days, list):
         reading.single(days, daily=daily)
     elif len(days) > MOST_ENTRIES:
@@ -96,15 +96,15 @@ class _Span(NamedTuple):
 
     start: int
     stop: int
-    window: Window
+    window: WindowCells
 
 
-class _Reading:
+class _WeekReading:
     """One pass over the entries that notes what is odd."""
 
     def __init__(self) -> None:
-        self._spans: dict[tuple[int, int], Window] = {}
-        self._unread: list[Window] = []
+        self._spans: dict[tuple[int, int], WindowCells] = {}
+        self._unread: list[WindowCells] = []
         self._issues: list[tuple[str, str]] = []
         self._left_over: dict[str, Any] = {}
 
@@ -134,7 +134,7 @@ class _Reading:
         """One element of the list."""
         if not isinstance(entry, dict):
             self._odd(path, entry, "not an object with day, start and end")
-            self._unread.append(Window())
+            self._unread.append(WindowCells())
             return
         for key, value in entry.items():
             if key not in ("day", "start", "end") and not is_nothing(value):
@@ -146,7 +146,7 @@ class _Reading:
         raw_end, end = self._time(path, "end", entry.get("end"))
         if start is None or end is None:
             # A half is still worth a cell; only a whole window can be compared or counted.
-            half = Window(None, None, clock(start), clock(end), None, None, None, raw_start, raw_end)
+            half = WindowCells(None, None, clock(start), clock(end), None, None, None, raw_start, raw_end)
             minute = None if start is None else start // 60
             self._unread += [half._replace(**_weekday(day), start_minute=minute) for day in days]
             return
@@ -157,7 +157,7 @@ class _Reading:
             else:
                 self._issue(path, "starts and ends at the same time; read as a whole day")
         shown_end = clock(stop if stop <= DAY else stop - DAY)
-        window = Window(
+        window = WindowCells(
             None, None, clock(start), shown_end, start // 60, max(stop // 60, start // 60 + 1), stop > DAY, raw_start,
             raw_end,
         )  # fmt: skip
@@ -167,7 +167,7 @@ class _Reading:
             else:
                 self._add(path, day * DAY + start, day * DAY + stop, window._replace(**_weekday(day)))
 
-    def _add(self, path: str, start: int, stop: int, window: Window) -> None:
+    def _add(self, path: str, start: int, stop: int, window: WindowCells) -> None:
         """Two identical windows are one; what the second one's texts have of their own is left over."""
         first = self._spans.setdefault((start, stop), window)
         for key, own, shown in (("start", window.raw_start, first.raw_start), ("end", window.raw_end, first.raw_end)):
@@ -214,7 +214,7 @@ def _weekday(day: int | None) -> dict[str, Any]:
     return {} if day is None else {"day": WEEKDAYS[day], "day_of_week": day + 1}
 
 
-def _order(window: Window) -> tuple[int, int]:
+def _order(window: WindowCells) -> tuple[int, int]:
     """In order of weekday and start; what has none comes last."""
     return window.day_of_week or 8, DAY if window.start_minute is None else window.start_minute
 

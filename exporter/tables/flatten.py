@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from exporter.model import CampaignResponse
 from exporter.tables.answer_walk import walk
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.calling_hours import NO_WEEK, Week, Window, is_doubtful, read_week
+from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, is_doubtful, read_week
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
 from exporter.tables.extra_and_issue_columns import Remarks
@@ -279,15 +279,15 @@ class _Block:
         """The rows of `calling_windows`, for those of `campaigns`."""
         schema = schema_of("calling_windows")
         different = [window for week in self._different_weeks for window in week.windows]
-        columns = zip(*different, strict=True) if different else [()] * len(Window._fields)
-        fields = [schema.field(name) for name in Window._fields]
+        columns = zip(*different, strict=True) if different else [()] * len(WindowCells._fields)
+        fields = [schema.field(name) for name in WindowCells._fields]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
         ends = accumulate((len(week.windows) for week in self._different_weeks), initial=0)
         lists = pa.ListArray.from_arrays(
             pa.array(ends, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
         ).take(self._week_numbers)
         owners, rows = pc.list_parent_indices(lists), lists.flatten()
-        cells = dict(zip(Window._fields, rows.flatten(), strict=True))
+        cells = dict(zip(WindowCells._fields, rows.flatten(), strict=True))
         for name in ("campaign_id", "name", "status"):
             cells[name] = campaigns.column(name).take(owners)
         cells["timezone"] = campaigns.column("calling_hours_timezone").take(owners)

@@ -30,11 +30,11 @@ class NotTyped(ValueError):
     """An answer is not of the usual shape."""
 
 
-class _Object(msgspec.Struct):
+class _TypedObject(msgspec.Struct):
     """An object of the answer: for each key the type of its value, or the object there."""
 
     types: dict[str, Any] = {}
-    parts: dict[str, _Object] = {}
+    parts: dict[str, _TypedObject] = {}
     record: type[msgspec.Struct] = msgspec.Struct
     empty: msgspec.Struct | None = None
 
@@ -49,15 +49,15 @@ class _Object(msgspec.Struct):
         return self.record
 
 
-def _usual_shape() -> _Object:
-    root = _Object()
+def _usual_shape() -> _TypedObject:
+    root = _TypedObject()
     for column in CAMPAIGNS:
         if not column.answer_paths:
             continue
         *parents, key = column.answer_paths[0].split(".")
         at = root
         for parent in parents:
-            at = at.parts.setdefault(parent, _Object())
+            at = at.parts.setdefault(parent, _TypedObject())
         if column.converter is not None:
             at.types[key] = column.converter.json_type
         else:
@@ -92,7 +92,7 @@ def values_of(records: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:
     return values
 
 
-def _collect(at: _Object, path: str, records: Sequence[Any], values: dict[str, Sequence[Any]]) -> None:
+def _collect(at: _TypedObject, path: str, records: Sequence[Any], values: dict[str, Sequence[Any]]) -> None:
     for key, column in zip(at.types, zip(*map(_astuple, records), strict=True), strict=True):
         if column.count(None) == len(column):
             continue

@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.errors import DestinationError, InputError
 from exporter.files import replace_file
-from exporter.simulator.changes import Changes, change_campaigns
+from exporter.simulator.changes import SimulatedChanges, change_campaigns
 from exporter.simulator.samples import SampleCampaign, sample_campaigns
 
 STATE = ".demo.json"
@@ -51,7 +51,7 @@ class DemoFolder:
             raise DestinationError(f"{path} is damaged: remove it, or name another folder with --out.") from None
         self._refuse_files_of_others(begins=not path.exists())
 
-    def next_day(self) -> tuple[dict[str, SampleCampaign], Changes | None]:
+    def next_day(self) -> tuple[dict[str, SampleCampaign], SimulatedChanges | None]:
         """The campaigns of this day, and what has changed since the day before; None on the first one."""
         state = self.state
         if len(state.days) < state.published:

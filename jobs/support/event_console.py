@@ -19,7 +19,7 @@ from exporter import events
 from exporter.errors import ExportError, StoppedEarly
 from exporter.text import terminal_safe
 from exporter.units import Limit, format_duration
-from jobs.support.progress import WORTH_SHOWING, Bar, Lines, Tally, clock_time
+from jobs.support.progress import WORTH_SHOWING, Bar, ProgressLines, Tally, clock_time
 
 if TYPE_CHECKING:
     from exporter.pipeline.publish import SnapshotResult
@@ -36,7 +36,7 @@ class Console:
         self.is_terminal = stream.isatty() and not as_json
         self.tally = Tally()
         self._bar: Bar | None = None
-        self._lines: Lines | None = None
+        self._lines: ProgressLines | None = None
 
     @classmethod
     def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
@@ -56,7 +56,7 @@ class Console:
         if self.is_terminal and os.environ.get("TERM") != "dumb":
             self._bar = Bar(self.tally)
         else:
-            self._lines = Lines(self.tally, self._say_progress)
+            self._lines = ProgressLines(self.tally, self._say_progress)
 
     def track_all(self, total: int, limits: Sequence[Limit]) -> None:
         """As `track`, for work whose size is known from the start."""

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from exporter.errors import InputError
 from exporter.ids.ids_file import CampaignIds, ids_of
-from exporter.pipeline.fleet import Account
+from exporter.pipeline.fleet import FleetAccount
 from exporter.settings import SETTINGS
 from jobs import snapshot
 from jobs.support.command import read_all, take_settings
@@ -124,7 +124,7 @@ def _repeated(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{entry['name']}: another entry has the same account_id and stream_id."
 
 
-def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> Account:
+def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> FleetAccount:
     """An account ready to run, its secrets resolved here. `place`: where that is, for errors.
 
     Raises `InputError` with every problem.
@@ -138,7 +138,7 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str 
             lambda: _ids(entry.get("ids") or None, id_column, delimiter),
             lambda: take_snapshot_options(values),
         )
-        return Account(entry["name"], settings, ids, locations, take_fetch_options(values, settings), options)
+        return FleetAccount(entry["name"], settings, ids, locations, take_fetch_options(values, settings), options)
     except InputError as error:
         raise InputError([f"{entry['name']}: {problem}" for problem in error.problems]) from None
 

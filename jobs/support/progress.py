@@ -158,7 +158,7 @@ def clock_time(moment: float, *, utc: bool = False, now: float | None = None) ->
     return time.strftime(form, time.gmtime(moment) if utc else time.localtime(moment))
 
 
-class Lines:
+class ProgressLines:
     """A line every half minute, from a thread, so that a pause is shown as well."""
 
     def __init__(self, tally: Tally, say: Callable[[Tally], None], every: float = LINE_EVERY) -> None:

@@ -121,7 +121,7 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-class Lines:
+class DiffLines:
     """Coloured lines for standard output: cut to the width of a terminal, whole and plain in a pipe."""
 
     def __init__(self) -> None:

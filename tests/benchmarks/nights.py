@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.fetch.paging import Page, Paging, Row
+from exporter.fetch.paging import ListRow, Page, Paging
 
 HEADER = ["campaigns", "changed", "largest page", "requests", "list calls", "version 1.0.0", "full run"]
 CAMPAIGNS = (1_000, 10_000, 100_000)
@@ -21,7 +21,7 @@ def list_calls(campaigns: int, cap: int) -> int:
     while (ask := paging.next_ask()) is not None:
         calls += 1
         end = min(campaigns, ask.skip + min(ask.limit, cap))
-        rows = [Row(str(number), number) for number in range(ask.skip, end)]
+        rows = [ListRow(str(number), number) for number in range(ask.skip, end)]
         paging.took(ask, Page(rows, total=campaigns, has_more=end < campaigns))
     return calls
 

@@ -15,9 +15,9 @@ from exporter.fetch.paging import (
     FIRST_SIZE,
     LARGEST_SIZE,
     Ask,
+    ListRow,
     Page,
     Paging,
-    Row,
     expected_requests,
     page_with_seam,
 )
@@ -68,7 +68,7 @@ class Service:
         start = {
             "skip": ask.skip, "page": by_page, "both": ask.skip or by_page, "sum": ask.skip + by_page, "neither": 0
         }[self.uses]  # fmt: skip
-        shown = [Row(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
+        shown = [ListRow(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
         has_more = start + limit < len(rows) if self.says_more else self.has_more
         return Page(shown, total=self.total(len(rows)), has_more=has_more, seconds=seconds, bytes=500 * len(shown))
 
@@ -221,7 +221,7 @@ def test_pages_do_not_grow_beyond_what_a_body_may_have() -> None:
     paging = Paging()
     ask = paging.next_ask()
     assert ask is not None
-    paging.took(ask, Page([Row(str(n), n) for n in range(100)], has_more=True, bytes=9 * 2**20))
+    paging.took(ask, Page([ListRow(str(n), n) for n in range(100)], has_more=True, bytes=9 * 2**20))
     assert paging.next_ask() == Ask(99, 1, 100)
 
 
@@ -279,7 +279,7 @@ def test_a_service_that_gives_the_same_page_for_ever_is_given_up(rows: list[str]
     while (ask := paging.next_ask()) is not None:
         asked += 1
         assert asked < 20
-        paging.took(ask, Page([Row(key, 1) for key in rows], total=total, has_more=True))
+        paging.took(ask, Page([ListRow(key, 1) for key in rows], total=total, has_more=True))
     assert paging.keys == list(dict.fromkeys(rows))
     assert paging.missing == ((total or 0) - len(set(rows)) if total else 0)
 
@@ -306,7 +306,7 @@ def test_a_failure_makes_a_page_smaller_only_where_a_smaller_one_was_answered() 
     ask = paging.next_ask()
     assert ask == Ask(0, 1, 100)
     assert not paging.refused(ask, for_good=False)
-    paging.took(ask, Page([Row(str(n), n) for n in range(100)], has_more=True))
+    paging.took(ask, Page([ListRow(str(n), n) for n in range(100)], has_more=True))
     ask = paging.next_ask()
     assert ask == Ask(99, 1, 200)
     assert paging.refused(ask, for_good=False)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from exporter.events import Event, Warned
 from exporter.ratelimit import ledger as ledger_module
-from exporter.ratelimit.ledger import POLL, Ledger, Row, default_ledger_path
+from exporter.ratelimit.ledger import POLL, Ledger, LedgerSlot, default_ledger_path
 from exporter.ratelimit.sliding_window import Ending, Wait
 from exporter.units import Limit
 from tests.support.examples import examples
@@ -38,7 +38,7 @@ class Desk:
         ledger.open()
         return ledger
 
-    def end(self, ledger: Ledger, row: Row, ending: Ending = "answered") -> None:
+    def end(self, ledger: Ledger, row: LedgerSlot, ending: Ending = "answered") -> None:
         ledger.release(row, ending, self.clock.time)
 
     def use_all(self) -> Ledger:
@@ -49,10 +49,10 @@ class Desk:
         return ledger
 
 
-def taken(ledger: Ledger, limits: tuple[Limit, ...] = TWO, *, probe: bool = False) -> Row:
+def taken(ledger: Ledger, limits: tuple[Limit, ...] = TWO, *, probe: bool = False) -> LedgerSlot:
     """A slot that is free."""
     row = ledger.acquire(limits, probe=probe)
-    assert isinstance(row, Row)
+    assert isinstance(row, LedgerSlot)
     return row
 
 

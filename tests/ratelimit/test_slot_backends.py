@@ -11,7 +11,7 @@ from pathlib import Path
 from exporter.background_thread import BackgroundThread
 from exporter.clock import SystemClock
 from exporter.events import Event
-from exporter.ratelimit.ledger import Ledger, Row
+from exporter.ratelimit.ledger import Ledger, LedgerSlot
 from exporter.ratelimit.sliding_window import Wait
 from exporter.ratelimit.slot_backends import LedgerSlots
 from exporter.units import Limit
@@ -116,6 +116,6 @@ async def test_the_rest_of_the_file_is_that_of_the_ledger(tmp_path: Path) -> Non
     await slots.close()
     another = Ledger(tmp_path / "l", clock=SystemClock(), emit=lambda _: None)
     another.open()
-    assert isinstance(another.acquire(TWO), Row)
+    assert isinstance(another.acquire(TWO), LedgerSlot)
     assert isinstance(another.acquire(TWO), Wait)
     another.close()

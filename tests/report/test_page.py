@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.model import CampaignResponse
+from exporter.model import CampaignResponse, Pause
 from exporter.report.facts import Facts
 from exporter.report.page import limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
@@ -193,8 +193,8 @@ def test_the_run_is_shown_against_its_limit_with_its_pauses(dest: Path) -> None:
     path = dest / "snapshot=20261124T020000Z" / "manifest.json"
     told = manifests.load(path.read_bytes())
     pauses = [
-        manifests.Pause(manifests.iso(NOW), 41.0, "rate_limit"),
-        manifests.Pause(manifests.iso(NOW), 7.0, "outage"),
+        Pause(manifests.iso(NOW), 41.0, "rate_limit"),
+        Pause(manifests.iso(NOW), 7.0, "outage"),
     ]
     path.write_bytes(manifests.dump(msgspec.structs.replace(told, pacing=manifests.Pacing(["60/1m"], pauses))))
     later = pq.read_table(path.parent / "campaigns.parquet")

@@ -13,7 +13,7 @@ from rich.console import Console as RichConsole
 
 from exporter import events
 from exporter.units import Limit
-from jobs.support.progress import Lines, Tally, bar_of, clock_time
+from jobs.support.progress import ProgressLines, Tally, bar_of, clock_time
 
 
 class Clock:
@@ -145,7 +145,7 @@ def test_writing_is_told() -> None:
 
 def test_a_line_comes_now_and_then_until_it_is_closed() -> None:
     said = threading.Semaphore(0)
-    lines = Lines(tallied(), lambda _: said.release(), every=0.01)
+    lines = ProgressLines(tallied(), lambda _: said.release(), every=0.01)
     for _ in range(3):
         assert said.acquire(timeout=30)
     lines.close()
