@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -12,6 +12,13 @@ ApiVersion = Literal["v1", "v2"]
 CampaignType = Literal["sms", "voice"]
 FailureOutcome = Literal["not_found", "invalid", "failed"]
 SnapshotMode = Literal["full", "incremental", "rebuild"]
+
+TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
+TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
+
+RowTable = Literal["campaigns", "calling_windows"]
+ROW_TABLES: tuple[RowTable, ...] = get_args(RowTable)
+"""The tables whose rows are made from responses."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -96,9 +103,14 @@ class Counts(msgspec.Struct, frozen=True):
     gone: int = 0
 
     @property
+    def failures(self) -> int:
+        """IDs that may have a campaign, and gave none."""
+        return self.invalid + self.failed
+
+    @property
     def unique(self) -> int:
         """IDs that have an outcome."""
-        return self.ok + self.not_found + self.invalid + self.failed
+        return self.ok + self.not_found + self.failures
 
 
 class Requests(msgspec.Struct, frozen=True):

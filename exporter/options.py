@@ -7,14 +7,29 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from exporter.model import CampaignType, Counts
 from exporter.units import Allowance, Limit
 
-OutputFormat = Literal["parquet", "csv", "both"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
-"""Files of a snapshot's tables; the responses are always Parquet."""
+SnapshotFormat = Literal["parquet", "csv", "both"]
+SNAPSHOT_FORMATS: tuple[SnapshotFormat, ...] = get_args(SnapshotFormat)
+"""Output formats of a snapshot's tables; the responses are always Parquet."""
+
+Pace = Literal["auto", "even", "asap"]
+PACES: tuple[Pace, ...] = get_args(Pace)
+
+ListPassMode = Literal["auto", "always", "never"]
+LIST_PASS_MODES: tuple[ListPassMode, ...] = get_args(ListPassMode)
+
+WantedType = Literal["sms", "voice", "all"]
+WANTED_TYPES: tuple[WantedType, ...] = get_args(WantedType)
 
 MINUTE = Limit(60, 60.0)
 """What the service allows an account for campaign calls (page rate-limit-ccai)."""
+
+
+def types_of(wanted: WantedType) -> tuple[CampaignType, ...]:
+    """The types that the list call is asked for: the API has none for all."""
+    return ("sms", "voice") if wanted == "all" else (wanted,)
 
 
 class FetchOptions(msgspec.Struct, frozen=True):
@@ -27,7 +42,7 @@ class FetchOptions(msgspec.Struct, frozen=True):
     workers: int = 16
     rates: tuple[Limit, ...] = (MINUTE,)
     rate_share: float = 1.0
-    pace: Literal["auto", "asap", "even"] = "auto"
+    pace: Pace = "auto"
     ledger: str | None = None
     attempts: int = 5
     timeout: float = 30.0
@@ -41,19 +56,23 @@ class FetchOptions(msgspec.Struct, frozen=True):
 class SnapshotOptions(msgspec.Struct, frozen=True):
     """What is wanted and when it may be published."""
 
-    campaign_type: Literal["sms", "voice", "all"] = "sms"
-    list_pass: Literal["auto", "always", "never"] = "auto"
+    campaign_type: WantedType = "sms"
+    list_pass: ListPassMode = "auto"
     incremental: bool = False
     full_every: float | None = None
     fresh: bool = False
     resume_within: float = 24 * 3600.0
-    format: OutputFormat = "parquet"
+    format: SnapshotFormat = "parquet"
     excel_safe: bool = False
     max_failures: Allowance = Allowance(None, 0.05)
     max_missing: Allowance = Allowance(None, 0.5)
     fail_on_missing: bool = False
     keep: int | None = None
     keep_days: float | None = None
+
+    def failures(self, counts: Counts) -> int:
+        """How many IDs failed; with --fail-on-missing those that do not exist are among them. 0: it is complete."""
+        return counts.failures + (counts.not_found if self.fail_on_missing else 0)
 
 
 class Locations(msgspec.Struct, frozen=True):

@@ -6,13 +6,12 @@ import os
 import textwrap
 from typing import Any
 
-import click
-
 from exporter.text import dumps, terminal_safe
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
+from jobs.support.output_formats import format_option
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -38,7 +37,7 @@ MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
     },
 )
 @option("--out", "dest", metavar="DEST", help="Check too whether this destination can be written.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Format of the findings.")
+@format_option("check")
 @interactive_fetch_options
 @settings_options
 def command(console: Console, dest: str | None, form: str, **options: Any) -> int:

@@ -18,7 +18,7 @@ import click
 from exporter import __version__
 from exporter.errors import ExportError, InputError
 from exporter.text import terminal_safe
-from jobs.support.event_console import Console
+from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.param_types import nearest
 from jobs.support.run_until_stopped import SIGNALS, handling_signals
@@ -88,7 +88,7 @@ class LazyGroup(click.Group):
 )
 @click.option("-v", "--verbose", count=True, help="Log more; before or after the command.")
 @click.option("-q", "--quiet", is_flag=True, help="Log errors only.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), help="Log format on stderr.")
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), help="Log format on stderr.")
 @click.version_option(__version__, prog_name="campaign-export")
 def cli(**_read_by_the_command: object) -> None:
     """Get every campaign of a Kore.ai account out of its API and into files people trust."""

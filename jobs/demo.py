@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from exporter.options import OUTPUT_FORMATS, FetchOptions, OutputFormat, SnapshotOptions
+from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
 from exporter.settings import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
 from jobs.support.copyable_commands import program_command
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import locations_of
+from jobs.support.options import locations_of, snapshot_format_option
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -40,11 +40,8 @@ RATE = "60/2s"
 @option(
     "--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="Campaigns of the service."
 )
-@option(
-    "--format", "form", type=click.Choice(OUTPUT_FORMATS), default="both", show_default=True,
-    help="File format of the tables.",
-)  # fmt: skip
-def command(console: Console, dest: str, campaigns: int, form: OutputFormat) -> int:
+@snapshot_format_option(default="both")
+def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat) -> int:
     """Run a snapshot against a local simulator of the API; needs no account.
 
     It writes sample IDs, fetches them under a limit of 60 requests in 2 seconds, writes a report, and shows how to read
@@ -55,13 +52,13 @@ def command(console: Console, dest: str, campaigns: int, form: OutputFormat) -> 
     limit = parse_rate(RATE)
     today, changes = folder.next_day()
     service = Behaviour(today.values(), limit=limit)
-    options = SnapshotOptions(format=form, campaign_type="all", list_pass="always")  # noqa: S106 - no password
+    options = SnapshotOptions(format=format, campaign_type="all", list_pass="always")  # noqa: S106 - no password
     if changes is not None:
         console.say(
             f"the next day: {len(changes.changed)} campaigns have changed, {len(changes.gone)} is gone, "
             f"{len(changes.new)} is new"
         )
-        options = SnapshotOptions(format=form, campaign_type="all", incremental=True)
+        options = SnapshotOptions(format=format, campaign_type="all", incremental=True)
     console.track([limit])
     try:
         result = _take_snapshot(console, folder, service, options)

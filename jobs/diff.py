@@ -15,8 +15,8 @@ from exporter.errors import DestinationError
 from jobs.support.command import job, option, read_all
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
+from jobs.support.output_formats import format_option, write_rows
 from jobs.support.param_types import COLUMNS, choose_columns
-from jobs.support.row_formats import write_rows
 from jobs.support.terminal_tables import DiffLines, print_bytes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ MOST_ROWS = 200
 @click.argument("dest")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
+@format_option("diff")
 @EXCEL_SAFE
 @option("--columns", type=COLUMNS, help="Compare only these columns, separated by commas.")
 @option("--ignore", type=COLUMNS, help="Do not compare these columns.")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.model import CampaignType, ListedCampaign
+from exporter.model import ListedCampaign
+from exporter.options import WantedType, types_of
 from exporter.text import loads
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
@@ -50,7 +51,7 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 def command(
     console: Console,
     output: str | None,
-    campaign_type: str,
+    campaign_type: WantedType,
     statuses: tuple[str, ...],
     excel_safe: bool,
     **options: Any,
@@ -61,11 +62,10 @@ def command(
     """
     settings, _ = read_all(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)
-    types: tuple[CampaignType, ...] = ("sms", "voice") if campaign_type == "all" else (campaign_type,)  # type: ignore[assignment]
 
     async def main(stop: Stop) -> list[ListedCampaign]:
         async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
-            return await ListPass(engine, stop).read_until_stopped(types)
+            return await ListPass(engine, stop).read_until_stopped(types_of(campaign_type))
 
     console.track(shared(fetch.rates, fetch.rate_share))
     try:

@@ -18,6 +18,7 @@ from jobs.support.exit_codes import MEANINGS, worst
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.options import METRICS_FILE
+from jobs.support.output_formats import format_option
 from jobs.support.param_types import whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
@@ -52,7 +53,7 @@ ENOUGH_FILES = 65_536
     help="Run in this process, or on the workers of a Dask cluster.",
 )  # fmt: skip
 @option("--scheduler", metavar="tcp://HOST:PORT", help="Address of the Dask scheduler.")
-@option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Format of the results.")
+@format_option("fleet")
 @METRICS_FILE
 def command(
     console: Console,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from exporter.clock import SystemClock
+from exporter.model import ROW_TABLES, RowTable
 from jobs.support.command import job, option, read_all
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
+from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
 from jobs.support.param_types import COLUMNS, Parsed, choose_columns
-from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
     from jobs.support.event_console import Console
@@ -42,12 +43,7 @@ OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "st
 )
 @click.argument("dest")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
-@option(
-    "--table",
-    type=click.Choice(["campaigns", "calling_windows"]),
-    default="campaigns",
-    help="Table whose versions are listed.",
-)
+@option("--table", type=click.Choice(ROW_TABLES), default="campaigns", help="Table whose versions are listed.")
 @option("--columns", type=COLUMNS, help="Compare and print only these columns, separated by commas.")
 @option(
     "--as-of",
@@ -55,14 +51,14 @@ OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "st
     help="The table as it was at TIME: 2026-11-20 (the end of that day, UTC) or 2026-11-20T14:00Z.",
 )
 @ACCOUNT
-@ROW_FORMAT
+@format_option("history")
 @OUTPUT
 @EXCEL_SAFE
 def command(
     console: Console,
     dest: str,
     ids: tuple[str, ...],
-    table: Literal["campaigns", "calling_windows"],
+    table: RowTable,
     columns: tuple[str, ...] | None,
     as_of: datetime | None,
     account: str | None,

@@ -11,6 +11,7 @@ import msgspec
 
 from exporter.errors import ExportError, IdsError
 from exporter.events import Warned
+from exporter.model import ROW_TABLES
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.exit_codes import exit_code
 from jobs.support.options import (
@@ -21,8 +22,8 @@ from jobs.support.options import (
     settings_options,
     take_fetch_options,
 )
+from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
 from jobs.support.param_types import COLUMNS, choose_columns
-from jobs.support.row_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 
 if TYPE_CHECKING:
     from exporter.ids.ids_file import CampaignIds
@@ -63,17 +64,11 @@ PROGRESS_FROM = 10
     },
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID_OR_FILE...")
-@ROW_FORMAT
+@format_option("pull")
 @OUTPUT
 @EXCEL_SAFE
 @option("--columns", type=COLUMNS, help="Only the ID and these columns; calling_hours_* is a pattern.")
-@option(
-    "--table",
-    type=click.Choice(["campaigns", "calling_windows"]),
-    default="campaigns",
-    show_default=True,
-    help="Which rows.",
-)
+@option("--table", type=click.Choice(ROW_TABLES), default="campaigns", help="Which rows.")
 @IDS_COLUMN
 @IDS_DELIMITER
 @interactive_fetch_options

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from exporter.options import OUTPUT_FORMATS
+from exporter.options import SnapshotFormat
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import locations_of
+from jobs.support.options import EXCEL_SAFE, locations_of, snapshot_format_option
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
@@ -21,22 +19,16 @@ with lazy_imports(__name__):
 @click.argument("dest")
 @click.argument("snapshot", required=False)
 @option("--work-dir", metavar="DIR", help="Folder of the lock.  [default: DEST/.work, or in the user's state folder]")
-@option(
-    "--format",
-    "form",
-    type=click.Choice(OUTPUT_FORMATS),
-    default="parquet",
-    help="File format of the tables; responses are always Parquet.",
-)
-@option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas.")
+@snapshot_format_option()
+@EXCEL_SAFE
 def command(
-    console: Console, dest: str, snapshot: str | None, work_dir: str | None, form: Any, excel_safe: bool
+    console: Console, dest: str, snapshot: str | None, work_dir: str | None, format: SnapshotFormat, excel_safe: bool
 ) -> int:
     """Flatten the stored responses of a snapshot with today's columns, into a new snapshot, without one request."""
     rebuild_snapshot(
         locations_of(dest, work_dir),
         snapshot or "latest",
-        form=form,
+        form=format,
         excel_safe=excel_safe,
         clock=SystemClock(),
         emit=console.emit,

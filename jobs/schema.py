@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from exporter.model import TABLE_NAMES
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
+from jobs.support.output_formats import format_option
 
 with lazy_imports(__name__):
     from exporter.tables.arrow_schemas import data_dictionary
@@ -17,13 +19,8 @@ with lazy_imports(__name__):
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
-@option(
-    "--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True,
-    help="Output format.",
-)  # fmt: skip
-@option(
-    "--table", type=click.Choice(["campaigns", "calling_windows", "responses", "failures"]), help="Only this table.",
-)  # fmt: skip
+@format_option("schema")
+@option("--table", type=click.Choice(TABLE_NAMES), help="Only this table.")
 def command(console: Console, form: str, table: str | None) -> int:
     """Print the data dictionary: every column, its type, where it comes from, what it means.
 

@@ -15,6 +15,7 @@ from exporter.errors import DestinationError
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
+from jobs.support.output_formats import format_option
 from jobs.support.terminal_tables import print_bytes, print_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ COLUMNS = (*TABLE, "account", "problem")
 
 @job("snapshots", example="campaign-export snapshots exports", codes={0: "listed", 2: "wrong usage, or no such place"})
 @click.argument("dest")
-@option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
+@format_option("snapshots")
 @option("--latest", is_flag=True, help="Print only the path of the newest snapshot, for scripts.")
 @ACCOUNT
 def command(console: Console, dest: str, form: str, latest: bool, account: str | None) -> int:
@@ -79,7 +80,7 @@ def _row(info: SnapshotInfo, account: Account, problems: list[str]) -> dict[str,
         "snapshot": info.snapshot_id,
         "started_at": info.manifest.started_at,
         "campaigns": counts.ok,
-        "failures": counts.failed + counts.invalid,
+        "failures": counts.failures,
         "not_found": counts.not_found,
         "mode": info.manifest.mode,
         "size": info.manifest.size,

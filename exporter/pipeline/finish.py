@@ -88,8 +88,7 @@ def _failures(run: Run) -> tuple[FailureGroup, ...]:
 
 
 def _is_complete(run: Run, manifest: Manifest) -> bool:
-    counts = manifest.counts
-    return not (counts.failed or counts.invalid or (run.options.fail_on_missing and counts.not_found))
+    return run.options.failures(manifest.counts) == 0
 
 
 def _count(run: Run) -> Counts:

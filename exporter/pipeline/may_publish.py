@@ -25,7 +25,7 @@ def refuse_unreconciled(ids: CampaignIds, counts: Counts, unique: int) -> None:
 def refuse_incomplete(run: Run, counts: Counts) -> None:
     """Raise `NotPublished` where more failed or is missing than the options allow; the journal stays."""
     options = run.options
-    failed = counts.failed + counts.invalid + (counts.not_found if options.fail_on_missing else 0)
+    failed = options.failures(counts)
     if options.max_failures.exceeded_by(failed, counts.unique):
         examples = "; ".join(f"{failure.campaign_id}: {failure.error}" for failure in islice(run.journal.failures(), 3))
         raise NotPublished(

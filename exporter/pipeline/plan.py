@@ -10,9 +10,9 @@ from exporter.events import Emit, Warned
 from exporter.fetch.paging import expected_requests
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
 from exporter.pipeline.incremental import expected_changes
-from exporter.pipeline.snapshot import needs_list, types_of
+from exporter.pipeline.snapshot import needs_list
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situation
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import seconds_for, shared
@@ -116,7 +116,11 @@ def _list_requests(decision: Fresh | Resume | Finish, known: int, fetch: FetchOp
     if isinstance(decision, Finish):
         return 0 if decision.is_this_run else expected_requests(known, fetch.page_size)
     checkpoint = decision.checkpoint
-    if isinstance(decision, Resume) and decision.keep_list and checkpoint.listed_types == types_of(options):
+    if (
+        isinstance(decision, Resume)
+        and decision.keep_list
+        and checkpoint.listed_types == types_of(options.campaign_type)
+    ):
         return 0
     # The API has no type for all: a pass for each, and each can end in a page that is not full.
-    return expected_requests(known, fetch.page_size) + len(types_of(options)) - 1
+    return expected_requests(known, fetch.page_size) + len(types_of(options.campaign_type)) - 1

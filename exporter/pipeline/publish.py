@@ -16,7 +16,7 @@ from exporter.clock import Clock, to_milliseconds
 from exporter.errors import Cancelled, ExportError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
 from exporter.model import CampaignResponse, Counts, Failure, FailureGroup, FileEntry, Seconds, SnapshotMode, Usage
-from exporter.options import OutputFormat
+from exporter.options import SnapshotFormat
 from exporter.pipeline.event_relay import EventRelay
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
@@ -49,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     snapshot_id: str
     source: Source
-    output_format: OutputFormat
+    output_format: SnapshotFormat
     excel_safe: bool
     started_at: int
     mode: SnapshotMode

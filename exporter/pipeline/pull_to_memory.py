@@ -10,13 +10,12 @@ from exporter.errors import CredentialsRefused, ExportError, StoppedEarly
 from exporter.events import Emit, Settled
 from exporter.fetch.open_engine import open_engine
 from exporter.ids.ids_file import CampaignIds
-from exporter.model import CampaignResponse, Failure
+from exporter.model import CampaignResponse, Failure, RowTable
 from exporter.options import FetchOptions
 from exporter.pipeline.event_relay import guarded
 from exporter.settings import Settings
 from exporter.stop import Stop
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
 
 
@@ -31,7 +30,7 @@ class Pulled(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     error: ExportError | None = None
 
-    def table(self, name: TableName = "campaigns") -> pa.Table:
+    def table(self, name: RowTable = "campaigns") -> pa.Table:
         """The rows of `campaigns` or `calling_windows`."""
         flat = flatten(self.responses)
         return pa.Table.from_batches([flat.campaigns if name == "campaigns" else flat.calling_windows], schema_of(name))

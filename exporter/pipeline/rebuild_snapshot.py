@@ -11,7 +11,7 @@ from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure
-from exporter.options import Locations, OutputFormat
+from exporter.options import Locations, SnapshotFormat
 from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.publish import Draft, publish
 from exporter.pipeline.workplace import enter_workplace, find_workplace
@@ -40,7 +40,7 @@ class StoredAnswers(msgspec.Struct, frozen=True):
 
 
 def rebuild_snapshot(
-    locations: Locations, snapshot: str, *, form: OutputFormat, excel_safe: bool, clock: Clock, emit: Emit
+    locations: Locations, snapshot: str, *, form: SnapshotFormat, excel_safe: bool, clock: Clock, emit: Emit
 ) -> Manifest:
     """Publish a snapshot of mode `rebuild` from the responses of `snapshot` (an ID, or `latest`).
 

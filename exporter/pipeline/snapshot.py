@@ -26,7 +26,7 @@ from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignType, ListedCampaign
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.finish import finish, publish_run
@@ -140,14 +140,9 @@ def needs_list(ids: CampaignIds | None, options: SnapshotOptions) -> bool:
     return options.list_pass == "always" or ids is None or options.incremental
 
 
-def types_of(options: SnapshotOptions) -> tuple[CampaignType, ...]:
-    """The list calls to make: the API has no type for all."""
-    return ("sms", "voice") if options.campaign_type == "all" else (options.campaign_type,)
-
-
 async def read_list(run: Run, engine: Engine) -> None:
     """Make the list pass, unless an interrupted attempt has made it."""
-    types = types_of(run.options)
+    types = types_of(run.options.campaign_type)
     if run.checkpoint.listed_at is not None and run.checkpoint.listed_types == types:
         return
     campaigns = await ListPass(engine, run.stop).read_until_stopped(types)

@@ -7,11 +7,9 @@ Work that takes up to five windows goes at once: nobody wants to wait a minute f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
+from exporter.options import Pace
 from exporter.units import Limit
-
-Pace = Literal["auto", "asap", "even"]
 
 WINDOWS_AT_ONCE = 5
 """Windows of work that `auto` sends as soon as the limit allows."""

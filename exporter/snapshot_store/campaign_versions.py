@@ -10,11 +10,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.model import RowTable
 from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED, differs
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.timestamps import TIME
 
-HistoryTable = Literal["campaigns", "calling_windows"]
 Change = Literal["added", "changed", "removed", "came back"]
 
 VERSION_COLUMNS = ("valid_from", "valid_to", "is_current", "change", "changed_columns")
@@ -27,7 +27,7 @@ class Versions:
     Rows are one for each campaign; a campaign's windows are lists in its row until the end.
     """
 
-    def __init__(self, table: HistoryTable, names: list[str]) -> None:
+    def __init__(self, table: RowTable, names: list[str]) -> None:
         self._table, self._names = table, names
         self._compared = [name for name in names if name not in NOT_COMPARED]
         self.moments: list[datetime] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.ids.ids_file import ids_of
+from exporter.model import ROW_TABLES, RowTable
 from exporter.snapshot_store.account_snapshots import one_per_run, snapshots_of_account
-from exporter.snapshot_store.campaign_versions import HistoryTable, Versions
+from exporter.snapshot_store.campaign_versions import Versions
 from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
@@ -44,7 +45,7 @@ def read_history(
     dest: str | os.PathLike[str],
     ids: Iterable[str] | None = None,
     *,
-    table: HistoryTable = "campaigns",
+    table: RowTable = "campaigns",
     columns: Sequence[str] | None = None,
     as_of: date | datetime | str | None = None,
     account: str | None = None,
@@ -102,7 +103,7 @@ def history_of(
     now: float,
     *,
     ids: Sequence[str] | None = None,
-    table: HistoryTable = "campaigns",
+    table: RowTable = "campaigns",
     columns: Collection[str] = (),
     as_of: datetime | None = None,
     account: str | None = None,
@@ -139,9 +140,9 @@ def history_of(
     return History(versions.table(as_of), notices, [one for one in ids or () if one not in versions.seen])
 
 
-def _wanted_columns(table: HistoryTable, columns: Collection[str]) -> list[str]:
-    if table not in get_args(HistoryTable):
-        raise ValueError(f"there is no history of {table!r}; there is one of: {', '.join(get_args(HistoryTable))}")
+def _wanted_columns(table: RowTable, columns: Collection[str]) -> list[str]:
+    if table not in ROW_TABLES:
+        raise ValueError(f"there is no history of {table!r}; there is one of: {', '.join(ROW_TABLES)}")
     known = schema_of(table).names
     unknown = [name for name in columns if name not in known]
     if unknown:

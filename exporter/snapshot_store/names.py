@@ -7,8 +7,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
-from exporter.options import OutputFormat
-from exporter.tables.columns import TableName
+from exporter.model import TableName
+from exporter.options import SnapshotFormat
 
 PREFIX = "snapshot="
 """A hive partition: readers of a whole destination get the snapshot as a column."""
@@ -75,7 +75,7 @@ def file_name(table: TableName, file_format: FileFormat) -> str:
     return f"{table}.{file_format}"
 
 
-def file_formats(table: TableName, output_format: OutputFormat) -> tuple[FileFormat, ...]:
+def file_formats(table: TableName, output_format: SnapshotFormat) -> tuple[FileFormat, ...]:
     """The formats in which a table is written."""
     if table == "responses":
         return ("parquet",)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from exporter.model import CampaignResponse, Failure
+from exporter.model import CampaignResponse, Failure, TableName
 from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import read_manifest
 from exporter.snapshot_store.destination import Destination
@@ -21,7 +21,7 @@ from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import file_name
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from exporter.tables.flatten import BLOCK_ROWS, flatten
 
 if TYPE_CHECKING:

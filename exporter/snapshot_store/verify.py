@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError
+from exporter.model import TableName
 from exporter.snapshot_store.catalog import SnapshotInfo, read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
@@ -17,7 +18,7 @@ from exporter.snapshot_store.names import MANIFEST, file_name
 from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.snapshot_store.writer import csv_header, csv_text
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from exporter.tables.flatten import flatten
 
 CHUNK = 4 * 2**20

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from exporter.model import CampaignResponse, Failure, FileEntry
-from exporter.options import OutputFormat
+from exporter.model import CampaignResponse, Failure, FileEntry, TableName
+from exporter.options import SnapshotFormat
 from exporter.snapshot_store.destination import HashingFile, Staging
 from exporter.snapshot_store.names import TABLE_FILES, file_formats, file_name
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.columns import TableName
 from exporter.tables.flatten import flatten
 from exporter.text import CONTROL, INVISIBLE, dumps
 
@@ -38,7 +37,7 @@ them, which some programs cut off."""
 class SnapshotWriter:
     """Writes the four tables of a snapshot. `close` gives the manifest's entries."""
 
-    def __init__(self, staging: Staging, *, form: OutputFormat, excel_safe: bool = False) -> None:
+    def __init__(self, staging: Staging, *, form: SnapshotFormat, excel_safe: bool = False) -> None:
         self._files: dict[TableName, list[_ParquetFile | _CsvFile]] = {}
         try:
             for table in TABLE_FILES:

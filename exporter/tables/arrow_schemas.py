@@ -6,7 +6,8 @@ from functools import cache
 
 import pyarrow as pa
 
-from exporter.tables.columns import SCHEMA_VERSION, TABLES, Column, TableName
+from exporter.model import TableName
+from exporter.tables.columns import SCHEMA_VERSION, TABLES, Column
 
 
 @cache

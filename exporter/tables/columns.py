@@ -17,11 +17,11 @@ A source is the vendor's page (in the public repository Koredotcom/docs-v2, fold
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
 
 import msgspec
 import pyarrow as pa
 
+from exporter.model import TableName
 from exporter.tables import converters
 from exporter.tables.converters import Converter
 from exporter.tables.json_leaves import LIST
@@ -41,8 +41,6 @@ STRING = pa.string()
 STRINGS = pa.list_(pa.string())
 INT8, INT16, INT32, INT64 = pa.int8(), pa.int16(), pa.int32(), pa.int64()
 BOOL = pa.bool_()
-
-TableName = Literal["campaigns", "calling_windows", "responses", "failures"]
 
 
 Paths = tuple[str, ...]

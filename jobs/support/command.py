@@ -34,7 +34,7 @@ from click.core import ParameterSource
 from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings, read_settings
 from jobs.support.config_file import check_config, read_toml
-from jobs.support.event_console import Console
+from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
 from jobs.support.metrics import MetricsFile
 from jobs.support.option_sources import CONFIG, PREFIX, PROBLEMS, Option
@@ -208,7 +208,7 @@ COMMON = (
     ),
     option("-v", "--verbose", count=True, help="Log more; twice: every campaign."),
     option("-q", "--quiet", is_flag=True, help="Log errors only."),
-    option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Log format on stderr."),
+    option("--log-format", type=click.Choice(LOG_FORMATS), default="text", help="Log format on stderr."),
 )
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from jobs.support.summary import Summary
 
 
+LOG_FORMATS = ("text", "json")
+
+
 class Console:
     """Shows people, or their log collector, what happens."""
 

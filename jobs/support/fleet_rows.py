@@ -29,7 +29,7 @@ def result_row(result: AccountResult) -> dict[str, Any]:
         "snapshot_id": manifest.snapshot_id if manifest is not None else None,
         "where": result.where,
         "ok": counts.ok,
-        "failed": counts.failed + counts.invalid,
+        "failed": counts.failures,
         "not_found": counts.not_found,
         "requests": result.usage.requests.total,
         "seconds": result.seconds,

@@ -16,7 +16,17 @@ from typing import Any
 import click
 
 from exporter.errors import InputError
-from exporter.options import MINUTE, OUTPUT_FORMATS, FetchOptions, Locations, SnapshotOptions
+from exporter.options import (
+    LIST_PASS_MODES,
+    MINUTE,
+    PACES,
+    SNAPSHOT_FORMATS,
+    WANTED_TYPES,
+    FetchOptions,
+    Locations,
+    SnapshotFormat,
+    SnapshotOptions,
+)
 from exporter.settings import SETTINGS, Settings
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
@@ -43,6 +53,13 @@ with lazy_imports(__name__):
 
 _FETCH = FetchOptions()
 
+
+def snapshot_format_option(default: SnapshotFormat = "parquet") -> Decorator:
+    """`--format` of what publishes a snapshot."""
+    text = "File format of the tables; responses are always Parquet."
+    return option("--format", type=click.Choice(SNAPSHOT_FORMATS), default=default, help=text)
+
+
 ACCOUNT = option(
     "--account",
     metavar="ID[/STREAM]",
@@ -55,7 +72,7 @@ IDS_DELIMITER = option(
 )  # fmt: skip
 EXCEL_SAFE = option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas by a spreadsheet.")
 TYPE = option(
-    "--type", "campaign_type", type=click.Choice(["sms", "voice", "all"]), default="sms",
+    "--type", "campaign_type", type=click.Choice(WANTED_TYPES), default="sms",
     help="Campaign type to ask the list call for.",
 )  # fmt: skip
 METRICS_FILE = option(
@@ -85,7 +102,7 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--rate-share", type=PERCENT, default="100%", help="Share of the rate limit to use."),
     option(
-        "--pace", type=click.Choice(["auto", "even", "asap"]), default=_FETCH.pace,
+        "--pace", type=click.Choice(PACES), default=_FETCH.pace,
         help="Spread requests evenly, or send them as soon as the limit allows; auto: spread what takes more than five "
         "windows.",
     ),
@@ -111,17 +128,14 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     IDS_DELIMITER,
     TYPE,
     option(
-        "--list", "list_pass", type=click.Choice(["auto", "always", "never"]), default="auto",
+        "--list", "list_pass", type=click.Choice(LIST_PASS_MODES), default="auto",
         help="Read the list of campaigns; auto: without IDS, or with --incremental.",
     ),
     option("--incremental", is_flag=True, help="Fetch only what changed since the latest snapshot."),
     option("--full-every", type=DURATION, help="With --incremental: run in full when the last full run is older."),
     option("--fresh", is_flag=True, help="Start over: reuse nothing of an interrupted run."),
     option("--resume-within", type=DURATION, default="24h", help="Fetch responses again that are older than this."),
-    option(
-        "--format", type=click.Choice(OUTPUT_FORMATS), default="parquet",
-        help="File format of the tables; responses are always Parquet.",
-    ),
+    snapshot_format_option(),
     EXCEL_SAFE,
     option(
         "--max-failures", type=ALLOWANCE, default="5%",

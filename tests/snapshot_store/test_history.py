@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import DestinationError, IdsError
-from exporter.model import CampaignResponse, Failure
-from exporter.snapshot_store.campaign_versions import VERSION_COLUMNS, HistoryTable
+from exporter.model import CampaignResponse, Failure, RowTable
+from exporter.snapshot_store.campaign_versions import VERSION_COLUMNS
 from exporter.snapshot_store.history import History, history_of, parse_moment, read_history
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
@@ -195,7 +195,7 @@ def test_ids_that_are_in_no_snapshot_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", ["campaigns", "calling_windows"])
-def test_a_history_of_empty_snapshots_has_the_columns_all_the_same(tmp_path: Path, table: HistoryTable) -> None:
+def test_a_history_of_empty_snapshots_has_the_columns_all_the_same(tmp_path: Path, table: RowTable) -> None:
     nightly(tmp_path, [], [])
     found = history(tmp_path, table=table).versions
     assert (found.num_rows, found.schema.names) == (0, [*VERSION_COLUMNS, *schema_of(table).names])

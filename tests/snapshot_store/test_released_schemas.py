@@ -13,6 +13,7 @@ import pytest
 
 import exporter
 from exporter.errors import DestinationError
+from exporter.model import TableName
 from exporter.report.page import render_report
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.diff import changes_between
@@ -20,7 +21,7 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_failures, read_table
 from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.columns import SCHEMA_VERSION, TABLES, TableName
+from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from tests.support.running import ROOT, run, snapshot_folders
 
 RELEASED = sorted((ROOT / "tests" / "fixtures").glob("schema_*"))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.model import Counts, FileEntry
-from exporter.options import OutputFormat
+from exporter.options import SnapshotFormat
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
@@ -21,7 +21,7 @@ from tests.support.snapshots import ONE, RESPONSES, changed, publish
 
 
 @pytest.mark.parametrize("form", ["parquet", "both"])
-def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: OutputFormat) -> None:
+def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: SnapshotFormat) -> None:
     publish(tmp_path, form=form)
     destination = LocalDestination(tmp_path, shown=str(tmp_path))
     folder = tmp_path / "snapshot=20261123T020000Z"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.options import OutputFormat
+from exporter.options import SnapshotFormat
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages
@@ -26,7 +26,7 @@ from tests.support.snapshots import ONE, publish
         ("csv", {"campaigns.csv", "calling_windows.csv", "failures.csv", "responses.parquet"}),
     ],
 )
-def test_a_snapshot_has_the_files_of_its_format(tmp_path: Path, form: OutputFormat, files: set[str]) -> None:
+def test_a_snapshot_has_the_files_of_its_format(tmp_path: Path, form: SnapshotFormat, files: set[str]) -> None:
     manifest = publish(tmp_path, form=form)
     folder = tmp_path / "snapshot=20261123T020000Z"
     assert {path.name for path in folder.iterdir()} == files | {"manifest.json"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.model import CampaignResponse, Counts, Failure, Requests, Seconds, SnapshotMode
-from exporter.options import OutputFormat
+from exporter.options import SnapshotFormat
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Api, Manifest
@@ -35,7 +35,7 @@ ACCOUNT = Api("https://h", "st-1", "acc", "v2")
 def publish(
     dest: Path,
     snapshot: str = ONE,
-    form: OutputFormat = "parquet",
+    form: SnapshotFormat = "parquet",
     *,
     excel_safe: bool = False,
     responses: Any = RESPONSES,

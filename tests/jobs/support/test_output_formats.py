@@ -1,4 +1,4 @@
-"""`jobs.support.row_formats`: rows as table, CSV, JSON, JSON lines and Parquet."""
+"""`jobs.support.output_formats`: rows as table, CSV, JSON, JSON lines and Parquet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.errors import InputError
-from jobs.support.row_formats import ROW_FORMATS, choose_format, render
+from jobs.support.output_formats import ROW_FORMATS, choose_format, render
 
 ROWS = pa.table(
     {

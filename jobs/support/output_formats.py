@@ -1,4 +1,4 @@
-"""Rows of a table in an output format: to the terminal, a file or a pipe."""
+"""Output formats: which of them each command has, and how rows are written in one: to the terminal, a file or a pipe."""
 
 from __future__ import annotations
 
@@ -25,12 +25,27 @@ with lazy_imports(__name__):
 
 ROW_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 
-ROW_FORMAT: Decorator = option(
-    "--format",
-    "form",
-    type=click.Choice(ROW_FORMATS),
-    help="Output format.  [default: table on a terminal, csv in a pipe]",
-)
+OUTPUT_FORMATS = {
+    "check": ("text", "json"),
+    "diff": ("table", "csv", "json"),
+    "fleet": ("table", "json"),
+    "history": ROW_FORMATS,
+    "pull": ROW_FORMATS,
+    "schema": ("table", "markdown", "json"),
+    "snapshots": ("table", "csv", "json"),
+}
+"""What each command prints, its usual format first. Those of a snapshot are in `exporter.options`."""
+
+
+def format_option(command: str) -> Decorator:
+    """`--format` of a command; one that prints rows chooses by where they go."""
+    formats = OUTPUT_FORMATS[command]
+    if formats is ROW_FORMATS:
+        text = "Output format.  [default: table on a terminal, csv in a pipe]"
+        return option("--format", "form", type=click.Choice(formats), help=text)
+    return option("--format", "form", type=click.Choice(formats), default=formats[0], help="Output format.")
+
+
 OUTPUT: Decorator = option(
     "-o", "--output", metavar="FILE", help="Write to FILE, replaced at once; its ending chooses the format."
 )
