@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from exporter.errors import StorageFailed
+from exporter.text import error_line
 
 _ROOM = "free some room"
 _HELD = "another program holds it: wait for that, or end it"
@@ -65,17 +66,12 @@ def is_lasting(error: Exception) -> bool:
 
 def explained(error: Exception) -> str:
     """An error in one line, with what to do about it."""
-    return f"{_text(error)} ({advice(error)})"
+    return f"{error_line(error)} ({advice(error)})"
 
 
 def storage_failed(path: Path | str, error: Exception) -> StorageFailed:
     """The disk refused during a run."""
     return StorageFailed(f"{path}: {explained(error)}. The same command resumes.")
-
-
-def _text(error: Exception) -> str:
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return " ".join(text.split()).rstrip(".")[:300]
 
 
 def owner(path: Path) -> str:

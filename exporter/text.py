@@ -100,6 +100,17 @@ def one_line(text: str, longest: int) -> str:
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 
+def error_line(error: BaseException) -> str:
+    """What an error says, in one line: of the system its text alone, of a library what it says first."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return one_line((text.strip().splitlines() or [type(error).__name__])[0], 300).rstrip(".")
+
+
+def escaped(text: str) -> str:
+    """`text` with what is not printable escaped, so that it is seen."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
 def excerpt(text: str, longest: int) -> str:
     """The beginning of `text` as a part of one line: invisible characters are escaped, so that they are seen."""
     beginning = hide_tokens(text[:longest]) + ("…" if len(text) > longest else "")
@@ -109,6 +120,11 @@ def excerpt(text: str, longest: int) -> str:
 def terminal_safe(text: str) -> str:
     """`text` without what a terminal would act on: escape codes in a campaign's name stay text."""
     return _unsafe.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def terminal_cell(text: str) -> str:
+    """`text` for a cell of a table on the terminal: harmless, and in one line."""
+    return terminal_safe(text.replace("\r\n", "\n")).replace("\n", "⏎").replace("\t", " ")
 
 
 # JSON

@@ -19,7 +19,7 @@ with lazy_imports(__name__):
     from exporter.pipeline.check import check_account
     from exporter.pipeline.findings import CheckResult
     from exporter.stop import Stop
-    from jobs.support.terminal_tables import print_bytes
+    from jobs.support.standard_streams import print_bytes
 
 MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
 

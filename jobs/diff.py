@@ -17,7 +17,8 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.output_formats import format_option, write_rows
 from jobs.support.param_types import COLUMNS, choose_columns
-from jobs.support.terminal_tables import DiffLines, print_bytes
+from jobs.support.standard_streams import print_bytes
+from jobs.support.terminal_tables import DiffLines
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination

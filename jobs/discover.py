@@ -25,7 +25,7 @@ with lazy_imports(__name__):
     from exporter.ratelimit.estimate import shared
     from exporter.snapshot_store.writer import csv_header, csv_text
     from exporter.stop import Stop
-    from jobs.support.terminal_tables import print_bytes
+    from jobs.support.standard_streams import print_bytes
 
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 

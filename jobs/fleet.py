@@ -30,7 +30,8 @@ with lazy_imports(__name__):
     from jobs.support.fleet_dask import run_on_dask
     from jobs.support.fleet_file import prepare, read_fleet
     from jobs.support.fleet_rows import result_row, take_outcome
-    from jobs.support.terminal_tables import print_line, print_table
+    from jobs.support.standard_streams import print_line
+    from jobs.support.terminal_tables import print_table
 
 ENOUGH_FILES = 65_536
 

@@ -15,7 +15,8 @@ from jobs.support.output_formats import format_option
 
 with lazy_imports(__name__):
     from exporter.tables.arrow_schemas import data_dictionary
-    from jobs.support.terminal_tables import print_bytes, print_line, print_table
+    from jobs.support.standard_streams import print_bytes, print_line
+    from jobs.support.terminal_tables import print_table
 
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})

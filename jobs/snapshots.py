@@ -16,7 +16,8 @@ from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
 from jobs.support.output_formats import format_option
-from jobs.support.terminal_tables import print_bytes, print_table
+from jobs.support.standard_streams import print_bytes
+from jobs.support.terminal_tables import print_table
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo

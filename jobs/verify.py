@@ -12,7 +12,7 @@ from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
-from jobs.support.terminal_tables import print_line
+from jobs.support.standard_streams import print_line
 
 if TYPE_CHECKING:
     from exporter.snapshot_store.destination import Destination

@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.errors import IdsError
 from exporter.ids.csv_rows import Record, read_records
-from exporter.text import trim_invisible
+from exporter.text import escaped, trim_invisible
 
 ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
 """Headers that are looked for, in this order and in any letter case."""
@@ -160,14 +160,10 @@ def _trimmed(reading: _Candidate) -> tuple[str, ...]:
         return ()
     return (
         f"white space or invisible characters around the name of the column {name!r} are left out "
-        f"(line {reading.header.line}: {_escaped(raw)})",
+        f"(line {reading.header.line}: {escaped(raw)})",
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [_escaped(name)[:60] for name in names[:30]]
+    shown = [escaped(name)[:60] for name in names[:30]]
     return ", ".join(shown) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode()

@@ -239,9 +239,3 @@ class Destination(ABC):
 
         `own`: the snapshot that an interrupted run of ours, `writer`, wrote. Called under the lock.
         """
-
-
-def one_line(error: BaseException) -> str:
-    """An error of a file system in one line, without what libraries add."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")[:300]

@@ -22,8 +22,9 @@ import pyarrow.fs as pafs
 from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.files import advice, explained, is_lasting, make_folder, sync_file, sync_folder
-from exporter.snapshot_store.destination import Destination, HashingFile, Staging, one_line
+from exporter.snapshot_store.destination import Destination, HashingFile, Staging
 from exporter.snapshot_store.names import MANIFEST, folder_name
+from exporter.text import error_line
 
 STAGING, REMOVING = ".staging", ".removing"
 
@@ -47,7 +48,7 @@ class LocalDestination(Destination):
         """As of the system call; without an errno it is what pyarrow found in a file."""
         if isinstance(error, OSError) and error.errno is not None:
             return f"{os.strerror(error.errno)} ({advice(error)})", is_lasting(error)
-        return one_line(error), True
+        return error_line(error), True
 
     def refused(self, name: str, error: Exception) -> ExportError:
         """As everywhere; what a disk cannot read any more is damage."""

@@ -22,10 +22,11 @@ import pyarrow.fs as pafs
 
 from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
-from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, NameTaken, Staging, one_line
+from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, NameTaken, Staging
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
 from exporter.snapshot_store.open_store import StoreUrl, open_store, without_secrets
 from exporter.snapshot_store.store_errors import explain
+from exporter.text import error_line
 
 CLAIM = ".writer-"
 PROBE = ".probe"
@@ -44,7 +45,7 @@ class StoreDestination(Destination):
             self._url = StoreUrl.parse(url)
             self.fs, self.root = open_store(self._url, environ)
         except (ValueError, *REFUSALS) as error:
-            raise DestinationError(f"--out {self.shown}: {one_line(error)}.") from None
+            raise DestinationError(f"--out {self.shown}: {error_line(error)}.") from None
 
     def where(self, snapshot: str) -> str:
         """A snapshot's folder, without the options of the URL."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.snapshot_store.destination import one_line
+from exporter.text import error_line
 
 _LASTING = (
     (("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "EXPIRED_TOKEN", "has expired"),
@@ -40,8 +40,8 @@ def explain(error: Exception) -> tuple[str, bool]:
     for is_lasting, table in ((True, _LASTING), (False, _PASSING)):
         for signs, meaning in table:
             if any(_is_word(sign, text) for sign in signs):
-                return f"{meaning} ({one_line(error)})", is_lasting
-    return one_line(error), not any(sign in text for sign in _OF_A_STORE)
+                return f"{meaning} ({error_line(error)})", is_lasting
+    return error_line(error), not any(sign in text for sign in _OF_A_STORE)
 
 
 def _is_word(sign: str, text: str) -> bool:

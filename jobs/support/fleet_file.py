@@ -26,6 +26,7 @@ from exporter.errors import InputError
 from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.pipeline.fleet import FleetAccount
 from exporter.settings import SETTINGS
+from exporter.text import escaped
 from jobs import snapshot
 from jobs.support.command import read_all, take_settings
 from jobs.support.config_file import read_toml, table_problems
@@ -85,11 +86,7 @@ def _entry(number: int, given: Mapping[str, Any], dest: str) -> dict[str, Any]:
     name = str(given.get("name") or given.get("account_id") or f"account {number}")
     location, mark, query = dest.partition("?") if "://" in dest else (dest, "", "")
     folders = "/".join(f"{kind}={quote(str(given.get(f'{kind}_id', '')), safe='')}" for kind in ("account", "stream"))
-    return {**given, "name": _printable(name), "out": f"{location.rstrip('/')}/{folders}{mark}{query}"}
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return {**given, "name": escaped(name), "out": f"{location.rstrip('/')}/{folders}{mark}{query}"}
 
 
 def _problems(table: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Output formats: which of them each command has, and how rows are written in one: to the terminal, a file or a pipe."""
+"""Output formats: which each command has, and how rows are written in one to the terminal, a file or a pipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from exporter.text import dumps
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.option_sources import Decorator, option
 from jobs.support.options import check_output
-from jobs.support.terminal_tables import print_bytes, print_table, table_text
+from jobs.support.standard_streams import print_bytes
+from jobs.support.terminal_tables import print_table, table_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

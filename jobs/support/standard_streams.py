@@ -13,7 +13,10 @@ import select
 import sys
 from typing import Any, TextIO
 
+import click
+
 from exporter.errors import StorageFailed
+from exporter.text import terminal_safe
 
 
 class ReaderGone(BaseException):
@@ -79,3 +82,18 @@ def _text(raw: _Stream, before: TextIO | None) -> io.TextIOWrapper:
         errors="backslashreplace",
         line_buffering=raw.isatty() or raw.fileno() == 2,
     )
+
+
+def print_line(text: str) -> None:
+    """A line on standard output, with nothing in it that a terminal would act on."""
+    click.echo(terminal_safe(text))
+
+
+def print_bytes(data: bytes) -> None:
+    """Data on standard output: as it is into a pipe or file, harmless on a terminal."""
+    if sys.stdout.isatty():
+        sys.stdout.write(terminal_safe(data.decode("utf-8", "replace")))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from exporter.text import terminal_safe
+from exporter.text import terminal_cell
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
-    import click
     from rich import box
     from rich.cells import cell_len
     from rich.console import Console
@@ -62,7 +61,7 @@ def print_table(
     """
     width = WHOLE if file is not None else None if sys.stdout.isatty() else PIPE_WIDTH
     console = Console(file=file, width=width, highlight=False)
-    lengths = [max(cell_len(one_line(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
+    lengths = [max(cell_len(terminal_cell(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
     whole = (columns[0], *whole)  # it names the row
     least = [
         length if name in whole else min(length, LEAST_WRAPPED if wrap else LEAST_WIDTH)
@@ -81,7 +80,7 @@ def print_table(
             )  # fmt: skip
     for number, row in enumerate(rows):
         cells = [
-            Text(one_line(cell), no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
+            Text(terminal_cell(cell), no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
             for name, cell in zip(columns, row, strict=True)
             if name not in hidden
         ]
@@ -151,13 +150,13 @@ class DiffLines:
         self._print(lead, (old, "red"), (" → ", ""), (new, "green"))
 
     def _print(self, whole: str, *parts: tuple[str, str], style: str = "", before: str = "") -> None:
-        line = Text(before + one_line(whole), style)
+        line = Text(before + terminal_cell(whole), style)
         for text, own in parts:
-            line.append(one_line(text), own or "default")
+            line.append(terminal_cell(text), own or "default")
         if self._width is not None:
-            least = cell_len(before + one_line(whole))
+            least = cell_len(before + terminal_cell(whole))
             if least + LEAST_WIDTH > self._width and whole.strip():
-                line = line[: len(before + one_line(whole))]
+                line = line[: len(before + terminal_cell(whole))]
             else:
                 line.truncate(self._width, overflow="ellipsis")
         self._console.print(line, soft_wrap=True)
@@ -176,23 +175,3 @@ def _cut_both(old: str, new: str, room: int) -> tuple[str, str]:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"
-
-
-def one_line(text: str) -> str:
-    """Text of the service in a cell: harmless, and in one line."""
-    return terminal_safe(text.replace("\r\n", "\n")).replace("\n", "⏎").replace("\t", " ")
-
-
-def print_line(text: str) -> None:
-    """A line on standard output, with nothing in it that a terminal would act on."""
-    click.echo(terminal_safe(text))
-
-
-def print_bytes(data: bytes) -> None:
-    """Data on standard output: as it is into a pipe or file, harmless on a terminal."""
-    if sys.stdout.isatty():
-        sys.stdout.write(terminal_safe(data.decode("utf-8", "replace")))
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
