@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import msgspec
@@ -10,6 +11,7 @@ from exporter.events import Emit, Warned
 from exporter.fetch.paging import expected_requests
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
+from exporter.model import Identity
 from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
 from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.snapshot import needs_list
@@ -17,7 +19,7 @@ from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situatio
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.settings import Settings
-from exporter.snapshot_store.catalog import list_snapshots, own_snapshots
+from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest
 from exporter.units import Limit, parse_rate
 
@@ -58,47 +60,88 @@ def make_plan(
     lists = needs_list(ids, options)
     for warning in ids.warnings if ids is not None else ():
         emit(Warned(warning))
-    place = find_workplace(locations)
-    with ExitStack() as held:
-        journal = Journal.look(place.work_dir, settings.identity, emit=emit)
-        if journal is not None:
-            held.callback(journal.close)
-        checkpoint = journal.checkpoint() if journal is not None else None
-        situation = read_situation(checkpoint, journal, place.destination, settings.identity, ids, options, now)
-        decision = decide(checkpoint, situation, options, now)
-    own = situation.own
-    if lists and not own:
-        own = tuple(own_snapshots(list_snapshots(place.destination), settings.identity, now))
-    latest = own[-1] if own else None
-    known = latest.manifest.counts.ok if latest is not None else None
-    wanted = len(ids.ids) if ids is not None else known
-    reusable = 0 if options.fresh else situation.reusable
-    to_fetch = full = max((wanted or 0) - reusable, 0)
-    if isinstance(decision, Finish) and decision.is_this_run:
-        to_fetch = full = 0
-        reusable = wanted or 0
-    pages = _list_requests(decision, known if known is not None else wanted or 0, fetch, options) if lists else 0
-    base = changes = None
-    if isinstance(decision, Fresh | Resume) and decision.bases.candidates:
-        base = decision.bases.candidates[0].snapshot_id
-        changes = expected_changes(own)
-        to_fetch = min(to_fetch, changes) if changes is not None else to_fetch
+    known = _look(ids, settings.identity, locations, options, now, lists=lists, emit=emit)
+    pages = _list_requests(known, fetch, options) if lists else 0
+    base = _base_of(known.decision)
+    changes = expected_changes(known.own) if base is not None else None
+    requests = pages + (known.missing if changes is None else min(known.missing, changes))
+    full_requests = known.missing + (pages if ids is None or options.list_pass == "always" else 0)
     limits = shared(fetch.rates, fetch.rate_share)
-    full_requests = full + (pages if ids is None or options.list_pass == "always" else 0)
     return Plan(
-        wanted=wanted,
+        wanted=known.wanted,
         repeats=ids.repeats if ids is not None else 0,
-        basis=latest.snapshot_id if ids is None and latest is not None else None,
-        already_fetched=reusable,
+        basis=known.latest.snapshot_id if ids is None and known.latest is not None else None,
+        already_fetched=known.already_fetched,
         list_requests=pages,
-        requests=to_fetch + pages,
-        seconds=seconds_for(to_fetch + pages, limits, pace=fetch.pace),
+        requests=requests,
+        seconds=seconds_for(requests, limits, pace=fetch.pace),
         limits=limits,
         base=base,
         changes=changes,
         full_requests=full_requests,
         full_seconds=seconds_for(full_requests, limits, pace=fetch.pace),
     )
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is known without a request. `own`: the account's snapshots, oldest first, where they tell something."""
+
+    ids: CampaignIds | None
+    decision: Fresh | Resume | Finish
+    own: Sequence[SnapshotInfo]
+    reusable: int
+
+    @property
+    def latest(self) -> SnapshotInfo | None:
+        return self.own[-1] if self.own else None
+
+    @property
+    def campaigns(self) -> int | None:
+        """How many there were in the latest snapshot."""
+        return self.latest.manifest.counts.ok if self.latest is not None else None
+
+    @property
+    def wanted(self) -> int | None:
+        return len(self.ids.ids) if self.ids is not None else self.campaigns
+
+    @property
+    def already_fetched(self) -> int:
+        is_done = isinstance(self.decision, Finish) and self.decision.is_this_run
+        return (self.wanted or 0) if is_done else self.reusable
+
+    @property
+    def missing(self) -> int:
+        return max((self.wanted or 0) - self.already_fetched, 0)
+
+
+def _look(
+    ids: CampaignIds | None,
+    identity: Identity,
+    locations: Locations,
+    options: SnapshotOptions,
+    now: float,
+    *,
+    lists: bool,
+    emit: Emit,
+) -> _Known:
+    """Look at destination and journal, and decide as a run would."""
+    place = find_workplace(locations)
+    with ExitStack() as held:
+        journal = Journal.look(place.work_dir, identity, emit=emit)
+        if journal is not None:
+            held.callback(journal.close)
+        checkpoint = journal.checkpoint() if journal is not None else None
+        situation = read_situation(checkpoint, journal, place.destination, identity, ids, options, now)
+    own: Sequence[SnapshotInfo] = situation.own
+    if lists and not own:
+        own = own_snapshots(list_snapshots(place.destination), identity, now)
+    decision = decide(checkpoint, situation, options, now)
+    return _Known(ids, decision, own, 0 if options.fresh else situation.reusable)
+
+
+def _base_of(decision: Fresh | Resume | Finish) -> str | None:
+    candidates = () if isinstance(decision, Finish) else decision.bases.candidates
+    return candidates[0].snapshot_id if candidates else None
 
 
 def savings(manifest: Manifest) -> tuple[int, float]:
@@ -112,15 +155,12 @@ def savings(manifest: Manifest) -> tuple[int, float]:
     return requests, seconds_for(sent + requests, limits) - seconds_for(sent, limits)
 
 
-def _list_requests(decision: Fresh | Resume | Finish, known: int, fetch: FetchOptions, options: SnapshotOptions) -> int:
+def _list_requests(known: _Known, fetch: FetchOptions, options: SnapshotOptions) -> int:
+    decision, types = known.decision, types_of(options.campaign_type)
+    campaigns = known.campaigns if known.campaigns is not None else known.wanted or 0
     if isinstance(decision, Finish):
-        return 0 if decision.is_this_run else expected_requests(known, fetch.page_size)
-    checkpoint = decision.checkpoint
-    if (
-        isinstance(decision, Resume)
-        and decision.keep_list
-        and checkpoint.listed_types == types_of(options.campaign_type)
-    ):
+        return 0 if decision.is_this_run else expected_requests(campaigns, fetch.page_size)
+    if isinstance(decision, Resume) and decision.keep_list and decision.checkpoint.listed_types == types:
         return 0
     # The API has no type for all: a pass for each, and each can end in a page that is not full.
-    return expected_requests(known, fetch.page_size) + len(types_of(options.campaign_type)) - 1
+    return expected_requests(campaigns, fetch.page_size) + len(types) - 1

@@ -55,30 +55,43 @@ def read_fleet(path: str, out: str | None, only: Sequence[str] = ()) -> list[dic
     Raises `InputError` with every problem.
     """
     config = read_toml(path)
-    accounts, defaults, dest = config.get("account"), config.get("defaults", {}), out or config.get("out")
     problems = list(table_problems(config, ("out", "defaults", "account")))
+    dest = out or config.get("out")
     if not isinstance(dest, str) or not dest:
         problems.append('out: missing: write out = "DEST" at the top, or give --out.')
+    accounts, defaults = _tables(config, problems)
+    entries = [_entry(number, {**defaults, **given}, str(dest)) for number, given in enumerate(accounts, 1)]
+    problems += [f"defaults: {problem}" for problem in _problems(defaults)]
+    for given, entry in zip(accounts, entries, strict=True):
+        problems += [f"{entry['name']}: {problem}" for problem in (*_problems(given), *_missing(entry))]
+    problems += _repeated(entries)
+    chosen = _chosen(entries, only, problems)
+    if problems:
+        raise InputError([f"{path}: {problem}" for problem in problems])
+    return chosen
+
+
+def _tables(config: Mapping[str, Any], problems: list[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The tables of the accounts, and that of the defaults; empty where they are no tables."""
+    accounts, defaults = config.get("account"), config.get("defaults", {})
     if not isinstance(defaults, dict):
         problems.append("defaults: must be a table: write [defaults] above its lines.")
         defaults = {}
     if not isinstance(accounts, list) or not accounts or not all(isinstance(given, dict) for given in accounts):
         problems.append("account: must be tables: write [[account]] above the lines of each account.")
         accounts = []
-    problems += [f"defaults: {problem}" for problem in _problems(defaults)]
-    entries = [_entry(number, {**defaults, **given}, str(dest)) for number, given in enumerate(accounts, 1)]
-    for given, entry in zip(accounts, entries, strict=True):
-        problems += [f"{entry['name']}: {problem}" for problem in (*_problems(given), *_missing(entry))]
-    problems += _repeated(entries)
+    return accounts, defaults
+
+
+def _chosen(entries: list[dict[str, Any]], only: Sequence[str], problems: list[str]) -> list[dict[str, Any]]:
+    """The accounts that `--only` names, several also with commas between; all where it is not given."""
     names = [entry["name"] for entry in entries]
-    only = [name for each in only for name in ([each] if each in names else each.split(","))]
-    for name in only:
-        if name not in names and entries:
+    wanted = [name for text in only for name in ([text] if text in names else text.split(","))]
+    for name in wanted if entries else ():
+        if name not in names:
             near = nearest(name, names)
             problems.append(f"--only {name}: there is no such account" + (f"; did you mean {near}?" if near else "."))
-    if problems:
-        raise InputError([f"{path}: {problem}" for problem in problems])
-    return [entry for entry in entries if not only or entry["name"] in only]
+    return [entry for entry in entries if not wanted or entry["name"] in wanted]
 
 
 def _entry(number: int, given: Mapping[str, Any], dest: str) -> dict[str, Any]:
