@@ -50,11 +50,12 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
     fetch = take_fetch_options(options, settings)
 
     async def main(stop: Stop) -> CheckResult:
-        return await check_account(
-            settings, fetch, dest=dest, environ=dict(os.environ), clock=SystemClock(), emit=console.emit, stop=stop
-        )
+        with stop.after(fetch.max_duration):
+            return await check_account(
+                settings, fetch, dest=dest, environ=dict(os.environ), clock=SystemClock(), emit=console.emit, stop=stop
+            )
 
-    result = run_until_stopped(main, max_duration=fetch.max_duration)
+    result = run_until_stopped(main)
     print_bytes((_json(result) if form == "json" else _text(result)).encode())
     return result.exit_code
 

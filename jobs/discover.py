@@ -64,12 +64,13 @@ def command(
     fetch = take_fetch_options(options, settings)
 
     async def main(stop: Stop) -> list[ListedCampaign]:
-        async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
-            return await ListPass(engine, stop).read_until_stopped(types_of(campaign_type))
+        with stop.after(fetch.max_duration):
+            async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
+                return await ListPass(engine, stop).read_until_stopped(types_of(campaign_type))
 
     console.track(shared(fetch.rates, fetch.rate_share))
     try:
-        campaigns = run_until_stopped(main, max_duration=fetch.max_duration)
+        campaigns = run_until_stopped(main)
     finally:
         console.close()
     rows = rows_of(campaigns, statuses)

@@ -141,13 +141,14 @@ _OF_A_PAGE = frozenset({"hasMore", "totalResults", "totalPages", "limit", "skip"
 
 
 class ListPage(msgspec.Struct, frozen=True):
-    """One page of the list call. What it says of itself is None where it says nothing: `total` is `totalResults`,
-    `pages` is `totalPages`. `bytes`: the length of the response."""
+    """One page of the list call. What it says of itself is None where it says nothing; `total` is `totalResults`.
+
+    `bytes`: the length of the response.
+    """
 
     items: tuple[Mapping[str, Any], ...]
     has_more: bool | None = None
     total: int | None = None
-    pages: int | None = None
     bytes: int = 0
 
 
@@ -169,7 +170,6 @@ def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage |
         tuple(item if isinstance(item, dict) else {} for item in results),
         _flag(data.get("hasMore")),
         _count(data.get("totalResults")),
-        _count(data.get("totalPages")),
         len(response.body),
     )
 

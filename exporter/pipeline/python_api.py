@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
-
-import platformdirs
 
 from exporter.clock import SystemClock
 from exporter.errors import SettingsError
@@ -19,6 +16,7 @@ from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.ratelimit.ledger import default_ledger_path
 from exporter.settings import Settings, read_settings
+from exporter.state_folder import user_state_dir
 from exporter.stop import Stop
 
 
@@ -61,7 +59,9 @@ async def export(
     >>> result.counts.ok  # doctest: +SKIP
     3
     """
-    state_dir = _state_dir(needed=fetch is None or "://" in str(dest))
+    state_dir = user_state_dir() or ""
+    if not state_dir and (fetch is None or "://" in str(dest)):
+        raise SettingsError("this user has no home folder: set HOME or XDG_STATE_HOME, or give FetchOptions a ledger.")
     if fetch is None:
         fetch = FetchOptions(ledger=str(default_ledger_path(state_dir, settings.host, settings.account_id)))
     return await take_snapshot(
@@ -74,17 +74,6 @@ async def export(
         emit=on_event,
         stop=stop or Stop(),
     )
-
-
-def _state_dir(*, needed: bool) -> str:
-    """The user's state folder; empty where there is no home and nothing is kept in it. Raises `SettingsError`."""
-    with suppress(RuntimeError):  # how platformdirs says it, or by a path that begins with ~
-        path = platformdirs.user_state_dir("campaign-export", appauthor=False)
-        if Path(path).is_absolute():
-            return path
-    if needed:
-        raise SettingsError("this user has no home folder: set HOME or XDG_STATE_HOME, or give FetchOptions a ledger.")
-    return ""
 
 
 def _ids(ids: str | Path | Iterable[str] | None) -> CampaignIds | None:

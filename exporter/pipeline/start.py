@@ -111,34 +111,38 @@ def decide(
     """What to do, from what is known before the first request."""
     since = reuse_since(checkpoint, options, now)
     new = Checkpoint(free_id(snapshot_id(now), situation.folders), to_milliseconds(now), situation.request)
-    same = checkpoint is not None and checkpoint.request == situation.request and not options.fresh
-    if checkpoint is not None and situation.manifest is not None and not checkpoint.is_published:
-        age = to_milliseconds(now) - manifests.milliseconds(situation.manifest.finished_at)
-        soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
-        return Finish(checkpoint, situation.manifest, is_this_run=same and soon)
-    if checkpoint is None or options.fresh:
+    if checkpoint is None:
         return Fresh(new, since, _choose_bases(None, situation, options, now))
+    same = checkpoint.request == situation.request and not options.fresh
+    if situation.manifest is not None and not checkpoint.is_published:
+        return _finish(checkpoint, situation.manifest, now, same=same)
     goes_on = same and since != NOTHING
     retries = goes_on and situation.incomplete_is_there
+    is_earlier = retries or (goes_on and not checkpoint.is_published)
+    bases = _choose_bases(checkpoint if is_earlier else None, situation, options, now)
     incomplete = checkpoint.incomplete if retries else None
-    earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
-    bases = _choose_bases(earlier, situation, options, now)
+    if options.fresh:
+        return Fresh(new, since, bases)
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)
-    listed_at = checkpoint.listed_at
-    keep_list = listed_at is not None and listed_at >= since
+    keep_list = checkpoint.listed_at is not None and checkpoint.listed_at >= since
     if not (situation.reusable or keep_list):
         return Fresh(new, since, bases)
-    taken = checkpoint.snapshot_id in situation.folders
     resumed = msgspec.structs.replace(
         checkpoint,
-        snapshot_id=free_id(checkpoint.snapshot_id, situation.folders) if taken else checkpoint.snapshot_id,
+        snapshot_id=free_id(checkpoint.snapshot_id, situation.folders),
         request=situation.request,
         incomplete=incomplete,
-        listed_at=listed_at if keep_list else None,
+        listed_at=checkpoint.listed_at if keep_list else None,
     )
     return Resume(resumed, since, keep_list, bases)
+
+
+def _finish(checkpoint: Checkpoint, manifest: Manifest, now: float, *, same: bool) -> Finish:
+    age = to_milliseconds(now) - manifests.milliseconds(manifest.finished_at)
+    soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
+    return Finish(checkpoint, manifest, is_this_run=same and soon)
 
 
 def _choose_bases(checkpoint: Checkpoint | None, situation: Situation, options: SnapshotOptions, now: float) -> Bases:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,9 @@ from jobs.support.param_types import (
 )
 
 with lazy_imports(__name__):
-    import platformdirs
-
     from exporter.ids.ids_file import CampaignIds, read_ids
     from exporter.ratelimit.ledger import default_ledger_path
+    from exporter.state_folder import user_state_dir
 
 _FETCH = FetchOptions()
 
@@ -198,20 +196,14 @@ def take_snapshot_options(options: dict[str, Any]) -> tuple[Locations, SnapshotO
 
 
 def state_dir(*, needed: bool = True) -> str:
-    """The user's state folder of this program (on Linux below `$XDG_STATE_HOME` or `~/.local/state`).
-
-    Where this user has no home it is empty. Raises `InputError` when it is `needed` all the same.
-    """
-    with suppress(RuntimeError):  # how platformdirs says it, or by a path that begins with ~
-        path = platformdirs.user_state_dir("campaign-export", appauthor=False)
-        if Path(path).is_absolute():
-            return path
-    if needed:
+    """The user's state folder; empty where this user has no home. Raises `InputError` when it is `needed` then."""
+    folder = user_state_dir()
+    if folder is None and needed:
         raise InputError(
             "this user has no home folder, where the ledger and the journals of object stores are kept: set HOME or "
             "XDG_STATE_HOME, or give --ledger or --no-ledger, and --work-dir."
         )
-    return ""
+    return folder or ""
 
 
 def locations_of(dest: str, work_dir: str | None) -> Locations:

@@ -1,4 +1,4 @@
-"""Running a job's coroutine so that signals and the time limit end it in order."""
+"""Running a job's coroutine so that a signal ends it in order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from exporter.errors import Interrupted, TimeIsUp
-from exporter.units import format_duration
+from exporter.errors import Interrupted
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
@@ -40,10 +39,8 @@ def handling_signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_until_stopped(
-    job: Callable[[Stop], Coroutine[Any, Any, Result]], *, max_duration: float | None = None
-) -> Result:
-    """Run `job` to its end; SIGINT, SIGTERM, SIGHUP and `max_duration` (seconds) ask its `Stop`.
+def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Result:
+    """Run `job` to its end; SIGINT, SIGTERM and SIGHUP ask its `Stop`.
 
     A second signal of the same kind ends the program at once, as people expect of a second Ctrl-C.
     """
@@ -51,9 +48,6 @@ def run_until_stopped(
     async def main() -> Result:
         stop = Stop()
         loop = asyncio.get_running_loop()
-        if max_duration is not None:
-            limit = TimeIsUp(f"--max-duration {format_duration(max_duration)} has passed. The same command resumes.")
-            loop.call_later(max_duration, stop.ask, limit)
 
         def ask(number: int, frame: object) -> None:
             signal.signal(number, signal.SIG_DFL)
