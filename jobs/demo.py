@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
-from exporter.settings import read_settings
+from exporter.settings_reader import read_settings
 from exporter.units import parse_rate
 from jobs.support.command import job, option
 from jobs.support.copyable_commands import program_command

@@ -22,7 +22,7 @@ import exporter
 from exporter.errors import CredentialsRefused, IdsError, SettingsError, TimeIsUp
 from exporter.events import Event, Published, Settled
 from exporter.options import FetchOptions, SnapshotOptions
-from exporter.settings import read_settings
+from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour

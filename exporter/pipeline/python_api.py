@@ -15,7 +15,8 @@ from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.ratelimit.ledger import default_ledger_path
-from exporter.settings import Settings, read_settings
+from exporter.settings import Settings
+from exporter.settings_reader import read_settings
 from exporter.state_folder import user_state_dir
 from exporter.stop import Stop
 

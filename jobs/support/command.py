@@ -32,7 +32,8 @@ import click
 from click.core import ParameterSource
 
 from exporter.errors import ExportError, InputError
-from exporter.settings import SETTINGS, Settings, read_settings
+from exporter.settings import SETTINGS, Settings
+from exporter.settings_reader import read_settings
 from jobs.support.config_file import check_config, read_toml
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from exporter.errors import SettingsError
-from exporter.settings import SETTINGS, read_text_file
+from exporter.settings import SETTINGS
+from exporter.settings_reader import read_text_file
 from exporter.text import has_control
 from jobs.support.param_types import nearest
 

@@ -23,7 +23,7 @@ from exporter.events import Event, RunStarted, Writing
 from exporter.ids.ids_file import ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.settings import read_settings
+from exporter.settings_reader import read_settings
 from exporter.stop import Stop
 from jobs.support.event_console import Console
 from jobs.support.run_until_stopped import new_runner

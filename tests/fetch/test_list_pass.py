@@ -20,7 +20,7 @@ from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import open_engine
 from exporter.model import CampaignType
 from exporter.options import FetchOptions
-from exporter.settings import read_settings
+from exporter.settings_reader import read_settings
 from exporter.simulator.samples import SampleCampaign, sample_campaigns, stamp
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour

@@ -9,7 +9,7 @@ from exporter.clock import SystemClock
 from exporter.ids.ids_file import ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.settings import read_settings
+from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour

@@ -14,7 +14,8 @@ from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.plan import Plan, make_plan
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.settings import Settings, read_settings
+from exporter.settings import Settings
+from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour

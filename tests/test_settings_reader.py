@@ -1,4 +1,4 @@
-"""`exporter.settings`: read once, checked once."""
+"""`exporter.settings_reader`: read once, checked once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.pretty import pretty_repr
 
 from exporter.errors import SettingsError
 from exporter.options import Locations
-from exporter.settings import ReadyToken, Secret, SigningKey, read_settings
+from exporter.settings import ReadyToken, Secret, SigningKey
+from exporter.settings_reader import read_settings
 
 GOOD = {
     "KORE_HOST": "platform.kore.ai",
