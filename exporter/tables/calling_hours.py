@@ -8,14 +8,19 @@ an end before its start, an entry without a day) is read by the rules below, and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from exporter.tables.columns import CALLING_HOURS
 from exporter.tables.json_leaves import beginning, escape_key, is_nothing
 from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
-from exporter.text import dumps, excerpt, without_format_characters
+from exporter.text import dumps, excerpt, loads_exactly, without_format_characters
+
+_LONGEST_WEEK = 2048
+"""Characters of calling hours that are kept in the cache."""
 
 MOST_ENTRIES = 10_000
 """A list of more is no week that anybody wrote, and each entry would become a row."""
@@ -52,6 +57,8 @@ class Week(msgspec.Struct, frozen=True, eq=False):
 
 NO_WEEK = Week()
 
+
+_KEYS = ("frequency", "timezone", "days")
 
 _NAMES = {"_id", "id", "__v", "name", "label", "description", "createdAt", "updatedAt"}
 """Keys of an entry that say nothing about when its window is open."""
@@ -229,3 +236,31 @@ def _minutes(spans: list[_Span]) -> int:
             seconds += stop - max(start, reached)
             reached = stop
     return max(seconds // 60, 1)
+
+
+def doubts_beside_days(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path, text) of unknown keys beside the days of the calling hours that make all windows not sure."""
+    strategy = data.get("dialingStrategy")
+    hours = strategy.get("callingHours") if isinstance(strategy, dict) else None
+    for key, value in hours.items() if isinstance(hours, dict) else ():
+        if key not in _KEYS and is_doubtful(key, value):
+            yield CALLING_HOURS, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}"
+
+
+def is_daily(frequency: Any) -> bool:
+    """Whether a frequency says that an entry without a day is one for each of the seven."""
+    return isinstance(frequency, str) and without_format_characters(frequency).upper() == "DAILY"
+
+
+def week_in(text: bytes, frequency: str | None) -> Week:
+    """The week in the JSON text of `days`. Raises `NotJson`."""
+    daily = frequency != "WEEKLY" and is_daily(frequency)
+    return _cached_week(text, daily) if len(text) <= _LONGEST_WEEK else _parse_week(text, daily)
+
+
+def _parse_week(text: bytes, daily: bool) -> Week:
+    return read_week(loads_exactly(text.decode()), daily=daily)
+
+
+_cached_week = lru_cache(maxsize=4096)(_parse_week)
+"""Most campaigns share a few weeks, so a week is read once for all."""

@@ -11,7 +11,6 @@ The law: every leaf of an answer's `data` is in its row, as a column or in `extr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 from exporter.model import CampaignResponse
 from exporter.tables.answer_walk import walk
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, is_doubtful, read_week
+from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, doubts_beside_days, is_daily, read_week, week_in
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
 from exporter.tables.extra_and_issue_columns import Remarks
@@ -30,7 +29,7 @@ from exporter.tables.message import decode_message
 from exporter.tables.time_zones import resolve_time_zone, time_zones
 from exporter.tables.typed_decoder import DAYS, NO_DATA, REPLACED, NotTyped, decode_typed, values_of
 from exporter.tables.weekdays import WEEKDAYS
-from exporter.text import NotJson, excerpt, loads_exactly, without_format_characters
+from exporter.text import NotJson, loads_exactly
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
 _ALL_PATHS = tuple(dict.fromkeys(column.answer_paths for column in CAMPAIGNS if column.answer_paths))
@@ -43,15 +42,12 @@ _VOICE = tuple(
 )
 _SMS = tuple(_COLUMNS[name].answer_paths for name in ("format", "message_raw", "message_template_id",
                                                       "message_template_name"))  # fmt: skip
-_CALLING_HOURS_KEYS = ("frequency", "timezone", "days")
 _VOICE_ITEM, _SMS_ITEM = ("connection", "dialingMode"), ("format", "direction", "message")
 
 BLOCK_ROWS = 2048
 """Answers that are best flattened together: of fewer each takes longer, of more only the memory grows."""
 
 _EMPTY: dict[str, Any] = {}
-_LONGEST_WEEK = 2048
-"""Characters of calling hours that are kept in the cache."""
 
 
 class Flat(NamedTuple):
@@ -123,7 +119,7 @@ class _Block:
         weeks = []
         for row, (text, frequency) in enumerate(zip(texts, typed.get(_FREQUENCY, self._nothing), strict=True)):
             try:
-                weeks.append(NO_WEEK if text is None else _week_of(bytes(text), frequency))
+                weeks.append(NO_WEEK if text is None else week_in(bytes(text), frequency))
             except NotJson:
                 weeks.append(NO_WEEK)
                 odd.append(row)
@@ -134,12 +130,12 @@ class _Block:
         if has_leaf(data.get("message")):
             self._odd_sms.add(row)
         located, issues = walk(data, self.remarks.extra_of(row))
-        for path, text in [*issues, *_doubts(data), *_replaced(self.responses[row].body, data)]:
+        for path, text in [*issues, *doubts_beside_days(data), *_replaced(self.responses[row].body, data)]:
             self.remarks.issue(row, path, text)
         for paths, cells in values.items():
             cells[row], self._located[paths, row] = located.get(paths, (None, paths[0]))
         days, frequency = values[DAYS,][row], values[_FREQUENCY,][row]
-        self._weeks[row] = read_week(days, daily=_is_daily(frequency))
+        self._weeks[row] = read_week(days, daily=is_daily(frequency))
 
     def _data(self, row: int) -> dict[str, Any]:
         try:
@@ -304,36 +300,9 @@ class _Block:
                     self.remarks.issue(row, path, f"no IANA time zone{meaning}: {beginning(name)}")
 
 
-def _doubts(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(path, text) of unknown keys beside the days of the calling hours that make all windows not sure."""
-    strategy = data.get("dialingStrategy")
-    hours = strategy.get("callingHours") if isinstance(strategy, dict) else None
-    for key, value in hours.items() if isinstance(hours, dict) else ():
-        if key not in _CALLING_HOURS_KEYS and is_doubtful(key, value):
-            yield CALLING_HOURS, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}"
-
-
 def _replaced(body: str, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(path, text) of every value with U+FFFD: bytes that were not UTF-8 have become it, and halves of pairs do."""
     if REPLACED in body or "\\u" in body:
         for path, leaf in leaves_of("", data):
             if REPLACED in path or (isinstance(leaf, str) and REPLACED in leaf):
                 yield path[1:], "has U+FFFD in place of what could not be read"
-
-
-def _is_daily(frequency: Any) -> bool:
-    return isinstance(frequency, str) and without_format_characters(frequency).upper() == "DAILY"
-
-
-def _week_of(text: bytes, frequency: str | None) -> Week:
-    """The week in the JSON text of `days`. Raises `NotJson`."""
-    daily = frequency != "WEEKLY" and _is_daily(frequency)
-    return _cached_week(text, daily) if len(text) <= _LONGEST_WEEK else _parse_week(text, daily)
-
-
-def _parse_week(text: bytes, daily: bool) -> Week:
-    return read_week(loads_exactly(text.decode()), daily=daily)
-
-
-_cached_week = lru_cache(maxsize=4096)(_parse_week)
-"""Most campaigns share a few weeks, so a week is read once for all."""
