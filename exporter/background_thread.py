@@ -24,7 +24,7 @@ class BackgroundThread:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def submit(self, call: Callable[[], object]) -> None:
-        """Run `call` some time; nobody waits for it, so it must not raise."""
+        """Run `call` after those before it. Nobody waits for it, so it must not raise."""
         self._calls.put(call)
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -36,11 +36,11 @@ class BackgroundThread:
             try:
                 value = function(*arguments)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                tell(result.set_exception, error)
+                hand_over(result.set_exception, error)
             else:
-                tell(result.set_result, value)
+                hand_over(result.set_result, value)
 
-        def tell(setter: Callable[[Any], None], value: object) -> None:
+        def hand_over(setter: Callable[[Any], None], value: object) -> None:
             with suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 loop.call_soon_threadsafe(lambda: None if result.done() else setter(value))
 

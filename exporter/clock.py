@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the rooms ask of time."""
+    """What the program asks of time."""
 
     def now(self) -> float:
         """Wall time: seconds since 1970-01-01 UTC. It can jump."""
@@ -19,7 +19,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
+        """Wait for some seconds."""
         ...
 
 
@@ -35,7 +35,7 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
+        """Wait for some seconds."""
         await asyncio.sleep(seconds)
 
 

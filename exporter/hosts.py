@@ -63,7 +63,7 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     proxy = named.get(name)
     if not proxy or is_loopback(url.hostname or ""):
         return None
-    # Imported here: it brings half of the standard library, and `--help` needs none of it.
+    # Imported here: it brings half of the standard library, which `--help` does not need.
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
     if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):

@@ -146,7 +146,7 @@ def loads(text: str | bytes) -> Any:
     """The value that `text` holds: dict, list, str, int, float, bool or None.
 
     A number too large for a double, or with more digits than Python reads, comes back as its own text. Of a key
-    that stands twice the last counts. Raises `NotJson`.
+    that is there twice the last counts. Raises `NotJson`.
     """
     try:
         return _decode(text)

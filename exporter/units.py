@@ -89,16 +89,16 @@ def parse_days(text: str) -> float:
 
 def parse_size(text: str) -> int:
     """Bytes: `16MiB`, `1GB`, or a bare number of bytes."""
-    found = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
-    if not found or found[2] not in _BYTES or float(found[1]) * _BYTES[found[2]] < 1:
+    match = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
+    if not match or match[2] not in _BYTES or float(match[1]) * _BYTES[match[2]] < 1:
         raise ValueError(f"{_shown(text)} is no size: write 512KiB, 16MiB or 1GB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def parse_percent(text: str) -> float:
     """A share from above 0 to 1: `80%`, or `0.8`."""
-    found = re.fullmatch(_NUMBER + r"(%?)", text.strip())
-    share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+    match = re.fullmatch(_NUMBER + r"(%?)", text.strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 < share <= 1:
         raise ValueError(f"{_shown(text)} is no share: write a percentage above 0% and up to 100%, such as 80%")
     return share
@@ -106,12 +106,12 @@ def parse_percent(text: str) -> float:
 
 def parse_allowance(text: str) -> Allowance:
     """A number (`5`) or a share of all (`5%`)."""
-    found = re.fullmatch(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", text.strip())
-    if not found or (found[2] and float(found[2]) > 100):
+    match = re.fullmatch(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", text.strip())
+    if not match or (match[2] and float(match[2]) > 100):
         raise ValueError(f"{_shown(text)} is neither a number nor a percentage: write 5 or 5%")
-    if found[1]:
-        return Allowance(int(found[1]), None)
-    return Allowance(None, float(found[2]) / 100)
+    if match[1]:
+        return Allowance(int(match[1]), None)
+    return Allowance(None, float(match[2]) / 100)
 
 
 def parse_rate(text: str) -> Limit:

@@ -62,7 +62,8 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
 
 def _json(result: CheckResult) -> str:
     findings = [
-        {"name": one.name, "state": one.state, "detail": one.detail, "advice": one.advice} for one in result.findings
+        {"name": finding.name, "state": finding.state, "detail": finding.detail, "advice": finding.advice}
+        for finding in result.findings
     ]
     return dumps({"exit_code": result.exit_code, "requests": result.requests, "findings": findings}) + "\n"
 

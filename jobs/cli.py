@@ -47,7 +47,7 @@ COMMANDS: dict[str, str] = {
 
 
 class LazyGroup(click.Group):
-    """Commands are files of this package: `diff` is `jobs/diff.py`. `--help` imports none of them."""
+    """Commands are files of this package: `diff` is `jobs/diff.py`. `--help` imports no command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of `COMMANDS`, the main job first."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @job(
-    "plan", example="campaign-export plan ids.csv --out exports", codes={0: "told", 2: "wrong usage, settings or input"}
+    "plan",
+    example="campaign-export plan ids.csv --out exports",
+    codes={0: "printed", 2: "wrong usage, settings or input"},
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
@@ -43,14 +45,20 @@ def command(
     """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.plan import make_plan
 
-    settings, found, (locations, wanted) = read_all(
+    settings, campaign_ids, (locations, wanted) = read_all(
         lambda: take_settings(options),
         lambda: take_ids(ids, id_column, delimiter),
         lambda: take_snapshot_options(options),
     )
     fetch = take_fetch_options(options, settings)
     plan = make_plan(
-        found, settings=settings, locations=locations, fetch=fetch, options=wanted, now=time.time(), emit=console.emit
+        campaign_ids,
+        settings=settings,
+        locations=locations,
+        fetch=fetch,
+        options=wanted,
+        now=time.time(),
+        emit=console.emit,
     )
     lines = lines_of(plan, time.time())
     width = max(len(name) for name, _ in lines)

@@ -55,7 +55,7 @@ PROGRESS_FROM = 10
     example="campaign-export pull cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55 --columns name,status",
     codes={
         0: "every ID gave its campaign",
-        1: "some IDs gave nothing; they are told",
+        1: "some IDs gave nothing; stderr names them",
         2: "wrong usage, settings or input; nothing done",
         3: "credentials refused",
         4: "the service is down, or --max-duration has passed",

@@ -47,16 +47,16 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     if destination.is_missing():
         raise DestinationError(f"{dest}: there is no such folder.")
     if latest:
-        found = snapshots_of_account(destination, time.time(), account=account)
-        for notice in found.notices:
+        chosen = snapshots_of_account(destination, time.time(), account=account)
+        for notice in chosen.notices:
             console.say(notice, event="notice")
-        print_bytes(os.fsencode(f"{found.snapshots[-1].where}\n"))
+        print_bytes(os.fsencode(f"{chosen.snapshots[-1].where}\n"))
         return 0
     catalog = read_catalog(destination)
     infos = list(catalog.snapshots)
     if account is not None:
-        chosen = snapshots_of_account(destination, time.time(), account=account).account
-        infos = [info for info in infos if account_of(info.manifest) == chosen]
+        wanted = snapshots_of_account(destination, time.time(), account=account).account
+        infos = [info for info in infos if account_of(info.manifest) == wanted]
     for info in infos:
         if info.is_misdated(time.time()):
             console.say(

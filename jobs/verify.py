@@ -70,12 +70,12 @@ def _latest(console: Console, destination: Destination, account: str | None) -> 
     """The latest snapshot, and any later one whose manifest is damaged: it may be the account's."""
     damaged = [entry.snapshot_id for entry in read_catalog(destination).damaged]
     try:
-        found = snapshots_of_account(destination, time.time(), account=account)
+        chosen = snapshots_of_account(destination, time.time(), account=account)
     except DestinationError:
         if account is None and damaged:
             return damaged[-1:]
         raise
-    for notice in found.notices:
+    for notice in chosen.notices:
         console.say(notice, event="notice")
-    latest = found.snapshots[-1].snapshot_id
+    latest = chosen.snapshots[-1].snapshot_id
     return [latest, *(snapshot_id for snapshot_id in damaged if snapshot_id > latest)]

@@ -1,7 +1,7 @@
 """What a response means for the campaign that was asked for, or for the list: plain functions of values, no I/O.
 
 A success envelope is looked at first. Whatever else came is judged by `_RULES`, a table: the first rule that holds
-decides. No page tells the status code of an unknown campaign or of a broken limit, nor the shape of an error, so
+decides. No page documents the status code of an unknown campaign or of a broken limit, nor the shape of an error, so
 much is read tolerantly. But absence needs proof: a campaign that is taken for missing leaves the tables.
 """
 

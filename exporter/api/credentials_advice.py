@@ -57,7 +57,7 @@ def refusal(error: str, skew: float | None = None) -> str:
 
 
 def skew_warning(skew: float | None) -> str | None:
-    """What to tell about a clock that is off; None: nothing.
+    """A warning about a clock that is off; None: there is nothing to warn of.
 
     `skew`: seconds by which ours is ahead of the service's; None: unknown.
     """

@@ -82,7 +82,7 @@ class CampaignApi:
     def get(self, campaign_id: str, token: str) -> Request:
         """Get one campaign (pages get-sms-campaign-by-id-v2, get-voice-campaign-by-id-v2).
 
-        Whatever stands in `campaign_id` stays within its path segment, if it `is_askable`.
+        Whatever `campaign_id` holds, it stays within its path segment, if it `is_askable`.
         """
         return Request("GET", self._campaign + quote_id(campaign_id) + self._query, self._with(token))
 

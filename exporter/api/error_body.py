@@ -150,7 +150,7 @@ def says_campaign_missing(message: str) -> bool:
 
 
 def says_service_fails(message: str) -> bool:
-    """Whether an error tells of a failure of the service, to be tried again: it says so, or misses a part of itself."""
+    """Whether an error says that the service failed, to be tried again: in words, or since a part of it is missing."""
     if _FOR_A_WHILE.search(message):
         return True
     plain = _plain(message)

@@ -269,7 +269,7 @@ def _explain(error: Exception, request: Request, *, timeout: float) -> Transport
     if isinstance(error, aiohttp.ClientResponseError):
         if "bytes when reading" in error.message or "Too many headers" in error.message:
             limits = f"at most {LONGEST_HEADER:,} bytes a line and {MOST_HEADERS:,} lines are read"
-            return permanent(f"the headers of the response are too long ({limits}); check what stands at KORE_HOST")
+            return permanent(f"the headers of the response are too long ({limits}); check what answers at KORE_HOST")
         if "Expected HTTP/" in error.message:
             return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
         return TransportError(f"the response is not valid HTTP: {detail}")

@@ -22,7 +22,7 @@ class Resolver(AbstractResolver):
         )
         thread = BackgroundThread("resolver")
         try:
-            found = await thread.run(look_up)
+            addresses = await thread.run(look_up)
         finally:
             thread.close()
         return [
@@ -34,7 +34,7 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for found_family, _, protocol, _, address in found
+            for found_family, _, protocol, _, address in addresses
         ]
 
     async def close(self) -> None:

@@ -80,7 +80,7 @@ class ListPass:
         return {key: items[key] for key in paging.keys if key not in nameless}
 
     def _warn(self, campaign_type: CampaignType, paging: Paging, nameless: int) -> None:
-        found = len(paging.keys) - nameless
+        campaigns = len(paging.keys) - nameless
         problems = []
         if nameless:
             problems.append(
@@ -88,13 +88,13 @@ class ListPass:
             )
         if paging.missing:
             problems.append(
-                f"the list of {campaign_type} campaigns does not agree with itself: {found:,} campaigns were found, "
-                f"totalResults said {paging.missing + found + nameless:,}"
+                f"the list of {campaign_type} campaigns does not agree with itself: {campaigns:,} were found, "
+                f"totalResults said {paging.missing + campaigns + nameless:,}"
             )
         elif not paging.settled:
             problems.append(
                 f"the list of {campaign_type} campaigns changed each time while it was read {paging.readings} times; "
-                f"{found:,} campaigns were found in all"
+                f"{campaigns:,} were found in all"
             )
         for problem in problems:
             self._engine.emit(Warned(problem))

@@ -46,8 +46,8 @@ class Engine(msgspec.Struct, frozen=True):
     ) -> WorkerPool:
         """A worker pool for `requests` IDs.
 
-        `canary`: an ID that was fetched before, to tell an outage from a bad ID. `is_listed`: whether the list call of
-        this run shows an ID: such a campaign exists.
+        `canary`: an ID that was fetched before, so that an outage is not taken for a bad ID. `is_listed`: whether the
+        list call of this run shows an ID: such a campaign exists.
         """
         self.limiter.expect(self.meter.usage().requests.total + requests)
         return WorkerPool(

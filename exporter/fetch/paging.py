@@ -64,7 +64,7 @@ class Ask(NamedTuple):
 
 
 class ListRow(NamedTuple):
-    """A row of the list: its campaign ID, or whatever stands for an item without one, and when it was made."""
+    """A row of the list: its campaign ID (a hash of the item, where it has none), and when it was created."""
 
     key: str
     created: int | None

@@ -182,8 +182,8 @@ def _are_alike(campaign_id: str, cells: list[str]) -> bool:
 
 def _prefix(campaign_id: str) -> str:
     """What IDs of one kind have in common: `cd-`."""
-    found = _PREFIX.match(campaign_id)
-    return found[0] if found is not None else ""
+    match = _PREFIX.match(campaign_id)
+    return match[0] if match is not None else ""
 
 
 def _has_digit(text: str) -> bool:

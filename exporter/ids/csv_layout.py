@@ -92,7 +92,7 @@ def find_layout(lines: Sequence[str], *, column: str | None, delimiter: str | No
 
 
 def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: str, source: str) -> Layout:
-    readings = [reading for one in delimiters if (reading := _read(lines, first, column, one)) is not None]
+    readings = [reading for delimiter in delimiters if (reading := _read(lines, first, column, delimiter)) is not None]
     if not readings:
         return Layout(delimiters[0], 1, 0, None, len(lines))
     best = max(readings, key=_Candidate.fit)
@@ -104,7 +104,7 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
         raise IdsError(f"{source}: there is no column {column!r}; there are: {_listed(best.names)}.")
     if len(best.names) > 1:
         raise IdsError(
-            f"{source}: none of its columns is called campaign_id, campaignId, id or _id; "
+            f"{source}: no column is called campaign_id, campaignId, id or _id; "
             f"name the right one with --id-column. There are: {_listed(best.names)}."
         )
     return Layout(best.delimiter, 1, 0, None, first)

@@ -80,7 +80,7 @@ class _Failed(Exception):
 
 
 class _ServiceCheck:
-    """What requests can tell of an account."""
+    """What requests show about an account."""
 
     def __init__(self, engine: Engine, findings: Findings) -> None:
         self._engine = engine
@@ -151,7 +151,7 @@ class _ServiceCheck:
 
     async def _campaign(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Fetch the first campaign, and see how it is read."""
-        campaign_id = next((found for item in items if (found := item_id(item)) is not None), None)
+        campaign_id = next((key for item in items if (key := item_id(item)) is not None), None)
         if campaign_id is None:
             self._findings.note("campaign", "failed", "no item of the list has an ID", exit_code=SERVICE_DOWN)
             return

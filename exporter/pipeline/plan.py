@@ -29,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `wanted`: campaigns; None: nobody knows before the list call. `basis`: the snapshot from which `wanted` is taken,
     where no IDs are given. `base`: that of an incremental run. `changes`: campaigns that such a run fetches, if as
-    many changed as before the last one; None: no run has told. `full_requests`: what a full run would send.
+    many changed as before the last one; None: there was no such run. `full_requests`: what a full run would send.
     """
 
     wanted: int | None
@@ -84,7 +84,7 @@ def make_plan(
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What is known without a request. `own`: the account's snapshots, oldest first, where they tell something."""
+    """What is known without a request. `own`: the account's snapshots, oldest first, where a plan needs them."""
 
     ids: CampaignIds | None
     decision: Fresh | Resume | Finish

@@ -59,10 +59,10 @@ async def pull_campaigns(
         except (StoppedEarly, CredentialsRefused) as ended:
             error = ended
     wanted: list[str] = ids.ids.to_pylist()
-    found = [outcomes[campaign_id] for campaign_id in wanted if campaign_id in outcomes]
+    in_order = [outcomes[campaign_id] for campaign_id in wanted if campaign_id in outcomes]
     return Pulled(
-        tuple(outcome for outcome in found if isinstance(outcome, CampaignResponse)),
-        tuple(outcome for outcome in found if isinstance(outcome, Failure)),
+        tuple(outcome for outcome in in_order if isinstance(outcome, CampaignResponse)),
+        tuple(outcome for outcome in in_order if isinstance(outcome, Failure)),
         tuple(campaign_id for campaign_id in wanted if campaign_id not in outcomes),
         error,
     )

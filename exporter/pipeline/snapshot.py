@@ -159,12 +159,12 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
 
 
 def listed_ids(run: Run) -> CampaignIds:
-    """What the list pass found, as the IDs that are wanted."""
-    found = pa.array([campaign.campaign_id for campaign in run.journal.listed()], pa.large_string())
-    sha256 = hashlib.sha256("\n".join(map(str, found.to_pylist())).encode()).hexdigest()
-    if not len(found):
+    """What the list pass ids, as the IDs that are wanted."""
+    ids = pa.array([campaign.campaign_id for campaign in run.journal.listed()], pa.large_string())
+    sha256 = hashlib.sha256("\n".join(map(str, ids.to_pylist())).encode()).hexdigest()
+    if not len(ids):
         run.emit(Warned(f"the list call finds no {run.options.campaign_type} campaigns in this app"))
-    return CampaignIds(found, len(found), 0, sha256, "list:" + run.options.campaign_type)
+    return CampaignIds(ids, len(ids), 0, sha256, "list:" + run.options.campaign_type)
 
 
 def carry_over(run: Run) -> None:

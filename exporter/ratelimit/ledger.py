@@ -46,7 +46,7 @@ LOST = 900.0
 
 
 def default_ledger_path(state_dir: str | Path, host: str, account_id: str) -> Path:
-    """Where the slots of one account at one host are kept. The name tells nothing about the account."""
+    """Where the slots of one account at one host are kept. The name does not show the account."""
     name = hashlib.sha256(f"{host.lower()}\n{account_id}".encode()).hexdigest()[:24]
     return Path(state_dir) / "ledgers" / f"{name}.sqlite"
 

@@ -5,7 +5,7 @@ service sees the request at some unknown moment in between, so whatever the late
 of the service's clock share a window here too: at most N of them, by construction.
 
 A request that was given up (timed out, connection lost, process killed) may still reach the service, as long as the
-service or a queue before it stands still. It holds its slot until one window after the first answer to a request that
+service or a queue before it hangs. It holds its slot until one window after the first answer to a request that
 was sent after it had been given up. While such requests hold all slots, only a probe can go: one request beyond the
 limit, to learn whether the service answers again.
 

@@ -37,7 +37,7 @@ Counted = list[tuple[str, int]]
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """What tells readers which campaign is meant."""
+    """What the page shows beside a campaign's ID."""
 
     name: str
     status: str

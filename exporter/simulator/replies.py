@@ -15,7 +15,7 @@ HTML = {"Content-Type": "text/html"}
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What to answer; `fault` tells the server how to carry it out wrongly."""
+    """What to answer. `fault`: how the server spoils it on the way."""
 
     status: int
     body: bytes

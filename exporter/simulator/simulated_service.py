@@ -1,6 +1,6 @@
 """What the simulator does with a request: credentials, rate limit, faults. No sockets: `server` carries replies out.
 
-The rules are those of the vendor's pages where they tell one, else one of those that a real service may have.
+The rules are those of the vendor's pages; where these say nothing, what a real service may do.
 """
 
 from __future__ import annotations

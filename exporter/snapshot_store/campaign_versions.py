@@ -145,7 +145,7 @@ def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
 
 
 def _by_campaign(windows: pa.Table) -> pa.Table:
-    """A row for each campaign, its windows as lists. The windows of a campaign stand together."""
+    """A row for each campaign, its windows as lists. The windows of a campaign are adjacent."""
     windows = windows.combine_chunks()
     ids = windows.column("campaign_id").combine_chunks()
     runs = pc.run_end_encode(ids)

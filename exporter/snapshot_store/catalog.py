@@ -62,10 +62,10 @@ def snapshots(dest: str | os.PathLike[str]) -> list[SnapshotInfo]:
     full 3
     """
     destination = open_destination(dest)
-    found = list_snapshots(destination)
-    if not found:
+    published = list_snapshots(destination)
+    if not published:
         destination.check_is_root()
-    return found
+    return published
 
 
 def list_snapshots(destination: Destination) -> list[SnapshotInfo]:

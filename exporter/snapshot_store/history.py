@@ -137,7 +137,9 @@ def history_of(
     if as_of is not None and as_of < versions.moments[0]:
         first = f"{versions.moments[0]:%Y-%m-%dT%H:%MZ}"
         raise DestinationError(f"{destination.shown}: {as_of:%Y-%m-%dT%H:%MZ} is before the first snapshot, {first}.")
-    return History(versions.table(as_of), notices, [one for one in ids or () if one not in versions.seen])
+    return History(
+        versions.table(as_of), notices, [campaign_id for campaign_id in ids or () if campaign_id not in versions.seen]
+    )
 
 
 def _wanted_columns(table: RowTable, columns: Collection[str]) -> list[str]:

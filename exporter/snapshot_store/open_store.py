@@ -1,4 +1,4 @@
-"""Which bucket a URL means, and how to reach it: options stand in the URL, the rest in the variables that each store's
+"""Which bucket a URL means, and how to reach it: by options in the URL, and by the variables that each store's
 own tools share. A secret belongs in a variable: what is in a URL is seen in the list of processes.
 """
 

@@ -167,7 +167,7 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def had_list_pass(destination: Destination, snapshot: str) -> bool:
-    """Whether a snapshot has what only the list call tells. Raises `DestinationError`."""
+    """Whether a snapshot has what only the list call shows. Raises `DestinationError`."""
     types = read_table(destination, snapshot, "responses", ["list_type"]).column("list_type")
     return not len(types) or types.null_count < len(types)
 

@@ -39,14 +39,18 @@ def to_remove(
     """
     if keep is None and keep_days is None:
         return []
-    safe = [one for one in snapshots if one.snapshot_id in in_use or max(one) >= published]
-    kept = {one.data_id for one in safe}
-    nights = sorted({one.data_id for one in snapshots if one.data_id <= published})
+    safe = [snapshot for snapshot in snapshots if snapshot.snapshot_id in in_use or max(snapshot) >= published]
+    kept = {snapshot.data_id for snapshot in safe}
+    nights = sorted({snapshot.data_id for snapshot in snapshots if snapshot.data_id <= published})
     if keep is not None:
         kept.update(nights[-keep:])
     if keep_days is not None:
         kept.update(night for night in nights if now - began_at(night) <= timedelta(days=keep_days))
-    return [one.snapshot_id for one in sorted(snapshots, key=lambda one: one[::-1]) if one.data_id not in kept]
+    return [
+        snapshot.snapshot_id
+        for snapshot in sorted(snapshots, key=lambda snapshot: snapshot[::-1])
+        if snapshot.data_id not in kept
+    ]
 
 
 def apply_retention(

@@ -1,7 +1,7 @@
 """Calling hours: the windows of a week in which a campaign may send.
 
 Page get-sms-campaign-by-id-v2 shows `days[]` of `{day, start, end}` with times such as `9:00 AM`; page
-hours-of-operation, of the same shape, ends a day at `11:59:59.999 PM`. What no page tells (an end at `12:00 AM`,
+hours-of-operation, of the same shape, ends a day at `11:59:59.999 PM`. What no page documents (an end at `12:00 AM`,
 an end before its start, an entry without a day) is read by the rules below, and `issues` says where it is a guess.
 """
 

@@ -164,7 +164,7 @@ def job(
         decorated: Any = click.pass_obj(function)
         for decorator in reversed(COMMON):
             decorated = decorator(decorated)
-        # Options given by `function`'s own decorators stand before the common ones.
+        # Options given by `function`'s own decorators are listed before the common ones.
         common = [p for p in decorated.__click_params__ if p not in own]
         decorated.__click_params__ = common + own
         return click.command(name, cls=JobCommand, example=example, codes=meanings)(decorated)

@@ -58,8 +58,8 @@ def _python() -> str:
 
 def _is_first_in_path(name: str, path: Path) -> bool:
     """Whether a shell that is given `name` runs the file at `path`; links are not followed: they make environments."""
-    found = shutil.which(name)
-    return found is not None and path.exists() and Path(found).parent.samefile(path.parent)
+    program = shutil.which(name)
+    return program is not None and path.exists() and Path(program).parent.samefile(path.parent)
 
 
 def _shown(path: Path) -> str:

@@ -56,7 +56,9 @@ class DemoFolder:
         state = self.state
         if len(state.days) < state.published:
             state.days.append(datetime.now(UTC))
-        campaigns = {one.campaign_id: one for one in sample_campaigns(state.campaigns, voice_share=VOICE_SHARE)}
+        campaigns = {
+            campaign.campaign_id: campaign for campaign in sample_campaigns(state.campaigns, voice_share=VOICE_SHARE)
+        }
         changes = None
         for number, moment in enumerate(state.days, 1):
             changes = change_campaigns(campaigns, CHANGED, moment=moment, seed=number)

@@ -116,7 +116,7 @@ def _raising_signals() -> Iterator[None]:
     def interrupt(number: int, frame: object) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         raise Interrupted(
-            f"stopped by {name}: the workers were told to stop. The same command resumes.", signal_number=number
+            f"stopped by {name}: the workers were asked to stop. The same command resumes.", signal_number=number
         )
 
     with handling_signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), interrupt)):
@@ -125,25 +125,25 @@ def _raising_signals() -> Iterator[None]:
 
 def _check_workers(console: Console, client: Client) -> None:
     """Wait for a worker, and look what the workers have. Raises `InputError` when one lacks this package."""
-    began, told = time.monotonic(), False
+    began, is_announced = time.monotonic(), False
     while not client.scheduler_info()["workers"]:
-        if not told and time.monotonic() - began >= PATIENCE_WITHOUT_WORKERS:
+        if not is_announced and time.monotonic() - began >= PATIENCE_WITHOUT_WORKERS:
             console.say("the cluster has no worker yet: waiting for one", event="no_worker")
-            told = True
+            is_announced = True
         time.sleep(LOOK_EVERY)
-    found = client.run(eval, _VERSIONS, on_error="return")
-    problems = list(_unfit(found))
+    versions = client.run(eval, _VERSIONS, on_error="return")
+    problems = list(_unfit(versions))
     if problems:
         raise InputError([*problems, "Install the same version on every worker."])
-    for worker, (python, _) in found.items():
+    for worker, (python, _) in versions.items():
         if python.split(".")[:2] != platform.python_version().split(".")[:2]:
             console.say(
                 f"worker {worker} runs Python {python}, this command {platform.python_version()}", event="python"
             )
 
 
-def _unfit(found: Mapping[str, Any]) -> Iterator[str]:
-    for worker, versions in found.items():
+def _unfit(by_worker: Mapping[str, Any]) -> Iterator[str]:
+    for worker, versions in by_worker.items():
         if isinstance(versions, Exception):
             yield f"worker {worker} cannot be asked for its versions: {type(versions).__name__}."
         elif versions[1] != __version__:
@@ -206,7 +206,7 @@ def run_entry(entry: dict[str, Any]) -> dict[str, Any]:
 
     try:
         result = asyncio.run(main())
-    except Exception as error:  # noqa: BLE001 - told in its row; Dask's way to tell it would hold a traceback
+    except Exception as error:  # noqa: BLE001 - it is in the row; Dask would send a traceback
         result = fault_of(entry["name"], error)
     return {**result_row(result), "log": log}
 

@@ -159,14 +159,14 @@ def _ids(given: str | list[str] | None, column: str | None, delimiter: str | Non
 
 def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -> dict[str, str]:
     """The variables that this account sees: no setting of another account, nor one meant for a single account."""
-    found = {key: value for key, value in environ.items() if not key.startswith(("KORE_", "CAMPAIGN_EXPORT_"))}
+    variables = {key: value for key, value in environ.items() if not key.startswith(("KORE_", "CAMPAIGN_EXPORT_"))}
     for name, variable in SECRETS.items():
         source = entry.get(f"{name}_env")
         if source and not environ.get(source):
             raise InputError(f"{name}_env names the variable {source}, which is not set{place}.")
         if source:
-            found[variable] = environ[source]
+            variables[variable] = environ[source]
         for kind in ("file", "command"):
             if entry.get(f"{name}_{kind}"):
-                found[f"{variable}_{kind.upper()}"] = entry[f"{name}_{kind}"]
-    return found
+                variables[f"{variable}_{kind.upper()}"] = entry[f"{name}_{kind}"]
+    return variables

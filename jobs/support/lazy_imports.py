@@ -25,14 +25,14 @@ class _StandIn:
         self.__dict__.update(_namespace=namespace, _module=module, _name=name)
 
     def _load(self) -> Any:
-        found = importlib.import_module(self._module)
+        loaded = importlib.import_module(self._module)
         if self._name is not None:
-            if not hasattr(found, self._name):
+            if not hasattr(loaded, self._name):
                 importlib.import_module(f"{self._module}.{self._name}")
-            found = getattr(found, self._name)
+            loaded = getattr(loaded, self._name)
         for name in [name for name, value in self._namespace.items() if value is self]:
-            self._namespace[name] = found
-        return found
+            self._namespace[name] = loaded
+        return loaded
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self._load()(*arguments, **options)
@@ -57,7 +57,7 @@ class _Module:
 
 @contextmanager
 def lazy_imports(importer: str) -> Iterator[None]:
-    """Make the imports of the block lazy. `importer`: the `__name__` of the module that they stand in."""
+    """Make the imports of the block lazy. `importer`: the `__name__` of the module that imports."""
     real = builtins.__import__
 
     def import_later(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:

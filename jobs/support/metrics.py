@@ -104,8 +104,8 @@ class MetricsFile:
 
 def _accounts(samples: Samples) -> list[tuple[str, str]]:
     """The accounts of a file: a run that failed before it knew its own was one of theirs."""
-    found = {(dict(labels).get("account", ""), dict(labels).get("stream", "")) for _, labels in samples}
-    return sorted(pair for pair in found if any(pair))
+    accounts = {(dict(labels).get("account", ""), dict(labels).get("stream", "")) for _, labels in samples}
+    return sorted(pair for pair in accounts if any(pair))
 
 
 def write_metrics(path: str, outcomes: list[RunOutcome], before: Samples, *, now: float) -> None:
@@ -169,17 +169,17 @@ class _Families:
 
 def read_samples(path: str) -> Samples:
     """The samples that a file of ours holds now; none, where it is no file of metrics."""
-    found: Samples = {}
+    samples_there: Samples = {}
     try:
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):
             name = family.name.removeprefix(PREFIX)
             for sample in family.samples:
                 labels = _ordered(sample.labels)
                 if name in HELP and {"account", "stream"} <= set(sample.labels):
-                    found[name, labels] = sample.value
+                    samples_there[name, labels] = sample.value
     except (OSError, ValueError):
         return {}
-    return found
+    return samples_there
 
 
 def _ordered(labels: Mapping[str, str]) -> Labels:

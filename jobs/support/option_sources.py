@@ -162,13 +162,13 @@ def read_file_values(options: Iterable[Option], values: Mapping[str, Any]) -> di
 
     Neither the command line nor the environment is looked at.
     """
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     problems: list[str] = []
     for each in options:
         try:
-            found[each.name or ""] = each.read(values[each.key]) if each.given_in(values) else each.absent()
+            by_name[each.name or ""] = each.read(values[each.key]) if each.given_in(values) else each.absent()
         except ValueError as error:
             problems.append(f"{each.key}: {error}")
     if problems:
         raise InputError(problems)
-    return found
+    return by_name

@@ -164,7 +164,9 @@ def fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def interactive_fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """As `fetch_options`, for a command that somebody waits for: half a minute of an outage is enough."""
-    return _group(tuple(_SHORT_PATIENCE if one is _PATIENCE else one for one in FETCH_OPTIONS), function)
+    return _group(
+        tuple(_SHORT_PATIENCE if decorator is _PATIENCE else decorator for decorator in FETCH_OPTIONS), function
+    )
 
 
 def snapshot_options(function: Callable[..., Any]) -> Callable[..., Any]:

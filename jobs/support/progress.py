@@ -126,8 +126,8 @@ class Tally:
         """What is worth showing, as (text, style), the most telling first."""
         wait = (self.wait(utc=utc), "yellow")
         if self.writing or self.began is None:
-            found = f"list call: {self.listed:,} campaigns in {self.pages:,} pages" if self.pages else "starting"
-            shown = [("writing files" if self.writing else found, ""), wait]
+            beginning = f"list call: {self.listed:,} campaigns in {self.pages:,} pages" if self.pages else "starting"
+            shown = [("writing files" if self.writing else beginning, ""), wait]
         else:
             left = self.seconds_left()
             shown = [

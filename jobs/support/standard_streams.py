@@ -20,7 +20,7 @@ from exporter.text import terminal_safe
 
 
 class ReaderGone(BaseException):
-    """The reader of our pipe has ended (`| head`): no error, and nobody is left to tell. Nothing may swallow it."""
+    """The reader of our pipe has ended (`| head`): no error, and nobody reads a message. Nothing may swallow it."""
 
 
 class _Stream(io.RawIOBase):
