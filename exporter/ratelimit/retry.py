@@ -1,4 +1,4 @@
-"""When an ID is tried again: the only file that knows tenacity.
+"""The retry backoff: when an ID is tried again. The only file that knows tenacity.
 
 tenacity's strategies give the delays; its loop is not used, because a waiting retry must hold neither a worker nor
 a slot. The pool keeps waiting IDs in a heap and asks here for how long.

@@ -139,7 +139,7 @@ def test_an_even_pace_spreads_the_requests() -> None:
     run_virtually(main())
 
 
-def test_one_refusal_pauses_every_worker_for_as_long_as_retry_after_says() -> None:
+def test_a_429_pauses_every_worker_for_as_long_as_retry_after_says() -> None:
     async def main() -> None:
         rig = Rig((Limit(60, 60.0),), Limit(20, 60.0), retry_after=True)
         await rig.send_all(21)
@@ -154,7 +154,7 @@ def test_one_refusal_pauses_every_worker_for_as_long_as_retry_after_says() -> No
     run_virtually(main())
 
 
-def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
+def test_429s_of_requests_that_were_under_way_together_are_one_pause() -> None:
     async def main() -> None:
         rig = Rig(latency=(0.01, 0.09))
 
@@ -171,7 +171,7 @@ def test_what_was_under_way_at_the_wall_is_told_as_one_pause() -> None:
     run_virtually(main())
 
 
-def test_without_retry_after_the_pause_doubles_from_a_second_and_one_probe_goes_first() -> None:
+def test_after_a_429_without_retry_after_the_pause_doubles_from_a_second_and_one_probe_goes_first() -> None:
     async def main() -> None:
         rig = Rig((Limit(60, 60.0),), Limit(5, 60.0), latency=(0.01, 0.01))
         await rig.send_all(6)
@@ -184,7 +184,7 @@ def test_without_retry_after_the_pause_doubles_from_a_second_and_one_probe_goes_
     run_virtually(main())
 
 
-def test_a_service_that_says_go_on_at_once_and_refuses_is_asked_less_and_less() -> None:
+def test_a_service_whose_429_says_retry_after_0_is_asked_less_and_less() -> None:
     async def main() -> list[float]:
         rig = Rig()
 
@@ -200,7 +200,7 @@ def test_a_service_that_says_go_on_at_once_and_refuses_is_asked_less_and_less() 
     assert run_virtually(main()) == [0.0, 2.0, 4.0, 8.0, 16.0]
 
 
-def test_refusals_again_and_again_lower_the_pace_and_it_is_told() -> None:
+def test_429s_again_and_again_lower_the_pace_with_an_event() -> None:
     async def main() -> None:
         rig = Rig((Limit(60, 3.0),), Limit(30, 3.0))
         await rig.send_all(600)
@@ -225,7 +225,7 @@ def test_a_lowered_pace_is_carefully_raised_after_a_long_quiet_time() -> None:
     run_virtually(main())
 
 
-def test_a_refusal_that_another_program_caused_does_not_lower_the_pace() -> None:
+def test_a_429_that_another_program_caused_does_not_lower_the_pace() -> None:
     async def main() -> None:
         rig = Rig(retry_after=True)
         for _ in range(58):  # another program's

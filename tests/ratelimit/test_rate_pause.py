@@ -9,19 +9,19 @@ import pytest
 from exporter.ratelimit.rate_pause import RatePause
 
 
-def test_retry_after_is_taken_as_it_is_and_has_no_upper_bound() -> None:
+def test_retry_after_of_a_429_is_taken_as_it_is_and_has_no_upper_bound() -> None:
     pause = RatePause(60.0)
     assert pause.begin(100.0, 7200.0) == 7200.0
     assert pause.wait(100.0) == 7200.0
     assert pause.wait(7300.0) == 0.0
 
 
-def test_without_retry_after_the_pause_doubles_from_a_second_to_the_shortest_window() -> None:
+def test_after_a_429_without_retry_after_the_pause_doubles_from_a_second_to_the_shortest_window() -> None:
     pause = RatePause(10.0)
     assert [pause.begin(100.0, None) for _ in range(6)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
-def test_an_answer_without_a_pause_ends_the_backing_off() -> None:
+def test_an_answer_that_is_no_429_ends_the_backoff() -> None:
     pause = RatePause(60.0)
     pause.begin(100.0, None)
     pause.probe = "a"
@@ -33,7 +33,7 @@ def test_an_answer_without_a_pause_ends_the_backing_off() -> None:
     assert pause.begin(109.0, None) == 1.0
 
 
-def test_a_probe_that_is_refused_with_too_short_a_retry_after_backs_off() -> None:
+def test_a_probe_with_a_429_and_too_short_a_retry_after_backs_off() -> None:
     pause = RatePause(60.0)
     assert pause.begin(100.0, 0.0) == 0.0
     pause.probe = "a"

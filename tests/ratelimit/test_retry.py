@@ -11,7 +11,7 @@ from exporter.ratelimit.retry import RetryPolicy
 
 
 @given(st.integers(1, 20), st.integers(0, 10**6))
-def test_delays_double_with_jitter_up_to_a_minute_and_end_with_the_attempts(attempts: int, seed: int) -> None:
+def test_the_retry_backoff_doubles_with_jitter_up_to_a_minute(attempts: int, seed: int) -> None:
     policy = RetryPolicy(attempts=attempts, random=Random(seed))
     for attempt in range(1, attempts):
         backoff = min(2.0 ** (attempt - 1), 60.0)
