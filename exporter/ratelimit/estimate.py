@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exporter.ratelimit.pacing import Pace, spacing
+from exporter.options import Pace
+from exporter.ratelimit.pacing import spacing
 from exporter.units import Limit
 
 TYPICAL_LATENCY = 0.05

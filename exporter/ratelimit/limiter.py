@@ -15,9 +15,10 @@ from typing import Literal, Self
 from exporter.clock import Clock
 from exporter.errors import ExportError, ServiceDown
 from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed, WaitingForSlot
+from exporter.options import Pace
 from exporter.ratelimit.adaptive_limit import AdaptiveLimit
 from exporter.ratelimit.circuit_breaker import FIRST_INTERVAL, CircuitBreaker, State
-from exporter.ratelimit.pacing import Pace, Pacer
+from exporter.ratelimit.pacing import Pacer
 from exporter.ratelimit.rate_pause import WORTH_TELLING, RatePause
 from exporter.ratelimit.sliding_window import Ending, Slot, Wait
 from exporter.ratelimit.slot_backends import Slots

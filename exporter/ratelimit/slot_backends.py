@@ -11,7 +11,8 @@ from typing import Protocol
 from exporter.background_thread import BackgroundThread
 from exporter.clock import Clock
 from exporter.events import Emit, Event
-from exporter.ratelimit.ledger import Ledger, LedgerSlot
+from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Ending, SlidingWindow, Slot, Wait
 from exporter.units import Limit
 

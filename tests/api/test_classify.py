@@ -110,7 +110,7 @@ def test_an_oversized_body_is_invalid_and_says_which_option() -> None:
 def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
     body = {"status": "success", "data": {"results": [{"id": "a"}, 7], "hasMore": True, "totalResults": 9}}
     page = classify_list(HttpResponse(200, json.dumps(body).encode()), url=ORIGIN + ASKED, now=NOW)
-    assert page == ListPage(({"id": "a"}, {}), True, 9, None, len(json.dumps(body)))
+    assert page == ListPage(({"id": "a"}, {}), True, 9, len(json.dumps(body)))
 
 
 @given(st.integers(100, 599), st.binary(max_size=60) | st.just(b'{"data":{}}'), st.none() | st.text(max_size=20))
@@ -377,10 +377,10 @@ def test_a_list_answer_without_results_is_invalid(body: Any, told: str) -> None:
     ],
 )  # fmt: skip
 def test_flags_and_numbers_of_a_list_page_are_read_as_text_too(more: Any, total: Any, read: Any) -> None:
-    body = {"data": {"results": None, "hasMore": more, "totalResults": total, "totalPages": total}}
+    body = {"data": {"results": None, "hasMore": more, "totalResults": total}}
     page = classify_list(HttpResponse(200, json.dumps(body).encode()), url=ORIGIN + ASKED, now=NOW)
     more_read, total_read = read
-    assert page == ListPage((), more_read, total_read, total_read, len(json.dumps(body)))
+    assert page == ListPage((), more_read, total_read, len(json.dumps(body)))
 
 
 @pytest.mark.parametrize(

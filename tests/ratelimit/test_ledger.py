@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from exporter.events import Event, Warned
 from exporter.ratelimit import ledger as ledger_module
-from exporter.ratelimit.ledger import POLL, Ledger, LedgerSlot, default_ledger_path
+from exporter.ratelimit.ledger import POLL, Ledger, default_ledger_path
+from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Ending, Wait
 from exporter.units import Limit
 from tests.support.examples import examples

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.ratelimit.pacing import Pace, Pacer, spacing
+from exporter.options import Pace
+from exporter.ratelimit.pacing import Pacer, spacing
 from exporter.units import Limit
 
 MINUTE, HOUR = Limit(60, 60.0), Limit(1800, 3600.0)

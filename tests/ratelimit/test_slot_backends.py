@@ -11,7 +11,8 @@ from pathlib import Path
 from exporter.background_thread import BackgroundThread
 from exporter.clock import SystemClock
 from exporter.events import Event
-from exporter.ratelimit.ledger import Ledger, LedgerSlot
+from exporter.ratelimit.ledger import Ledger
+from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Wait
 from exporter.ratelimit.slot_backends import LedgerSlots
 from exporter.units import Limit
