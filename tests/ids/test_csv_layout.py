@@ -62,7 +62,7 @@ def test_invisible_characters_around_a_columns_name_are_trimmed_with_a_warning(t
 def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
     with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
         layout("name;campaign_id\n", column="cid")
-    with pytest.raises(IdsError, match=r"none of its columns.*--id-column.*a, b\\x1b"):
+    with pytest.raises(IdsError, match=r"no column is called.*--id-column.*a, b\\x1b"):
         layout("a,b\x1b\n")
 
 

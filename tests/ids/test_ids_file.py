@@ -73,7 +73,7 @@ def test_the_column_can_be_named_in_any_letter_case() -> None:
         ("", "no IDs"),
         ("campaign_id\n", "no IDs"),
         ("\n\n", "no IDs"),
-        ("a,b\n1,2\n", "none of its columns"),
+        ("a,b\n1,2\n", "no column is called"),
         (b"campaign_id\n\xff\xfe\n", "UTF-8"),
         ("campaign_id\na".encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04rest", "no CSV"),

@@ -58,7 +58,7 @@ def test_what_happens_to_one_account_never_touches_another_and_the_worst_code_co
     # Whole, and not only as much of it as a table has room for.
     assert "north-0: the service refused the credentials" in done.stderr
     assert "Campaign Management" in done.stderr
-    assert "3.csv: none of its columns is called" in done.stderr
+    assert "3.csv: no column is called" in done.stderr
     assert CLIENT_SECRET not in done.stdout + done.stderr
 
 
