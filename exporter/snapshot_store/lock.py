@@ -38,10 +38,9 @@ class RunLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with os.fdopen(descriptor, "rb") as file:
-                raise self._busy(Holder.parse(file.read(4096))) from None
+            raise self._busy(_read_and_close(descriptor)) from None
         except OSError as error:
-            os.close(descriptor)
+            _close(descriptor)
             self._take_stand_in(error)
             return self
         self._descriptor = descriptor
@@ -56,7 +55,7 @@ class RunLock:
         if self._descriptor is not None:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
+            _close(self._descriptor)
             self._descriptor = None
 
     def _take_stand_in(self, error: OSError) -> None:
@@ -90,3 +89,19 @@ class RunLock:
             pid=holder.pid,
             host=holder.host,
         )
+
+
+def _read_and_close(descriptor: int) -> Holder:
+    """Who holds the lock; nobody in particular where that cannot be read."""
+    try:
+        return Holder.parse(os.pread(descriptor, 4096, 0))
+    except OSError:
+        return Holder()
+    finally:
+        _close(descriptor)
+
+
+def _close(descriptor: int) -> None:
+    """Close it, and with it lose the lock. An error of that (a network share's) loses nothing that was written."""
+    with suppress(OSError):
+        os.close(descriptor)

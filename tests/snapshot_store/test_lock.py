@@ -50,6 +50,25 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("call", ["close", "ftruncate", "pwrite", "pread"])
+def test_a_disk_that_fails_while_the_lock_is_told_of_or_given_back_ends_no_run(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was locked for is done by then; and a second run is still told that it is the second."""
+    real_close = os.close
+
+    def fail(descriptor: int, *_: object) -> None:
+        if call == "close":
+            real_close(descriptor)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fail)
+    with lock(tmp_path), pytest.raises(DestinationBusy), lock(tmp_path):
+        pass
+    with lock(tmp_path):
+        pass
+
+
 def test_the_lock_never_outlives_its_process(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
