@@ -1,4 +1,4 @@
-"""How much hypothesis tries, by `HYPOTHESIS_PROFILE`; and a clean start for each test of a mutant."""
+"""How much hypothesis tries, by `HYPOTHESIS_PROFILE`; a clean start for each test of a mutant; the program, forked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.support.forked_program import ForkedProgram, forked_program
 
 MUTATION = "mutation"
 
@@ -27,6 +29,13 @@ def nothing_remembered() -> Iterator[None]:
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
     yield
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[ForkedProgram]:
+    """The program, to be run many times by one test process."""
+    with forked_program() as program:
+        yield program
 
 
 def pytest_xdist_auto_num_workers() -> int:

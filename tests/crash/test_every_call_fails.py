@@ -9,22 +9,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.failing_calls import ERRORS, Call, Command, can_inject
-from tests.support.failing_commands import failing_commands
+from tests.support.commands_under_faults import Command, commands_under_faults
+from tests.support.failing_calls import ERRORS, Call, calls_of, can_inject, run_with_failure
 
 pytestmark = [
     pytest.mark.skipif(not can_inject(), reason="needs strace, and the right to trace: apt-get install strace"),
     pytest.mark.timeout(300),
 ]
 
-SAMPLE = 2
-"""Calls of each command."""
+SAMPLE = 4
+"""Calls of each command, each with another error."""
 
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Command]]:
-    with failing_commands(tmp_path_factory.mktemp("failing")) as every:
-        yield {command.name: command for command in every}
+    with commands_under_faults(tmp_path_factory.mktemp("failing")) as (lane,):
+        yield lane
 
 
 def chosen(calls: list[Call]) -> list[Call]:
@@ -33,14 +33,14 @@ def chosen(calls: list[Call]) -> list[Call]:
     return calls[step // 2 :: step][:SAMPLE]
 
 
-@pytest.mark.parametrize("name", ["first", "retention", "rebuild"])
+@pytest.mark.parametrize("name", ["first", "incremental", "failures", "retention", "rebuild"])
 def test_a_file_system_call_that_fails_is_told_as_what_it_is(commands: dict[str, Command], name: str) -> None:
     command = commands[name]
-    calls = chosen(command.calls())
+    calls = chosen(calls_of(command))
     assert len(calls) == SAMPLE
     problems = [
         f"{call}, {error}: {problem}"
-        for call, error in zip(calls, ERRORS, strict=False)
-        for problem in command.problems(call, error)
+        for call, error in zip(calls, ERRORS, strict=True)
+        for problem in command.problems(run_with_failure(command, call, error))
     ]
     assert problems == []

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,8 +18,9 @@ from exporter.failpoints import FAILPOINTS
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store import manifest as manifests
-from tests.support.failpoint_driver import DRIVER
-from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
+from tests.support.at_failpoint import at_failpoint
+from tests.support.forked_program import ForkedProgram
+from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 CAMPAIGNS = 24
@@ -31,9 +30,10 @@ WORKERS = 4
 class Desk:
     """A destination with two older snapshots, and a service that counts what it is asked for."""
 
-    def __init__(self, tmp_path: Path, service: Behaviour, url: str) -> None:
+    def __init__(self, tmp_path: Path, service: Behaviour, url: str, program: ForkedProgram) -> None:
         self.service = service
-        self.env = full(environment(url, tmp_path))
+        self.program = program
+        self.env = environment(url, tmp_path)
         self.out = tmp_path / "exports"
         self.more: list[str] = []
         self.ids = write_ids(tmp_path / "ids.csv", [*service.campaigns, "cd-nowhere"])
@@ -44,11 +44,8 @@ class Desk:
             "--keep", "2", "--format", "both", *self.more,
         ]  # fmt: skip
 
-    def run(self, step: str = "", times: int = 1, deed: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
-        arguments = [sys.executable, "-c", DRIVER, step, str(times), deed, *self.command()]
-        return subprocess.run(
-            arguments, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, **more
-        )
+    def run(self, prepare: str = "") -> subprocess.CompletedProcess[str]:
+        return self.program.run(*self.command(), env=self.env, prepare=prepare)
 
     def contents(self) -> dict[str, str]:
         """A hash of every file that readers see."""
@@ -60,22 +57,22 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def older(tmp_path_factory: pytest.TempPathFactory, forked: ForkedProgram) -> Path:
     """Two published snapshots, made once."""
     folder = tmp_path_factory.mktemp("older")
     service = Behaviour(sample_campaigns(CAMPAIGNS, voice_share=0.3))
     with serving(service) as url:
-        desk = Desk(folder, service, url)
+        desk = Desk(folder, service, url, forked)
         for _ in range(2):
             assert desk.run().returncode == 0
     return desk.out
 
 
 @pytest.fixture
-def desk(tmp_path: Path, older: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, older: Path, forked: ForkedProgram) -> Iterator[Desk]:
     service = Behaviour(sample_campaigns(CAMPAIGNS, voice_share=0.3))
     with serving(service, latency=(0.004, 0.008)) as url:
-        desk = Desk(tmp_path, service, url)
+        desk = Desk(tmp_path, service, url, forked)
         shutil.copytree(older, desk.out)
         for path in desk.out.glob("snapshot=*/manifest.json"):
             # The service has another port now, and other accounts' snapshots would not be ours to remove.
@@ -101,6 +98,15 @@ MATRIX = [
     for number in SIGNALS
     if step not in INCREMENTAL and (number == signal.SIGKILL or step not in WRITES or step in ASKED_IN_WRITING)
 ]
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Real processes take real time."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("not within 10 seconds")
 
 
 def which_time(step: str) -> int:
@@ -130,7 +136,7 @@ def test_an_incremental_run_killed_at_any_step_is_completed_by_the_same_command(
         desk.service.campaigns[one].data["name"] = "edited"
     desk.more = ["--incremental", "--type", "all"]
     before = desk.contents()
-    killed = desk.run(step, 1, str(int(number)))
+    killed = desk.run(at_failpoint(step, 1, f"kill({number:d})"))
     assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
     if killed.returncode != 0:
         assert desk.contents() == before, "readers saw something change"
@@ -152,7 +158,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     desk: Desk, older: Path, step: str, number: signal.Signals
 ) -> None:
     before = desk.contents()
-    killed = desk.run(step, which_time(step), str(int(number)))
+    killed = desk.run(at_failpoint(step, which_time(step), f"kill({number:d})"))
     assert killed.returncode in ({-9} if number == signal.SIGKILL else {128 + number, 0}), killed.stderr
     if step in WRITES and number == signal.SIGKILL:
         (staging,) = desk.out.glob(".staging/*")
@@ -182,7 +188,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
 @pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.staged"])
 def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: Desk, step: str) -> None:
     before = desk.contents()
-    failed = desk.run(step, which_time(step), "full")
+    failed = desk.run(at_failpoint(step, which_time(step), "fill_disk()"))
     assert failed.returncode == 4, failed.stderr
     assert "No space left" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -196,7 +202,7 @@ def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: D
 @pytest.mark.parametrize("step", ["publish.published", "retention.renamed"])
 def test_a_disk_that_is_full_after_the_revealing_is_a_warning_about_a_published_snapshot(desk: Desk, step: str) -> None:
     before = set(snapshot_folders(desk.out))
-    done = desk.run(step, 1, "full")
+    done = desk.run(at_failpoint(step, 1, "fill_disk()"))
     assert done.returncode == 0, done.stderr
     assert "warning: " in done.stderr and "No space left" in done.stderr
     assert len(set(snapshot_folders(desk.out)) - before) == 1
@@ -205,14 +211,8 @@ def test_a_disk_that_is_full_after_the_revealing_is_a_warning_about_a_published_
 @pytest.mark.parametrize("most", [30_000, 60_000, 100_000, 140_000])
 def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> None:
     """The kernel refuses every write beyond a size, as a quota does."""
-    # Nor could a measuring of coverage write its file then.
-    desk.env = {name: value for name, value in desk.env.items() if not name.startswith("COVERAGE_")}
     before = desk.contents()
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
-    failed = desk.run(preexec_fn=limit)
+    failed = desk.run(f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))")
     if failed.returncode != 0:
         assert failed.returncode in (2, 4), failed.stderr
         assert "Traceback" not in failed.stderr
@@ -256,8 +256,7 @@ def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: 
 
 @pytest.mark.parametrize("step", ["journal.after_commit", "write.campaigns.csv", "publish.before_manifest"])
 def test_a_volume_that_vanishes_is_told_and_the_run_can_be_made_again(desk: Desk, step: str) -> None:
-    desk.env["VANISHES"] = str(desk.out)
-    failed = desk.run(step, 1, "vanish")
+    failed = desk.run(at_failpoint(step, 1, f"vanish({str(desk.out)!r})"))
     assert failed.returncode == 4, failed.stderr
     assert "Traceback" not in failed.stderr
     assert not desk.out.exists() or snapshot_folders(desk.out) == []
@@ -269,26 +268,16 @@ def test_a_volume_that_vanishes_is_told_and_the_run_can_be_made_again(desk: Desk
 def test_a_second_signal_ends_the_run_at_once(desk: Desk) -> None:
     for one in desk.service.campaigns:
         desk.service.faults[one] = ["slow"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, "", "1", "", *desk.command()], env=desk.env, cwd=ROOT, stderr=subprocess.PIPE
-    )
-    while not desk.service.arrivals:
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while b"stopping" not in process.stderr.readline():
-        pass
-    process.send_signal(signal.SIGINT)
-    assert process.wait(5) == -signal.SIGINT
-    process.stderr.close()
+    run = desk.program.start(*desk.command(), env=desk.env)
+    wait_until(lambda: desk.service.arrivals)
+    os.kill(run.pid, signal.SIGINT)
+    wait_until(lambda: "stopping" in run.told())
+    os.kill(run.pid, signal.SIGINT)
+    assert run.wait(5).returncode == -signal.SIGINT
 
 
 def test_requests_under_way_get_the_grace_and_are_kept(desk: Desk) -> None:
     """Stopped while answers are on their way: they are journaled, and not asked for again."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, "request.answered", "5", str(int(signal.SIGTERM)), *desk.command()],
-        env=desk.env, cwd=ROOT, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.wait(30) == 143
+    assert desk.run(at_failpoint("request.answered", 5, f"kill({signal.SIGTERM:d})")).returncode == 143
     assert desk.run().returncode == 0
     assert max(desk.service.asked_for().values()) == 1

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -20,11 +16,13 @@ import exporter
 from exporter.errors import StorageFailed
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from exporter.snapshot_store import open_store
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.open_destination import open_destination
 from jobs import cli
-from tests.support.failpoint_driver import DRIVER
-from tests.support.running import ROOT, full, write_ids
+from tests.support.at_failpoint import at_failpoint
+from tests.support.forked_program import ForkedProgram
+from tests.support.running import write_ids
 from tests.support.serving import environment, serving
 from tests.support.store_proxy import Refusal, StoreProxy, store_proxy
 from tests.support.stores import KINDS, RunningStore, running_store
@@ -34,23 +32,32 @@ ONE = "20261123T020000Z"
 pytestmark = pytest.mark.timeout(300)  # on Azurite, pyarrow's library now and then waits seconds for a delete
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def each_store(request: pytest.FixtureRequest) -> Iterator[RunningStore]:
-    with running_store(request.param) as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def s3_store() -> Iterator[RunningStore]:
     with running_store("s3") as running:
         yield running
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def each_store(request: pytest.FixtureRequest) -> Iterator[RunningStore]:
+    if request.param == "s3":
+        yield request.getfixturevalue("s3_store")
+    else:
+        with running_store(request.param) as running:
+            yield running
+
+
 class Store:
     """A bucket, a service to export from, and the program, run in this process to be quick."""
 
     def __init__(
-        self, running: RunningStore, tmp_path: Path, service: Behaviour, url: str, capfd: pytest.CaptureFixture[str]
+        self,
+        running: RunningStore,
+        tmp_path: Path,
+        service: Behaviour,
+        url: str,
+        capfd: pytest.CaptureFixture[str],
+        forked: ForkedProgram,
     ) -> None:
         self.running = running
         self.bucket = f"bucket-{abs(hash(tmp_path)) % 10**12}"
@@ -61,6 +68,7 @@ class Store:
         self.env = {**environment(url, tmp_path), **running.env}
         self.ids = write_ids(tmp_path / "ids.csv", service.campaigns)
         self._capfd = capfd
+        self._forked = forked
 
     def command(self, *more: str) -> list[str]:
         return ["snapshot", str(self.ids), "--out", self.url, "--rate", "off", *more]
@@ -81,10 +89,7 @@ class Store:
         return told
 
     def killed(self, step: str, *more: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", DRIVER, step, "1", "9", *self.command(*more)], env=full(self.env), cwd=ROOT,
-            capture_output=True, check=False,
-        )  # fmt: skip
+        done = self._forked.run(*self.command(*more), env=self.env, prepare=at_failpoint(step))
         assert done.returncode == -9, done.stderr
 
     def open(self) -> Destination:
@@ -108,21 +113,35 @@ def service() -> Iterator[tuple[Behaviour, str]]:
 @pytest.fixture
 def store(
     each_store: RunningStore, service: tuple[Behaviour, str], tmp_path: Path, capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, forked: ForkedProgram,
 ) -> Store:  # fmt: skip
     for name, value in each_store.env.items():
         monkeypatch.setenv(name, value)  # where the stores' own libraries look
-    return Store(each_store, tmp_path, *service, capfd)
+    return Store(each_store, tmp_path, *service, capfd, forked)
 
 
 @pytest.fixture
 def s3(
     s3_store: RunningStore, service: tuple[Behaviour, str], tmp_path: Path, capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, forked: ForkedProgram,
 ) -> Store:  # fmt: skip
     for name, value in s3_store.env.items():
         monkeypatch.setenv(name, value)
-    return Store(s3_store, tmp_path, *service, capfd)
+    monkeypatch.setattr(open_store, "ATTEMPTS", 2)  # S3's library waits up to 1, 2, 4, 8 s before it tries again
+    return Store(s3_store, tmp_path, *service, capfd, forked)
+
+
+@pytest.fixture(scope="module")
+def running_proxy(s3_store: RunningStore) -> Iterator[StoreProxy]:
+    with store_proxy(s3_store.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(running_proxy: StoreProxy) -> StoreProxy:
+    """It refuses nothing yet."""
+    running_proxy.refuse(lambda _: None)
+    return running_proxy
 
 
 def test_everything_works_on_a_store_as_it_does_on_a_disk(store: Store, tmp_path: Path) -> None:
@@ -239,53 +258,22 @@ def test_a_bucket_that_is_not_there_is_told_before_any_request(store: Store) -> 
     assert store.service.arrivals == []
 
 
-class RefusingStore(BaseHTTPRequestHandler):
-    """A store that refuses everything, in the words of S3."""
-
-    status, code = 0, ""
-
-    def handle_any(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        text = f"<?xml version='1.0'?><Error><Code>{self.code}</Code><Message>No.</Message></Error>".encode()
-        self.send_response(self.status)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(text)
-
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.mark.parametrize(
-    ("status", "code", "advice"),
+    ("refusal", "advice"),
     [
-        (403, "AccessDenied", "refuses the credentials"),
-        (403, "InvalidAccessKeyId", "refuses the credentials"),
-        (403, "SignatureDoesNotMatch", "refuses the credentials"),
-        (301, "PermanentRedirect", "in another region: set AWS_REGION"),
-        (400, "AuthorizationHeaderMalformed", "in another region: set AWS_REGION"),
-        (400, "ExpiredToken", "the credentials have expired: renew them"),
+        ("AccessDenied", "refuses the credentials"),
+        ("InvalidAccessKeyId", "refuses the credentials"),
+        ("SignatureDoesNotMatch", "refuses the credentials"),
+        ("PermanentRedirect", "in another region: set AWS_REGION"),
+        ("AuthorizationHeaderMalformed", "in another region: set AWS_REGION"),
+        ("ExpiredToken", "the credentials have expired: renew them"),
     ],
 )
-def test_what_a_store_refuses_is_explained_before_any_request(s3: Store, status: int, code: str, advice: str) -> None:
-    RefusingStore.status, RefusingStore.code = status, code
-    with http_server(RefusingStore) as endpoint:
-        left, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint, AWS_SECRET_ACCESS_KEY="hush-hush")
+def test_what_a_store_refuses_is_explained_before_any_request(
+    s3: Store, proxy: StoreProxy, refusal: Refusal, advice: str
+) -> None:
+    proxy.refuse(lambda _: refusal)
+    left, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url, AWS_SECRET_ACCESS_KEY="hush-hush")
     assert left == 2, told
     assert advice in told
     assert "hush-hush" not in told
@@ -302,134 +290,63 @@ def test_a_wrong_azure_key_is_explained_and_not_shown(store: Store) -> None:
     assert "WRNG" not in told
 
 
-class FailingStore(BaseHTTPRequestHandler):
-    """A store that answers every third request with 500, and hands the others on."""
-
-    upstream = ""
-    seen = 0
-    failed = 0
-    every = 3
-    protocol_version = "HTTP/1.1"
-
-    def body(self) -> bytes:
-        """What was sent, in one piece or in chunks."""
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def handle_any(self) -> None:
-        kind = type(self)
-        body = self.body()
-        kind.seen += 1
-        if kind.seen % kind.every == 0:
-            kind.failed += 1
-            status, answer, headers = 500, b"<Error><Code>InternalError</Code></Error>", {}
-        else:
-            connection = HTTPConnection(kind.upstream)
-            hop = ("transfer-encoding", "content-length", "connection", "expect")
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in hop}
-            connection.request(self.command, self.path, body, headers)
-            response = connection.getresponse()
-            status, answer, headers = response.status, response.read(), dict(response.headers)
-            connection.close()
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
-                self.send_header(name, value)
-        length = headers.get("Content-Length", len(answer)) if self.command == "HEAD" else len(answer)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer)
-
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store) -> None:
-    FailingStore.upstream, FailingStore.every = s3.running.endpoint.removeprefix("http://"), 3
-    with http_server(FailingStore) as endpoint:
-        code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint)
+def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store, proxy: StoreProxy) -> None:
+    numbers = count(1)
+    proxy.refuse(lambda _: "InternalError" if next(numbers) % 5 == 0 else None)
+    code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)
     assert code == 0, told
-    assert FailingStore.failed >= 3
+    assert proxy.refused >= 3
     s3.good("verify", s3.url)
 
 
-RETRIED: tuple[Refusal, ...] = ("SlowDown", "lost answer")
-REFUSALS: tuple[Refusal, ...] = ("AccessDenied", "ExpiredToken", "SlowDown", "lost answer")
+REFUSALS: tuple[Refusal, ...] = ("AccessDenied", "SlowDown", "ExpiredToken", "lost answer")
 
 
-@pytest.fixture(scope="module")
-def proxy(s3_store: RunningStore) -> Iterator[StoreProxy]:
-    with store_proxy(s3_store.endpoint) as running:
-        yield running
+def test_any_single_call_that_a_store_refuses_is_told_and_loses_nothing(s3: Store, proxy: StoreProxy) -> None:
+    """A sample of the calls of a run: what was published before stays, and the same command completes.
 
-
-@pytest.mark.parametrize("refusal", REFUSALS)
-def test_any_single_call_that_a_store_refuses_is_told_and_loses_nothing(
-    s3: Store, proxy: StoreProxy, refusal: Refusal
-) -> None:
-    """A sample of the calls of a run: what was published before stays, and the same command completes."""
-    s3.good(*s3.command())
+    All of them, of all commands: `python -m tests.crash.every_store_call_fails`.
+    """
+    command = s3.command("--keep", "9")
+    s3.good(*command)
     before = set(s3.manifests())
-    proxy.reset()
-    assert s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    assert s3.run(*command, AWS_ENDPOINT_URL=proxy.url)[0] == 0
     number = len(proxy.calls)
-    # What a store's library tries again takes seconds each.
-    places = [number // 2] if refusal in RETRIED else range(REFUSALS.index(refusal), number, number // 4)
-    for refuse in places:
-        proxy.reset(refuse, refusal)
-        code, told = s3.run(*s3.command("--keep", "9"), AWS_ENDPOINT_URL=proxy.url)
-        call = proxy.calls[refuse] if len(proxy.calls) > refuse else "none"
-        assert code in (0, 2, 4), f"{call}: {told}"
+    for share, refusal in enumerate(REFUSALS):
+        refuse = (2 * share + 1) * number // (2 * len(REFUSALS))
+        proxy.refuse_call(refuse, refusal)
+        code, told = s3.run(*command, AWS_ENDPOINT_URL=proxy.url)
+        assert code in (0, 2, 4), f"{proxy.calls[refuse:][:1]}: {told}"
+        assert proxy.refused
         assert "Traceback" not in told
         assert before <= set(s3.manifests())
-        s3.good(*s3.command("--keep", "9"))
+        s3.good(*command)
     s3.good("verify", s3.url, "--all")
 
 
-@pytest.mark.parametrize(
-    ("command", "refusal"),
-    [
-        ("snapshots", "AccessDenied"),
-        ("verify", "AccessDenied"),
-        ("diff", "AccessDenied"),
-        ("rebuild", "AccessDenied"),
-        ("verify", "SlowDown"),
-    ],
-)
-def test_commands_that_read_tell_a_refusal_of_the_store(
-    s3: Store, proxy: StoreProxy, command: str, refusal: Refusal
-) -> None:
+def test_commands_that_read_tell_a_refusal_of_the_store(s3: Store, proxy: StoreProxy) -> None:
     s3.good(*s3.command())
     s3.good(*s3.command())
-    proxy.reset()
-    assert s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)[0] == 0
-    number = len(proxy.calls)
-    for refuse in [number // 2] if refusal in RETRIED else (0, number // 2, number - 1):
-        proxy.reset(refuse, refusal)
-        code, told = s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)
-        assert code in (0, 1, 2, 4), f"{proxy.calls[refuse]}: {told}"
-        assert code != 1 or refusal == "AccessDenied", f"told as damage: {told}"
-        assert "Traceback" not in told
+    for command in ("snapshots", "verify", "diff", "rebuild"):
+        proxy.refuse(lambda _: None)
+        assert s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)[0] == 0
+        number = len(proxy.calls)
+        for refuse, refusal in ((0, REFUSALS[0]), (number // 2, REFUSALS[1]), (number - 1, REFUSALS[0])):
+            proxy.refuse_call(refuse, refusal)
+            code, told = s3.run(command, s3.url, AWS_ENDPOINT_URL=proxy.url)
+            assert code in (0, 1, 2, 4), f"{command}, {proxy.calls[refuse]}: {told}"
+            assert code != 1 or refusal == "AccessDenied", f"{command}: told as damage: {told}"
+            assert "Traceback" not in told
 
 
 def test_a_manifest_whose_answer_was_lost_is_published(s3: Store, proxy: StoreProxy) -> None:
-    proxy.reset("manifest.json", "lost answer")
+    proxy.refuse(lambda call: "lost answer" if call.startswith("PUT") and "manifest.json" in call else None)
     code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)
     assert (code, len(s3.manifests())) == (0, 1), told
     s3.good("verify", s3.url)
 
 
 def test_the_tables_are_completed_in_the_order_of_the_contract(s3: Store, proxy: StoreProxy) -> None:
-    proxy.reset()
     assert s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)[0] == 0
     put = [call.partition("?")[0].rpartition("/")[2] for call in proxy.calls if call.startswith("PUT")]
     order = ["responses", "failures", "calling_windows", "campaigns"]
@@ -438,23 +355,17 @@ def test_the_tables_are_completed_in_the_order_of_the_contract(s3: Store, proxy:
     ], proxy.calls  # fmt: skip
 
 
-def test_a_bucket_in_which_nothing_can_be_deleted_gets_one_probe_and_no_wrong_advice(s3: Store, tmp_path: Path) -> None:
-    class AppendOnly(FailingStore):
-        def do_DELETE(self) -> None:
-            RefusingStore.status, RefusingStore.code = 403, "AccessDenied"
-            RefusingStore.handle_any(self)  # type: ignore[arg-type]
+def test_a_bucket_in_which_nothing_can_be_deleted_gets_one_probe_and_no_wrong_advice(
+    s3: Store, proxy: StoreProxy
+) -> None:
+    def of_a_deletion(call: str) -> Refusal | None:
+        return "AccessDenied" if call.startswith("DELETE") or ("POST" in call and "delete" in call) else None
 
-        def do_POST(self) -> None:
-            if "delete" in self.path:
-                self.do_DELETE()
-            else:
-                self.handle_any()
-
-    FailingStore.upstream, FailingStore.every = s3.running.endpoint.removeprefix("http://"), 10**9
-    with http_server(AppendOnly) as endpoint:
-        for _ in range(2):
-            code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=endpoint)
-            assert code == 0, told
-            assert "credentials" not in told
+    proxy.refuse(of_a_deletion)
+    for _ in range(2):
+        code, told = s3.run(*s3.command(), AWS_ENDPOINT_URL=proxy.url)
+        assert code == 0, told
+        assert "credentials" not in told
+    assert proxy.refused
     assert [path for path in s3.files() if "probe" in path] == [f"{s3.bucket}/campaigns/.probe"]
     s3.good("verify", s3.url, "--all")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Literal
+
+from tests.support.commands_under_faults import Command
 
 Model = Literal["in order", "any order"]
 Kind = Literal["mkdir", "create", "write", "truncate", "rename", "remove", "sync", "said"]
@@ -38,12 +39,12 @@ class Operation:
     at: int = 0
 
 
-def record(command: Sequence[str], *, below: Path, trace: Path, env: Mapping[str, str], cwd: Path) -> list[Operation]:
-    """Run a program to its end; its operations below a folder, and the lines that it said on standard error."""
-    strace = ["strace", "-f", "-y", "-xx", "-s", str(2**26), "-e", f"trace={CALLS}", "-o", str(trace), "--"]
-    done = subprocess.run([*strace, *command], env=env, cwd=cwd, capture_output=True, check=False, timeout=110)
-    assert done.returncode == 0, done.stderr.decode()
-    return list(_operations(trace, str(below)))
+def record(command: Command, *more: str) -> list[Operation]:
+    """Run a command to its end; its operations below its folder, and the lines that it said on standard error."""
+    trace = command.folder.with_suffix(".trace")
+    done = command.run(*more, strace=["-y", "-xx", "-s", str(2**26), "-e", f"trace={CALLS}", "-o", str(trace)])
+    assert done.returncode == command.line.code, done.stderr
+    return list(_operations(trace, str(command.folder)))
 
 
 _LINE = re.compile(r"^(\d+) +(.*)$")

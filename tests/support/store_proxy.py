@@ -1,43 +1,52 @@
-"""A proxy before an object store, which refuses one call, and every repeat of it, in the way of real stores."""
+"""A proxy before an object store, which refuses the calls that a test names, in the way of real stores."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Literal, get_args
 
-Refusal = Literal["AccessDenied", "ExpiredToken", "SlowDown", "ServiceUnavailable", "lost answer"]
+Refusal = Literal[
+    "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "PermanentRedirect", "AuthorizationHeaderMalformed",
+    "ExpiredToken", "SlowDown", "ServiceUnavailable", "InternalError", "lost answer",
+]  # fmt: skip
 
-_STATUS = {"AccessDenied": 403, "ExpiredToken": 400, "SlowDown": 503, "ServiceUnavailable": 503}
+_STATUS: dict[Refusal, int] = dict(
+    zip(get_args(Refusal), (403, 403, 403, 301, 400, 400, 503, 503, 500, 200), strict=True)
+)
 _HOP = ("transfer-encoding", "content-length", "connection", "expect", "date", "server")
 
 
 class StoreProxy:
-    """`url`: what the program under test asks. `calls`: what it asked for, each once."""
+    """`url`: what the program under test asks. `calls`: what it asked for, each once. `refused`: how often it was."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream.removeprefix("http://")
         self.url = ""
-        self.reset()
+        self._lock = threading.Lock()
+        self.refuse(lambda _: None)
 
-    def reset(self, refuse: int | str | None = None, refusal: Refusal = "AccessDenied") -> None:
-        """Count calls from the beginning, and refuse the one with the number `refuse`, or the PUT of that name."""
+    def refuse(self, refusal_of: Callable[[str], Refusal | None]) -> None:
+        """Count from the beginning, and give to each call (`PUT /bucket/key?query`) what `refusal_of` says."""
         self.calls: list[str] = []
-        self.refuse = refuse
-        self.refusal: Refusal = refusal
-        self.lock = threading.Lock()
+        self.refused = 0
+        self._refusal_of = refusal_of
 
-    def refusal_of(self, call: str) -> Refusal | None:
+    def refuse_call(self, number: int, refusal: Refusal) -> None:
+        """Refuse the call with that number, and every repeat of it."""
+        self.refuse(lambda call: refusal if self.calls.index(call) == number else None)
+
+    def take(self, call: str) -> Refusal | None:
         """What this call gets."""
-        with self.lock:
+        with self._lock:
             if call not in self.calls:
                 self.calls.append(call)
-            if isinstance(self.refuse, str):
-                return self.refusal if call.startswith("PUT") and self.refuse in call else None
-            return self.refusal if self.calls.index(call) == self.refuse else None
+            refusal = self._refusal_of(call)
+            self.refused += refusal is not None
+            return refusal
 
 
 @contextmanager
@@ -46,7 +55,7 @@ def store_proxy(upstream: str) -> Iterator[StoreProxy]:
     proxy = StoreProxy(upstream)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
     proxy.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield proxy
     finally:
@@ -70,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self._body()
-        refusal = self.proxy.refusal_of(f"{self.command} {self.path}")
+        refusal = self.proxy.take(f"{self.command} {self.path}")
         if refusal is None or refusal == "lost answer":
             status, answer, headers = self._forward(body)
             if refusal is not None:

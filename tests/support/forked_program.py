@@ -1,0 +1,120 @@
+"""The program in a process of its own that need not start Python: it is forked from one that has imported everything.
+
+It is as real as one that was started: its own process, environment, folder and streams, `jobs.cli.main`, the end of the
+interpreter. It can be killed and traced. A run costs what the work costs, a tenth of a start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.support.running import ROOT, full
+
+TIMEOUT = 100.0
+"""Seconds after which a run is killed."""
+
+
+class ForkedProgram:
+    """Runs the program, as often as one likes; one run waits for its end at a time."""
+
+    def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
+        self._server = server
+        self._folder = folder
+        self._runs = 0
+
+    def start(
+        self, *arguments: str, env: Mapping[str, str], cwd: Path = ROOT, prepare: str = "", strace: Sequence[str] = ()
+    ) -> ForkedRun:
+        """Begin a run. `prepare`: Python that it executes first. `strace`: how it is traced, from its first call on."""
+        self._runs += 1
+        out, err = (self._folder / f"{self._runs}.{name}" for name in ("out", "err"))
+        pid = self.ask(
+            "fork", arguments=arguments, env=full(env), cwd=str(cwd), out=str(out), err=str(err), prepare=prepare
+        )
+        tracer = _attached(pid, strace) if strace else None
+        self.ask("go", pid=pid)
+        return ForkedRun(self, pid, arguments, out, err, tracer)
+
+    def run(
+        self, *arguments: str, env: Mapping[str, str], cwd: Path = ROOT, prepare: str = "", strace: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        return self.start(*arguments, env=env, cwd=cwd, prepare=prepare, strace=strace).wait()
+
+    def ask(self, do: str, timeout: float = TIMEOUT, **more: Any) -> int:
+        """The server's answer. Raises `TimeoutError`."""
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps({"do": do, **more}) + "\n")
+        self._server.stdin.flush()
+        return self.answer(timeout)
+
+    def answer(self, timeout: float = TIMEOUT) -> int:
+        """The next answer, which may have been asked for before. Raises `TimeoutError`."""
+        assert self._server.stdout is not None
+        if not select.select([self._server.stdout], [], [], timeout)[0]:
+            raise TimeoutError
+        return int(self._server.stdout.readline())
+
+
+class ForkedRun:
+    """One process."""
+
+    def __init__(
+        self, program: ForkedProgram, pid: int, arguments: Sequence[str], out: Path, err: Path,
+        tracer: subprocess.Popen[str] | None,
+    ) -> None:  # fmt: skip
+        self.pid = pid
+        self._program = program
+        self._arguments = arguments
+        self._out = out
+        self._err = err
+        self._tracer = tracer
+
+    def wait(self, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
+        """Its end. One that takes longer is killed, which fails the test."""
+        try:
+            code = self._program.ask("wait", timeout, pid=self.pid)
+        except TimeoutError:
+            os.kill(self.pid, signal.SIGKILL)
+            self._program.answer()
+            raise AssertionError(f"no end after {timeout:g} s: {self._arguments}: {self.told()}") from None
+        if self._tracer is not None:
+            self._tracer.communicate(timeout=TIMEOUT)
+        out = self._out.read_text(encoding="utf-8") if self._out.exists() else ""
+        return subprocess.CompletedProcess(self._arguments, code, out, self.told())
+
+    def told(self) -> str:
+        """What it has written to standard error so far."""
+        return self._err.read_text(encoding="utf-8") if self._err.exists() else ""
+
+
+@contextmanager
+def forked_program() -> Iterator[ForkedProgram]:
+    """Start the process that imports the program, and end it."""
+    command = [sys.executable, "-m", "tests.support.fork_server"]
+    with (
+        TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=full({}), cwd=ROOT
+        ) as server,
+    ):
+        yield ForkedProgram(server, Path(folder))
+
+
+def _attached(pid: int, options: Sequence[str]) -> subprocess.Popen[str]:
+    """A strace that has the process in its hands."""
+    tracer = subprocess.Popen(["strace", "-f", *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+    assert tracer.stderr is not None
+    line = tracer.stderr.readline()
+    assert line.endswith("attached\n"), line
+    return tracer
