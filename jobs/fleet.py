@@ -25,6 +25,7 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     import resource
 
+    from exporter.background_thread import BackgroundThread
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
     from exporter.stop import Stop
     from jobs.support.fleet_dask import run_on_dask
@@ -107,10 +108,14 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
     by_name = {entry["name"]: entry for entry in entries}
 
     async def run_one(name: str, stop: Stop) -> AccountResult:
+        # Reading the IDs, or a command that prints the secret, may take a while, and must not hold up other accounts.
+        preparing = BackgroundThread(f"prepare {name}")
         try:
-            account = prepare(by_name[name], dict(os.environ))
+            account = await stop.interrupting(preparing.run(prepare, by_name[name], dict(os.environ)))
         except ExportError as error:
             return AccountResult(name, error=error)
+        finally:
+            preparing.close()
         return await run_account(account, emit=labelled(console, name), stop=stop)
 
     async def main(stop: Stop) -> list[AccountResult]:

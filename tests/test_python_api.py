@@ -161,7 +161,7 @@ def test_dir_offers_the_public_names_and_nothing_else() -> None:
     assert dir(exporter) == ["export", "read_history", "read_snapshot", "settings_from_env", "snapshots"]
     assert all(callable(getattr(exporter, name)) for name in dir(exporter))
     with pytest.raises(AttributeError):
-        exporter.nothing  # noqa: B018
+        exporter.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_settings_come_from_the_environment_and_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,9 @@ class HttpTransport:
     async def __aenter__(self) -> Self:
         # True: the context that aiohttp has made when it was imported, the system's certificates in it. Reading them
         # again takes a twentieth of a small run.
-        context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else True
+        context: ssl.SSLContext | bool = True
+        if self._ca_file is not None:
+            context = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
         self._connector = _Connector(limit=self._limit, ssl=context, ttl_dns_cache=60, resolver=Resolver())
         self._session = aiohttp.ClientSession(
             connector=self._connector,

@@ -7,7 +7,7 @@ worker pool, list pass -> client -> limiter (circuit breaker, pause, slot) -> HT
 from __future__ import annotations
 
 import random as randomness
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -41,19 +41,15 @@ class Engine(msgspec.Struct, frozen=True):
     emit: Emit
     options: FetchOptions
 
-    def pool(
-        self, requests: int, *, canary: str | None = None, is_listed: Callable[[str], bool] = lambda _: False
-    ) -> WorkerPool:
+    def pool(self, requests: int, *, canary: str | None = None) -> WorkerPool:
         """A worker pool for `requests` IDs.
 
-        `canary`: an ID that was fetched before, so that an outage is not taken for a bad ID. `is_listed`: whether the
-        list call of this run shows an ID: such a campaign exists.
+        `canary`: an ID that was fetched before, so that an outage is not taken for a bad ID.
         """
         self.limiter.expect(self.meter.usage().requests.total + requests)
         return WorkerPool(
             self.client,
             ServiceHealth(self.client, retry=self.retry, clock=self.clock, canary=canary),
-            is_listed=is_listed,
             meter=self.meter,
             clock=self.clock,
             emit=self.emit,

@@ -7,7 +7,7 @@ the ID's or the service's is asked in `service_health`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -51,7 +51,6 @@ class WorkerPool:
         client: Client,
         health: ServiceHealth,
         *,
-        is_listed: Callable[[str], bool],
         meter: UsageMeter,
         clock: Clock,
         emit: Emit,
@@ -60,7 +59,6 @@ class WorkerPool:
     ) -> None:
         self._client = client
         self._health = health
-        self._is_listed = is_listed
         self._meter = meter
         self._clock = clock
         self._emit = emit
@@ -182,15 +180,12 @@ class WorkerPool:
         item.body_start = body_start(response) if response is not None else None
 
     def _failure(self, item: Item, outcome: FailureOutcome) -> Failure:
-        error = item.error
-        if outcome == "not_found" and self._is_listed(item.campaign_id):
-            outcome, error = "failed", f"the list call shows this campaign, but: {error}"
         return Failure(
             item.campaign_id,
             outcome,
             item.http_status,
             item.attempts,
-            error,
+            item.error,
             item.body_start,
             to_milliseconds(item.first_at),
             to_milliseconds(self._clock.now()),

@@ -39,6 +39,12 @@ HEADER_LIKE = (
 )
 
 
+def each_of(ids: pa.Array) -> Iterator[str]:
+    """The IDs of an array one by one, some thousands as texts in memory at a time."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield from ids[start : start + _AT_ONCE].to_pylist()
+
+
 class CampaignIds(msgspec.Struct, frozen=True):
     """The wanted IDs: `ids` holds each once, in the order of the file.
 
@@ -55,8 +61,7 @@ class CampaignIds(msgspec.Struct, frozen=True):
 
     def each(self) -> Iterator[str]:
         """The IDs one by one."""
-        for start in range(0, len(self.ids), _AT_ONCE):
-            yield from self.ids[start : start + _AT_ONCE].to_pylist()
+        return each_of(self.ids)
 
     def __repr__(self) -> str:
         return f"CampaignIds({len(self.ids)} of {self.source!r}, given={self.given}, repeats={self.repeats})"

@@ -78,6 +78,7 @@ class BatchWriter:
             try:
                 while (batch := self._batch()) is not None:
                     with Transaction(db, self._path):
+                        batch = [(_proven(db, outcome), attempts, now) for outcome, attempts, now in batch]
                         write_outcomes(db, batch)
                         failpoints.hit("journal.before_commit")
                     failpoints.hit("journal.after_commit")
@@ -120,6 +121,15 @@ class BatchWriter:
     def _fail(self, error: StorageFailed) -> None:
         self._error = error
         self._room.set()
+
+
+def _proven(db: sqlite3.Connection, outcome: Outcome) -> Outcome:
+    """What became of an ID; a campaign that the list call of this run shows is there, whatever its answer says."""
+    if not isinstance(outcome, Failure) or outcome.outcome != "not_found":
+        return outcome
+    if db.execute("SELECT 1 FROM listed WHERE campaign_id = ?", (outcome.campaign_id,)).fetchone() is None:
+        return outcome
+    return outcome._replace(outcome="failed", error=f"the list call shows this campaign, but: {outcome.error}")
 
 
 def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:

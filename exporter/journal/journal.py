@@ -24,9 +24,6 @@ from exporter.tables.flatten import BLOCK_ROWS
 BLOCK_BYTES = 32 * 2**20
 """Bytes of bodies from which a block of answers is handed on."""
 
-PAGE = 1000
-"""IDs that are read from the journal at once."""
-
 LOOKED_UP = 10_000
 """IDs that are looked up in one statement."""
 
@@ -129,18 +126,11 @@ class Journal(JournalFile):
         return int(self._one(f"SELECT count(*) FROM wanted w WHERE {_PENDING}"))  # noqa: S608
 
     def pending(self) -> Iterator[str]:
-        """The wanted IDs without an outcome, in order, read a page at a time."""
-        last = 0
-        while True:
-            page = self._all(
-                f"SELECT position, campaign_id FROM wanted w WHERE position > ? AND {_PENDING} "  # noqa: S608
-                "ORDER BY position LIMIT ?",
-                (last, PAGE),
-            )
-            if not page:
-                return
-            last = page[-1][0]
-            yield from (campaign_id for _, campaign_id in page)
+        """The wanted IDs without an outcome, in order."""
+        for (campaign_id,) in self._rows(
+            f"SELECT campaign_id FROM wanted w WHERE {_PENDING} ORDER BY position"  # noqa: S608
+        ):
+            yield campaign_id
 
     def canary(self) -> str | None:
         """An ID that was fetched, if there is one."""
@@ -203,10 +193,6 @@ class Journal(JournalFile):
                 "INSERT OR IGNORE INTO listed (campaign_id, list_type, item, checksum) VALUES (?, ?, ?, ?)",
                 (with_checksum(*campaign) for campaign in campaigns),
             )
-
-    def is_listed(self, campaign_id: str) -> bool:
-        """Whether the list pass found a campaign."""
-        return bool(self._all("SELECT 1 FROM listed WHERE campaign_id = ?", (campaign_id,)))
 
     def listed(self) -> Iterator[ListedCampaign]:
         """What the list pass found, in its order."""

@@ -15,6 +15,7 @@ from exporter.fetch.open_engine import Engine
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import SnapshotOptions
+from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
 from exporter.ratelimit.estimate import shared
 from exporter.settings import Settings
@@ -65,4 +66,4 @@ class Run:
             usage = self.checkpoint.usage.plus(attempt)
             self.emit(Spent(usage, attempt))
             with suppress(StorageFailed):  # the usage of a run that cannot write any more is not worth an error
-                self.remember(usage=usage, limits=limits)
+                await in_thread(self.stop, self.remember, usage=usage, limits=limits)

@@ -9,10 +9,11 @@ journal alone, never from the live request.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
+import msgspec
 import pyarrow as pa
 
 from exporter import failpoints
@@ -21,6 +22,7 @@ from exporter.errors import DestinationError, InputError, StorageFailed
 from exporter.events import Event, RunStarted, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
+from exporter.ids.campaign_ids import each_of
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
@@ -59,22 +61,34 @@ async def take_snapshot(
     events = EventRelay(emit, clock=clock, in_loop=True)
     for warning in ids.warnings if ids is not None else ():
         events.emit(Warned(warning))
-    with stop.child() as stop, ExitStack() as held:
-        with stop.after(fetch.max_duration):
-            opening = partial(_open, held, ids, settings, locations, options, clock, events, stop)
-            run = await in_thread(stop, opening)
-            if isinstance(run, SnapshotResult):
-                return run
+    with stop.child() as stop:
+        async with _let_go_at_the_end(stop) as held:
+            with stop.after(fetch.max_duration):
+                opening = partial(_open, held, ids, settings, locations, options, clock, events, stop)
+                run = await in_thread(stop, opening)
+                if isinstance(run, SnapshotResult):
+                    return run
+                sending = open_engine(settings, fetch, clock=clock, emit=events.emit)
+                with _requests_sent():
+                    async with sending as engine, run.metering(engine):
+                        if wants_list:
+                            await read_list(run, engine)
+                        wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
+                        await in_thread(stop, run.journal.want, wanted.each())
+                        await in_thread(stop, carry_over, run)
+                        reused = await fetch_missing(run, engine)
             with _requests_sent():
-                async with open_engine(settings, fetch, clock=clock, emit=events.emit) as engine, run.metering(engine):
-                    if wants_list:
-                        await read_list(run, engine)
-                    wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
-                    await in_thread(stop, run.journal.want, wanted.each())
-                    await in_thread(stop, carry_over, run)
-                    reused = await fetch_missing(run, engine)
-        with _requests_sent():
-            return await in_thread(stop, publish_run, run, wanted, reused)
+                return await in_thread(stop, publish_run, run, wanted, reused)
+
+
+@asynccontextmanager
+async def _let_go_at_the_end(stop: Stop) -> AsyncIterator[ExitStack]:
+    """The lock and the journal are let go of in a thread: SQLite writes when it closes, and the disk may be slow."""
+    held = ExitStack()
+    try:
+        yield held
+    finally:
+        await in_thread(stop, held.close)
 
 
 @contextmanager
@@ -181,26 +195,44 @@ def carry_over(run: Run) -> None:
         failpoints.hit("carry.block")
 
 
+class Work(msgspec.Struct, frozen=True):
+    """What a run has still to fetch. `canary`: a campaign that was fetched before, where there is one."""
+
+    wanted: int
+    pending: pa.Array
+    carried_over: int
+    canary: str | None
+
+
+def find_work(run: Run) -> Work:
+    """Look into the journal, which a slow disk may hold up: not for the event loop."""
+    journal = run.journal
+    # With the size Arrow takes the IDs one by one: a million of them are no list in memory.
+    pending = pa.array(journal.pending(), pa.large_string(), size=journal.pending_count())
+    return Work(journal.wanted_count(), pending, journal.counts().carried_over, journal.canary())
+
+
 async def fetch_missing(run: Run, engine: Engine) -> int:
     """Ask for every wanted campaign that has no outcome yet; each answer is journaled before it counts.
 
     Returns how many were there already.
     """
     journal, checkpoint = run.journal, run.checkpoint
-    wanted, to_fetch = journal.wanted_count(), journal.pending_count()
-    reused = wanted - to_fetch
+    work = await in_thread(run.stop, find_work, run)
+    to_fetch = len(work.pending)
+    reused = work.wanted - to_fetch
     work_dir = str(journal.path.parent)
     started = RunStarted(
-        checkpoint.snapshot_id, checkpoint.mode, wanted, reused, to_fetch, work_dir, journal.counts().carried_over
+        checkpoint.snapshot_id, checkpoint.mode, work.wanted, reused, to_fetch, work_dir, work.carried_over
     )
     run.emit(started)
     if not to_fetch:
         return reused
 
     writer = BatchWriter(journal.path, emit=run.emit)
-    pool = engine.pool(to_fetch, canary=journal.canary(), is_listed=journal.is_listed)
+    pool = engine.pool(to_fetch, canary=work.canary)
     try:
-        await pool.run(journal.pending(), writer.put, run.stop)
+        await pool.run(each_of(work.pending), writer.put, run.stop)
     finally:
         await in_thread(run.stop, writer.finish)
         writer.check()

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.pipeline.fleet import AccountResult, run_side_by_side
 from exporter.simulator.simulated_service import CLIENT_SECRET
@@ -28,8 +29,23 @@ def held() -> Iterator[ExitStack]:
         yield stack
 
 
-def test_each_account_gets_its_snapshot_in_its_own_folder(tmp_path: Path, held: ExitStack) -> None:
+def samples(metrics: Path) -> dict[tuple[str, str], float]:
+    """The samples that an account has one of: (name, account) -> value."""
+    return {
+        (sample.name.removeprefix("campaign_export_"), sample.labels["account"]): sample.value
+        for family in text_string_to_metric_families(metrics.read_text(encoding="utf-8"))
+        for sample in family.samples
+    }
+
+
+def test_each_account_gets_its_snapshot_and_a_secret_that_takes_long_to_print_holds_up_no_other(
+    tmp_path: Path, held: ExitStack
+) -> None:
     fleet = Fleet(tmp_path, held, 3)
+    others_published = f"[ $(ls -d {fleet.out}/*/*/snapshot=* | wc -l) = 2 ]"
+    command = f"until {others_published}; do sleep 0.1; done; printenv HUSH"
+    own = f'name = "north-1"\nclient_secret_env = ""\nclient_secret_command = "{command}"'
+    fleet.change('name = "north-1"', own)
     done = fleet.run()
     assert done.returncode == 0, done.stderr
     assert [row["ok"] for row in json.loads(done.stdout)] == [12, 12, 12]
@@ -46,13 +62,23 @@ def test_what_happens_to_one_account_never_touches_another_and_the_worst_code_co
     fleet.services["north-0"].key = "another secret, of more than thirty-two signs"
     fleet.services["north-1"].faults[next(iter(fleet.services["north-1"].campaigns))] = ["no-data"]
     (tmp_path / "3.csv").write_text("nothing,here\n")
-    text = fleet.file.read_text(encoding="utf-8").replace("[defaults]", '[defaults]\nmax_failures = "50%"')
-    fleet.file.write_text(text, encoding="utf-8")
-    done = fleet.run()
+    fleet.change("[defaults]", '[defaults]\nmax_failures = "50%"')
+    metrics = tmp_path / "fleet.prom"
+    done = fleet.run("--metrics-file", str(metrics))
     rows = {row["account"]: row for row in json.loads(done.stdout)}
-    assert {name: row["exit_code"] for name, row in rows.items()} == {
-        "north-0": 3, "north-1": 1, "north-2": 0, "north-3": 2,
-    }  # fmt: skip
+    codes = {"north-0": 3, "north-1": 1, "north-2": 0, "north-3": 2}
+    assert {name: row["exit_code"] for name, row in rows.items()} == codes
+    assert [row["ok"] for row in rows.values()] == [0, 11, 12, 0]
+    assert {name: row["requests"] for name, row in rows.items()} == {
+        name: len(service.arrivals) for name, service in fleet.services.items()
+    }
+    told = samples(metrics)
+    accounts = [service.account_id for service in fleet.services.values()]
+    assert {account: told["last_run_exit_code", account] for account in accounts} == dict(
+        zip(accounts, codes.values(), strict=True)
+    )
+    assert [told["requests", account] for account in accounts] == [row["requests"] for row in rows.values()]
+    assert [account for account in accounts if told["last_success_timestamp_seconds", account]] == [accounts[2]]
     assert fleet.services["north-2"].asked_for().keys() == fleet.services["north-2"].campaigns.keys()
     assert done.returncode == 3
     # Whole, and not only as much of it as a table has room for.

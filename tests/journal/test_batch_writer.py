@@ -11,7 +11,8 @@ import pytest
 from exporter.errors import StorageFailed
 from exporter.events import Event, Settled, ignore
 from exporter.journal.batch_writer import BatchWriter
-from tests.support.journals import answer, open_journal
+from exporter.model import ListedCampaign
+from tests.support.journals import answer, failure, open_journal
 
 
 async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> None:
@@ -31,6 +32,27 @@ async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> 
     await asyncio.to_thread(writer.finish)
     writer.check()
     assert settled == [f"c{number}" for number in range(50)]
+
+
+async def test_a_campaign_that_the_list_pass_found_fails_and_is_not_absent(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.want(["listed", "unlisted"])
+    journal.set_listed([ListedCampaign("listed", "sms", "{}")])
+    events: list[Event] = []
+    writer = BatchWriter(journal.path, emit=events.append)
+    for name in ("listed", "unlisted"):
+        await writer.put(failure(name, "not_found"), 1)
+    await asyncio.to_thread(writer.finish)
+    writer.check()
+    await asyncio.sleep(0)
+    assert [(event.campaign_id, event.outcome) for event in events if isinstance(event, Settled)] == [
+        ("listed", "failed"), ("unlisted", "not_found"),
+    ]  # fmt: skip
+    kept = {row.campaign_id: (row.outcome, row.error) for row in journal.failures()}
+    assert kept == {
+        "listed": ("failed", "the list call shows this campaign, but: HTTP 500"),
+        "unlisted": ("not_found", "HTTP 500"),
+    }
 
 
 async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from exporter.stop import Stop
 from exporter.units import Allowance, Limit
 from tests.support.running import rows_of
 from tests.support.site import Site, open_site
+from tests.support.waiting_calls import waiting_calls
 
 HOUR = 3600.0
 
@@ -130,6 +131,19 @@ async def test_a_cancelled_task_keeps_the_lock_until_its_thread_has_ended(
         if step != "publish.before_manifest":  # too late to stop it there
             assert site.names() == [], "it was published after it was cancelled"
         assert (await site.snapshot()).complete
+
+
+async def test_nothing_that_can_wait_runs_in_the_event_loop(tmp_path: Path) -> None:
+    """Files, SQLite and name servers are for threads: a locked file or a slow disk would freeze all other requests."""
+    async with open_site(tmp_path, 30) as site:
+        site.fetch = FetchOptions(rates=(Limit(500, 60.0),), ledger=str(tmp_path / "ledger.sqlite"), workers=4)
+        await site.snapshot()  # what is imported at its first use is imported
+        site.service.faults[list(site.service.campaigns)[3]] = ["not-found-400"] * 9
+        with waiting_calls() as calls:
+            await site.snapshot(incremental=True, fresh=True)
+            await stop_after(site, 3, fresh=True)
+            await site.snapshot(incremental=True, keep=1)
+    assert sorted(calls) == []
 
 
 # Again after failures

@@ -40,6 +40,12 @@ class Fleet:
                      f'ids = "{ids}"']  # fmt: skip
         self.file.write_text("\n".join(text) + "\n", encoding="utf-8")
 
+    def change(self, text: str, to: str) -> None:
+        """Edit the file."""
+        before = self.file.read_text(encoding="utf-8")
+        assert text in before
+        self.file.write_text(before.replace(text, to), encoding="utf-8")
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run("fleet", str(self.file), "--format", "json", *arguments, env=self.env)
 

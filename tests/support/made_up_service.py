@@ -94,7 +94,6 @@ class Fetching:
         limits: tuple[Limit, ...] = (),
         patience: float = 900.0,
         grace: float = 10.0,
-        is_listed: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.clock = VirtualClock()
         self.events: list[Event] = []
@@ -125,7 +124,6 @@ class Fetching:
         self.pool = WorkerPool(
             self.client,
             ServiceHealth(self.client, retry=retry, clock=self.clock, canary=canary),
-            is_listed=is_listed,
             meter=self.meter,
             clock=self.clock,
             emit=self.events.append,
