@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 with lazy_imports(__name__):
     from exporter.snapshot_store.account_snapshots import Account, account_of, snapshots_of_account
     from exporter.snapshot_store.catalog import read_catalog
+    from exporter.snapshot_store.names import misdated_notices
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import missing_files
 
@@ -57,11 +58,8 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     if account is not None:
         wanted = snapshots_of_account(destination, time.time(), account=account).account
         infos = [info for info in infos if account_of(info.manifest) == wanted]
-    for info in infos:
-        if info.is_misdated(time.time()):
-            console.say(
-                f"{info.where} was made under a wrong clock: it is neither the latest nor a base", event="notice"
-            )
+    for notice in misdated_notices([info.where for info in infos if info.is_misdated(time.time())]):
+        console.say(notice, event="notice")
     rows = [_row(info, account_of(info.manifest), missing_files(destination, info)) for info in infos]
     rows += [_damaged_row(damaged) for damaged in catalog.damaged]
     rows.sort(key=lambda row: str(row["snapshot"]))

@@ -33,7 +33,7 @@ from exporter.snapshot_store.catalog import (
 )
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import free_id, is_misdated, snapshot_id
+from exporter.snapshot_store.names import free_id, is_misdated, misdated_notices, snapshot_id
 
 RETRY_WITHIN = 12 * 3600.0
 """Seconds after publishing a snapshot with failed campaigns in which the same command completes it. Without a bound
@@ -223,10 +223,13 @@ def clean_up(destination: Destination, checkpoint: Checkpoint | None, *, emit: E
 
 def warn_of_misdated(destination: Destination, *, now: float, emit: Emit) -> None:
     """Say which snapshots were made under a wrong clock."""
-    for snapshot in destination.folder_ids():
-        if is_misdated(snapshot, now) and destination.has_manifest(snapshot):
-            where = destination.where(snapshot)
-            emit(Warned(f"{where} was made under a wrong clock: it is neither the latest nor a base"))
+    misdated = [
+        destination.where(snapshot)
+        for snapshot in destination.folder_ids()
+        if is_misdated(snapshot, now) and destination.has_manifest(snapshot)
+    ]
+    for notice in misdated_notices(misdated):
+        emit(Warned(notice))
 
 
 def begin(

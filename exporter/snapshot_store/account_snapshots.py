@@ -12,7 +12,7 @@ from exporter.errors import DestinationError
 from exporter.snapshot_store.catalog import Catalog, SnapshotInfo, read_catalog
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
-from exporter.snapshot_store.names import PREFIX, is_snapshot_id
+from exporter.snapshot_store.names import PREFIX, is_snapshot_id, misdated_notices
 
 
 class Account(NamedTuple):
@@ -65,11 +65,7 @@ def snapshots_of_account(
     catalog = read_catalog(destination)
     counting = [info for info in catalog.snapshots if info.snapshot_id == snapshot or not info.is_misdated(now)]
     left_out = [f"left out: {damaged.problem}" for damaged in catalog.damaged]
-    left_out += [
-        f"left out: {info.where} began under a clock that was wrong"
-        for info in catalog.snapshots
-        if info not in counting
-    ]
+    left_out += misdated_notices([info.where for info in catalog.snapshots if info not in counting])
     accounts = list(dict.fromkeys(account_of(info.manifest) for info in reversed(counting)))
     matching = [known for known in accounts if account in (None, *known, str(known))]
     if snapshot is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
@@ -88,3 +88,11 @@ TABLE_FILES: tuple[TableName, ...] = ("responses", "failures", "calling_windows"
 REMOVAL_ORDER = (MANIFEST, *(file_name(table, file_format) for table in TABLE_FILES[::-1] for file_format in _FORMATS))
 OUR_FILES = frozenset(REMOVAL_ORDER)
 """All that a snapshot of ours can hold; a folder with anything else in it is never removed."""
+
+
+def misdated_notices(places: Sequence[str]) -> list[str]:
+    """What to say of snapshots that began under a wrong clock: nothing, or one sentence that names three at most."""
+    if not places:
+        return []
+    more = f" and {len(places) - 3:,} more" if len(places) > 3 else ""
+    return [f"{', '.join(places[:3])}{more}: began under a wrong clock, so neither latest nor base"]

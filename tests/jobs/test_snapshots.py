@@ -23,7 +23,7 @@ def test_latest_prints_only_the_path_of_the_newest(tmp_path: Path, capfd: pytest
     assert run(["snapshots", str(tmp_path), "--latest"]) == 0
     captured = capfd.readouterr()
     assert captured.out == f"{tmp_path}/snapshot={TWO}\n"
-    assert f"snapshot={FUTURE} began under a clock that was wrong" in captured.err
+    assert f"snapshot={FUTURE}: began under a wrong clock" in captured.err
 
 
 def test_latest_of_an_account_can_be_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
