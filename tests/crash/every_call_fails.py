@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from tests.support.commands_under_faults import commands_under_faults
 from tests.support.failing_calls import ERRORS, calls_of, run_with_failure
 from tests.support.fault_log import Trial, try_all
+from tests.support.forked_program import forked_program
 
 
 def main() -> int:
@@ -28,7 +30,10 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="Only each N-th call.")
     parser.add_argument("--jobs", type=int, default=2, help="Commands that run side by side.")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, commands_under_faults(Path(folder), arguments.jobs) as lanes:
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory())
+        programs = [held.enter_context(forked_program()) for _ in range(arguments.jobs)]
+        lanes = held.enter_context(commands_under_faults(Path(folder), *programs))
         names = arguments.commands or list(lanes[0])
         calls = {name: calls_of(lanes[0][name])[:: arguments.every] for name in names}
         trials = (

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.support.commands_under_faults import Command, commands_on_a_store
 from tests.support.fault_log import Trial, try_all
+from tests.support.forked_program import forked_program
 from tests.support.store_proxy import Refusal, StoreProxy, store_proxy
 from tests.support.stores import running_store
 
@@ -52,7 +53,8 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         running_store("s3") as store,
         store_proxy(store.endpoint) as proxy,
-        commands_on_a_store(Path(folder), store) as lane,
+        forked_program() as program,
+        commands_on_a_store(Path(folder), store, program) as lane,
     ):
         names = arguments.commands or list(lane)
         calls = {name: calls_of(lane[name], proxy) for name in names}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.support.commands_under_faults import commands_under_faults
 from tests.support.cut_states import COMMANDS, MODELS, CutRun
+from tests.support.forked_program import forked_program
 
 
 def main() -> int:
@@ -25,7 +26,11 @@ def main() -> int:
     arguments = parser.parse_args()
     each = -(-arguments.states // (len(arguments.commands) * len(MODELS)))
     wrong = 0
-    with tempfile.TemporaryDirectory() as folder, commands_under_faults(Path(folder)) as (lane,):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        forked_program() as program,
+        commands_under_faults(Path(folder), program) as (lane,),
+    ):
         for name in arguments.commands:
             run = CutRun(lane[name])
             for model in MODELS:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.commands_under_faults import Command, commands_under_faults
 from tests.support.failing_calls import ERRORS, Call, calls_of, can_inject, run_with_failure
+from tests.support.forked_program import ForkedProgram
 
 pytestmark = [
     pytest.mark.skipif(not can_inject(), reason="needs strace, and the right to trace: apt-get install strace"),
@@ -22,8 +23,8 @@ SAMPLE = 4
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Command]]:
-    with commands_under_faults(tmp_path_factory.mktemp("failing")) as (lane,):
+def commands(tmp_path_factory: pytest.TempPathFactory, forked: ForkedProgram) -> Iterator[dict[str, Command]]:
+    with commands_under_faults(tmp_path_factory.mktemp("failing"), forked) as (lane,):
         yield lane
 
 

@@ -6,6 +6,7 @@ Many more: `python -m tests.crash.power_cuts --states 1000`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,7 +14,10 @@ import pytest
 from tests.support.commands_under_faults import Command, commands_under_faults
 from tests.support.cut_states import COMMANDS, MODELS, CutRun
 from tests.support.failing_calls import can_inject
+from tests.support.forked_program import ForkedProgram
 from tests.support.power_cut import Files, Operation, Replay
+
+records = pytest.mark.skipif(not can_inject(), reason="file operations are recorded with strace")
 
 STATES = 30
 """For each command and model: 300 in all."""
@@ -23,12 +27,12 @@ COMPLETED = 10
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Command]]:
-    with commands_under_faults(tmp_path_factory.mktemp("power")) as (lane,):
+def commands(tmp_path_factory: pytest.TempPathFactory, forked: ForkedProgram) -> Iterator[dict[str, Command]]:
+    with commands_under_faults(tmp_path_factory.mktemp("power"), forked) as (lane,):
         yield lane
 
 
-@pytest.mark.skipif(not can_inject(), reason="file operations are recorded with strace")
+@records
 @pytest.mark.parametrize("name", COMMANDS)
 def test_after_a_power_cut_what_is_listed_is_sound_and_what_counted_is_there(
     commands: dict[str, Command], name: str
@@ -38,8 +42,16 @@ def test_after_a_power_cut_what_is_listed_is_sound_and_what_counted_is_there(
     assert [problem for model in MODELS for problem in run.problems(model, STATES, complete_every=COMPLETED)] == []
 
 
+@records
+def test_a_program_that_syncs_nothing_is_found_out(commands: dict[str, Command]) -> None:
+    """A judge that never fails proves nothing."""
+    careless = replace(commands["retention"], prepare="import os\nos.fsync = lambda descriptor: None")
+    problems = list(CutRun(careless).problems("any order", 10, complete_every=10))
+    assert any("published" in problem for problem in problems)
+
+
 def test_the_replayer_finds_what_is_not_synced() -> None:
-    """A judge that never fails proves nothing: without syncs, names and bytes can be missing."""
+    """Without syncs, names and bytes can be missing."""
     operations = [
         Operation("mkdir", "/d/.staging"),
         Operation("create", "/d/.staging/a"),

@@ -6,13 +6,15 @@ A command's snapshots get the same IDs in every run, so that the paths of its fi
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow.fs as pafs
 
@@ -21,7 +23,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.verify import damages
-from tests.support.forked_program import ForkedProgram, forked_program
+from tests.support.forked_program import ForkedProgram
 from tests.support.running import write_ids
 from tests.support.serving import environment, serving
 from tests.support.stores import RunningStore
@@ -170,13 +172,11 @@ def make_older(command: Command) -> None:
 
 
 @contextmanager
-def commands_under_faults(folder: Path, lanes: int = 1) -> Iterator[list[dict[str, Command]]]:
-    """All commands by name, on local folders; as many times as there are lanes, which can run side by side."""
+def commands_under_faults(folder: Path, *programs: ForkedProgram) -> Iterator[list[dict[str, Command]]]:
+    """All commands by name, on local folders; once for each program, for these can run side by side."""
     service = service_under_faults()
     template = folder / "template"
-    with ExitStack() as held:
-        url = held.enter_context(serving(service))
-        programs = [held.enter_context(forked_program()) for _ in range(lanes)]
+    with serving(service) as url:
         template.mkdir()
         write_id_files(template, service)
         make_older(_local(template, template, url, programs[0])["full"])
@@ -210,14 +210,15 @@ open_store.ATTEMPTS = 2
 
 
 @contextmanager
-def commands_on_a_store(folder: Path, store: RunningStore) -> Iterator[dict[str, Command]]:
+def commands_on_a_store(folder: Path, store: RunningStore, program: ForkedProgram) -> Iterator[dict[str, Command]]:
     """All commands by name that use a store, with snapshots in a bucket of an S3 server."""
     service = service_under_faults()
     desk, template = folder / "desk", folder / "template"
-    store.make_bucket("faults")
-    bucket = store.file_system()
     dest = store.url("faults/exports")
-    with serving(service) as url, forked_program() as program:
+    # The stores' own libraries look into the environment of this process.
+    with patch.dict(os.environ, store.env), serving(service) as url:
+        store.make_bucket("faults")
+        bucket = store.file_system()
         env = {**environment(url, desk), **store.env}
 
         def reset(line: Line) -> Callable[[], None]:
