@@ -11,7 +11,8 @@ from pathlib import Path
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import ROOT, full, run, snapshot_folders
+from tests.support.forked_program import ForkedProgram
+from tests.support.running import ROOT, full, snapshot_folders
 from tests.support.serving import environment, serving
 
 SCRIPT = """
@@ -111,7 +112,7 @@ def user(out: Path, attempts: int, env: dict[str, str]) -> Iterator[User]:
 
 
 def test_cancelled_at_any_moment_nothing_goes_on_without_the_lock_and_the_same_command_completes(
-    tmp_path: Path,
+    tmp_path: Path, forked: ForkedProgram
 ) -> None:
     service = Behaviour(sample_campaigns(12, voice_share=0.3))
     out = tmp_path / "exports"
@@ -130,7 +131,9 @@ def test_cancelled_at_any_moment_nothing_goes_on_without_the_lock_and_the_same_c
             assert not program.holds_lock(), moment
             assert program.published() == 0, moment
         requests = len(service.arrivals)
-        done = run("snapshot", "--type", "all", "--out", str(out), "--rate", "off", env=environment(url, tmp_path))
+        done = forked.run(
+            "snapshot", "--type", "all", "--out", str(out), "--rate", "off", env=environment(url, tmp_path)
+        )
         assert done.returncode == 0, done.stderr
         assert "12 already there, 0 to fetch" in done.stderr
         assert len(service.arrivals) == requests

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from exporter.journal.journal import Journal
 from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import ROOT, full, program, run, snapshot_folders, write_ids
+from tests.support.forked_program import ForkedProgram
+from tests.support.running import snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 AGE = 28 * 3_600_000
@@ -32,7 +34,9 @@ def make_old(journal: Journal, answers: int) -> list[str]:
     return [response.campaign_id for response in old]
 
 
-def test_an_old_list_pass_costs_no_young_answer_and_plan_says_what_the_run_does(tmp_path: Path) -> None:
+def test_an_old_list_pass_costs_no_young_answer_and_plan_says_what_the_run_does(
+    tmp_path: Path, forked: ForkedProgram
+) -> None:
     service = Behaviour(sample_campaigns(12, voice_share=0.3))
     out = tmp_path / "exports"
     with serving(service) as url:
@@ -40,19 +44,17 @@ def test_an_old_list_pass_costs_no_young_answer_and_plan_says_what_the_run_does(
         ids = write_ids(tmp_path / "ids.csv", service.campaigns)
         command = (str(ids), "--type", "all", "--list", "always", "--out", str(out))
         # Two list calls and five campaigns, and then the limit.
-        limited = program("snapshot", *command, "--rate", "7/1h", "--pace", "asap")
-        with subprocess.Popen(limited, env=full(env), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-            while len(service.arrivals) < 7:
-                assert process.poll() is None
-                time.sleep(0.01)
-            process.terminate()
-        assert process.returncode == 143
+        limited = forked.start("snapshot", *command, "--rate", "7/1h", "--pace", "asap", env=env)
+        while len(service.arrivals) < 7:
+            time.sleep(0.01)
+        os.kill(limited.pid, signal.SIGTERM)
+        assert limited.wait().returncode == 143
         journal = Journal.open(out / ".work", read_settings(env).identity, emit=ignore)
         old = make_old(journal, 2)
         journal.close()
-        plan = run("plan", *command, "--rate", "off", env=env)
+        plan = forked.run("plan", *command, "--rate", "off", env=env)
         del service.arrivals[:]
-        done = run("snapshot", *command, "--rate", "off", env=env)
+        done = forked.run("snapshot", *command, "--rate", "off", env=env)
     assert "already fetched   3" in plan.stdout
     assert "list call         about 2 requests" in plan.stdout
     assert "requests to send  11" in plan.stdout
