@@ -3,6 +3,8 @@
 Only names of secrets travel: a worker resolves them where it runs. A worker that is lost takes nothing with it but the
 requests under way; Dask gives its account to another one, which resumes from the journal in the work folder. How many
 lost workers an account survives is the scheduler's `distributed.scheduler.allowed-failures`.
+
+A result is taken off the cluster as soon as it is there: Dask runs a task again whose result is lost with a worker.
 """
 
 from __future__ import annotations
@@ -15,17 +17,18 @@ import platform
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from distributed import Client, KilledWorker, Worker, get_worker
+from distributed import Client, KilledWorker, Reschedule, Worker, get_worker
 
 from exporter import __version__
 from exporter.errors import DestinationBusy, ExportError, InputError, Interrupted, StoppedEarly
 from exporter.events import Event, ListPageRead, RetryPlanned, Settled
-from exporter.pipeline.fleet import AccountResult, fault_of, run_account
+from exporter.pipeline.fleet import AccountResult, FleetAccount, fault_of, run_account
 from exporter.stop import Stop
 from jobs.support.event_console import Console, describe
 from jobs.support.fleet_file import prepare
@@ -47,11 +50,40 @@ PATIENCE_WITHOUT_WORKERS = 5.0
 BUSY_FOR = 60.0
 """Seconds that an account waits for the lock of its destination: a worker that retires may still hold it."""
 
+Ending = Literal["finished", "cancelled", "lost"]
+"""How a task ends: with the row of its account; by somebody who cancelled it; with its workers, or the scheduler."""
+
 _VERSIONS = (
     "(__import__('platform').python_version(), __import__('exporter').__version__"
     " if __import__('importlib.util', fromlist=['util']).find_spec('exporter') else None)"
 )
 """What a worker has, as an expression: it can be read by a worker that has nothing of ours."""
+
+
+class Tasks:
+    """What becomes of the tasks, one for each account. `begun`: how often a worker has begun an account."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.begun: Counter[str] = Counter()
+        self.ended: Counter[Ending] = Counter()
+
+    def begins(self, event: tuple[float, dict[str, str]]) -> None:
+        """A worker says that it begins an account."""
+        name, worker = event[1]["account"], event[1]["worker"]
+        self.begun[name] += 1
+        again = "runs again, " if self.begun[name] > 1 else "runs "
+        self._console.say(f"{name}: {again}on {worker}", event="task_begins", account=name, worker=worker)
+
+    def tell(self) -> None:
+        """Say what became of all of them."""
+        again = self.begun.total() - len(self.begun)
+        self._console.say(
+            f"tasks: {self.ended['finished']:,} finished, {self.ended['cancelled']:,} cancelled, "
+            f"{self.ended['lost']:,} lost; {again:,} begun again",
+            event="tasks", finished=self.ended["finished"], cancelled=self.ended["cancelled"], lost=self.ended["lost"],
+            again=again,
+        )  # fmt: skip
 
 
 def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
@@ -60,26 +92,35 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
     SIGINT, SIGTERM and SIGHUP end the accounts on the workers too; those that were done by then have their results.
     """
     results: dict[str, dict[str, Any]] = {}
+    rest: Ending = "lost"
     stopped: ExportError = StoppedEarly(f"the scheduler {scheduler} was lost. The same command resumes.")
+    tasks = Tasks(console)
+    topic = f"campaign-export-{os.getpid()}@{socket.gethostname()}"
     _silence()
     with _connected(scheduler) as client:
         futures: dict[str, Any] = {}
         try:
             with _raising_signals():
                 _check_workers(console, client)
+                client.subscribe_topic(topic, tasks.begins)
                 for entry in entries:
-                    key = f"campaign-export-{entry['name']}-{os.getpid()}@{socket.gethostname()}"
-                    futures[entry["name"]] = client.submit(run_entry, entry, key=key, pure=False)
-                for name, row in _finished(futures):
-                    for line in row.pop("log", []):
-                        console.say(f"{name}: {line}", event="account", account=name)
-                    results[name] = row
+                    key = f"{topic}-{entry['name']}"
+                    futures[entry["name"]] = client.submit(run_entry, entry, topic, key=key, pure=False)
+                while futures:
+                    for name, (ending, row) in _ended(futures):
+                        tasks.ended[ending] += 1
+                        results[name] = row
+                        for line in row.pop("log", []):
+                            console.say(f"{name}: {line}", event="account", account=name)
+                    time.sleep(LOOK_EVERY / 5)
         except Interrupted as error:
-            stopped = error
+            rest, stopped = "cancelled", error
             with suppress(*LOST):
                 client.cancel(list(futures.values()), force=True)
         except LOST:
             pass  # what is not among the results was lost
+    tasks.ended[rest] += len(entries) - len(results)
+    tasks.tell()
     return [results.get(entry["name"]) or result_row(AccountResult(entry["name"], error=stopped)) for entry in entries]
 
 
@@ -151,71 +192,87 @@ def _unfit(by_worker: Mapping[str, Any]) -> Iterator[str]:
             yield f"worker {worker} has {has} (Python {versions[0]}), and this command {__version__}."
 
 
-def _finished(futures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The results as they come. A lost scheduler cancels what is not done."""
-    pending = dict(futures)
-    while pending:
-        for name, future in list(pending.items()):
-            if future.status in ("finished", "error", "cancelled"):
-                del pending[name]
-                with suppress(*LOST):
-                    yield name, _result(name, future)
-        time.sleep(LOOK_EVERY / 5)
+def _ended(futures: dict[str, Any]) -> Iterator[tuple[str, tuple[Ending, dict[str, Any]]]]:
+    """What has ended since the last look; it is taken off the cluster, and out of `futures`."""
+    for name, future in list(futures.items()):
+        if future.status in ("finished", "error", "cancelled"):
+            yield name, _result(name, future)
+            del futures[name]
+            future.release()
 
 
-def _result(name: str, future: Any) -> dict[str, Any]:
-    error = future.exception(timeout=ANSWER_WITHIN)
-    if error is None:
-        result: dict[str, Any] = future.result(timeout=ANSWER_WITHIN)
-        return result
+def _result(name: str, future: Any) -> tuple[Ending, dict[str, Any]]:
+    """How a task ended, and the row of its account. Raises one of `LOST` when the scheduler is lost."""
+    try:
+        error = future.exception(timeout=ANSWER_WITHIN)
+        if error is None:
+            return "finished", future.result(timeout=ANSWER_WITHIN)
+    except (asyncio.CancelledError, concurrent.futures.CancelledError) as cancelled:
+        reason = getattr(cancelled, "reason", "unknown")
+        if reason == "scheduler-connection-lost":
+            raise
+        text = f"its task was cancelled on the cluster ({reason}). The same command resumes."
+        return "cancelled", result_row(AccountResult(name, error=StoppedEarly(text)))
     if isinstance(error, KilledWorker):
         lost = f"{error.allowed_failures + 1} workers that ran it were lost. The same command resumes."
-        return result_row(AccountResult(name, error=StoppedEarly(lost)))
+        return "lost", result_row(AccountResult(name, error=StoppedEarly(lost)))
     if isinstance(error, ModuleNotFoundError):
         lacking = f"the worker lacks {error.name}: install the same version of campaign-exporter on every worker."
-        return result_row(AccountResult(name, error=InputError(lacking)))
-    return result_row(fault_of(name, error))
+        return "finished", result_row(AccountResult(name, error=InputError(lacking)))
+    return "finished", result_row(fault_of(name, error))
 
 
-def run_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """One account, on a worker: its row of the results, and its log."""
+def run_entry(entry: dict[str, Any], topic: str) -> dict[str, Any]:
+    """One account, on a worker: its row of the results, and its log. `topic`: where its beginning is told."""
     worker = get_worker()
-    key = worker.get_current_task()
-    log = [f"runs on {worker.address}"]
+    key, name = worker.get_current_task(), entry["name"]
+    worker.log_event(topic, {"account": name, "worker": worker.address})
+    log: list[str] = []
 
     def note(event: Event) -> None:
         if not isinstance(event, Settled | RetryPlanned | ListPageRead):
             log.append(describe(event))
 
-    async def main() -> AccountResult:
-        try:
-            account = prepare(entry, dict(os.environ), place=f" on the worker {worker.address}")
-        except ExportError as error:
-            return AccountResult(entry["name"], error=error)
+    async def main(account: FleetAccount) -> AccountResult:
         stop = Stop()
         looking = asyncio.create_task(_stop_when_unwanted(worker, key, stop))
         latest = time.monotonic() + BUSY_FOR
         try:
             result = await run_account(account, emit=note, stop=stop)
-            while isinstance(result.error, DestinationBusy) and time.monotonic() < latest and stop.reason is None:
+            if isinstance(result.error, DestinationBusy):
+                log.append(f"waits for its destination: {result.error}")
+            while isinstance(result.error, DestinationBusy) and time.monotonic() < latest:
                 await asyncio.sleep(LOOK_EVERY)
+                if stop.reason is not None:
+                    return AccountResult(name, error=stop.reason)
                 result = await run_account(account, emit=note, stop=stop)
             return result
         finally:
             looking.cancel()
 
     try:
-        result = asyncio.run(main())
+        result = asyncio.run(main(prepare(entry, dict(os.environ), place=f" on the worker {worker.address}")))
+    except ExportError as error:
+        result = AccountResult(name, error=error)
     except Exception as error:  # noqa: BLE001 - it is in the row; Dask would send a traceback
-        result = fault_of(entry["name"], error)
+        result = fault_of(name, error)
+    if isinstance(result.error, WorkerRetires):
+        raise Reschedule
     return {**result_row(result), "log": log}
+
+
+class WorkerRetires(StoppedEarly):
+    """The cluster has given this worker up: the account goes on elsewhere."""
 
 
 async def _stop_when_unwanted(worker: Worker, key: str, stop: Stop) -> None:
     """Ask `stop` once the command that sent the account has ended, or the cluster has given this worker up."""
     while True:
         task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled" or worker.status.name in ("closing", "closed", "failed"):
+        if task is None or task.state == "cancelled":
             stop.ask(StoppedEarly("the command that sent it here has ended. The same command resumes."))
+            return
+        if worker.status.name in ("closing", "closed", "failed"):
+            stop.ask(WorkerRetires("its worker is given up. It goes on elsewhere."))
             return
         await asyncio.sleep(LOOK_EVERY)

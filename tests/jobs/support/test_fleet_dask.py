@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from exporter import __version__
+from exporter.clock import SystemClock
+from exporter.events import ignore
 from exporter.simulator.simulated_service import CLIENT_SECRET
+from exporter.snapshot_store.lock import RunLock
 from jobs import cli
+from jobs.support.fleet_file import read_fleet
 from tests.support.fleets import Fleet
-from tests.support.running import ROOT, full, program, write_ids
+from tests.support.forked_program import ForkedProgram
+from tests.support.running import ROOT, full, write_ids
 
-pytest.importorskip("distributed", reason="needs the extra fleet")
+distributed = pytest.importorskip("distributed", reason="needs the extra fleet")
+fleet_dask = pytest.importorskip("jobs.support.fleet_dask")
 
-
-@pytest.fixture
-def fleet_env(tmp_path: Path) -> dict[str, str]:
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "HUSH": CLIENT_SECRET}
+IMPATIENT = (
+    "from jobs.support import fleet_dask as f; f.PATIENCE_WITHOUT_WORKERS = 0.1; from jobs import cli; cli.main()"
+)
+"""The program, which says after a tenth of a second, not after five, that the cluster has no worker."""
 
 
 @pytest.fixture
@@ -34,81 +44,22 @@ def held() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.fixture
-def cluster(fleet_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Two workers, each a process with the secrets in its environment."""
-    distributed = pytest.importorskip("distributed", reason="needs the extra fleet")
-    for name, value in fleet_env.items():
-        monkeypatch.setenv(name, value)
-    with distributed.LocalCluster(
-        n_workers=2,
-        processes=True,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-    ) as running:
-        yield running
-
-
-def on_dask(fleet: Fleet, cluster: Any) -> subprocess.Popen[str]:
-    """The fleet's command; it knows no secret."""
-    arguments = ("--format", "json", "--engine", "dask", "--scheduler", cluster.scheduler_address)
-    env = {name: value for name, value in fleet.env.items() if name != "HUSH"}
-    return subprocess.Popen(
-        program("fleet", str(fleet.file), *arguments), env=full(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, cwd=ROOT,
-    )  # fmt: skip
-
-
-def test_accounts_of_a_lost_dask_worker_are_run_again_and_resumed(
-    tmp_path: Path, held: ExitStack, cluster: Any
-) -> None:
-    fleet = Fleet(tmp_path, held, 3, campaigns=24, latency=(0.2, 0.3))
-    process = on_dask(fleet, cluster)
-    while len(fleet.services["north-0"].arrivals) < 20:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    victim = next(iter(cluster.workers.values()))
-    os.kill(victim.pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=90)
-    assert process.returncode == 0, err
-    assert [row["ok"] for row in json.loads(out)] == [24] * 3
-    assert "runs on tcp://127.0.0.1" in err
-    asked = [service.asked_for() for service in fleet.services.values()]
-    assert all(
-        set(counts) == set(service.campaigns) for counts, service in zip(asked, fleet.services.values(), strict=True)
-    )
-    # Only what was under way at the lost worker was asked for again.
-    assert sum(number - 1 for counts in asked for number in counts.values()) <= 2 * 16
-
-
-def test_a_signal_stops_the_accounts_on_the_workers_too_and_the_same_command_resumes(
-    tmp_path: Path, held: ExitStack, cluster: Any
-) -> None:
-    fleet = Fleet(tmp_path, held, 2, campaigns=60, latency=(0.3, 0.5))
-    process = on_dask(fleet, cluster)
-    while not all(service.arrivals for service in fleet.services.values()):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 143, err
-    assert [row["exit_code"] for row in json.loads(out)] == [143, 143]
-    again = on_dask(fleet, cluster)
-    out, err = again.communicate(timeout=60)
-    assert again.returncode == 0, out + err
-    assert max(max(service.asked_for().values()) for service in fleet.services.values()) == 1
-
-
-def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("distributed", reason="needs the extra fleet")
-    file = tmp_path / "fleet.toml"
-    file.write_text('out = "x"\n[[account]]\naccount_id = "a"\nstream_id = "s"\n')
-    for scheduler in ("nonsense://x", "127.0.0.1:1", "tcp://127.0.0.1:1"):
-        assert cli.run(["fleet", str(file), "--engine", "dask", "--scheduler", scheduler]) == 2
-        assert f"--scheduler {scheduler} does not answer" in capfd.readouterr().err
-    assert cli.run(["fleet", str(file), "--engine", "dask"]) == 2
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two workers, each a process with the secrets in its environment. The tests of this file share them."""
+    home = str(tmp_path_factory.mktemp("home"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"HOME": home, "XDG_STATE_HOME": home, "HUSH": CLIENT_SECRET}.items():
+            patch.setenv(name, value)
+        with distributed.LocalCluster(
+            n_workers=2,
+            processes=True,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=50,
+        ) as running:
+            yield running
 
 
 @contextmanager
@@ -124,6 +75,128 @@ def process(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> Iterator[
         running.wait(10)
 
 
+@contextmanager
+def worker(address: str, fleet: Fleet, site: Path, customize: str, cwd: Path = ROOT) -> Iterator[None]:
+    """A worker in a process of its own, whose interpreter begins with `customize`."""
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(customize)
+    env = full(fleet.env)
+    arguments = ("distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1")
+    with process(*arguments, env={**env, "PYTHONPATH": f"{site}:{env['PYTHONPATH'] if cwd == ROOT else ''}"}, cwd=cwd):
+        yield
+
+
+class Command:
+    """The fleet's command; it knows no secret."""
+
+    def __init__(self, fleet: Fleet, scheduler: str) -> None:
+        arguments = ("fleet", str(fleet.file), "--format", "json", "--engine", "dask", "--scheduler", scheduler)
+        env = {name: value for name, value in fleet.env.items() if name != "HUSH"}
+        self._log = fleet.tmp_path / "log"
+        with self._log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", IMPATIENT, *arguments], env=full(env), stdout=subprocess.PIPE, stderr=stderr,
+                text=True, cwd=ROOT,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, seen: Callable[[], Any]) -> Any:
+        while not (found := seen()):
+            assert self.process.poll() is None, self.log
+            time.sleep(0.05)
+        return found
+
+    def wait_for_line(self, pattern: str) -> str:
+        """The group of a line of the log."""
+        return str(self.wait_for(lambda: re.search(pattern, self.log))[1])
+
+    def end(self) -> tuple[int, list[dict[str, Any]]]:
+        """The exit code, and the rows of the results."""
+        out, _ = self.process.communicate(timeout=60)
+        assert "Traceback" not in self.log, self.log
+        return self.process.returncode, json.loads(out or "[]")
+
+
+def test_accounts_of_workers_that_retire_or_are_lost_go_on_elsewhere_and_a_finished_one_does_not(
+    tmp_path: Path, held: ExitStack, cluster: Any
+) -> None:
+    fleet = Fleet(tmp_path, held, 2, campaigns=40, latency=(0.15, 0.2))
+    fleet.change("[defaults]", "[defaults]\nworkers = 2")
+    write_ids(tmp_path / "0.csv", list(fleet.services["north-0"].campaigns)[:1])
+    long = fleet.services["north-1"]
+    command = Command(fleet, cluster.scheduler_address)
+    command.wait_for_line("(north-0: published)")
+    command.wait_for(lambda: len(long.arrivals) >= 8)
+    retiring = command.wait_for_line("north-1: runs on (.*)")
+    cluster.sync(cluster.scheduler.retire_workers, [retiring], close_workers=True)
+    lost = command.wait_for_line("north-1: runs again, on (.*)")
+    before = len(long.arrivals)
+    command.wait_for(lambda: len(long.arrivals) >= before + 8)
+    (nanny,) = [nanny for nanny in cluster.workers.values() if nanny.worker_address == lost]
+    os.kill(nanny.pid, signal.SIGKILL)
+    code, rows = command.end()
+    assert code == 0, command.log
+    assert [row["ok"] for row in rows] == [1, 40]
+    assert "tasks: 2 finished, 0 cancelled, 0 lost; 2 begun again" in command.log
+    # The result of north-0 was lost with its worker too. Of north-1 only what was under way there was asked for again:
+    # a worker that retires brings that to its end.
+    assert fleet.services["north-0"].asked_for().total() == 1
+    assert len(long.asked_for()) == 40
+    assert long.asked_for().total() <= 40 + 2
+
+
+def test_a_signal_stops_the_accounts_on_the_workers_too_and_a_finished_one_keeps_its_row(
+    tmp_path: Path, held: ExitStack, cluster: Any, forked: ForkedProgram
+) -> None:
+    fleet = Fleet(tmp_path, held, 2, campaigns=30, latency=(0.3, 0.5))
+    write_ids(tmp_path / "0.csv", list(fleet.services["north-0"].campaigns)[:1])
+    command = Command(fleet, cluster.scheduler_address)
+    command.wait_for_line("(north-0: published)")
+    command.wait_for(lambda: fleet.services["north-1"].arrivals)
+    command.process.send_signal(signal.SIGTERM)
+    code, rows = command.end()
+    assert code == 143, command.log
+    assert [(row["exit_code"], row["ok"]) for row in rows] == [(0, 1), (143, 0)]
+    assert "tasks: 1 finished, 1 cancelled, 0 lost; 0 begun again" in command.log
+    # The worker lets go of the lock when its requests are answered. Nothing is asked for twice, whoever goes on.
+    goes_on = ("fleet", str(fleet.file), "--only", "north-1")
+    while (done := forked.run(*goes_on, env=fleet.env)).returncode == 5:
+        time.sleep(0.1)
+    assert done.returncode == 0, done.stderr
+    assert max(fleet.services["north-1"].asked_for().values()) == 1
+
+
+def test_workers_that_lack_the_package_or_have_another_version_are_named_before_any_account_is_sent(
+    tmp_path: Path, held: ExitStack, cluster: Any
+) -> None:
+    fleet = Fleet(tmp_path, held, 1)
+    bare = (
+        "import os, sys\n"
+        "sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, 'exporter'))]\n"
+    )
+    other = tmp_path / "other"
+    (other / "exporter").mkdir(parents=True)
+    (other / "exporter" / "__init__.py").write_text('__version__ = "0.9.0"\n')
+    good = len(cluster.scheduler.workers)
+    with (
+        worker(cluster.scheduler_address, fleet, tmp_path / "bare", bare, cwd=tmp_path),
+        worker(cluster.scheduler_address, fleet, other, "", cwd=tmp_path),
+    ):
+        while len(cluster.scheduler.workers) < good + 2:
+            time.sleep(0.05)
+        command = Command(fleet, cluster.scheduler_address)
+        code, rows = command.end()
+    assert (code, rows) == (2, []), command.log
+    assert len(re.findall(r"worker tcp://\S+ has ", command.log)) == 2
+    assert re.search(r"has no campaign-exporter \(Python 3\.\S+\), and this command ", command.log)
+    assert re.search(rf"has campaign-exporter 0\.9\.0 \(Python 3\.\S+\), and this command {__version__}", command.log)
+    assert "Install the same version on every worker." in command.log
+    assert not fleet.services["north-0"].arrivals
+
+
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A scheduler in a process of its own, and its address."""
@@ -136,94 +209,104 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         yield running, json.loads(file.read_text())["address"]
 
 
-def worker_of(address: str) -> tuple[str, ...]:
-    return ("distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1")
-
-
-def start(fleet: Fleet, address: str, log: Path) -> subprocess.Popen[str]:
-    """The fleet's command; what it says goes to `log`."""
-    arguments = ("--format", "json", "--engine", "dask", "--scheduler", address)
-    with log.open("w") as stderr:
-        return subprocess.Popen(
-            program("fleet", str(fleet.file), *arguments), env=full(fleet.env), stdout=subprocess.PIPE, stderr=stderr,
-            text=True, cwd=ROOT,
-        )  # fmt: skip
-
-
-def wait_for(text: str, log: Path, running: subprocess.Popen[str]) -> None:
-    while text not in log.read_text():
-        assert running.poll() is None, log.read_text()
-        time.sleep(0.1)
-
-
-def test_a_lost_scheduler_ends_with_4_and_prints_the_rows_that_are_done(
+def test_a_worker_is_waited_for_and_a_lost_scheduler_ends_with_4_and_the_rows_that_are_done(
     tmp_path: Path, held: ExitStack, scheduler: tuple[subprocess.Popen[bytes], str]
 ) -> None:
     fleet = Fleet(tmp_path, held, 2, campaigns=60, latency=(0.3, 0.5))
     write_ids(tmp_path / "0.csv", list(fleet.services["north-0"].campaigns)[:1])
-    log = tmp_path / "log"
-    with process(*worker_of(scheduler[1]), env=full(fleet.env)):
-        running = start(fleet, scheduler[1], log)
-        wait_for("north-0: published", log, running)
-        scheduler[0].kill()
-        out, _ = running.communicate(timeout=60)
-    assert running.returncode == 4, log.read_text()
-    assert [(row["account"], row["exit_code"], row["ok"]) for row in json.loads(out)] == [
-        ("north-0", 0, 1), ("north-1", 4, 0),
-    ]  # fmt: skip
-    assert "was lost" in log.read_text()
-    assert "Traceback" not in log.read_text(), log.read_text()
+    running, address = scheduler
+    command = Command(fleet, address)
+    command.wait_for_line("(the cluster has no worker yet: waiting for one)")
+    newer = "import platform\nplatform.python_version = lambda: '3.99.0'\n"
+    with worker(address, fleet, tmp_path / "newer", newer):
+        command.wait_for_line("(north-0: published)")
+        running.kill()
+        code, rows = command.end()
+    assert code == 4, command.log
+    assert [(row["account"], row["exit_code"], row["ok"]) for row in rows] == [("north-0", 0, 1), ("north-1", 4, 0)]
+    assert re.search(r"worker tcp://\S+ runs Python 3\.99\.0, this command 3\.", command.log)
+    assert f"north-1: the scheduler {address} was lost. The same command resumes." in command.log
+    assert "tasks: 1 finished, 0 cancelled, 1 lost; 0 begun again" in command.log
 
 
-def test_a_worker_without_the_package_is_named_before_any_account_is_sent(
-    tmp_path: Path, held: ExitStack, scheduler: tuple[subprocess.Popen[bytes], str]
-) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, 'exporter'))]\n"
-    )
-    fleet = Fleet(tmp_path, held, 1)
-    log = tmp_path / "log"
-    bare = {**full(fleet.env), "PYTHONPATH": str(tmp_path / "site")}
-    with process(*worker_of(scheduler[1]), env=bare, cwd=tmp_path):
-        running = start(fleet, scheduler[1], log)
-        running.communicate(timeout=60)
-    assert running.returncode == 2, log.read_text()
-    assert "has no campaign-exporter (Python 3." in log.read_text()
-    assert "Install the same version on every worker." in log.read_text()
-    assert not fleet.services["north-0"].arrivals
+class ThisWorker:
+    """What an account sees of the worker that runs it."""
+
+    address = "tcp://127.0.0.1:1"
+    state = SimpleNamespace(tasks={"key": SimpleNamespace(state="executing")})
+
+    def __init__(self, status: str) -> None:
+        self.status = SimpleNamespace(name=status)
+        self.told: list[dict[str, str]] = []
+
+    def get_current_task(self) -> str:
+        return "key"
+
+    def log_event(self, topic: str, event: dict[str, str]) -> None:
+        self.told.append(event)
 
 
-def test_a_cluster_without_a_worker_is_told_and_waited_for(
-    tmp_path: Path, held: ExitStack, scheduler: tuple[subprocess.Popen[bytes], str]
+def test_an_account_waits_for_the_lock_of_its_destination_and_leaves_a_worker_that_closes(
+    tmp_path: Path, held: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet = Fleet(tmp_path, held, 1)
-    log = tmp_path / "log"
-    running = start(fleet, scheduler[1], log)
-    wait_for("no worker yet", log, running)
-    with process(*worker_of(scheduler[1]), env=full(fleet.env)):
-        out, _ = running.communicate(timeout=60)
-    assert running.returncode == 0, log.read_text()
-    assert [row["ok"] for row in json.loads(out)] == [12]
+    (entry,) = read_fleet(str(fleet.file), None)
+    monkeypatch.setenv("HUSH", CLIENT_SECRET)
+    monkeypatch.setattr(fleet_dask, "LOOK_EVERY", 0.05)
+
+    def run_on(status: str, *, patience: float) -> dict[str, Any]:
+        worker = ThisWorker(status)
+        monkeypatch.setattr(fleet_dask, "get_worker", lambda: worker)
+        monkeypatch.setattr(fleet_dask, "BUSY_FOR", patience)
+        try:
+            return fleet_dask.run_entry(entry, "topic")
+        finally:
+            assert worker.told == [{"account": "north-0", "worker": worker.address}]
+
+    another = ExitStack()
+    another.enter_context(RunLock(Path(entry["out"]) / ".work", clock=SystemClock(), emit=ignore))
+    assert run_on("running", patience=0.1)["exit_code"] == 5
+    with pytest.raises(distributed.Reschedule):
+        run_on("closing", patience=60.0)
+    threading.Timer(0.3, another.close).start()
+    row = run_on("running", patience=60.0)
+    assert (row["exit_code"], row["ok"]) == (0, 12)
+    assert "waits for its destination: another run is at work here" in row["log"][0]
 
 
-def test_an_account_whose_destination_is_still_locked_by_a_worker_that_retires_goes_on_when_it_is_free(
-    tmp_path: Path, held: ExitStack, scheduler: tuple[subprocess.Popen[bytes], str]
-) -> None:
-    """The lock is held by a run of the same account, as a worker that retires still does for its grace."""
-    fleet = Fleet(tmp_path, held, 1, campaigns=30, latency=(1.0, 1.2))
-    held_by = subprocess.Popen(
-        program("fleet", str(fleet.file)), env=full(fleet.env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-    )  # fmt: skip
-    while not fleet.services["north-0"].arrivals:
-        assert held_by.poll() is None
-        time.sleep(0.05)
-    log = tmp_path / "log"
-    with process(*worker_of(scheduler[1]), env=full(fleet.env)):
-        running = start(fleet, scheduler[1], log)
-        out, _ = running.communicate(timeout=60)
-    held_by.wait(30)
-    assert running.returncode == 0, log.read_text()
-    assert [row["exit_code"] for row in json.loads(out)] == [0]
+class Ended:
+    """A task that ended otherwise than with a row."""
+
+    def __init__(self, exception: Exception | None = None, cancelled: BaseException | None = None) -> None:
+        self._exception, self._cancelled = exception, cancelled
+
+    def exception(self, timeout: float) -> Exception | None:
+        return self._exception
+
+    def result(self, timeout: float) -> None:
+        assert self._cancelled is not None
+        raise self._cancelled
+
+
+def test_tasks_that_are_cancelled_or_lost_are_told_apart_and_all_of_them_resume() -> None:
+    from distributed.client import FutureCancelledError
+
+    killed = distributed.KilledWorker("key", None, 3)
+    for task, ending, text in [
+        (Ended(killed), "lost", "4 workers that ran it were lost."),
+        (Ended(cancelled=FutureCancelledError("key", "scheduler-restart")), "cancelled", "(scheduler-restart)."),
+    ]:
+        ended, row = fleet_dask._result("north", task)
+        assert (ended, row["exit_code"]) == (ending, 4)
+        assert f"{text} The same command resumes." in row["error"]
+    with pytest.raises(FutureCancelledError):
+        fleet_dask._result("north", Ended(cancelled=FutureCancelledError("key", "scheduler-connection-lost")))
+
+
+def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text('out = "x"\n[[account]]\naccount_id = "a"\nstream_id = "s"\n')
+    for scheduler in ("nonsense://x", "127.0.0.1:1", "tcp://127.0.0.1:1"):
+        assert cli.run(["fleet", str(file), "--engine", "dask", "--scheduler", scheduler]) == 2
+        assert f"--scheduler {scheduler} does not answer" in capfd.readouterr().err
+    assert cli.run(["fleet", str(file), "--engine", "dask"]) == 2
