@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from exporter.text import is_visible_ascii
 
@@ -12,8 +12,14 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
 """A host name, or an IP address: two readers of a URL can't disagree about these."""
 
 
-_AUTHORITY = re.compile(r"(?:[^@]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::[0-9]*)?")
+_AUTHORITY = re.compile(r"(?:[^@\\\[\]]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::[0-9]*)?")
 """Host and port of a URL; Python's own reader takes the brackets of `3[::1]` for the whole."""
+
+LONGEST_NAME, LONGEST_LABEL = 253, 63
+"""Characters of a host's name, and of each part of it between two dots (RFC 1035)."""
+
+LONGEST_SHOWN = 200
+"""Characters of a text that an error shows."""
 
 
 def read_host(text: str) -> str:
@@ -26,16 +32,32 @@ def read_host(text: str) -> str:
         name, port = url.hostname or "", url.port
     except ValueError:
         name, port, url = "", None, urlsplit("")
-    fits = _HOST.fullmatch(name) and _AUTHORITY.fullmatch(url.netloc) and is_visible_ascii(text)
+    fits = _is_host(name) and _AUTHORITY.fullmatch(url.netloc) and is_visible_ascii(text)
+    shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
     if url.scheme not in ("http", "https") or not fits or port == 0:
-        raise ValueError(f"{text!r} is no base URL; write https://platform.kore.ai")
+        raise ValueError(f"{shown!r} is no base URL; write https://platform.kore.ai")
     if url.path.strip("/") or url.query or url.fragment:
-        raise ValueError(f"{text!r} has a path; write only https://{url.netloc}")
+        raise ValueError(f"{shown!r} has a path; write only https://{url.netloc}")
     if url.scheme == "http" and not is_loopback(name):
         raise ValueError(f"plain http would send the credentials in the open; write https://{url.netloc}")
-    shown = f"[{name}]" if ":" in name else name
+    written = f"[{name}]" if ":" in name else name
     default = {"http": 80, "https": 443}[url.scheme]
-    return f"{url.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
+    return f"{url.scheme}://{written}" + (f":{port}" if port not in (None, default) else "")
+
+
+def _is_host(name: str) -> bool:
+    """Whether it is an address, or a name that can be looked up: any other would be taken for an outage."""
+    if not _HOST.fullmatch(name):
+        return False
+    if ":" not in name and name.strip("0123456789."):
+        labels = name.removesuffix(".").split(".")
+        return len(name) <= LONGEST_NAME and all(0 < len(label) <= LONGEST_LABEL for label in labels)
+    import ipaddress
+
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def is_loopback(name: str) -> bool:
@@ -83,6 +105,7 @@ def _is_http_proxy(text: str) -> bool:
         host, port = url.hostname or "", url.port
     except ValueError:
         return False
-    rest = url.path.strip("/") or url.query or url.fragment
-    fits = _HOST.fullmatch(host) and _AUTHORITY.fullmatch(url.netloc)
+    # In what a proxy gets, the first colon ends the user's name (RFC 7617).
+    rest = url.path.strip("/") or url.query or url.fragment or ":" in unquote(url.username or "")
+    fits = _is_host(host) and _AUTHORITY.fullmatch(url.netloc)
     return url.scheme in ("http", "https") and bool(fits) and port != 0 and not rest

@@ -42,7 +42,7 @@ _trimmed = "".join(filter(str.isspace, map(chr, range(0x3001)))) + re.sub(
     "(.)-(.)", lambda ends: "".join(map(chr, range(ord(ends[1]), ord(ends[2]) + 1))), INVISIBLE
 )
 _unshown = re.compile(f"[{CONTROL}{INVISIBLE}{SURROGATE}]+")
-_unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]")
+_unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]+")
 _visible_ascii = re.compile(r"[\x21-\x7e]*")
 _token = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
 
@@ -138,6 +138,10 @@ _may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
 """More digits than the 15 that a double always holds, or an exponent that it may not."""
 
 
+MSGSPEC_REFUSES = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for a text that is not what it should be; also where it is no UTF-8, or nested without end."""
+
+
 class NotJson(ValueError):
     """The text is not JSON (RFC 8259). `NaN` and `Infinity` are not, nor is nesting without end."""
 
@@ -150,7 +154,7 @@ def loads(text: str | bytes) -> Any:
     """
     try:
         return _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except MSGSPEC_REFUSES:
         return _loads_patiently(text, _float_or_text)
 
 
@@ -158,7 +162,7 @@ def loads_exactly(text: str) -> Any:
     """As `loads`, but a decimal that no double holds is a `msgspec.Raw`, which `dumps` writes as it was."""
     try:
         return _decode_exactly(text) if _may_be_beyond_a_double.search(text) else _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except MSGSPEC_REFUSES:
         return _loads_patiently(text, _exact_float)
 
 

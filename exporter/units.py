@@ -62,10 +62,10 @@ def parse_duration(text: str) -> float:
     value = text.strip().lower().replace(" ", "")
     if re.fullmatch(_NUMBER, value):
         value += "s"
-    parts = re.findall(_NUMBER + r"(ms|min|s|m|h|d)", value)
-    if not parts or "".join(number + unit for number, unit in parts) != value:
+    part = _NUMBER + r"(ms|min|s|m|h|d)"
+    if not re.fullmatch(f"(?:{part})+", value):
         raise ValueError(f"{_shown(text)} is no duration: write 30s, 15m, 4h or 7d")
-    seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+    seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in re.findall(part, value))
     if seconds > _LONGEST:
         raise ValueError(f"{_shown(text)} is more than a hundred years; write 30s, 15m, 4h or 7d")
     return seconds

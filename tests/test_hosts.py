@@ -41,6 +41,13 @@ def test_a_host_is_read_in_every_form(text: str, origin: str) -> None:
         "http://3[::1]:9",
         "https://[::1]x",
         "https://x[::1]",
+        "kore..ai",
+        ".",
+        "a" * 64 + ".example",
+        "a." * 130 + "example",
+        "127.0.1",
+        "https://300.1.1.1",
+        "https://[::::]",
     ],
 )
 def test_a_host_that_is_none_is_refused(text: str) -> None:
@@ -88,7 +95,21 @@ def test_whatever_a_proxy_is_it_can_be_used_or_is_a_fault_that_does_not_show_it(
     assert proxy is None or URL(proxy).host == urlsplit(proxy).hostname
 
 
-@pytest.mark.parametrize("proxy", ["http://3[::1]:9", "http://[::1]x:9", "http://x:y", "http://p:99999", "http://p:0"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://3[::1]:9",
+        "http://[::1]x:9",
+        "http://x:y",
+        "http://p:99999",
+        "http://p:0",
+        "http://a%3Ab:pw@p:1",
+        "http://a..b",
+        "http://u\\:p@p:1",
+        "http://[::1]-u@p:1",
+        "http://1.2.3:1",
+    ],
+)
 def test_a_proxy_that_no_client_can_reach_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="HTTPS_PROXY names no HTTP proxy"):
         proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": proxy})

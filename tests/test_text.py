@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -160,6 +161,11 @@ def test_a_decimal_that_a_double_holds_is_one(number: float, whole: int) -> None
 
 def test_a_number_too_large_for_a_double_is_its_own_text() -> None:
     assert loads_exactly("[1e999]") == loads("[1e999]") == ["1e999"]
+
+
+@pytest.mark.parametrize("read", [loads, loads_exactly])
+def test_half_a_pair_becomes_what_stands_for_an_unreadable_character(read: Callable[[str], object]) -> None:
+    assert read('["\ud83d", "\\ud83d"]') == ["\ufffd", "\ufffd"]
 
 
 def test_sorted_json_has_the_keys_of_every_object_in_order() -> None:

@@ -25,7 +25,7 @@ from exporter.api.error_body import (
 )
 from exporter.api.headers import NotFollowed, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
-from exporter.text import NotJson, id_problem, loads, one_line, trim_invisible
+from exporter.text import MSGSPEC_REFUSES, NotJson, id_problem, loads, one_line, trim_invisible
 
 LARGEST_ERROR = 2**20
 """Bytes of a body that is no success answer: a longer one is judged by its status and its beginning."""
@@ -132,7 +132,7 @@ def _is_plainly_good(response: HttpResponse, campaign_id: str) -> bool:
         return False
     try:
         success = _decode_success(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except MSGSPEC_REFUSES:
         return False
     return success.success and success.data.campaign_id == campaign_id
 

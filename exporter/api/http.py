@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -264,7 +265,9 @@ def _explain(error: Exception, request: Request, *, timeout: float) -> Transport
         return permanent(f"{error.host}:{error.port} does not speak TLS as expected ({detail}); check KORE_HOST")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         if getattr(error, "errno", None) == errno.ECONNREFUSED:
-            return permanent(f"no connection: nothing listens at {URL(request.url).authority}; check KORE_HOST")
+            return permanent(
+                f"no connection: nothing listens at {URL(request.url, encoded=True).raw_authority}; check KORE_HOST"
+            )
         return TransportError(f"no connection: {detail}")
     if isinstance(error, TimeoutError):
         return TransportError(f"no complete answer within {timeout:g} s (--timeout)")
@@ -301,5 +304,5 @@ def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     url = URL(proxy)
     if url.user is None:
         return url, None
-    signed = aiohttp.BasicAuth(url.user, url.password or "").encode()
-    return url.with_user(None), {"Proxy-Authorization": signed}
+    signed = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return url.with_user(None), {"Proxy-Authorization": f"Basic {signed}"}

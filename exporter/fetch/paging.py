@@ -133,12 +133,12 @@ class Paging:
         self._total = page.total if page.total is not None else self._total
         self._pages += 1
         rows = page.rows
-        if self._ways[0] == "at once":
+        if not rows:
+            self._took_nothing(page)
+        elif self._ways[0] == "at once":
             self._add(rows)
             self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
             self.settled = len(rows) >= (page.total or 0) and page.has_more is not True
-        elif not rows:
-            self._took_nothing(page)
         elif self._start == 0:
             self._head = rows[0].key
             self._took_rows(ask, page)
@@ -181,11 +181,11 @@ class Paging:
 
     def _took_nothing(self, page: Page) -> None:
         """An empty page: even the row at the seam is gone, or the service stumbled."""
-        if self._start > 0:
+        if self._start > 0 and self._ways[0] != "at once":
             self._step_back()
             return
         self._empty += 1
-        if self._empty >= MOST_EMPTY or self._seen or not (page.total or page.has_more):
+        if self._empty >= MOST_EMPTY or not (page.total or page.has_more or self._seen or self._earlier):
             self._end()
 
     def _step_back(self) -> None:

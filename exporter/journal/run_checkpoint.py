@@ -7,6 +7,7 @@ import uuid
 import msgspec
 
 from exporter.model import Pause, SnapshotMode, Usage
+from exporter.text import MSGSPEC_REFUSES
 
 MOST_PAUSES = 500
 """Pauses that are remembered. A run with more is well described by these."""
@@ -56,5 +57,5 @@ def decode(text: str) -> Checkpoint | None:
     """The checkpoint that `encode` wrote; None when another version of the program wrote it."""
     try:
         return msgspec.json.decode(text, type=Checkpoint)
-    except msgspec.MsgspecError:
+    except MSGSPEC_REFUSES:
         return None

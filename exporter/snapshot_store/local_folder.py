@@ -81,6 +81,19 @@ class LocalDestination(Destination):
                     return f"{path} is a file", True
         return self.explain(error)
 
+    def folders(self) -> list[str]:
+        """As everywhere, also beside files of others whose names pyarrow cannot read."""
+        with self.reading(self.shown):
+            return [name for name, entry in _entries(self.folder) if entry.is_dir()]
+
+    def files(self, snapshot: str) -> dict[str, int]:
+        """As `folders`."""
+        with self.reading(self.where(snapshot)):
+            return {
+                name: entry.stat().st_size if entry.is_file() else 0
+                for name, entry in _entries(self.folder / folder_name(snapshot))
+            }
+
     def stage(self, snapshot: str, writer: str = "") -> Staging:
         """A folder that no reader sees."""
         return _LocalStaging(self, snapshot)
@@ -196,6 +209,13 @@ class _SyncedFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, os.DirEntry[bytes]]]:
+    """What is in a folder, with its name as text; nothing where it does not exist. Raises `OSError`."""
+    with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as entries:
+        for entry in entries:
+            yield entry.name.decode("utf-8", "backslashreplace"), entry
 
 
 def _remove_if_empty(folder: Path) -> None:

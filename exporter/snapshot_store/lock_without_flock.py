@@ -18,6 +18,7 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.files import boot_id, is_alive, is_in_sight, this_holder
+from exporter.text import MSGSPEC_REFUSES
 
 HEARTBEAT = 5.0
 STALE = 30.0
@@ -43,7 +44,7 @@ class Holder(msgspec.Struct, frozen=True):
         """Nobody in particular where the text is none of ours, or not yet written."""
         try:
             return msgspec.json.decode(text, type=cls)
-        except msgspec.MsgspecError:
+        except MSGSPEC_REFUSES:
             return cls()
 
     def dump(self) -> bytes:

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
+from exporter.text import MSGSPEC_REFUSES
+from exporter.units import parse_rate
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -77,6 +79,9 @@ class Manifest(msgspec.Struct, frozen=True):
 MOST = 2**50
 """No count, and no file, is larger."""
 
+MOST_SECONDS = 1e9
+"""Thirty years: no run, and no pause, is longer."""
+
 
 class NotAManifest(ValueError):
     """The text is no manifest, or not the one that was written."""
@@ -103,16 +108,26 @@ def load(data: bytes, *, sealed: bool = True) -> Manifest:
     """The manifest in `data`. Raises `NotAManifest`; `sealed`: also when its seal is broken."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-        milliseconds(manifest.started_at), milliseconds(manifest.finished_at)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        _prove(manifest)
+    except (ValueError, OverflowError, *MSGSPEC_REFUSES) as error:
         raise NotAManifest(f"not a manifest: {error}") from None
-    counts = (manifest.counts, manifest.ids, manifest.requests, *manifest.files.values())
-    numbers = [value for part in counts for value in msgspec.structs.astuple(part) if isinstance(value, int)]
-    if not all(0 <= number <= MOST for number in numbers):
-        raise NotAManifest("not a manifest: a number in it is impossible")
     if sealed and dump(manifest) != data:
         raise NotAManifest("its content is not what was written")
     return manifest
+
+
+def _prove(manifest: Manifest) -> None:
+    """Raise `ValueError`, `OverflowError` where what a reader computes with is not such as is ever written."""
+    pacing = manifest.pacing if isinstance(manifest.pacing, Pacing) else Pacing([], [])
+    for moment in (manifest.started_at, manifest.finished_at, *(pause.at for pause in pacing.pauses)):
+        iso(milliseconds(moment))
+    for limit in pacing.limits:
+        parse_rate(limit)
+    counts = (manifest.counts, manifest.ids, manifest.requests, *manifest.files.values())
+    numbers = [value for part in counts for value in msgspec.structs.astuple(part) if isinstance(value, int)]
+    seconds = [*msgspec.structs.astuple(manifest.seconds), *(pause.seconds for pause in pacing.pauses)]
+    if not all(0 <= number <= MOST for number in numbers) or not all(0 <= one <= MOST_SECONDS for one in seconds):
+        raise ValueError("a number in it is impossible")
 
 
 def _text(manifest: Manifest) -> bytes:

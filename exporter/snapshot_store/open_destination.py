@@ -13,6 +13,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.object_store import StoreDestination
 from exporter.snapshot_store.open_store import SCHEMES, without_secrets
+from exporter.text import has_control, has_surrogate
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")
 
@@ -27,6 +28,10 @@ def open_destination(dest: str | os.PathLike[str], *, environ: Mapping[str, str]
         raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
     match = _SCHEME.match(dest.strip())
     scheme, slashes = (match[1].lower(), len(match[2])) if match else ("", 0)
+    is_url = slashes > 0 or scheme in (*SCHEMES, "file")
+    if is_url and (has_surrogate(dest) or has_control(dest.strip())):
+        # Not shown: where a secret in it would end, nobody knows.
+        raise DestinationError(f"--out {scheme}:…: a URL is UTF-8 text without control characters.")
     if scheme == "file":
         return _open_folder(_path_of(dest.strip()), dest)
     if slashes == 1 or (scheme in SCHEMES and slashes == 0):

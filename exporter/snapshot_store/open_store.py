@@ -12,8 +12,6 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 import msgspec
 import pyarrow.fs as pafs
 
-from exporter.text import has_control
-
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 
 ATTEMPTS = 5
@@ -49,8 +47,6 @@ class StoreUrl(msgspec.Struct, frozen=True):
         parts = urlsplit(url.strip())
         if parts.scheme not in SCHEMES:
             raise ValueError(f"{parts.scheme}:// is no kind of store known here; write s3://, gs:// or abfs://")
-        if has_control(url.strip()):
-            raise ValueError("a control character is in it")
         if "#" in url:
             raise ValueError("a # would cut the prefix short: choose a prefix without one")
         authority = parts.netloc

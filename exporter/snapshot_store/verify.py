@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +20,10 @@ from exporter.snapshot_store.writer import csv_header, csv_text
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from exporter.tables.flatten import flatten
+from exporter.text import excerpt
 
 CHUNK = 4 * 2**20
+LONGEST_LINE = 500
 
 
 def damages(destination: Destination, snapshot: str) -> list[str]:
@@ -35,11 +37,11 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
         manifest = read_manifest(destination, snapshot, sealed=True)
     except DestinationError as error:
         return [_from_file_name(destination, snapshot, error)]
-    problems = list(_files(destination, snapshot, manifest))
+    problems = _as_lines(_files(destination, snapshot, manifest))
     if problems:
         return problems
     try:
-        return [*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)]
+        return _as_lines([*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)])
     except DestinationError as error:
         return [_from_file_name(destination, snapshot, error)]
 
@@ -62,7 +64,12 @@ def responses_problem(destination: Destination, snapshot: str) -> str | None:
 
 def missing_files(destination: Destination, info: SnapshotInfo) -> list[str]:
     """What a listing of its folder shows to be wrong with a snapshot, one line each."""
-    return list(_sizes(info.manifest, destination.files(info.snapshot_id)))
+    return _as_lines(_sizes(info.manifest, destination.files(info.snapshot_id)))
+
+
+def _as_lines(problems: Iterable[str]) -> list[str]:
+    """A name in a folder, or in a manifest, can hold anything: each problem is one line that can be shown."""
+    return [excerpt(problem, LONGEST_LINE) for problem in problems]
 
 
 def _sizes(manifest: Manifest, sizes: dict[str, int]) -> Iterator[str]:

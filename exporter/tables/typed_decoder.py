@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS
+from exporter.text import MSGSPEC_REFUSES
 
 DAYS = f"{CALLING_HOURS}.days"
 """Read as raw text: most campaigns share a few weeks, and a text that was seen need not be parsed again."""
@@ -80,7 +81,7 @@ def decode_typed(body: str) -> msgspec.Struct:
         raise NotTyped
     try:
         return _decode(body).data or NO_DATA  # type: ignore[attr-defined]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except MSGSPEC_REFUSES as error:
         raise NotTyped from error
 
 

@@ -12,6 +12,7 @@ from exporter.errors import DestinationError, InputError
 from exporter.files import replace_file
 from exporter.simulator.changes import SimulatedChanges, change_campaigns
 from exporter.simulator.samples import SampleCampaign, sample_campaigns
+from exporter.text import MSGSPEC_REFUSES
 
 STATE = ".demo.json"
 CHANGED = 8
@@ -47,7 +48,7 @@ class DemoFolder:
             )
         except OSError as error:
             raise DestinationError(f"--out {folder} cannot be used: {error.strerror}.") from None
-        except msgspec.MsgspecError:
+        except MSGSPEC_REFUSES:
             raise DestinationError(f"{path} is damaged: remove it, or name another folder with --out.") from None
         self._refuse_files_of_others(begins=not path.exists())
 

@@ -132,6 +132,27 @@ async def test_headers_without_end_are_refused() -> None:
                 await get(transport, url)
 
 
+@pytest.mark.parametrize(
+    ("user", "signed"), [("u:pw", "dTpwdw=="), ("u", "dTo="), ("a%2Fb:p%E2%82%AC", "YS9iOnDigqw=")]
+)
+async def test_a_proxy_is_signed_in_to_and_its_url_shows_no_password(user: str, signed: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    heads: list[str] = []
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    proxy = f"http://{user}@127.0.0.1:{port}"
+    async with HttpTransport(timeout=2, max_body=1, connections=1, proxy=proxy) as transport:
+        with pytest.raises(TransportError, match="proxy answered HTTP 407") as told:
+            await get(transport, "https://kore.example")
+    server.close()
+    assert f"Proxy-Authorization: Basic {signed}\r\n" in heads[0]
+    assert user not in str(told.value)
+
+
 async def test_a_redirect_is_an_answer_and_is_not_followed_here() -> None:
     async with desk("redirect-away") as (behaviour, transport, url):
         answer = await get(transport, url)

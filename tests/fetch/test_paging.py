@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
 
 import pytest
 from hypothesis import assume, given
@@ -21,61 +18,7 @@ from exporter.fetch.paging import (
     expected_requests,
     page_with_seam,
 )
-
-Uses = Literal["skip", "page", "both", "sum", "neither"]
-
-
-@dataclass
-class Campaign:
-    """One row of the service: `created` and `changed` by the service's clock."""
-
-    key: str
-    created: int
-    changed: int
-
-
-@dataclass
-class Service:
-    """A list call with habits; `between` is called before each page but the first, and may change the list."""
-
-    campaigns: list[Campaign]
-    uses: Uses = "skip"
-    cap: int | None = None
-    refuses_above: int | None = None
-    total: Callable[[int], int | None] = lambda rows: rows
-    has_more: bool | None = None
-    says_more: bool = False
-    sorts: bool = True
-    between: Callable[[], None] = lambda: None
-    asked: list[Ask] = field(default_factory=list)
-    clock: int = 0
-
-    def make(self) -> None:
-        self.clock += 1
-        self.campaigns.append(Campaign(f"c{self.clock}-made", self.clock, self.clock))
-
-    def page(self, ask: Ask, seconds: float = 0.1) -> Page | None:
-        if self.asked:
-            self.between()
-        self.asked.append(ask)
-        if self.refuses_above is not None and ask.limit > self.refuses_above:
-            return None
-        rows = list(self.campaigns)
-        if not self.sorts:
-            rows.sort(key=lambda campaign: campaign.changed, reverse=True)
-        limit = min(ask.limit, self.cap or ask.limit)
-        by_page = (ask.page - 1) * limit
-        start = {
-            "skip": ask.skip, "page": by_page, "both": ask.skip or by_page, "sum": ask.skip + by_page, "neither": 0
-        }[self.uses]  # fmt: skip
-        shown = [ListRow(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
-        has_more = start + limit < len(rows) if self.says_more else self.has_more
-        return Page(shown, total=self.total(len(rows)), has_more=has_more, seconds=seconds, bytes=500 * len(shown))
-
-
-def at_rest(number: int, **habits: object) -> Service:
-    campaigns = [Campaign(f"c{index}", index, index) for index in range(1, number + 1)]
-    return Service(campaigns, clock=number, **habits)  # type: ignore[arg-type]
+from tests.support.moving_list import TOTALS, USES, Campaign, Service, Uses, at_rest, nothing
 
 
 def read(service: Service, page_size: int | None = None, *, most: int = 10_000, seconds: float = 0.1) -> Paging:
@@ -88,21 +31,6 @@ def read(service: Service, page_size: int | None = None, *, most: int = 10_000, 
         else:
             assert paging.refused(ask, for_good=True)
     return paging
-
-
-def nothing(_: int) -> None:
-    return None
-
-
-USES: tuple[Uses, ...] = ("skip", "page", "both", "sum", "neither")
-TOTALS: dict[str, Callable[[int], int | None]] = {
-    "right": lambda rows: rows,
-    "none": nothing,
-    "zero": lambda _: 0,
-    "too low": lambda rows: rows // 2,
-    "too high": lambda rows: rows + 7,
-    "huge": lambda _: 10**18,
-}
 
 
 @pytest.mark.parametrize("uses", USES)
@@ -269,6 +197,20 @@ def test_a_page_that_is_empty_though_a_row_must_be_there_is_asked_for_again() ->
 
     service.page = page  # type: ignore[method-assign]
     assert len(read(service, 10).keys) == 95
+
+
+@pytest.mark.parametrize(("empty", "found"), [(1, 40), (2, 40), (3, 0)])
+def test_a_list_that_was_there_and_is_empty_when_read_again_is_asked_for_again(empty: int, found: int) -> None:
+    service = at_rest(40, sorts=False, total=nothing)
+    real = service.page
+
+    def page(ask: Ask, seconds: float = 0.1) -> Page | None:
+        shown = real(ask, seconds)
+        return Page([]) if 3 < len(service.asked) <= 3 + empty else shown
+
+    service.page = page  # type: ignore[method-assign]
+    paging = read(service, 30)
+    assert (len(paging.keys), paging.settled) == (found, True)
 
 
 @pytest.mark.parametrize("rows", [["a"], ["a", "b"], ["a"] * 50, []])

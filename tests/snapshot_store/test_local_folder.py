@@ -17,6 +17,19 @@ from exporter.snapshot_store.open_destination import open_destination
 from tests.support.snapshots import ONE, TWO, publish
 
 
+def test_files_of_others_are_no_hindrance_whatever_their_names_are(tmp_path: Path) -> None:
+    destination = open_destination(str(tmp_path / "dest"))
+    assert (destination.folders(), destination.files(ONE)) == ([], {})
+    publish(tmp_path / "dest")
+    for name in ("R\udcfcckblick", f"snapshot={ONE}/\udcff"):
+        (tmp_path / "dest" / name).mkdir()
+    (tmp_path / f"dest/snapshot={ONE}/dangling").symlink_to("nowhere")
+    assert sorted(destination.folders()) == ["R\\xfcckblick", f"snapshot={ONE}"]
+    assert destination.files(ONE)["\\xff"] == destination.files(ONE)["dangling"] == 0
+    assert destination.files(ONE)["manifest.json"] > 0
+    assert not destination.removable(ONE)
+
+
 def test_nothing_published_is_ever_replaced(tmp_path: Path) -> None:
     publish(tmp_path)
     before = (tmp_path / "snapshot=20261123T020000Z" / "manifest.json").read_bytes()

@@ -69,6 +69,14 @@ def test_a_disk_that_fails_while_the_lock_is_told_of_or_given_back_ends_no_run(
         pass
 
 
+@pytest.mark.parametrize("text", [b"", b"{", b'{"host":"\xff"}', b'{"x":' + b"[" * 4000, b'{"pid":"x"}'])
+def test_a_second_run_is_refused_whatever_stands_in_the_lock(tmp_path: Path, text: bytes) -> None:
+    with lock(tmp_path):
+        (tmp_path / "lock").write_bytes(text)
+        with pytest.raises(DestinationBusy, match="another process holds"), lock(tmp_path):
+            pass
+
+
 def test_the_lock_never_outlives_its_process(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]

@@ -48,6 +48,10 @@ def test_a_tilde_is_the_home_folder_also_where_no_shell_expands_it(monkeypatch: 
         ("file:///x?y", "%3F for ?"),
         ("  ", "--out is empty"),
         ("a\0b", "is no folder"),
+        ("s3://b/x?region=\udcff", "a URL is UTF-8 text"),
+        ("s3:b\x1b[2J", "a URL is UTF-8 text without control characters"),
+        ("file:///x\ny", "a URL is UTF-8 text without control characters"),
+        ("gs:\udcff", "a URL is UTF-8 text"),
     ],
 )
 def test_what_is_meant_for_a_url_never_becomes_a_folder(dest: str, advice: str) -> None:

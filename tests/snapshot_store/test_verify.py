@@ -13,10 +13,11 @@ import pytest
 from exporter.model import Counts, FileEntry
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store import manifest as manifests
+from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
-from exporter.snapshot_store.verify import damages
+from exporter.snapshot_store.verify import damages, missing_files
 from tests.support.snapshots import ONE, RESPONSES, changed, publish
 
 
@@ -83,6 +84,16 @@ def test_counts_that_the_rows_deny_are_found(tmp_path: Path) -> None:
     found = "\n".join(damages(open_destination(str(tmp_path)), ONE))
     assert "campaigns.parquet: has 40 rows, the counts say 39" in found
     assert "failures: 1 are not_found" in found
+
+
+def test_a_name_that_a_terminal_would_act_on_is_told_in_one_line(tmp_path: Path) -> None:
+    publish(tmp_path)
+    (tmp_path / f"snapshot={ONE}" / "x\x1b[2J\n").touch()
+    path = tmp_path / f"snapshot={ONE}/manifest.json"
+    path.write_bytes(changed(path.read_bytes(), lambda m: m["files"].update({"y\x7f": m["files"]["failures.parquet"]})))
+    destination = open_destination(str(tmp_path))
+    (info,) = list_snapshots(destination)
+    assert missing_files(destination, info) == ["x\\x1b[2J\\n: is not in the manifest", "y\\x7f: is missing"]
 
 
 def test_a_manifest_that_names_files_elsewhere_leads_nowhere(tmp_path: Path) -> None:

@@ -91,9 +91,9 @@ def date_time(value: Any) -> str | None:
     if wall is None or found is None:
         return None
     if not found[4]:
-        return f"{wall:%Y-%m-%d}"
+        return wall.date().isoformat()
     zone = found[8] or ""
-    return f"{wall:%Y-%m-%dT%H:%M:%S}{(found[7] or '').rstrip('0').rstrip('.')}{zone[:3]}" + (
+    return f"{wall.replace(tzinfo=None).isoformat()}{(found[7] or '').rstrip('0').rstrip('.')}{zone[:3]}" + (
         ":" + zone[-2:] if len(zone) > 1 else ""
     )
 
@@ -150,7 +150,7 @@ def message(raw: Any) -> tuple[str | None, str | None]:
 
 def second(value: Any) -> float | None:
     """Seconds after midnight, a fraction kept."""
-    form = r"(\d\d?)(?::(\d\d))?(?::(\d\d(?:\.\d+)?))?\s*(?:([ap])\.?\s*m\.?)?"
+    form = r"(\d\d?)(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?\s*(?:([ap])\.?\s*m\.?)?"
     found = re.fullmatch(form, value.strip(), re.IGNORECASE) if isinstance(value, str) else None
     if found is None or not (found[2] or found[4]):
         return None

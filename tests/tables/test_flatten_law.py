@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from exporter.model import CampaignResponse
 from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
-from exporter.tables.json_leaves import first_key, leaves_of
-from exporter.tables.weekdays import read_weekday
 from tests.support.answers import SEED, body_of, response_of
 from tests.support.examples import examples
+from tests.support.leaves_in_rows import missing_leaves, parsed
 
 KNOWN_KEYS = sorted(
     {key for column in CAMPAIGNS for path in column.paths for key in path.removeprefix("list:").split(".")}
@@ -63,51 +62,13 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     return data
 
 
-SEVERAL = tuple(path for column in CAMPAIGNS for path in column.answer_paths if len(column.answer_paths) > 1)
-
-
-def paths_and_leaves(data: dict[str, Any]) -> dict[str, str]:
-    """Every leaf of an answer as JSON text, under its dotted path."""
-    return {path: json.dumps(leaf) for key, value in data.items() for path, leaf in leaves_of(first_key(key), value)}
-
-
-def kept_in(extra: str | None) -> dict[str, str]:
-    """Every leaf of `extra` as JSON text, under its dotted path."""
-    kept = json.loads(extra) if extra else {}
-    return {path: json.dumps(leaf) for key, value in kept.items() for path, leaf in leaves_of(key, value)}
-
-
 @settings(max_examples=examples(1), deadline=None)
 @given(answers())
 def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
     """A leaf that no column shows is in `extra`, at its path and value for value."""
     flat = flatten([response_of(data)])
-    row = flat.campaigns.to_pylist()[0]
-    kept = kept_in(row["extra"])
-    for path, leaf in paths_and_leaves(json.loads(json.dumps(data))).items():
-        twin = path.startswith(SEVERAL) and leaf in kept.values()  # the same at another place of the same column
-        found = twin or kept.get(path) == leaf
-        assert found or shown(path, json.loads(leaf), row, flat.calling_windows.to_pylist()), path
-
-
-def shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
-    """Whether a column that can show `path` shows `leaf`: as it is, or in the column's own form."""
-    if path in ("_id", "id", "campId"):
-        return str(leaf) == row["campaign_id"]
-    if path.startswith("dialingStrategy.callingHours.days"):
-        key = path.rsplit(".", 1)[1]
-        if key == "day":
-            return any(window["day_of_week"] == (read_weekday(leaf) or 0) + 1 for window in windows)
-        raw = [window[f"raw_{key}"] for window in windows] if key in ("start", "end") else []
-        return leaf in raw or json.dumps(leaf) in raw
-    own = {
-        c.name
-        for c in CAMPAIGNS
-        for p in c.paths
-        if path == p or path.startswith(p.split("[]")[0] + ".") or path == p.split("[]")[0]
-    }
-    texts = [row[name] for name in own if row[name] is not None and row[name] != []]
-    return bool(texts) or (path == "message.templateId" and leaf == "")
+    (row,) = flat.campaigns.to_pylist()
+    assert not missing_leaves(parsed(json.dumps(data)), row, flat.calling_windows.to_pylist())
 
 
 @settings(max_examples=examples(1), deadline=None)
