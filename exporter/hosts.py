@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from exporter.text import is_visible_ascii
 
@@ -27,15 +27,11 @@ def read_host(text: str) -> str:
     text = text.strip()
     if "@" in text:
         raise ValueError("no user name or password belongs into it.")
-    try:
-        url = urlsplit(text if "://" in text else "https://" + text)
-        name, port = url.hostname or "", url.port
-    except ValueError:
-        name, port, url = "", None, urlsplit("")
-    fits = _is_host(name) and _AUTHORITY.fullmatch(url.netloc) and is_visible_ascii(text)
+    url = _http_url(text if "://" in text else "https://" + text)
     shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    if url.scheme not in ("http", "https") or not fits or port == 0:
-        raise ValueError(f"{shown!r} is no base URL; write https://platform.kore.ai")
+    if url is None or not is_visible_ascii(text):
+        raise ValueError(f"{shown!r} is not a base URL; write https://platform.kore.ai")
+    name, port = url.hostname or "", url.port
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"{shown!r} has a path; write only https://{url.netloc}")
     if url.scheme == "http" and not is_loopback(name):
@@ -91,7 +87,8 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
         return None
     proxy = proxy if "://" in proxy else "http://" + proxy
-    if not _is_http_proxy(proxy):
+    proxy_url = _http_url(proxy)
+    if proxy_url is None or not _is_proxy(proxy_url):
         raise ValueError(
             f"{name.upper()} names no HTTP proxy: write http://proxy.example:3128, or http://user:password@…, with "
             "the characters / : @ % of a password percent-encoded."
@@ -99,13 +96,17 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     return proxy
 
 
-def _is_http_proxy(text: str) -> bool:
+def _is_proxy(url: SplitResult) -> bool:
+    # In what a proxy gets, the first colon ends the user's name (RFC 7617).
+    return not (url.path.strip("/") or url.query or url.fragment or ":" in unquote(url.username or ""))
+
+
+def _http_url(text: str) -> SplitResult | None:
+    """The parts of an HTTP URL; None for what is none, or what two readers may take for different hosts."""
     try:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port
     except ValueError:
-        return False
-    # In what a proxy gets, the first colon ends the user's name (RFC 7617).
-    rest = url.path.strip("/") or url.query or url.fragment or ":" in unquote(url.username or "")
+        return None
     fits = _is_host(host) and _AUTHORITY.fullmatch(url.netloc)
-    return url.scheme in ("http", "https") and bool(fits) and port != 0 and not rest
+    return url if fits and url.scheme in ("http", "https") and port != 0 else None

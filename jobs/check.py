@@ -9,6 +9,7 @@ from typing import Any
 from exporter.text import dumps, terminal_safe
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
+from jobs.support.exit_codes import code_of
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
 from jobs.support.output_formats import format_option
@@ -56,16 +57,17 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
             )
 
     result = run_until_stopped(main)
-    print_bytes((_json(result) if form == "json" else _text(result)).encode())
-    return result.exit_code
+    code = code_of(result.error) if result.error is not None else 0
+    print_bytes((_json(result, code) if form == "json" else _text(result)).encode())
+    return code
 
 
-def _json(result: CheckResult) -> str:
+def _json(result: CheckResult, code: int) -> str:
     findings = [
         {"name": finding.name, "state": finding.state, "detail": finding.detail, "advice": finding.advice}
         for finding in result.findings
     ]
-    return dumps({"exit_code": result.exit_code, "requests": result.requests, "findings": findings}) + "\n"
+    return dumps({"exit_code": code, "requests": result.requests, "findings": findings}) + "\n"
 
 
 def _text(result: CheckResult) -> str:

@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from exporter.events import Emit, Event
-from exporter.options import FetchOptions, Locations, SnapshotOptions
-from exporter.settings import Settings
+from exporter.events import Event
 from jobs.support.command import job, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
@@ -26,9 +24,8 @@ from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.ids.ids_file import CampaignIds
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.pipeline.snapshot import needs_list, take_snapshot
+    from exporter.pipeline.snapshot import take_snapshot
     from exporter.ratelimit.estimate import shared
     from exporter.stop import Stop
     from jobs.support.summary import summary_of
@@ -69,40 +66,22 @@ def command(
         if metrics_file is not None:
             metrics_file.note(event)
 
-    result = run_snapshot(console, campaign_ids, settings, locations, fetch, wanted, emit=emit)
-    if metrics_file is not None:
-        metrics_file.manifest = result.manifest
-    return 0 if result.complete else 1
-
-
-def run_snapshot(
-    console: Console,
-    ids: CampaignIds | None,
-    settings: Settings,
-    locations: Locations,
-    fetch: FetchOptions,
-    wanted: SnapshotOptions,
-    *,
-    emit: Emit | None = None,
-) -> SnapshotResult:
-    """Take the snapshot with signals, progress and a summary; `emit`: as the console's. Raises `ExportError`."""
-    needs_list(ids, wanted)
-    if ids is not None and ids.repeats:
+    if campaign_ids is not None and campaign_ids.repeats:
         console.say(
-            f"{ids.repeats:,} repeated {'IDs are' if ids.repeats > 1 else 'ID is'} fetched once",
+            f"{campaign_ids.repeats:,} repeated {'IDs are' if campaign_ids.repeats > 1 else 'ID is'} fetched once",
             event="repeats",
-            repeats=ids.repeats,
+            repeats=campaign_ids.repeats,
         )
 
     async def main(stop: Stop) -> SnapshotResult:
         return await take_snapshot(
-            ids,
+            campaign_ids,
             settings=settings,
             locations=locations,
             fetch=fetch,
             options=wanted,
             clock=SystemClock(),
-            emit=emit or console.emit,
+            emit=emit,
             stop=stop,
         )
 
@@ -113,4 +92,6 @@ def run_snapshot(
         console.close()
     if not console.quiet:
         console.summarize(summary_of(result, console.tally.attempt), result)
-    return result
+    if metrics_file is not None:
+        metrics_file.manifest = result.manifest
+    return 0 if result.complete else 1

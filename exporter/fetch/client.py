@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from exporter.api.auth import TokenSource
-from exporter.api.classify import classify_campaign
+from exporter.api.classify import ListPage, classify_campaign, classify_list
 from exporter.api.credentials_advice import skew_warning
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, is_askable, without_token
 from exporter.api.headers import read_date
@@ -18,6 +18,7 @@ from exporter.api.verdict import Verdict
 from exporter.clock import Clock
 from exporter.errors import SettingsError
 from exporter.events import Emit, Warned, ignore
+from exporter.model import CampaignType
 from exporter.ratelimit.limiter import Limiter, Permit
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.text import TOKEN_HIDDEN
@@ -28,12 +29,13 @@ MOST_REDIRECTS = 3
 class Exchange(msgspec.Struct, frozen=True):
     """A response and its verdict; without a response the verdict says what came instead of one.
 
-    `sent_at`: when (monotonic) its request got its permit.
+    `sent_at`: when (monotonic) its request got its permit. `page`: what a good response to the list call holds.
     """
 
     verdict: Verdict
     response: HttpResponse | None
     sent_at: float = 0.0
+    page: ListPage | None = None
 
 
 class Client:
@@ -75,6 +77,23 @@ class Client:
             return classify_campaign(response, campaign_id, url=url, now=self.clock.now())
 
         return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id, may_probe=may_probe)
+
+    async def list_page(self, campaign_type: CampaignType, *, limit: int, skip: int, page: int) -> Exchange:
+        """Ask for a page of the list call."""
+        pages: list[ListPage] = []
+
+        def classify(response: HttpResponse, url: str) -> Verdict:
+            answer = classify_list(response, url=url, now=self.clock.now())
+            if isinstance(answer, Verdict):
+                return answer
+            pages.append(answer)
+            return Verdict("good")
+
+        def build(token: str) -> Request:
+            return self.api.list(campaign_type, limit=limit, skip=skip, page=page, token=token)
+
+        exchange = await self.ask(build, classify, item=f"the {campaign_type} list")
+        return msgspec.structs.replace(exchange, page=pages[-1]) if pages else exchange
 
     async def ask(
         self,

@@ -6,10 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exporter.api.classify import ListPage, classify_list, item_id
+from exporter.api.classify import ListPage, item_id
 from exporter.api.credentials_advice import refusal
-from exporter.api.endpoints import HttpResponse
-from exporter.api.verdict import Verdict
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
 from exporter.fetch.open_engine import Engine
@@ -107,21 +105,10 @@ class ListPass:
         while True:
             self._stop.check()
             engine.meter.listed()
-            pages: list[ListPage] = []
-
-            def classify(response: HttpResponse, url: str, pages: list[ListPage] = pages) -> Verdict:
-                page = classify_list(response, url=url, now=engine.clock.now())
-                if isinstance(page, Verdict):
-                    return page
-                pages.append(page)
-                return Verdict("good")
-
-            exchange = await engine.client.ask(
-                lambda token: engine.client.api.list(campaign_type, **ask._asdict(), token=token), classify, item=name
-            )
+            exchange = await engine.client.list_page(campaign_type, **ask._asdict())
             verdict = exchange.verdict
-            if pages:
-                return pages[0], engine.clock.monotonic() - exchange.sent_at
+            if exchange.page is not None:
+                return exchange.page, engine.clock.monotonic() - exchange.sent_at
             if verdict.kind == "denied":
                 raise CredentialsRefused(refusal(verdict.error, engine.client.skew))
             if verdict.kind == "rate_limited":

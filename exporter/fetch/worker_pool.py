@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from exporter.api.endpoints import body_start
+from exporter.api.verdict import VerdictKind
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import ExportError
 from exporter.events import Emit, RetryPlanned, Stopping
@@ -33,6 +34,10 @@ MOST_OUT_OF_STEP = 3
 
 LATER = 15.0
 """Seconds after which an ID is asked again that got a 404 which was not the API's own."""
+
+
+_LAST_WORDS: dict[VerdictKind, FailureOutcome] = {"not_found": "not_found", "denied": "failed"}
+"""Outcomes of verdicts that are final; of all others it is invalid."""
 
 
 class OutcomeSink(Protocol):
@@ -145,15 +150,16 @@ class WorkerPool:
         if verdict.kind == "good" and response is not None:
             now = to_milliseconds(self._clock.now())
             return CampaignResponse(item.campaign_id, now, response.status, verdict.text)
-        if verdict.kind == "denied":
-            return self._failure(item, "failed")
-        if verdict.kind == "not_found":
-            return self._failure(item, "not_found")
         if verdict.kind == "wrong_campaign" and item.attempts < MOST_OUT_OF_STEP:
             self._again(item, 0.0, queue)
             return None
         if verdict.kind not in ("retry", "gateway_404"):
-            return self._failure(item, "invalid")
+            return self._failure(item, _LAST_WORDS.get(verdict.kind, "invalid"))
+        return await self._after_failure(item, exchange, queue)
+
+    async def _after_failure(self, item: Item, exchange: Exchange, queue: WorkQueue) -> Failure | None:
+        """What becomes of an ID when the service or the connection failed; None: it is in the queue again."""
+        verdict = exchange.verdict
         item.failures.append((exchange.sent_at, self._clock.monotonic()))
         absent, seemed_absent = verdict.kind == "gateway_404", item.seemed_absent
         if absent and seemed_absent and await self._health.others_are_answered(item):

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from exporter.api.classify import ListPage, classify_list, item_id
-from exporter.api.endpoints import HttpResponse
-from exporter.api.verdict import Verdict
+from exporter.api.classify import ListPage, item_id
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import ExportError, InputError, ServiceDown, SettingsError
 from exporter.events import Emit
@@ -19,7 +17,7 @@ from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
-from exporter.pipeline.findings import SERVICE_DOWN, SETTINGS_ERROR, CheckResult, Findings
+from exporter.pipeline.findings import CheckResult, Findings
 from exporter.settings import Settings
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
@@ -66,8 +64,8 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
         made = destination.is_local and not Path(destination.root).exists()
         destination.check_writable()
     except ExportError as error:
-        exit_code = SETTINGS_ERROR if isinstance(error, InputError) else SERVICE_DOWN
-        findings.note("destination", "failed", str(error), "Or name another one with --out.", exit_code)
+        kind = SettingsError if isinstance(error, InputError) else ServiceDown
+        findings.note("destination", "failed", str(error), "Or name another one with --out.", kind)
         return
     findings.note("destination", "ok", f"{destination.shown} can be written")
     if made:
@@ -126,40 +124,26 @@ class _ServiceCheck:
         return [*first.items, *voice.items]
 
     async def _list_page(self, campaign_type: CampaignType, limit: int) -> ListPage:
-        engine = self._engine
-        pages: list[ListPage] = []
-
-        def classify(response: HttpResponse, url: str) -> Verdict:
-            page = classify_list(response, url=url, now=engine.clock.now())
-            if isinstance(page, Verdict):
-                return page
-            pages.append(page)
-            return Verdict("good")
-
         exchange = await self._exchange(
-            lambda: engine.client.ask(
-                lambda token: engine.client.api.list(campaign_type, limit=limit, skip=0, page=1, token=token),
-                classify,
-                item=f"the {campaign_type} list",
-            )
+            lambda: self._engine.client.list_page(campaign_type, limit=limit, skip=0, page=1)
         )
-        if not pages:
+        if exchange.page is None:
             advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
-            self._findings.note("list", "failed", exchange.verdict.error, advice, SERVICE_DOWN)
+            self._findings.note("list", "failed", exchange.verdict.error, advice, ServiceDown)
             raise _Failed
-        return pages[-1]
+        return exchange.page
 
     async def _campaign(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Fetch the first campaign, and see how it is read."""
         campaign_id = next((key for item in items if (key := item_id(item)) is not None), None)
         if campaign_id is None:
-            self._findings.note("campaign", "failed", "no item of the list has an ID", exit_code=SERVICE_DOWN)
+            self._findings.note("campaign", "failed", "no item of the list has an ID", error=ServiceDown)
             return
         exchange = await self._exchange(lambda: self._engine.client.campaign(campaign_id))
         if exchange.verdict.kind != "good":
             detail = f"{campaign_id}, which the list shows: {exchange.verdict.error}"
             advice = "Is KORE_API right (v2, or v1 for the older paths)?"
-            self._findings.note("campaign", "failed", detail, advice, SERVICE_DOWN)
+            self._findings.note("campaign", "failed", detail, advice, ServiceDown)
             return
         fetched_at = to_milliseconds(self._engine.clock.now())
         (row,) = flatten([CampaignResponse(campaign_id, fetched_at, 200, exchange.verdict.text)]).campaigns.to_pylist()

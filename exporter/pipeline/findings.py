@@ -9,6 +9,7 @@ import msgspec
 from exporter.api.credentials_advice import advice_for, cause_of, skew_warning
 from exporter.api.endpoints import HttpResponse
 from exporter.api.headers import read_date
+from exporter.errors import CredentialsRefused, ExportError, ServiceDown, SettingsError
 from exporter.settings import Settings
 from exporter.units import format_duration
 
@@ -18,21 +19,22 @@ NAMES = (
 """The findings, in the order in which they are shown."""
 
 State = Literal["ok", "warning", "failed", "skipped"]
-SETTINGS_ERROR, REFUSED, SERVICE_DOWN = 2, 3, 4
-"""Exit codes of what can fail."""
+
+_FIRST_TO_MEND = (CredentialsRefused, SettingsError, ServiceDown)
+"""Where several findings failed, the error that the command ends with."""
 
 _ABOUT = {"SSL_CERT_FILE": "certificate", "HTTPS_PROXY": "proxy", "KORE_HOST": "host"}
 """The finding that an error belongs to which can never work: its text names the setting."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was found about one thing. `advice`: where to mend it. `exit_code`: of the command, where it failed."""
+    """What was found about one thing. `advice`: where to mend it. `error`: what would end a run, where it failed."""
 
     name: str
     state: State
     detail: str
     advice: str = ""
-    exit_code: int = 0
+    error: type[ExportError] | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -42,10 +44,10 @@ class CheckResult(msgspec.Struct, frozen=True):
     requests: int
 
     @property
-    def exit_code(self) -> int:
-        """0 where nothing failed; else what needs a person first."""
-        codes = {finding.exit_code for finding in self.findings}
-        return next((code for code in (REFUSED, SETTINGS_ERROR, SERVICE_DOWN) if code in codes), 0)
+    def error(self) -> type[ExportError] | None:
+        """What needs a person first; None where nothing failed."""
+        errors = {finding.error for finding in self.findings}
+        return next((error for error in _FIRST_TO_MEND if error in errors), None)
 
 
 class Findings:
@@ -62,9 +64,11 @@ class Findings:
             self._findings.setdefault(name, Finding(name, "skipped", "not reached"))
         return CheckResult(tuple(self._findings[name] for name in NAMES if name in self._findings), requests)
 
-    def note(self, name: str, state: State, detail: str, advice: str = "", exit_code: int = 0) -> None:
+    def note(
+        self, name: str, state: State, detail: str, advice: str = "", error: type[ExportError] | None = None
+    ) -> None:
         """Add a finding."""
-        self._findings[name] = Finding(name, state, detail.rstrip("."), advice, exit_code)
+        self._findings[name] = Finding(name, state, detail.rstrip("."), advice, error)
 
     def reached(self, response: HttpResponse, now: float) -> None:
         """The service has answered. `now`: wall time in seconds."""
@@ -97,19 +101,19 @@ class Findings:
         cause = cause_of(error)
         if cause == "scope":
             self.note("token", "ok", "accepted")
-            self.note("scope", "failed", error, advice_for(cause), REFUSED)
+            self.note("scope", "failed", error, advice_for(cause), CredentialsRefused)
             return
-        self.note("token", "failed", error, advice_for(cause), REFUSED)
+        self.note("token", "failed", error, advice_for(cause), CredentialsRefused)
         self.note("scope", "skipped", "not known before the token is accepted")
         self.note("account", "skipped", "not known before the token is accepted")
 
     def service_failed(self, error: str) -> None:
         """The service fails, or cannot be reached now."""
         advice = "The service fails or cannot be reached: try again later, or wait for it with --patience."
-        self.note("list" if self._answered else "host", "failed", error, advice, SERVICE_DOWN)
+        self.note("list" if self._answered else "host", "failed", error, advice, ServiceDown)
 
     def never_works(self, error: str) -> None:
         """What can never work as things are set up. `error` names the setting."""
         name = next((name for setting, name in _ABOUT.items() if setting in error), "host")
         detail, _, setting = error.rstrip(".").partition("; check ")
-        self.note(name, "failed", detail, f"Check {setting}." if setting else "", SETTINGS_ERROR)
+        self.note(name, "failed", detail, f"Check {setting}." if setting else "", SettingsError)

@@ -26,7 +26,6 @@ from exporter.ids.campaign_ids import each_of
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
-from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignType, ListedCampaign
 from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
 from exporter.pipeline.cancellable_thread import in_thread
@@ -116,18 +115,16 @@ def _open(
     journal = Journal.open(place.work_dir, settings.identity, emit=events.emit)
     held.callback(journal.close)
 
-    def run_from(checkpoint: Checkpoint) -> Run:
-        return Run(
-            checkpoint,
-            settings=settings,
-            options=options,
-            clock=clock,
-            stop=stop,
-            events=events,
-            destination=destination,
-            journal=journal,
-        )
-
+    run_from = partial(
+        Run,
+        settings=settings,
+        options=options,
+        clock=clock,
+        stop=stop,
+        events=events,
+        destination=destination,
+        journal=journal,
+    )
     clean_up(destination, journal.checkpoint(), emit=events.emit)
     warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:

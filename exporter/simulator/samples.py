@@ -18,13 +18,6 @@ _STATUSES = ("Ready", "Active", "Paused", "Stopped", "Completed", "Scheduled", "
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _EPOCH = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
-LIST_ONLY = (
-    "connection",
-    "campaignInstanceId",
-    "campaignInstanceUpdatedAt",
-    "campaignExecutionType",
-    "totalMessagesSent",
-)
 V2_ONLY = ("dncLists", "isImported", "isFiltersEnabled")
 NOT_LISTED = ("dialingStrategy", "lname", "enableMachineDetect", "isImported", "experienceFlow", "useSystemMappings")
 

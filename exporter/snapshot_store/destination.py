@@ -100,8 +100,8 @@ class Staging(ABC):
         """A new file in it. Raises `StorageFailed`."""
 
     @abstractmethod
-    def publish(self, manifest: bytes) -> str:
-        """Make it visible, the manifest last; where it is. Raises `StorageFailed`, and then it is not visible."""
+    def publish(self, manifest: bytes) -> None:
+        """Make it visible, the manifest last. Raises `StorageFailed`, and then it is not visible."""
 
     def make_durable(self) -> None:
         """From now on a power cut cannot take the publishing back. Raises `StorageFailed`; it is published still."""

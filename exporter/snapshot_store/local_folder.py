@@ -160,7 +160,7 @@ class _LocalStaging(Staging):
         with self._destination.writing(str(path)):
             return HashingFile(_SyncedFile(path), str(path), self._destination)
 
-    def publish(self, manifest: bytes) -> str:
+    def publish(self, manifest: bytes) -> None:
         final = self._destination.folder / folder_name(self.snapshot)
         with self._destination.writing(str(final)):
             failpoints.hit("publish.before_manifest")
@@ -170,7 +170,6 @@ class _LocalStaging(Staging):
             failpoints.hit("publish.staged")
             # A folder with something in it is never replaced by a rename, so nothing published is overwritten.
             self._folder.rename(final)
-        return self._destination.where(self.snapshot)
 
     def make_durable(self) -> None:
         folder = self._destination.folder

@@ -191,7 +191,7 @@ class _StoreStaging(Staging):
         self._files[name] = HashingFile(stream, path, self._destination)
         return self._files[name]
 
-    def publish(self, manifest: bytes) -> str:
+    def publish(self, manifest: bytes) -> None:
         with self._destination.writing(self._where):
             failpoints.hit("publish.before_manifest")
             self._check_that_it_is_ours_alone()
@@ -204,7 +204,6 @@ class _StoreStaging(Staging):
                 raise StorageFailed(f"{self._where}: {self._destination.explain(error)[0]}. The same command "
                                     "resumes.") from None  # fmt: skip
         self._published = True
-        return self._where
 
     def _is_published(self, manifest: bytes) -> bool:
         """Whether the manifest is there although its answer was lost."""

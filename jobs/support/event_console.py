@@ -64,7 +64,7 @@ class Console:
     def track_all(self, total: int, limits: Sequence[Limit]) -> None:
         """As `track`, for work whose size is known from the start."""
         self.track(limits)
-        self.emit(events.RunStarted("", "pull", total, 0, total, ""))
+        self.tally.begin(total)
 
     def _say_progress(self, tally: Tally) -> None:
         self.say(
@@ -77,8 +77,6 @@ class Console:
     def emit(self, event: events.Event) -> None:
         """Show one event, if it is shown at this verbosity."""
         self.tally.note(event)
-        if isinstance(event, events.RunStarted) and not event.snapshot_id:
-            return
         if _level(event) > self._verbosity:
             return
         if self._as_json:

@@ -45,10 +45,13 @@ def signal_code(number: int) -> int:
 
 
 def exit_code(error: ExportError) -> int:
-    """The exit code of `error` for cron, a container or a script; an error of no known kind is a bug."""
-    if isinstance(error, Interrupted):
-        return signal_code(error.signal_number)
-    return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)
+    """The exit code of `error` for cron, a container or a script."""
+    return signal_code(error.signal_number) if isinstance(error, Interrupted) else code_of(type(error))
+
+
+def code_of(kind: type[ExportError]) -> int:
+    """The exit code of errors of a kind; one that is not known is a bug."""
+    return next((code for known, code in _CODES if issubclass(kind, known)), BUG)
 
 
 _WORST_FIRST = (143, 130, BUG, 3, 2, 6, 4, 5, 1, 0)

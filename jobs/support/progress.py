@@ -62,6 +62,10 @@ class Tally:
         self.slot_at = 0.0
         self.writing = False
 
+    def begin(self, total: int) -> None:
+        """`total` campaigns are fetched from now on."""
+        self.total, self.began = total, self._monotonic()
+
     def note(self, event: events.Event) -> None:
         """Count one event."""
         if isinstance(event, events.Settled):
@@ -71,9 +75,9 @@ class Tally:
         elif isinstance(event, events.WaitingForSlot):
             self.slot_at = event.until
         elif isinstance(event, events.RunStarted):
-            self.snapshot_id, self.wanted, self.total = event.snapshot_id, event.wanted, event.to_fetch
+            self.snapshot_id, self.wanted = event.snapshot_id, event.wanted
             self.unchanged, self.resumed = event.carried_over, event.already_fetched - event.carried_over
-            self.began = self._monotonic()
+            self.begin(event.to_fetch)
         elif isinstance(event, events.Paused):
             self.refusals += event.why == "rate_limit"
             self.paused_why = "rate limit" if event.why == "rate_limit" else "service failing"

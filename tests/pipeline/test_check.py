@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import SystemClock
+from exporter.errors import CredentialsRefused, ServiceDown, SettingsError
 from exporter.events import ignore
 from exporter.options import FetchOptions
 from exporter.pipeline.check import check_account
@@ -52,7 +53,7 @@ async def test_a_good_account_is_all_right_with_three_requests(tmp_path: Path) -
     async with serve(service) as url:
         result = await check(url, dest=str(tmp_path / "exports"))
     assert states(result) == dict.fromkeys(NAMES, "ok")
-    assert (result.exit_code, result.requests, len(service.arrivals)) == (0, 3, 3)
+    assert (result.error, result.requests, len(service.arrivals)) == (None, 3, 3)
     voice = sum(one.campaign_type == "voice" for one in service.campaigns.values())
     assert finding(result, "list").detail == f"{20 - voice} SMS and {voice} voice campaigns"
     assert "without parse issues" in finding(result, "campaign").detail
@@ -81,19 +82,19 @@ async def test_keys_that_no_column_knows_and_parse_issues_are_named() -> None:
     assert finding(result, "campaign").state == "warning"
     assert "brandNew.deep" in finding(result, "campaign").detail
     assert "created" in finding(result, "campaign").detail
-    assert result.exit_code == 0
+    assert result.error is None
 
 
 async def test_an_unknown_host_is_an_error_of_the_setting() -> None:
     result = await check("https://nowhere.invalid")
-    assert (result.exit_code, finding(result, "host").state) == (2, "failed")
+    assert (result.error, finding(result, "host").state) == (SettingsError, "failed")
     assert "KORE_HOST" in finding(result, "host").advice
     assert states(result)["token"] == "skipped"
 
 
 async def test_a_closed_port_is_an_error_of_the_setting() -> None:
     result = await check("http://127.0.0.1:9")
-    assert (result.exit_code, finding(result, "host").state) == (2, "failed")
+    assert (result.error, finding(result, "host").state) == (SettingsError, "failed")
     assert "nothing listens" in finding(result, "host").detail
 
 
@@ -101,7 +102,7 @@ async def test_an_untrusted_certificate_is_an_error_that_names_ssl_cert_file(tmp
     _, tls = issue(tmp_path, "127.0.0.1")
     with hostile(tls=tls) as (service, url):
         result = await check(url)
-    assert (result.exit_code, service.asked) == (2, [])
+    assert (result.error, service.asked) == (SettingsError, [])
     assert finding(result, "certificate").state == "failed"
     assert "SSL_CERT_FILE" in finding(result, "certificate").detail
 
@@ -115,7 +116,7 @@ async def test_a_proxy_that_refuses_is_an_error_that_names_https_proxy() -> None
 
     with listening(refuse) as port:
         result = await check("https://kore.example", HTTPS_PROXY=f"http://127.0.0.1:{port}")
-    assert (result.exit_code, finding(result, "proxy").state) == (2, "failed")
+    assert (result.error, finding(result, "proxy").state) == (SettingsError, "failed")
     assert "HTTPS_PROXY" in finding(result, "proxy").advice
 
 
@@ -125,7 +126,7 @@ async def test_a_proxy_that_refuses_is_an_error_that_names_https_proxy() -> None
 async def test_a_wrong_secret_stream_or_account_is_refused_with_all_settings_it_can_be(env: dict[str, str]) -> None:
     service = Behaviour(sample_campaigns(3))
     result = await check_service(service, **env)
-    assert (result.exit_code, result.requests) == (3, 1)
+    assert (result.error, result.requests) == (CredentialsRefused, 1)
     assert states(result)["host"] == "ok"
     assert finding(result, "token").state == "failed"
     for name in ("KORE_CLIENT_SECRET", "KORE_STREAM_ID", "KORE_ACCOUNT_ID", "Dev Tools"):
@@ -136,20 +137,20 @@ async def test_a_missing_scope_is_told_from_a_refused_token() -> None:
     service = Behaviour(sample_campaigns(3))
     service.always = "scope"
     result = await check_service(service)
-    assert (result.exit_code, states(result)["token"], states(result)["scope"]) == (3, "ok", "failed")
+    assert (result.error, states(result)["token"], states(result)["scope"]) == (CredentialsRefused, "ok", "failed")
     assert "API Scopes" in finding(result, "scope").advice
 
 
 @pytest.mark.parametrize(("ahead", "detail"), [(7200.0, "behind"), (-7200.0, "ahead of")])
 async def test_a_clock_that_is_off_is_a_warning(ahead: float, detail: str) -> None:
     result = await check_service(Behaviour(sample_campaigns(3), clock_ahead=ahead))
-    assert (result.exit_code, finding(result, "clock").state) == (0, "warning")
+    assert (result.error, finding(result, "clock").state) == (None, "warning")
     assert f"{detail} the service's" in finding(result, "clock").detail
 
 
 async def test_an_account_without_campaigns_is_a_warning() -> None:
     result = await check_service(Behaviour([]))
-    assert (result.exit_code, finding(result, "list").state) == (0, "warning")
+    assert (result.error, finding(result, "list").state) == (None, "warning")
     assert "KORE_STREAM_ID" in finding(result, "list").advice
     assert finding(result, "campaign").state == "skipped"
 
@@ -158,14 +159,14 @@ async def test_a_service_that_is_down_is_neither_the_host_nor_the_token() -> Non
     service = Behaviour(sample_campaigns(3))
     service.always = "503-not-found"
     result = await check_service(service)
-    assert (result.exit_code, states(result)["host"], states(result)["list"]) == (4, "ok", "failed")
+    assert (result.error, states(result)["host"], states(result)["list"]) == (ServiceDown, "ok", "failed")
     assert "--patience" in finding(result, "list").advice
 
 
 async def test_what_is_no_campaign_api_is_told() -> None:
     with hostile({"getAllCampaignDetails": http(b'{"hello":"world"}')}) as (_, url):
         result = await check(url)
-    assert result.exit_code == 4
+    assert result.error is ServiceDown
     assert "KORE_API" in finding(result, "list").advice
 
 
@@ -174,12 +175,12 @@ async def test_a_failure_that_passes_is_asked_again() -> None:
     service.faults["list"] = ["429-retry-after", "always"]
     async with serve(service) as url:
         result = await check(url)
-    assert result.exit_code == 0
+    assert result.error is None
 
 
 async def test_a_destination_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     async with serve(Behaviour(sample_campaigns(3))) as url:
         result = await check(url, dest=str(tmp_path / "file"))
-    assert (result.exit_code, finding(result, "destination").state) == (2, "failed")
+    assert (result.error, finding(result, "destination").state) == (SettingsError, "failed")
     assert states(result)["campaign"] == "ok"
