@@ -128,7 +128,7 @@ async def test_what_goes_wrong_is_an_exception_of_the_tree(tmp_path: Path) -> No
             )
 
 
-async def test_the_manifest_tells_the_limits_and_the_pauses_of_the_run(tmp_path: Path) -> None:
+async def test_the_manifest_has_the_limits_and_the_pauses_of_the_run(tmp_path: Path) -> None:
     service = Behaviour(sample_campaigns(6))
     service.faults[list(service.campaigns)[2]] = ["429-date"]
     before = time.time()

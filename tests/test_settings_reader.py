@@ -44,17 +44,17 @@ def test_options_beat_the_environment() -> None:
     assert (settings.host, settings.stream_id, settings.app_id) == ("https://o.example", "st-1", "st-1")
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     told = "\n".join(faults_of({"KORE_HOST": "http://platform.kore.ai", "KORE_API": "v3", "KORE_CLIENT_ID": "c"}))
     for word in ("KORE_HOST", "KORE_STREAM_ID", "KORE_ACCOUNT_ID", "KORE_API", "KORE_CLIENT_SECRET"):
         assert word in told
 
 
-def test_nothing_at_all_tells_every_missing_setting() -> None:
+def test_nothing_at_all_names_every_missing_setting() -> None:
     assert len(faults_of({})) == 4
 
 
-def test_a_ready_token_stands_alone() -> None:
+def test_a_ready_token_needs_nothing_else() -> None:
     environ = {**GOOD, "KORE_JWT": "a.b.c"}
     assert any("exclude each other" in fault for fault in faults_of(environ))
     del environ["KORE_CLIENT_SECRET"], environ["KORE_CLIENT_ID"]
@@ -152,7 +152,7 @@ def test_no_repr_shows_a_secret() -> None:
     assert settings.stream_id in pretty_repr(proxied)
 
 
-def test_a_certificate_file_that_cannot_be_read_is_told() -> None:
+def test_a_certificate_file_that_cannot_be_read_is_reported() -> None:
     assert "SSL_CERT_FILE" in faults_of({**GOOD, "SSL_CERT_FILE": "/nowhere.pem"})[0]
 
 
@@ -170,7 +170,7 @@ def test_files_without_end_are_not_read_to_their_end() -> None:
 
 
 @pytest.mark.parametrize("secret", ["-----BEGIN PUBLIC KEY-----\nhush", "ssh-rsa hush", "hush\udcff"])
-def test_a_secret_that_nothing_can_be_signed_with_is_told_without_it(secret: str) -> None:
+def test_a_secret_that_nothing_can_be_signed_with_is_reported_without_it(secret: str) -> None:
     (fault,) = faults_of({**GOOD, "KORE_CLIENT_SECRET": secret})
     assert "KORE_CLIENT_SECRET" in fault
     assert "hush" not in fault

@@ -38,7 +38,7 @@ ODD = UNSAFE + "\x00\n\t\u200b\u200d\ufeff\u2060\u00ad ab"
 texts = st.text(st.sampled_from(ODD) | st.characters(), max_size=30)
 
 
-def test_what_a_server_echoes_is_told_without_tokens_and_in_one_line() -> None:
+def test_what_a_server_echoes_is_reported_without_tokens_and_in_one_line() -> None:
     assert hide_tokens(f"bad token {TOKEN}!") == "bad token [token hidden]!"
     assert one_line("a\x1b[31m\nb\u202ec\u200bd", 50) == "a [31m b c d"
     assert one_line("x" * 60, 50) == "x" * 49 + "…"

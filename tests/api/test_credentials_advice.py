@@ -36,7 +36,7 @@ def test_a_refusal_names_a_clock_that_is_off() -> None:
 @pytest.mark.parametrize(
     ("skew", "part"), [(None, None), (0.0, None), (60.0, None), (-60.0, None), (61.0, "ahead of"), (-3600.0, "behind")]
 )
-def test_a_clock_is_told_when_it_is_more_than_a_minute_off(skew: float | None, part: str | None) -> None:
+def test_a_clock_is_reported_when_it_is_more_than_a_minute_off(skew: float | None, part: str | None) -> None:
     warning = skew_warning(skew)
     assert (warning is None) == (part is None)
     assert part is None or part in str(warning)

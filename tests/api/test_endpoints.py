@@ -46,7 +46,7 @@ def test_the_list_request_sorts_by_creation() -> None:
 
 
 @given(st.text(min_size=1, max_size=30))
-def test_whatever_stands_in_an_id_stays_in_its_path_segment(campaign_id: str) -> None:
+def test_whatever_is_in_an_id_stays_in_its_path_segment(campaign_id: str) -> None:
     try:
         campaign_id.encode()
     except UnicodeEncodeError:

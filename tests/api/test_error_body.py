@@ -177,5 +177,5 @@ def test_what_the_words_of_an_error_mean(message: str, fails: bool, other: bool,
         ("Not Found", False),
     ],
 )
-def test_the_shapes_of_this_api_are_told_from_those_that_any_gateway_has(document: Any, of_api: bool) -> None:
+def test_the_shapes_of_this_api_are_distinguished_from_those_that_any_gateway_has(document: Any, of_api: bool) -> None:
     assert read_error(document).of_api == of_api

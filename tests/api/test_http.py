@@ -92,7 +92,7 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
 
 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
-async def test_what_is_no_complete_answer_is_told_as_unanswered(fault: str) -> None:
+async def test_what_is_no_complete_answer_is_reported_as_unanswered(fault: str) -> None:
     async with desk(fault, timeout=0.5) as (_, transport, url):
         sent: list[str] = []
         with pytest.raises(TransportError) as caught:
@@ -111,7 +111,7 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
         assert len(answer.body) <= 4096
 
 
-async def test_no_connection_is_told_as_not_sent() -> None:
+async def test_no_connection_is_reported_as_not_sent() -> None:
     async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
         sent: list[str] = []
         with pytest.raises(TransportError):

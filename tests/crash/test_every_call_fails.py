@@ -35,7 +35,7 @@ def chosen(calls: list[Call]) -> list[Call]:
 
 
 @pytest.mark.parametrize("name", ["first", "incremental", "failures", "retention", "rebuild"])
-def test_a_file_system_call_that_fails_is_told_as_what_it_is(commands: dict[str, Command], name: str) -> None:
+def test_a_file_system_call_that_fails_is_reported_as_what_it_is(commands: dict[str, Command], name: str) -> None:
     command = commands[name]
     calls = chosen(calls_of(command))
     assert len(calls) == SAMPLE

@@ -186,7 +186,7 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
 
 
 @pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.staged"])
-def test_a_disk_that_is_full_while_files_are_written_is_told_and_resumed(desk: Desk, step: str) -> None:
+def test_a_disk_that_is_full_while_files_are_written_is_reported_and_resumed(desk: Desk, step: str) -> None:
     before = desk.contents()
     failed = desk.run(at_failpoint(step, which_time(step), "fill_disk()"))
     assert failed.returncode == 4, failed.stderr
@@ -209,7 +209,7 @@ def test_a_disk_that_is_full_after_the_revealing_is_a_warning_about_a_published_
 
 
 @pytest.mark.parametrize("most", [30_000, 60_000, 100_000, 140_000])
-def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> None:
+def test_a_file_that_may_not_grow_is_reported_and_resumed(desk: Desk, most: int) -> None:
     """The kernel refuses every write beyond a size, as a quota does."""
     before = desk.contents()
     failed = desk.run(f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))")
@@ -224,7 +224,7 @@ def test_a_file_that_may_not_grow_is_told_and_resumed(desk: Desk, most: int) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 @pytest.mark.parametrize("size", ["150k", "300k", "400k"])
-def test_a_small_disk_that_fills_up_is_told_and_resumed(desk: Desk, tmp_path: Path, size: str) -> None:
+def test_a_small_disk_that_fills_up_is_reported_and_resumed(desk: Desk, tmp_path: Path, size: str) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=False)
@@ -246,7 +246,7 @@ def test_a_small_disk_that_fills_up_is_told_and_resumed(desk: Desk, tmp_path: Pa
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: Desk, tmp_path: Path) -> None:
+def test_a_destination_that_is_read_only_is_reported_before_anything_is_asked(desk: Desk, tmp_path: Path) -> None:
     desk.out = Path("/proc/nowhere")
     failed = desk.run()
     assert failed.returncode == 2, failed.stderr
@@ -255,7 +255,7 @@ def test_a_destination_that_is_read_only_is_told_before_anything_is_asked(desk: 
 
 
 @pytest.mark.parametrize("step", ["journal.after_commit", "write.campaigns.csv", "publish.before_manifest"])
-def test_a_volume_that_vanishes_is_told_and_the_run_can_be_made_again(desk: Desk, step: str) -> None:
+def test_a_volume_that_vanishes_is_reported_and_the_run_can_be_made_again(desk: Desk, step: str) -> None:
     failed = desk.run(at_failpoint(step, 1, f"vanish({str(desk.out)!r})"))
     assert failed.returncode == 4, failed.stderr
     assert "Traceback" not in failed.stderr

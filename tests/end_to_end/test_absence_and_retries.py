@@ -173,7 +173,9 @@ def first_contact(tmp_path: Path, host: str, **env: str) -> tuple[int, str, floa
         ("https://127.0.0.1:1", ["nothing listens", "KORE_HOST"]),
     ],
 )
-def test_a_host_that_is_not_there_is_told_at_once_with_its_setting(tmp_path: Path, host: str, words: list[str]) -> None:
+def test_a_host_that_is_not_there_is_reported_at_once_with_its_setting(
+    tmp_path: Path, host: str, words: list[str]
+) -> None:
     code, stderr, seconds = first_contact(tmp_path, host)
     assert code == 2, stderr
     assert not [word for word in words if word not in stderr]
@@ -181,7 +183,7 @@ def test_a_host_that_is_not_there_is_told_at_once_with_its_setting(tmp_path: Pat
     assert "outage" not in stderr
 
 
-def test_tls_where_plain_http_is_spoken_and_the_reverse_are_told_at_once(tmp_path: Path) -> None:
+def test_tls_where_plain_http_is_spoken_and_the_reverse_are_reported_at_once(tmp_path: Path) -> None:
     with serving(Behaviour(sample_campaigns(3))) as url:
         code, stderr, _ = first_contact(tmp_path, url.replace("http://", "https://"))
         assert (code, "KORE_HOST" in stderr, "TLS" in stderr) == (2, True, True), stderr
@@ -191,12 +193,12 @@ def test_tls_where_plain_http_is_spoken_and_the_reverse_are_told_at_once(tmp_pat
         assert (code, "does not speak HTTP" in stderr, "KORE_HOST" in stderr) == (2, True, True), stderr
 
 
-def test_a_proxy_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+def test_a_proxy_that_is_not_there_is_reported_at_once(tmp_path: Path) -> None:
     code, stderr, _ = first_contact(tmp_path, "https://kore.example", HTTPS_PROXY="http://127.0.0.1:1")
     assert (code, "HTTPS_PROXY" in stderr) == (2, True), stderr
 
 
-def test_a_header_that_is_too_long_is_told_at_once(tmp_path: Path) -> None:
+def test_a_header_that_is_too_long_is_reported_at_once(tmp_path: Path) -> None:
     async def with_a_header(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(http(campaign(asked.campaign_id), "Content-Security-Policy: " + "x" * 80_000))
         await writer.drain()

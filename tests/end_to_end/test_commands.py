@@ -150,7 +150,7 @@ def test_wrong_credentials_stop_at_once_and_say_what_to_check(desk: Desk) -> Non
     assert snapshot_folders(desk.out) == []
 
 
-def test_a_ready_token_that_was_used_is_told_apart(desk: Desk) -> None:
+def test_a_ready_token_that_was_used_is_distinguished(desk: Desk) -> None:
     del desk.env["KORE_CLIENT_SECRET"], desk.env["KORE_CLIENT_ID"]
     desk.env["KORE_JWT"] = "ready-made"
     desk.service.ready_token = "ready-made"
@@ -237,7 +237,7 @@ def test_a_second_run_on_one_destination_exits_with_5(desk: Desk) -> None:
         first.communicate()
 
 
-def test_all_faults_of_a_command_line_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_a_command_line_are_reported_at_once(tmp_path: Path) -> None:
     done = run("snapshot", "--out", "x", "--workers", "0", "--rate", "fast", "--timeout", "soon", env={})
     assert done.returncode == 2
     for word in ("--workers", "--rate", "--timeout", "KORE_HOST", "KORE_STREAM_ID", "No credentials"):
@@ -472,7 +472,7 @@ def test_work_files_are_for_their_user_only(desk: Desk) -> None:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_a_full_journal_disk_is_told_and_resumed(desk: Desk) -> None:
+def test_a_full_journal_disk_is_reported_and_resumed(desk: Desk) -> None:
     """A trigger stands in for a disk that is full at the twelfth answer."""
     desk.run("snapshot", str(desk.ids_file), "--out", str(desk.out), "--rate", "1/1m", "--max-duration", "200ms")
     (journal,) = desk.out.glob(".work/journal-*.sqlite")
@@ -553,7 +553,7 @@ def test_the_metrics_of_a_run_that_was_refused_tell_what_it_cost(desk: Desk, tmp
     assert (values["last_run_exit_code"], values["requests"], values["last_success_timestamp_seconds"]) == (3, 1, 0)
 
 
-def test_a_pull_that_finds_nothing_tells_so_even_in_quiet(desk: Desk) -> None:
+def test_a_pull_that_finds_nothing_says_so_even_in_quiet(desk: Desk) -> None:
     done = desk.run("pull", "cd-nowhere", "-q", "--columns", "campaign_id", *FAST)
     assert (done.returncode, done.stdout) == (1, "campaign_id\n")
     assert "cd-nowhere: not found" in done.stderr

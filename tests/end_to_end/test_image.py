@@ -96,7 +96,7 @@ def test_the_image_runs_as_a_fixed_user_and_locks_its_dependencies() -> None:
     assert "HEALTHCHECK NONE" in DOCKERFILE
 
 
-def test_the_lock_file_has_every_dependency_with_its_hash_and_none_of_the_extras() -> None:
+def test_the_lock_file_has_every_dependency_with_its_hash_and_no_extras() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pinned = dict(re.findall(r"^([\w.-]+)==([^ ;\\]+)", lock, re.MULTILINE))

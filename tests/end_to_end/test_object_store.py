@@ -250,7 +250,7 @@ def test_an_empty_manifest_is_none(s3: Store) -> None:
     assert s3.open().snapshot_ids() == []
 
 
-def test_a_bucket_that_is_not_there_is_told_before_any_request(store: Store) -> None:
+def test_a_bucket_that_is_not_there_is_reported_before_any_request(store: Store) -> None:
     nowhere = store.running.url("no-such-bucket/x")
     code, told = store.run("snapshot", str(store.ids), "--out", nowhere)
     assert code == 2, told
@@ -302,7 +302,7 @@ def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store, proxy: StoreP
 REFUSALS: tuple[Refusal, ...] = ("AccessDenied", "SlowDown", "lost answer")
 
 
-def test_any_single_call_that_a_store_refuses_is_told_and_loses_nothing(s3: Store, proxy: StoreProxy) -> None:
+def test_any_single_call_that_a_store_refuses_is_reported_and_loses_nothing(s3: Store, proxy: StoreProxy) -> None:
     """A sample of the calls of a run: what was published before stays, and the same command completes.
 
     All of them, of all commands: `python -m tests.crash.every_store_call_fails`.

@@ -118,7 +118,7 @@ def test_an_id_that_no_url_can_carry_is_not_asked_for(campaign_id: str) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, []), (50, []), (90, ["behind"]), (-3600, ["ahead of"])])
-def test_a_clock_that_differs_from_the_services_date_is_told_once(seconds: int, words: list[str]) -> None:
+def test_a_clock_that_differs_from_the_services_date_is_reported_once(seconds: int, words: list[str]) -> None:
     def answer(asked: Asked) -> HttpResponse:
         theirs = format_datetime(datetime.fromtimestamp(asked.at + EPOCH + seconds, UTC), usegmt=True)
         return msgspec.structs.replace(good(asked.campaign_id), date=theirs)

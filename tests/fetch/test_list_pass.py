@@ -111,7 +111,7 @@ async def test_whatever_the_service_makes_of_paging_every_campaign_is_found_once
     assert reading.requests <= 45
 
 
-async def test_totals_that_lie_are_told() -> None:
+async def test_totals_that_lie_are_reported() -> None:
     reading = Reading(95, 10)
     reading.service.listing.total = 120
     await reading.read()
@@ -185,7 +185,7 @@ async def test_an_answer_that_is_no_list_ends_the_run_and_says_so() -> None:
         await reading.read()
 
 
-async def test_items_without_an_id_are_told() -> None:
+async def test_items_without_an_id_are_reported() -> None:
     reading = Reading(20, 10)
     campaign: SampleCampaign = next(iter(reading.service.campaigns.values()))
     campaign.listed["id"] = None

@@ -88,18 +88,18 @@ def test_a_file_with_faults_is_refused(data: str | bytes, told: str) -> None:
         read(data)
 
 
-def test_a_missing_column_is_told_with_those_that_are_there() -> None:
+def test_a_missing_column_is_reported_with_those_that_are_there() -> None:
     with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
         read("name,campaign_id\nn,a\n", column="cid")
 
 
-def test_faulty_lines_are_told_all_at_once_but_only_ten_of_them() -> None:
+def test_faulty_lines_are_reported_all_at_once_but_only_ten_of_them() -> None:
     bad = "".join(f"a{n}\x00\n" for n in range(13))
     with pytest.raises(IdsError, match=r"lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more"):
         read("campaign_id\n" + bad)
 
 
-def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(IdsError, match=r"nowhere.csv: cannot be read"):
         read_ids(str(tmp_path / "nowhere.csv"))
 
@@ -206,7 +206,7 @@ def test_a_file_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
         read_ids("/dev/zero")
 
 
-def test_a_file_whose_name_is_not_utf8_can_be_told(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_utf8_can_be_named(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/ids\xff.csv")
     Path(path).write_text("a\n")
     read_ids(path).source.encode()

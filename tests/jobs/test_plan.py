@@ -23,7 +23,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return dict(line.split("  ", 1) for line in lines)
 
 
-def test_it_tells_ids_repeats_requests_and_time_and_writes_nothing(
+def test_it_prints_ids_repeats_requests_and_time_and_writes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     ids = tmp_path / "ids.csv"

@@ -89,7 +89,7 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("why", WRONG)
-def test_it_would_have_told(front: tuple[Behaviour, str, str, Path], why: str) -> None:
+def test_it_would_have_noticed(front: tuple[Behaviour, str, str, Path], why: str) -> None:
     """A judge that never refuses proves nothing."""
     service, direct, url, _ = front
     one = next(c for c in CAMPAIGNS if c.data.get("format") == "advanced")

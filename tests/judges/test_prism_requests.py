@@ -53,7 +53,7 @@ def test_it_finds_nothing_wrong_with_what_discover_and_pull_ask(judge: tuple[str
     assert violations(log)[before:] == []
 
 
-def test_whatever_stands_in_an_id_stays_within_its_part_of_the_path(judge: tuple[str, Path], tmp_path: Path) -> None:
+def test_whatever_is_in_an_id_stays_within_its_part_of_the_path(judge: tuple[str, Path], tmp_path: Path) -> None:
     """Prism takes each request for get-one, and so answers with its one campaign, which is another."""
     url, log = judge
     before = len(violations(log))
@@ -93,7 +93,7 @@ LIST = "getAllCampaignDetails"
     ],
 )
 @pytest.mark.parametrize("prefix", [V2, V1])
-def test_it_would_have_told(
+def test_it_would_have_noticed(
     judge: tuple[str, Path], prefix: str, method: str, path: str, wrong: dict[str, Any]
 ) -> None:
     """A judge that never refuses proves nothing."""

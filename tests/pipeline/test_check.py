@@ -133,7 +133,7 @@ async def test_a_wrong_secret_stream_or_account_is_refused_with_all_settings_it_
         assert name in finding(result, "token").advice
 
 
-async def test_a_missing_scope_is_told_from_a_refused_token() -> None:
+async def test_a_missing_scope_is_distinguished_from_a_refused_token() -> None:
     service = Behaviour(sample_campaigns(3))
     service.always = "scope"
     result = await check_service(service)
@@ -163,7 +163,7 @@ async def test_a_service_that_is_down_is_neither_the_host_nor_the_token() -> Non
     assert "--patience" in finding(result, "list").advice
 
 
-async def test_what_is_no_campaign_api_is_told() -> None:
+async def test_what_is_no_campaign_api_is_reported() -> None:
     with hostile({"getAllCampaignDetails": http(b'{"hello":"world"}')}) as (_, url):
         result = await check(url)
     assert result.error is ServiceDown

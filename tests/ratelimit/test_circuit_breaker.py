@@ -74,7 +74,7 @@ def test_the_answered_probe_closes_it_and_the_next_outage_is_probed_after_a_seco
     assert breaker.next_probe == 201.0
 
 
-def test_a_probe_that_told_nothing_is_followed_by_another_at_once() -> None:
+def test_a_probe_without_an_outcome_is_followed_by_another_at_once() -> None:
     breaker = opened()
     breaker.probe_sent()
     breaker.probe_lost(110.0)

@@ -30,7 +30,7 @@ def test_two_attempts_together_cost_their_sum_and_the_larger_of_the_busiest_wind
     assert first.plus(Usage()) == first
 
 
-def test_it_is_written_as_the_manifest_tells_it() -> None:
+def test_it_is_written_as_the_manifest_has_it() -> None:
     assert msgspec.to_builtins(Usage()) == {
         "requests": {"total": 0, "list": 0, "retries": 0, "rate_limited": 0, "most_in_a_window": 0},
         "seconds": {"total": 0.0, "waiting_for_rate": 0.0, "paused": 0.0},

@@ -49,7 +49,7 @@ def test_columns_can_be_chosen_and_ignored() -> None:
     assert compare(before, after, ignore=["status"]).changed.column("column").to_pylist() == ["priority"]
 
 
-def test_lists_are_told_apart_whatever_stands_in_their_texts() -> None:
+def test_lists_are_distinguished_whatever_is_in_their_texts() -> None:
     before, after = table(("a", {"contactLists": ["x\x1fy"]})), table(("a", {"contactLists": ["x", "y"]}))
     assert compare(before, after).changed.column("column").to_pylist() == ["contact_lists"]
 

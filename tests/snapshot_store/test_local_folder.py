@@ -53,7 +53,7 @@ def test_leftovers_of_crashed_runs_are_cleared_and_nothing_else(tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {f"snapshot={ONE}", ".hidden", "mine"}
 
 
-def test_a_destination_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_destination_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DestinationError, match="--out"):
         open_destination(str(tmp_path / "file" / "below")).check_writable()
@@ -103,7 +103,7 @@ def test_an_old_snapshot_is_out_of_sight_durably_before_its_files_go(
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-def test_a_file_system_that_cannot_sync_folders_is_told_and_the_snapshot_is_published(
+def test_a_file_system_that_cannot_sync_folders_is_reported_and_the_snapshot_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """CIFS, some FUSE."""
@@ -150,7 +150,7 @@ def test_no_glob_of_readers_sees_what_is_staged_or_removed(
         ("x" * 300, "File name too long (is the path right?)"),
     ],
 )
-def test_why_a_destination_cannot_be_made_is_told(tmp_path: Path, dest: str, reason: str) -> None:
+def test_why_a_destination_cannot_be_made_is_reported(tmp_path: Path, dest: str, reason: str) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "file").touch()
     with pytest.raises(DestinationError, match=re.escape(reason)):

@@ -42,7 +42,7 @@ def lock(folder: Path, emit: Any = ignore) -> RunLock:
     return RunLock(folder, clock=CLOCK, emit=emit)
 
 
-def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+def test_a_second_run_is_shown_who_holds_the_lock(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(DestinationBusy, match=str(os.getpid())) as caught, lock(tmp_path):
         pass
     assert (caught.value.pid, caught.value.host) == (os.getpid(), socket.gethostname())
@@ -51,7 +51,7 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["close", "ftruncate", "pwrite", "pread"])
-def test_a_disk_that_fails_while_the_lock_is_told_of_or_given_back_ends_no_run(
+def test_a_disk_that_fails_while_the_lock_is_reported_of_or_given_back_ends_no_run(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was locked for is done by then; and a second run is still told that it is the second."""
@@ -70,7 +70,7 @@ def test_a_disk_that_fails_while_the_lock_is_told_of_or_given_back_ends_no_run(
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"host":"\xff"}', b'{"x":' + b"[" * 4000, b'{"pid":"x"}'])
-def test_a_second_run_is_refused_whatever_stands_in_the_lock(tmp_path: Path, text: bytes) -> None:
+def test_a_second_run_is_refused_whatever_is_in_the_lock(tmp_path: Path, text: bytes) -> None:
     with lock(tmp_path):
         (tmp_path / "lock").write_bytes(text)
         with pytest.raises(DestinationBusy, match="another process holds"), lock(tmp_path):
@@ -146,7 +146,7 @@ def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestWithoutFileLocks:
     """A file system without `flock`."""
 
-    def test_a_file_stands_in_and_it_is_told(self, tmp_path: Path) -> None:
+    def test_a_lock_file_is_used_with_a_warning(self, tmp_path: Path) -> None:
         events: list[Event] = []
         busy = pytest.raises(DestinationBusy, match=str(os.getpid()))
         with lock(tmp_path, events.append), busy, lock(tmp_path):

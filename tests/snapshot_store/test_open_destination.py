@@ -14,7 +14,7 @@ from exporter.snapshot_store.open_destination import open_destination
 from tests.support.running import ROOT, full
 
 
-def test_a_destination_whose_name_is_no_text_is_told() -> None:
+def test_a_destination_whose_name_is_no_text_is_reported() -> None:
     with pytest.raises(DestinationError, match="not UTF-8"):
         open_destination("exports\udcff")
 

@@ -48,7 +48,7 @@ def test_azure_credentials_come_from_the_variables_of_azures_own_tools() -> None
     assert made["blob_storage_authority"] == ".blob.core.chinacloudapi.cn"
 
 
-def test_the_endpoint_stands_in_the_url_or_in_a_variable_and_the_url_wins() -> None:
+def test_the_endpoint_is_in_the_url_or_in_a_variable_and_the_url_wins() -> None:
     made, path = arguments(
         "s3://box/a/?endpoint_override=here:1&scheme=http&region=eu-1", AWS_ENDPOINT_URL="http://x:2"
     )
@@ -71,7 +71,7 @@ def test_the_endpoint_stands_in_the_url_or_in_a_variable_and_the_url_wins() -> N
         ("gs:///a", "names no bucket"),
     ],
 )
-def test_a_url_that_cannot_be_is_told(url: str, told: str) -> None:
+def test_a_url_that_cannot_be_is_reported(url: str, told: str) -> None:
     with pytest.raises(DestinationError, match=told.replace("?", r"\?")):
         open_destination(url, environ={"AWS_REGION": "eu-1"})
 

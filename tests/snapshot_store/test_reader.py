@@ -59,7 +59,7 @@ def nulls(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [other_columns, nulls])
-def test_tables_that_are_none_of_ours_are_told(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     publish(tmp_path)
     publish(tmp_path, TWO)
     damage(tmp_path / f"snapshot={TWO}")
@@ -111,7 +111,7 @@ def test_the_folder_of_a_fleet_or_of_a_snapshot_gets_a_hint(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
-def test_what_a_user_may_not_read_is_told_and_hides_nothing_else(tmp_path: Path) -> None:
+def test_what_a_user_may_not_read_is_reported_and_hides_nothing_else(tmp_path: Path) -> None:
     publish(tmp_path, ONE, responses=RESPONSES[:1])
     publish(tmp_path, TWO, responses=RESPONSES[:1])
     (tmp_path / f"snapshot={TWO}").chmod(0o700)

@@ -101,7 +101,7 @@ def test_what_neither_rule_keeps_goes_oldest_first() -> None:
     assert gone() == []
 
 
-def test_one_that_cannot_be_removed_is_told_each_night_and_the_others_go(tmp_path: Path) -> None:
+def test_one_that_cannot_be_removed_is_reported_each_night_and_the_others_go(tmp_path: Path) -> None:
     """A snapshot that somebody mounted: the rename says that it is busy."""
     for name in FIVE:
         publish(tmp_path, name)
@@ -120,7 +120,7 @@ def test_one_that_cannot_be_removed_is_told_each_night_and_the_others_go(tmp_pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make another user's folder")
-def test_another_users_snapshot_in_a_shared_folder_is_told_and_the_others_go(tmp_path: Path) -> None:
+def test_another_users_snapshot_in_a_shared_folder_is_reported_and_the_others_go(tmp_path: Path) -> None:
     for name in FIVE:
         publish(tmp_path, name)
     for path in (tmp_path, *tmp_path.rglob("*")):
@@ -138,7 +138,7 @@ def test_another_users_snapshot_in_a_shared_folder_is_told_and_the_others_go(tmp
     assert f"snapshot={FIVE[1]}: Permission denied (may this user read and write there?)" in warning
 
 
-def test_what_is_left_of_a_removal_is_told_by_the_next_run(tmp_path: Path) -> None:
+def test_what_is_left_of_a_removal_is_reported_by_the_next_run(tmp_path: Path) -> None:
     publish(tmp_path, FIVE[0])
     file = tmp_path / f"snapshot={FIVE[0]}" / "campaigns.parquet"
     if subprocess.run(["chattr", "+i", file], check=False, capture_output=True).returncode != 0:

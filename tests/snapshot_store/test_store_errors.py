@@ -24,7 +24,7 @@ from exporter.snapshot_store.store_errors import explain
         ("Path does not exist: box/snapshot-403/x", "Path does not exist", True),
     ],
 )
-def test_errors_of_stores_are_told_by_their_cause(text: str, meaning: str, is_lasting: bool) -> None:
+def test_errors_of_stores_are_reported_by_their_cause(text: str, meaning: str, is_lasting: bool) -> None:
     explained = explain(OSError(text))
     assert meaning in explained[0]
     assert explained[1] is is_lasting

@@ -70,7 +70,7 @@ def test_rows_that_the_responses_do_not_give_are_found(tmp_path: Path) -> None:
     assert "not what responses.parquet gives" in damages(open_destination(str(tmp_path)), folder.name[9:])[0]
 
 
-def test_an_id_that_stands_twice_is_found(tmp_path: Path) -> None:
+def test_an_id_that_is_there_twice_is_found(tmp_path: Path) -> None:
     publish(tmp_path, responses=[*RESPONSES, RESPONSES[0]])
     assert "more than once" in damages(open_destination(str(tmp_path)), ONE)[0]
 
@@ -86,7 +86,7 @@ def test_counts_that_the_rows_deny_are_found(tmp_path: Path) -> None:
     assert "failures: 1 are not_found" in found
 
 
-def test_a_name_that_a_terminal_would_act_on_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_name_that_a_terminal_would_act_on_is_reported_in_one_line(tmp_path: Path) -> None:
     publish(tmp_path)
     (tmp_path / f"snapshot={ONE}" / "x\x1b[2J\n").touch()
     path = tmp_path / f"snapshot={ONE}/manifest.json"

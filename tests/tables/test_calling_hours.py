@@ -34,7 +34,7 @@ def test_the_documented_week_with_midnight_ends_and_a_night_window() -> None:
     assert week.issues == ()
 
 
-def test_the_same_time_at_both_ends_is_a_whole_day_and_told() -> None:
+def test_the_same_time_at_both_ends_is_a_whole_day_and_reported() -> None:
     week = week_of(("TU", "9:00 AM", "9:00 AM"))
     assert (week.texts[1], week.minutes) == ("09:00-09:00", 1440)
     assert (week.windows[0].end_minute, week.windows[0].crosses_midnight) == (540 + 1440, True)
@@ -49,7 +49,7 @@ def test_overlaps_are_counted_once_also_across_sundays_midnight() -> None:
     assert week_of(("SU", "10:00 PM", "2:00 AM"), ("MO", "1:00 AM", "3:00 AM")).minutes == 120 + 180
 
 
-def test_daily_without_a_day_gives_seven_rows_and_is_told() -> None:
+def test_daily_without_a_day_gives_seven_rows_and_is_reported() -> None:
     week = read_week([{"start": "10:00 AM", "end": "3:00 PM"}], daily=True)
     assert week.texts == ("10:00-15:00",) * 7
     assert [window.day for window in week.windows] == list(WEEKDAYS)
@@ -210,7 +210,7 @@ def test_an_entry_of_numbers_only_is_read_as_none() -> None:
     assert [left for left, _ in week.left_over] == [".0.day", ".0.start", ".0.end"]
 
 
-def test_a_raw_time_that_is_no_text_stands_as_json() -> None:
+def test_a_raw_time_that_is_no_text_is_kept_as_json() -> None:
     (window,) = read_week([{"day": "MO", "start": True, "end": 1700}], daily=False).windows
     assert (window.raw_start, window.raw_end) == ("true", "1700")
 
@@ -222,7 +222,7 @@ def test_unknown_keys_of_an_entry_are_left_over() -> None:
 
 
 @pytest.mark.parametrize("days", [None, [], {}, "MO", 7, [None], ["MO"], [[]], [{"day": []}], {"MO": "9-5"}])
-def test_nothing_raises_whatever_stands_in_days(days: Any) -> None:
+def test_nothing_raises_whatever_is_in_days(days: Any) -> None:
     assert len(read_week(days, daily=True).texts) == 7
 
 

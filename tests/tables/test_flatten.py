@@ -117,7 +117,9 @@ def test_a_value_is_read_in_every_form_it_comes_in(fields: dict[str, Any], colum
         ({"contactLists": [{"size": 3}]}, "contact_lists", "contactLists", [{"size": 3}]),
     ],
 )
-def test_what_cannot_be_read_is_null_told_and_kept(fields: dict[str, Any], column: str, path: str, kept: Any) -> None:
+def test_what_cannot_be_read_is_null_reported_and_kept(
+    fields: dict[str, Any], column: str, path: str, kept: Any
+) -> None:
     row = row_of(changed(**fields))
     assert row[column] is None
     assert [issue.split(":")[0] for issue in row["parse_issues"]] == [path]
@@ -148,7 +150,7 @@ def test_what_no_column_takes_is_in_extra_under_its_dotted_path() -> None:
         ({"createdAt": "2026-02-11T10:04:31.512345Z"}, {"createdAt": "2026-02-11T10:04:31.512345Z"}),
     ],
 )
-def test_what_stands_beside_the_values_of_columns_is_kept_under_its_whole_path(
+def test_what_is_beside_the_values_of_columns_is_kept_under_its_whole_path(
     fields: dict[str, Any], kept: dict[str, Any]
 ) -> None:
     # With and without a neighbour: a block is read in another way when one of its values is odd.
@@ -214,7 +216,7 @@ def test_list_items_fill_the_columns_that_only_they_have() -> None:
     assert json.loads(row["extra"]) == {"list:totalMessagesSent": "x"}
 
 
-def test_a_time_zone_that_is_none_is_kept_and_told() -> None:
+def test_a_time_zone_that_is_none_is_kept_and_reported() -> None:
     data = changed(dialingStrategy={"callingHours": {"timezone": "Mars/Olympus"}})
     row = row_of(data)
     assert row["calling_hours_timezone"] == "Mars/Olympus"
@@ -240,14 +242,14 @@ def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
         ("[]", None, None),
     ],
 )
-def test_what_stands_in_a_campaigns_place_is_told_and_kept_in_its_own_row(body: str, issue: Any, kept: Any) -> None:
+def test_what_is_in_a_campaigns_place_is_reported_and_kept_in_its_own_row(body: str, issue: Any, kept: Any) -> None:
     rows = flatten([response_of(SEED), CampaignResponse("cd-1", 0, 200, body), response_of(SEED)]).campaigns.to_pylist()
     assert [row["parse_issues"] for row in rows] == [None, issue and [issue], None]
     assert [row["extra"] and json.loads(row["extra"]) for row in rows] == [None, kept, None]
 
 
 @pytest.mark.parametrize("item", ["nonsense", "[1]", '"x"', "null"])
-def test_a_list_item_that_is_no_object_is_told(item: str) -> None:
+def test_a_list_item_that_is_no_object_is_reported(item: str) -> None:
     rows = flatten([response_of(SEED), response_of(SEED, list_item=item)]).campaigns.to_pylist()
     assert [row["parse_issues"] for row in rows] == [None, ["list item: not a JSON object"]]
 

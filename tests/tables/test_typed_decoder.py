@@ -20,7 +20,7 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
-def test_every_first_path_of_a_column_has_the_value_that_stands_there() -> None:
+def test_every_first_path_of_a_column_has_the_value_at_its_place() -> None:
     samples = [one.data for one in sample_campaigns(40, voice_share=0.5)]
     decoded = []
     for data in samples:

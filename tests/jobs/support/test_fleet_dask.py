@@ -288,7 +288,7 @@ class Ended:
         raise self._cancelled
 
 
-def test_tasks_that_are_cancelled_or_lost_are_told_apart_and_all_of_them_resume() -> None:
+def test_tasks_that_are_cancelled_or_lost_are_distinguished_and_all_of_them_resume() -> None:
     from distributed.client import FutureCancelledError
 
     killed = distributed.KilledWorker("key", None, 3)
@@ -303,7 +303,7 @@ def test_tasks_that_are_cancelled_or_lost_are_told_apart_and_all_of_them_resume(
         fleet_dask._result("north", Ended(cancelled=FutureCancelledError("key", "scheduler-connection-lost")))
 
 
-def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_scheduler_that_does_not_answer_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "fleet.toml"
     file.write_text('out = "x"\n[[account]]\naccount_id = "a"\nstream_id = "s"\n')
     for scheduler in ("nonsense://x", "127.0.0.1:1", "tcp://127.0.0.1:1"):

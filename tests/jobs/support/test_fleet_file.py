@@ -29,7 +29,7 @@ from tests.support.running import run
         ('[[account]]\naccount_id = "1\\u0000"', "account_id: holds a control character"),
     ],
 )
-def test_a_fleet_file_of_the_wrong_kind_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_fleet_file_of_the_wrong_kind_is_reported(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "fleet.toml"
     file.write_text(text)
     done = run("fleet", str(file), "--out", str(tmp_path / "out"), env={"HOME": str(tmp_path)})
@@ -72,7 +72,7 @@ def test_accounts_that_are_read_at_the_same_time_never_see_each_other() -> None:
             assert secret == f"secret-of-number-{number}-with-more-than-thirty-two-signs"
 
 
-def test_faults_of_the_file_are_told_all_at_once(tmp_path: Path) -> None:
+def test_faults_of_the_file_are_reported_all_at_once(tmp_path: Path) -> None:
     file = tmp_path / "fleet.toml"
     text = 'oot = "x"\n[[account]]\naccount_id = "a"\nwokers = 3\n[[account]]\naccount_id = "a"\n[[account]]\n'
     file.write_text(text + 'name = "south"\nmetrics_file = "m"\n')

@@ -34,14 +34,14 @@ pytestmark = pytest.mark.usefixtures("account")
         ('work-dir = "x"', "export.toml: work-dir: there is no such option; did you mean work_dir?"),
     ],
 )
-def test_a_value_of_the_wrong_kind_in_the_file_is_told(
+def test_a_value_of_the_wrong_kind_in_the_file_is_reported(
     line: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert plan("--config", config(line)) == 2
     assert told in capsys.readouterr().err
 
 
-def test_faults_of_file_options_and_settings_are_told_together(
+def test_faults_of_file_options_and_settings_are_reported_together(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KORE_STREAM_ID")
@@ -163,6 +163,6 @@ def test_the_command_line_beats_the_environment_and_that_beats_the_file_for_ever
 
 
 @pytest.mark.parametrize("line", ['out = "a\\u0000b"', 'ledger = "a\\nb"', 'rate = ["60/1m\\u001b[2J"]'])
-def test_a_control_character_in_the_file_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_control_character_in_the_file_is_reported(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert plan("--config", config(line)) == 2
     assert "holds a control character" in capsys.readouterr().err

@@ -111,17 +111,17 @@ def tallied(*more: events.Event) -> Tally:
     return found
 
 
-def test_the_list_pass_is_told_too() -> None:
+def test_the_list_pass_is_reported_too() -> None:
     pages = [events.ListPageRead("sms", page, 50, 200) for page in (1, 2)]
     assert tallied(*pages).line() == "list call: 100 campaigns in 2 pages"
 
 
-def test_a_pause_is_told_whatever_is_under_way() -> None:
+def test_a_pause_is_reported_whatever_is_under_way() -> None:
     pause = events.Paused("rate_limit", 41.0, 4_000_000_000.0, "")
     assert "starting, rate limit: " in tallied(pause).line()
 
 
-def test_a_pause_that_ends_on_another_day_is_told_with_its_date() -> None:
+def test_a_pause_that_ends_on_another_day_is_reported_with_its_date() -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d", clock_time(time.time() + 60))
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", clock_time(time.time() + 86_400))
 
@@ -139,7 +139,7 @@ def test_campaigns_are_counted_against_what_is_to_be_fetched() -> None:
     assert ", 1 failed, " in line
 
 
-def test_writing_is_told() -> None:
+def test_writing_is_reported() -> None:
     assert tallied(events.RunStarted("x", "full", 1, 0, 1, "/w"), events.Writing(1_000_000)).line() == "writing files"
 
 
