@@ -73,7 +73,7 @@ class ServiceDown(StoppedEarly):
 
 
 class ListFailed(StoppedEarly):
-    """The list call gave something that is no list."""
+    """The list call gave something that is not a list."""
 
 
 class TimeIsUp(StoppedEarly):

@@ -49,7 +49,7 @@ _LASTING = frozenset((_RIGHTS, _UNABLE, _ADVICE[errno.EROFS], _ADVICE[errno.ENOE
 
 
 class NotPrivate(OSError):
-    """What is at a path is no file of our own."""
+    """What is at a path is not a file of our own."""
 
 
 def advice(error: Exception) -> str:
@@ -97,7 +97,7 @@ def open_private(path: Path) -> int:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise NotPrivate(errno.EINVAL, "it is no regular file")
+            raise NotPrivate(errno.EINVAL, "it is not a regular file")
         if status.st_uid == os.geteuid():
             if stat.S_IMODE(status.st_mode) & 0o077:
                 os.fchmod(descriptor, 0o600)
@@ -148,8 +148,8 @@ def sync_folder(folder: Path) -> bool:
 def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Put `data` at `path` at once, so that no reader sees half of it. Raises `StorageFailed`.
 
-    `mode`: its permissions; None: those it had, for a new file those of any new file of this user. What is no regular
-    file (/dev/stdout, a pipe) is written to, not replaced.
+    `mode`: its permissions; None: those it had, for a new file those of any new file of this user. What is
+    not a regular file (/dev/stdout, a pipe) is written to, not replaced.
     """
     try:
         if path.exists() and not path.is_file():

@@ -245,7 +245,7 @@ class _Reading:
 def read_text_file(path: str) -> str:
     """The text of a file that a setting names, without white space around it.
 
-    Raises `OSError`, also for a file that is absurdly large, and `ValueError` for one that is no text.
+    Raises `OSError`, also for a file that is absurdly large, and `ValueError` for one that is not text.
     """
     with Path(path).open("rb") as file:
         data = file.read(_LONGEST_FILE + 1)

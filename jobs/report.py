@@ -34,7 +34,7 @@ MOST_NAMED = 10
 def _time_zone(text: str) -> str:
     name = resolve_time_zone(text)
     if name is None:
-        raise ValueError(f"{text!r} is no IANA time zone; write one like Europe/Lisbon or UTC")
+        raise ValueError(f"{text!r} is not an IANA time zone; write one like Europe/Lisbon or UTC")
     return name
 
 
@@ -42,7 +42,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text!r} is no day: write one like 2026-03-29") from None
+        raise ValueError(f"{text!r} is not a day: write one like 2026-03-29") from None
 
 
 @job(

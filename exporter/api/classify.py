@@ -28,10 +28,10 @@ from exporter.api.verdict import Verdict, VerdictKind
 from exporter.text import MSGSPEC_REFUSES, NotJson, id_problem, loads, one_line, trim_invisible
 
 LARGEST_ERROR = 2**20
-"""Bytes of a body that is no success answer: a longer one is judged by its status and its beginning."""
+"""Bytes of a body that is not a success answer: a longer one is judged by its status and its beginning."""
 
 _RETRIED = frozenset({408, 409, 421, 423, 425, 449, 499})
-"""4xx that are no last word: timeouts, conflicts and locks of the moment, a connection to the wrong host."""
+"""4xx that are not a last word: timeouts, conflicts and locks of the moment, a connection to the wrong host."""
 
 _DENIED_CODES = frozenset({401, 403, 4002, "401", "403", "4002"})
 
@@ -58,7 +58,7 @@ _decode_success = msgspec.json.Decoder(_Success).decode
 
 
 class _Failure(msgspec.Struct, frozen=True):
-    """What a response says that is no success answer. `message` and `code` are those of its error body."""
+    """What a response says that is not a success answer. `message` and `code` are those of its error body."""
 
     status: int
     message: str
@@ -97,7 +97,7 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("retry", lambda it: it.status // 100 == 2 and not it.is_json and not it.oversized),
     ("invalid", lambda it: True),
 )
-"""What a response that is no success answer means: the first rule that holds decides."""
+"""What a response that is not a success answer means: the first rule that holds decides."""
 
 
 def classify_campaign(response: HttpResponse, campaign_id: str, *, url: str, now: float) -> Verdict:
@@ -165,7 +165,7 @@ def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage |
     # Behind the last page some services give null, or nothing.
     results = [] if data.get("results") is None else data["results"]
     if not isinstance(results, list):
-        return Verdict("invalid", "a list answer whose `data.results` is no list")
+        return Verdict("invalid", "a list answer whose `data.results` is not a list")
     return ListPage(
         tuple(item if isinstance(item, dict) else {} for item in results),
         _flag(data.get("hasMore")),
@@ -230,7 +230,7 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple
 
 
 def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str:
-    """Why the response is no success answer, in one line."""
+    """Why the response is not a success answer, in one line."""
     status = f"HTTP {failure.status}"
     if failure.oversized and kind == "invalid":
         return f"{status}: the body is longer than --max-body allows"
@@ -261,7 +261,7 @@ def _is_success(document: dict[str, Any]) -> bool:
 def decode_body(response: HttpResponse) -> str:
     """The body as text: UTF-8 as JSON must be, else the charset its header names.
 
-    Where neither fits, a byte that is no UTF-8 becomes U+FFFD: one broken name must not cost the campaign.
+    Where neither fits, a byte that is not UTF-8 becomes U+FFFD: one broken name must not cost the campaign.
     """
     with suppress(UnicodeDecodeError):
         return response.body.decode("utf-8")

@@ -50,7 +50,7 @@ def redirect_target(location: str | None, asked: str) -> str:
         origin, target = urlsplit(asked), urlsplit(urljoin(asked, location))
         same = _origin_of(target) == _origin_of(origin)
     except ValueError:
-        raise NotFollowed("to a place that is no URL") from None
+        raise NotFollowed("to a place that is not a URL") from None
     if not same:
         where = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}", 120)
         raise NotFollowed(

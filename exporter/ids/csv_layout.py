@@ -74,7 +74,7 @@ def parse_delimiter(text: str) -> str:
     delimiter = _NAMES.get(text.strip().lower(), text)
     usable = delimiter.isprintable() and not delimiter.isalnum() and delimiter not in ' "_-='
     if len(delimiter) != 1 or not (usable or delimiter == "\t"):
-        raise ValueError(f"{text!r} is no delimiter: give one character such as ';', or comma, semicolon, tab or pipe")
+        raise ValueError(f"{text!r} is not a delimiter: give one character such as ; or comma, semicolon, tab or pipe")
     return delimiter
 
 

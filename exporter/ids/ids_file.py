@@ -113,7 +113,7 @@ def _refuse_other_encodings(body: bytes, name: str) -> None:
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise IdsError(f"{name}: is UTF-16; save it as UTF-8.")
     if body.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
-        raise IdsError(f"{name}: is no CSV file but a workbook, an archive or another binary format.")
+        raise IdsError(f"{name}: is not a CSV file but a workbook, an archive or another binary format.")
     if not body.isascii():
         try:
             body.decode("utf-8")

@@ -52,7 +52,7 @@ def choose_bases(
     kept = [info for info in usable if info.snapshot_id == first]
     newest = usable[-1].snapshot_id if usable else ""
     notes = [
-        f"{lost.where} is damaged ({lost.problem.rstrip('.')}), so it is no base"
+        f"{lost.where} is damaged ({lost.problem.rstrip('.')}), so it is not a base"
         for lost in damaged
         if newest < lost.snapshot_id != without
     ]
@@ -87,7 +87,7 @@ def newest_sound(destination: Destination, bases: Bases, *, emit: Emit) -> str |
         problem = responses_problem(destination, info.snapshot_id)
         if problem is None:
             return info.snapshot_id
-        emit(Warned(f"{info.where} is damaged ({problem}), so it is no base; see `campaign-export verify`"))
+        emit(Warned(f"{info.where} is damaged ({problem}), so it is not a base; see `campaign-export verify`"))
     if bases.candidates:
         emit(Warned("--incremental: no sound snapshot of this account is left, so this is a full run"))
     return None

@@ -66,7 +66,7 @@ class CircuitBreaker:
         return self.state is State.CLOSED
 
     def request_failed(self, request: str, now: float, *, retry_after: float = 0.0) -> bool:
-        """A request failed that was no probe; True: the breaker is open for it now."""
+        """A request failed that was not a probe; True: the breaker is open for it now."""
         self._failed.setdefault(request, now)
         return len(self._failed) >= TRIP and self.trip(now, first_interval=max(FIRST_INTERVAL, retry_after))
 

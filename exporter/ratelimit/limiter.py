@@ -330,7 +330,7 @@ class Permit:
     def failing(self, request: str, detail: str, *, answered: bool, retry_after: float = 0.0) -> None:
         """The request failed in a way that may be the service's fault: no answer, 5xx, a broken body.
 
-        `request`: what was asked for; several failures of one are no outage.
+        `request`: what was asked for; several failures of one are not an outage.
         """
         if answered:
             self._ending = "answered"

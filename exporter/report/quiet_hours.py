@@ -32,7 +32,7 @@ def parse_quiet_hours(text: str) -> QuietHours:
     stop = read_time(match["end"], is_end=True) if match else None
     days = _days(match["days"]) if match else None
     if match is None or start is None or stop is None or days is None:
-        raise ValueError(f"{text!r} are no quiet hours: write 21:00-08:00, MO-FR:21:00-08:00 or SU:00:00-12:00")
+        raise ValueError(f"{text!r} are not quiet hours: write 21:00-08:00, MO-FR:21:00-08:00 or SU:00:00-12:00")
     begin, end = start // 60, stop // 60
     end += DAY if end <= begin else 0
     intervals = [part for day in days for part in wrapped(day * DAY + begin, day * DAY + end)]
@@ -41,7 +41,7 @@ def parse_quiet_hours(text: str) -> QuietHours:
 
 
 def _days(text: str | None) -> list[int] | None:
-    """The weekdays of `MO-FR` or `SA, SU`; no text: all; None for what is no weekday. A range may pass Sunday."""
+    """The weekdays of `MO-FR` or `SA, SU`; no text: all; None for what is not a weekday. A range may pass Sunday."""
     if text is None:
         return list(range(7))
     days: set[int] = set()

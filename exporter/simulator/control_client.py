@@ -11,7 +11,7 @@ from exporter.errors import InputError
 from exporter.simulator.changes import SimulatedChanges
 
 CHANGE_PATH = "/simulator/change"
-"""A POST here changes campaigns; it is no request of the API and is not counted as one."""
+"""A POST here changes campaigns; it is not a request of the API and is not counted as one."""
 
 
 def change_running(port: int, number: int) -> SimulatedChanges | None:

@@ -105,7 +105,7 @@ def find(
         chosen = snapshots_of_account(destination, time.time() if now is None else now, account=account)
         return chosen.snapshots[-1].snapshot_id
     if not is_snapshot_id(wanted):
-        raise DestinationError(f"{snapshot!r} is no snapshot ID; write latest or one like 20261123T020000Z.")
+        raise DestinationError(f"{snapshot!r} is not a snapshot ID; write latest or one like 20261123T020000Z.")
     if destination.has_manifest(wanted):
         return wanted
     destination.check_is_root()

@@ -85,7 +85,7 @@ def parse_moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise ValueError(f"{text!r} is no time: write 2026-11-20 or 2026-11-20T14:00Z")
+        raise ValueError(f"{text!r} is not a time: write 2026-11-20 or 2026-11-20T14:00Z")
     return moment
 
 

@@ -84,7 +84,7 @@ MOST_SECONDS = 1e9
 
 
 class NotAManifest(ValueError):
-    """The text is no manifest, or not the one that was written."""
+    """The text is not a manifest, or not the one that was written."""
 
 
 def iso(milliseconds: int) -> str:

@@ -103,7 +103,7 @@ class StoreDestination(Destination):
         return info.type == pafs.FileType.File and info.size != 0
 
     def files(self, snapshot: str) -> dict[str, int]:
-        """As everywhere, without claims: an empty object that a killed writer left is no part of a snapshot."""
+        """As everywhere, without claims: an empty object that a killed writer left is not a part of a snapshot."""
         return {name: size for name, size in self.everything(snapshot).items() if not name.startswith(CLAIM)}
 
     def everything(self, snapshot: str) -> dict[str, int]:
@@ -115,7 +115,7 @@ class StoreDestination(Destination):
         return _StoreStaging(self, snapshot, writer or uuid.uuid4().hex)
 
     def remove(self, snapshot: str) -> None:
-        """The manifest first: without it the rest is no snapshot any more."""
+        """The manifest first: without it the rest is not a snapshot any more."""
         with self.writing(self.where(snapshot), "The next run tries again."):
             self.fs.delete_file(self.path(snapshot, MANIFEST))
             failpoints.hit("retention.renamed")
@@ -154,7 +154,7 @@ class StoreDestination(Destination):
                     self.fs.delete_file(self.path(snapshot, name))
 
     def delete_rest(self, snapshot: str) -> None:
-        """Delete what is in a folder that is no snapshot (any more): what readers look for first, the claim last."""
+        """Delete what is in a folder that is not a snapshot (any more): what readers look for first, the claim last."""
         order = {name: position for position, name in enumerate(REMOVAL_ORDER)}
         names = sorted(self.everything(snapshot), key=lambda name: (order.get(name, len(order)), name))
         with self.writing(self.where(snapshot), "The next run tries again."):

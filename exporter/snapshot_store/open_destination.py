@@ -44,13 +44,13 @@ def open_destination(dest: str | os.PathLike[str], *, environ: Mapping[str, str]
 
 def _open_folder(path: str, shown: str) -> LocalDestination:
     if "\0" in path:
-        raise DestinationError(f"{shown!r} is no folder: a NUL is in it.")
+        raise DestinationError(f"{shown!r} is not a folder: a NUL is in it.")
     try:
         return LocalDestination(Path(path).expanduser(), shown=shown)
     except UnicodeError:
         raise DestinationError(f"{shown!a}: the name is not UTF-8, which the files' library needs.") from None
     except RuntimeError as error:  # no home for ~
-        raise DestinationError(f"{shown!r} is no folder: {error}.") from None
+        raise DestinationError(f"{shown!r} is not a folder: {error}.") from None
 
 
 def _path_of(url: str) -> str:

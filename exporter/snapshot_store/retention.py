@@ -1,7 +1,7 @@
 """Which old snapshots go after a successful publish: `--keep`, `--keep-days`.
 
 A rebuild belongs to the night of its responses: it takes no place of its own, and goes with that night. Never removed:
-the snapshot just published and any after it, a base in use, one of another account, what is no snapshot of ours.
+the snapshot just published and any after it, a base in use, one of another account, what is not a snapshot of ours.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _LONGEST_WEEK = 2048
 """Characters of calling hours that are kept in the cache."""
 
 MOST_ENTRIES = 10_000
-"""A list of more is no week that anybody wrote, and each entry would become a row."""
+"""A list of more is not a week that anybody wrote, and each entry would become a row."""
 
 
 class WindowCells(NamedTuple):

@@ -106,7 +106,7 @@ TEXT_NOT_EMPTY = Converter(_text_not_empty, _texts_not_empty)
 
 _DIGITS = re.compile(r"[+-]?0*[0-9]{1,19}")
 _LONGEST_NUMBER = 64
-"""Characters; what is longer is no number."""
+"""Characters; what is longer is not a number."""
 
 
 def whole_number(bits: int) -> Converter:

@@ -112,7 +112,7 @@ class _Block:
         return values
 
     def _typed_weeks(self, typed: dict[str, Sequence[Any]], odd: list[int]) -> list[Week]:
-        """The weeks of the usual answers; one whose text is no JSON after all is odd, too."""
+        """The weeks of the usual answers; one whose text is not JSON after all is odd, too."""
         texts = typed.get(DAYS)
         if texts is None:
             return [NO_WEEK] * len(self.responses)

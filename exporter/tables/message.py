@@ -64,7 +64,7 @@ def decode_message(raw: str) -> Message:
 
 
 def _percent_decoded(text: str) -> str:
-    """`text` without percent-encoding and line breaks; empty when it is no Base64 anyhow."""
+    """`text` without percent-encoding and line breaks; empty when it is not Base64 anyhow."""
     if _OTHER_THAN_BASE64.search(text):
         return ""
     if "%" in text:

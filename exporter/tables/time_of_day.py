@@ -10,7 +10,7 @@ DAY = 24 * 3600
 """Seconds. A day of a calling week is a wall-clock day: it has no 23 or 25 hours."""
 
 _LONGEST = 40
-"""Characters; what is longer is no time of day."""
+"""Characters; what is longer is not a time of day."""
 
 _TIME = re.compile(
     r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE

@@ -22,7 +22,7 @@ def time_zones() -> frozenset[str]:
 def resolve_time_zone(text: str) -> str | None:
     """The IANA name that `text` means: letter case, blanks and invisible characters do not matter.
 
-    `asia/kolkata` and `America/New York` are resolved. None for what is no IANA name: an abbreviation or a Windows
+    `asia/kolkata` and `America/New York` are resolved. None for what is not an IANA name: an abbreviation or a Windows
     name can mean several zones, and is never guessed.
     """
     name = without_format_characters(text) if len(text) <= _LONGEST else ""

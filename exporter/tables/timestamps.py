@@ -20,7 +20,7 @@ _FIRST = (datetime(1, 1, 1) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000) - _EPOCH) // _MILLISECOND  # noqa: DTZ001
 
 _LONGEST = 64
-"""Characters; what is longer is no date and time."""
+"""Characters; what is longer is not a date and time."""
 
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
@@ -41,7 +41,7 @@ def read_instants(texts: Sequence[str | None]) -> pa.Array:
 
 
 def read_instant(text: str) -> int | None:
-    """Milliseconds since 1970, UTC; None for what is no ISO 8601 date and time with its zone.
+    """Milliseconds since 1970, UTC; None for what is not an ISO 8601 date and time with its zone.
 
     Tolerates unpadded parts, blanks, an offset, more or fewer decimals (what is below a millisecond is cut).
     A time without a zone is not read: nobody says which zone it means.

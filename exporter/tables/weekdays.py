@@ -15,7 +15,7 @@ _PREFIXES = {
 
 
 def read_weekday(text: str) -> int | None:
-    """0 for Monday … 6 for Sunday; None for what is no English weekday.
+    """0 for Monday … 6 for Sunday; None for what is not an English weekday.
 
     Two or more of its first letters are enough, in any case: `MO`, `Mon`, `tues.`, `Thursday`.
     """

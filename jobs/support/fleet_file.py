@@ -72,7 +72,7 @@ def read_fleet(path: str, out: str | None, only: Sequence[str] = ()) -> list[dic
 
 
 def _tables(config: Mapping[str, Any], problems: list[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The tables of the accounts, and that of the defaults; empty where they are no tables."""
+    """The tables of the accounts, and that of the defaults; empty where they are not tables."""
     accounts, defaults = config.get("account"), config.get("defaults", {})
     if not isinstance(defaults, dict):
         problems.append("defaults: must be a table: write [defaults] above its lines.")

@@ -168,7 +168,7 @@ class _Families:
 
 
 def read_samples(path: str) -> Samples:
-    """The samples that a file of ours holds now; none, where it is no file of metrics."""
+    """The samples that a file of ours holds now; none, where it is not a file of metrics."""
     samples_there: Samples = {}
     try:
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):

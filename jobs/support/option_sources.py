@@ -74,7 +74,7 @@ class Option(click.Option):
         return self._parse((joined_by or "").join(texts))
 
     def given_in(self, values: Mapping[str, Any]) -> bool:
-        """Whether a file gives it. An empty text is no value, but for a flag it is a slip."""
+        """Whether a file gives it. An empty text is not a value, but for a flag it is a slip."""
         return self.key in values and (self.is_flag or values[self.key] != "")
 
     def read_variable(self, text: str) -> Any:
@@ -106,7 +106,7 @@ class Option(click.Option):
         try:
             return int(given)
         except (TypeError, ValueError):
-            raise ValueError(f"{given!r} is no number; write 1 or 2") from None
+            raise ValueError(f"{given!r} is not a number; write 1 or 2") from None
 
     def _parse(self, text: str) -> Any:
         try:

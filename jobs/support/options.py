@@ -153,7 +153,7 @@ def _group(decorators: tuple[Decorator, ...], function: Callable[..., Any]) -> C
 
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--host`, `--stream-id` …: one option for each setting that is no secret."""
+    """`--host`, `--stream-id` …: one option for each setting that is not a secret."""
     return _group(SETTINGS_OPTIONS, function)
 
 

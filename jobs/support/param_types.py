@@ -61,7 +61,7 @@ def whole_number(least: int, most: int | None = None) -> Parsed:
     def parse(text: str) -> int:
         digits = re.fullmatch(r"\s*([0-9]{1,15})\s*", text)
         if digits is None or not least <= int(digits[1]) <= (most if most is not None else int(digits[1])):
-            raise ValueError(f"{text[:40]!r} is no whole number {bounds}")
+            raise ValueError(f"{text[:40]!r} is not a whole number {bounds}")
         return int(digits[1])
 
     return Parsed("N", parse)
@@ -72,7 +72,7 @@ def _page_size(text: str) -> int | None:
     if word == "auto":
         return None
     if not re.fullmatch(r"[0-9]{1,4}", word) or not 1 <= int(word) <= 1000:
-        raise ValueError(f"{text[:40]!r} is no size of a page: write auto, or a number from 1 to 1000")
+        raise ValueError(f"{text[:40]!r} is not a size of a page: write auto, or a number from 1 to 1000")
     return int(word)
 
 

@@ -358,7 +358,7 @@ def test_an_oversized_body_is_judged_by_its_status_first() -> None:
     ("body", "told"),
     [
         ({"status": "success", "data": []}, "a list answer without `data.results`"),
-        ({"status": "success", "data": {"results": {}}}, "a list answer whose `data.results` is no list"),
+        ({"status": "success", "data": {"results": {}}}, "a list answer whose `data.results` is not a list"),
         ({"status": "success", "data": {}}, "a list answer without `data.results`"),
         ({"status": "error", "message": "x"}, "not a success answer: HTTP 200: x"),
     ],

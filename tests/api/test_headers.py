@@ -123,8 +123,8 @@ def test_the_port_that_a_scheme_implies_is_the_same_origin_and_another_is_not() 
     [
         (None, "without a place to go to"),
         ("", "without a place to go to"),
-        ("https://[broken/", "to a place that is no URL"),
-        ("https://platform.kore.ai:99999/", "to a place that is no URL"),
+        ("https://[broken/", "to a place that is not a URL"),
+        ("https://platform.kore.ai:99999/", "to a place that is not a URL"),
         ("https://evil.example/" + "x" * 120 + "?token=secret",
          "redirects to another origin (https://evil.example/" + "x" * 98 + "…); not followed, since the credentials "
          "would go with it. Check KORE_HOST"),

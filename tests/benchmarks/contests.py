@@ -81,7 +81,7 @@ def pacing(home: Path, sizes: Sizes) -> Iterator[Row]:
 
 
 def stalls(home: Path, sizes: Sizes) -> Iterator[Row]:
-    """60 requests in 3 seconds, before a server that stands still and then serves all that waited."""
+    """60 requests in 3 seconds, before a server that hangs and then serves all that waited."""
     from tests.benchmarks import pacers, stalls
 
     limit = Limit(60, 3.0)

@@ -1,4 +1,4 @@
-"""Pacing before a server that stands still and then serves all that waited: whose requests does it see at once?
+"""Pacing before a server that hangs and then serves all that waited: whose requests does it see at once?
 
 A request whose client has given up waits in a socket or a relay until the server goes on. A pacer that takes its slot
 back when the time limit ends sends others in its place, and the server sees both within one window.
@@ -19,7 +19,7 @@ from tests.benchmarks.pacing import FAST
 TIMEOUT = 1.0
 """Seconds after which the client of a request gives up."""
 
-HEADER = ["server stands still", "pacer", "429s", "most in a window", "seconds"]
+HEADER = ["server hangs", "pacer", "429s", "most in a window", "seconds"]
 
 CASES: dict[str, tuple[tuple[float, float], ...]] = {
     "from 1 s to 6 s": ((1.0, 6.0),),

@@ -1,4 +1,4 @@
-"""The limit holds when the service stands still and later serves what had been given up: the program, in real time."""
+"""The limit holds when the service hangs and later serves what had been given up: the program, in real time."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def answers() -> Iterator[tuple[str, Reaction]]:
     yield "header-no-blank", raw("header-no-blank", "X-Tight:1")
     yield "header-folded", raw("header-folded", "X-Folded: a\r\n b")
     yield "header-blank-name", raw("header-blank-name", "X-Odd : 1")
-    yield "header-no-colon", raw("header-no-colon", "this is no header")
+    yield "header-no-colon", raw("header-no-colon", "this is not a header")
     yield "header-bad-name", raw("header-bad-name", "X(Odd): 1")
     yield "header-twice", raw("header-twice", "Date: x", "Date: y", "Server: a", "Server: b")
     yield "type-text", raw("type-text", "Content-Type: text/plain; charset=us-ascii")

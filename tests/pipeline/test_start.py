@@ -174,7 +174,7 @@ def test_a_newer_snapshot_whose_manifest_cannot_be_read_is_named() -> None:
     decision = decide(None, situation(0, own=own, damaged=(older, rotten)), INCREMENTAL, NOW)
     assert isinstance(decision, Fresh)
     assert decision.bases.candidates == own
-    assert decision.bases.notes == ("exports/snapshot=x is damaged (not JSON), so it is no base",)
+    assert decision.bases.notes == ("exports/snapshot=x is damaged (not JSON), so it is not a base",)
 
 
 def test_an_interrupted_retry_still_replaces_the_incomplete_snapshot() -> None:

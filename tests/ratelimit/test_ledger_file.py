@@ -63,7 +63,7 @@ def test_each_slot_is_on_the_disk_before_its_request_goes(desk: Desk) -> None:
     assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == 2, "FULL"
 
 
-@pytest.mark.parametrize("damage", [b"this is no database at all, and long enough to be read as one" * 20, None])
+@pytest.mark.parametrize("damage", [b"this is not a database at all, and long enough to be read as one" * 20, None])
 def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(desk: Desk, damage: bytes | None) -> None:
     desk.use_all().close()
     content = desk.path.read_bytes()

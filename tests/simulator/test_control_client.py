@@ -23,7 +23,7 @@ def test_a_running_simulator_changes_its_campaigns_on_request() -> None:
         assert changes is not None
         assert (len(changes.changed), len(changes.gone), len(changes.new)) == (2, 1, 1)
         assert set(behaviour.campaigns) == before - set(changes.gone) | set(changes.new)
-        assert not behaviour.arrivals, "a change is no request of the API"
+        assert not behaviour.arrivals, "a change is not a request of the API"
     assert change_running(port, 1) is None
 
 

@@ -1,4 +1,4 @@
-"""`exporter.snapshot_store.manifest`: what is no manifest is refused."""
+"""`exporter.snapshot_store.manifest`: what is not a manifest is refused."""
 
 from __future__ import annotations
 
