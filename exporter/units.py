@@ -26,7 +26,7 @@ _BYTES = {
     "g": 2**30,
 }
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,40})?)"
-"""No more digits before the point than a double holds: what is longer is a slip, and would overflow somewhere else."""
+"""No more digits before the point than a double holds: longer ones are typing errors, and would overflow elsewhere."""
 
 _LONGEST = 36_600 * 86400.0
 """Seconds, about a hundred years."""

@@ -37,15 +37,15 @@ MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
         143: "stopped by SIGTERM",
     },
 )
-@option("--out", "dest", metavar="DEST", help="Check too whether this destination can be written.")
+@option("--out", "dest", metavar="DEST", help="Also check whether this destination can be written.")
 @format_option("check")
 @interactive_fetch_options
 @settings_options
 def command(console: Console, dest: str | None, form: str, **options: Any) -> int:
     """Check whether an account is set up right, with one to three requests within its rate limit.
 
-    A line each for the host, its certificate, the proxy, the clock, the token, its scope, the account, the list call,
-    one campaign and, with --out, the destination. What failed says where to mend it.
+    Prints a line for each of these: the host, its certificate, the proxy, the clock, the token, its scope, the account,
+    the list call, one campaign and, with --out, the destination. Each failure says how to fix it.
     """
     (settings,) = read_all(lambda: take_settings(options))
     fetch = take_fetch_options(options, settings)

@@ -38,7 +38,7 @@ COMMANDS: dict[str, str] = {
     "history": "Show how campaigns changed over all snapshots.",
     "report": "Write one self-contained HTML page about a snapshot.",
     "verify": "Check a published snapshot against its manifest.",
-    "rebuild": "Flatten stored responses again, without one request.",
+    "rebuild": "Flatten stored responses again. Sends nothing.",
     "schema": "Print the data dictionary.",
     "simulate": "Serve a local simulator of the API.",
     "demo": "Run a snapshot against the simulator; needs no account.",

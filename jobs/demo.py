@@ -37,15 +37,13 @@ RATE = "60/2s"
 
 @job("demo", example="campaign-export demo --out demo", codes=(0, 1, 2, 4, 5, 130, 143))
 @option("--out", "dest", default="campaign-export-demo", show_default=True, metavar="DIR", help="Folder to work in.")
-@option(
-    "--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="Campaigns of the service."
-)
+@option("--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="Number of campaigns.")
 @snapshot_format_option(default="both")
 def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat) -> int:
     """Run a snapshot against a local simulator of the API; needs no account.
 
     It writes sample IDs, fetches them under a limit of 60 requests in 2 seconds, writes a report, and shows how to read
-    the files. Run again with the same folder, it is the next day of the same service: some campaigns have changed, one
+    the files. Run it again with the same folder for the next day of the same service: some campaigns have changed, one
     is gone and one is new.
     """
     folder = DemoFolder(Path(dest), campaigns=campaigns)

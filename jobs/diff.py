@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Show what changed between two snapshots: by default the last two of the account.
 
-    OLD alone is compared with the latest. Fetch times, the order of keys and equal numbers written differently are no
-    differences. A list in another order is one, marked "order".
+    With OLD alone, OLD is compared with the latest. Fetch times, the order of keys and equal numbers that are written
+    differently are ignored. A list in another order is shown, with the note "order".
     """
     known = schema_of("campaigns").names
     compared, ignored = read_all(

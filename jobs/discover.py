@@ -42,9 +42,11 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
         143: "stopped by SIGTERM",
     },
 )
-@option("-o", "--output", metavar="FILE", help="Write the CSV there, at once.  [default: standard output]")
+@option("-o", "--output", metavar="FILE", help="Write the CSV to FILE, atomically.  [default: standard output]")
 @TYPE
-@option("--status", "statuses", multiple=True, metavar="STATUS", help="Only campaigns of that status; repeatable.")
+@option(
+    "--status", "statuses", multiple=True, metavar="STATUS", help="List only campaigns with this status. Repeatable."
+)
 @EXCEL_SAFE
 @fetch_options
 @settings_options
@@ -58,7 +60,7 @@ def command(
 ) -> int:
     """List the app's campaigns through the list call, and write an IDs CSV.
 
-    Its columns are campaign_id, campaign_type, name, status and updated_at; `snapshot` and `pull` read it.
+    Its columns are campaign_id, campaign_type, name, status and updated_at. `snapshot` and `pull` can read it.
     """
     settings, _ = read_all(lambda: take_settings(options), lambda: check_output(output))
     fetch = take_fetch_options(options, settings)

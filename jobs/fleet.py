@@ -42,14 +42,16 @@ ENOUGH_FILES = 65_536
     example="campaign-export fleet fleet.toml --out exports --parallel 20",
     codes={
         **MEANINGS,
-        0: "every account is published, and whole",
+        0: "every account is published and complete",
         1: f"{MEANINGS[1]}. With several accounts the worst code counts, in this order: 143, 130, 70, 3, 2, 6, 4, 5, 1",
     },
 )
 @click.argument("fleet", metavar="FLEET.toml")
-@option("--out", "dest", metavar="DEST", help="Destination, in place of `out` in the file: a folder or a URL.")
+@option("--out", "dest", metavar="DEST", help="Destination, instead of `out` in the file: a folder or a URL.")
 @option("--only", multiple=True, metavar="NAME", help="Run only this account. Repeatable.")
-@option("--parallel", type=whole_number(1, 10_000), default=100, help="Accounts at a time, in this process.")
+@option(
+    "--parallel", type=whole_number(1, 10_000), default=100, help="Accounts to run at the same time in this process."
+)
 @option(
     "--engine", type=click.Choice(["local", "dask"]), default="local",
     help="Run in this process, or on the workers of a Dask cluster.",

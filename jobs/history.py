@@ -68,9 +68,9 @@ def command(
 ) -> int:
     """Show how campaigns changed over all snapshots: a row for every version of a campaign.
 
-    A version is valid from the snapshot that showed it first until that of the next version. change: added, changed,
-    removed or came back; changed_columns: what is different from the version before. A campaign that could not be
-    fetched one night keeps its version.
+    A version is valid from the first snapshot that has it until the first one that has the next version. change: added,
+    changed, removed or came back; changed_columns: what is different from the version before. A campaign that could not
+    be fetched one night keeps its version.
     """
     chosen_format, chosen_columns = read_all(
         lambda: choose_format(form, output), lambda: choose_columns("--columns", columns, schema_of(table).names)

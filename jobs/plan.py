@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
-@option("--metrics-file", metavar="FILE", help="Ignored: the options of `snapshot` fit here, too.")
+@option("--metrics-file", metavar="FILE", help="Ignored, so that the options of `snapshot` can be given as they are.")
 @fetch_options
 @settings_options
 def command(
@@ -42,7 +42,7 @@ def command(
     delimiter: str | None,
     **options: Any,
 ) -> int:
-    """Say what `snapshot` with the same options would cost: IDs, requests, time. Sends nothing, writes nothing."""
+    """Estimate what `snapshot` with the same options costs: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.plan import make_plan
 
     settings, campaign_ids, (locations, wanted) = read_all(

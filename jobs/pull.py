@@ -67,8 +67,10 @@ PROGRESS_FROM = 10
 @format_option("pull")
 @OUTPUT
 @EXCEL_SAFE
-@option("--columns", type=COLUMNS, help="Only the ID and these columns; calling_hours_* is a pattern.")
-@option("--table", type=click.Choice(ROW_TABLES), default="campaigns", help="Which rows.")
+@option(
+    "--columns", type=COLUMNS, help="Columns to print beside the ID, separated by commas; calling_hours_* is a pattern."
+)
+@option("--table", type=click.Choice(ROW_TABLES), default="campaigns", help="Table to print.")
 @IDS_COLUMN
 @IDS_DELIMITER
 @interactive_fetch_options
@@ -76,8 +78,8 @@ PROGRESS_FROM = 10
 def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     """Fetch some campaigns to the terminal, a file or a pipe.
 
-    ID_OR_FILE is a campaign ID, a CSV file of them, or - for standard input. Within the default limit up to 60 come at
-    once.
+    ID_OR_FILE is a campaign ID, a CSV file of them, or - for standard input. Within the default rate limit up to 60 are
+    fetched at once.
     """
     from exporter.clock import SystemClock
     from exporter.pipeline.pull_to_memory import pull_campaigns
@@ -144,7 +146,7 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
 
 
 def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
-    """The IDs of all arguments, in their order. Raises `IdsError` with all faults."""
+    """The IDs of all arguments, in their order. Raises `IdsError` with all problems."""
     from exporter.ids.ids_file import ids_of, read_ids
 
     ids: list[str] = []

@@ -24,7 +24,7 @@ with lazy_imports(__name__):
 def command(
     console: Console, dest: str, snapshot: str | None, work_dir: str | None, format: SnapshotFormat, excel_safe: bool
 ) -> int:
-    """Flatten the stored responses of a snapshot with today's columns, into a new snapshot, without one request."""
+    """Flatten the stored responses of a snapshot again, with today's columns, into a new snapshot. Sends nothing."""
     rebuild_snapshot(
         locations_of(dest, work_dir),
         snapshot or "latest",

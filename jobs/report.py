@@ -57,7 +57,7 @@ def _day(text: str) -> date:
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
-@option("-o", "--output", required=True, metavar="FILE.html", help="The page; an old one is replaced at once.")
+@option("-o", "--output", required=True, metavar="FILE.html", help="HTML file to write, atomically.")
 @option(
     "--timezone",
     type=Parsed("ZONE", _time_zone),
@@ -100,7 +100,7 @@ def command(
 ) -> int:
     """Write one self-contained HTML page about a snapshot: by default the latest.
 
-    It opens from a mail or a file share, with no network.
+    The page opens from a mail or a file share, without a network.
     """
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:

@@ -21,12 +21,9 @@ with lazy_imports(__name__):
 
 @job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
 @format_option("schema")
-@option("--table", type=click.Choice(TABLE_NAMES), help="Only this table.")
+@option("--table", type=click.Choice(TABLE_NAMES), help="Print only this table.")
 def command(console: Console, form: str, table: str | None) -> int:
-    """Print the data dictionary: every column, its type, where it comes from, what it means.
-
-    The same table of columns drives the flattening.
-    """
+    """Print the data dictionary: every column with its type, its source and its meaning."""
     rows = [row for row in data_dictionary() if table in (None, row["table"])]
     if form == "json":
         print_bytes((json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode())

@@ -51,7 +51,7 @@ def _fault(text: str) -> tuple[str, float]:
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="Port of this machine; 0 for any free one.",
+    help="Port on this machine; 0 for any free one.",
 )
 @option("--campaigns", type=click.IntRange(0, 10**6), default=200, show_default=True, help="Number of campaigns.")
 @option(
@@ -68,7 +68,11 @@ def _fault(text: str) -> tuple[str, float]:
 )
 @option("--retry-after", is_flag=True, help="Send Retry-After with a 429.")
 @option(
-    "--latency", type=DURATION, default="50ms", show_default=True, help="Latency of each response, give or take half."
+    "--latency",
+    type=DURATION,
+    default="50ms",
+    show_default=True,
+    help="Latency of each response, plus or minus half of it.",
 )
 @option(
     "--fault",
@@ -84,10 +88,8 @@ def _fault(text: str) -> tuple[str, float]:
     multiple=True,
     help="Habit of the list call that the vendor's page does not show. Repeatable.",
 )
-@option("--clock-ahead", type=DURATION, default="0s", help="How far the clock of its responses is ahead.")
-@option(
-    "--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port: a day later."
-)
+@option("--clock-ahead", type=DURATION, default="0s", help="How far its clock is ahead of this machine's.")
+@option("--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port.")
 @option("--ids-file", metavar="FILE", help="Write the campaign IDs to FILE, as CSV.")
 @option(
     "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell", show_default=True,
@@ -97,8 +99,8 @@ def _fault(text: str) -> tuple[str, float]:
 def command(console: Console, **options: Any) -> int:
     """Serve a local simulator of the API, for trying things out and for tests.
 
-    The settings that reach it go to standard output. With --change it asks the simulator that runs at --port for what a
-    day brings: N campaigns change, one goes, one comes. Where none runs, it serves the campaigns of the day after.
+    Prints the settings that reach it. With --change it asks the simulator that runs at --port for the changes of a day:
+    N campaigns change, one is removed, one is added. Where none runs, it serves the campaigns of the next day.
     """
     number = options["change"]
     changes = change_running(options["port"], number) if number is not None and options["port"] else None

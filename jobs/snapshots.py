@@ -42,7 +42,8 @@ COLUMNS = (*TABLE, "account", "problem")
 def command(console: Console, dest: str, form: str, latest: bool, account: str | None) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size. Damaged ones are listed too.
 
-    Damaged is what has no readable manifest, or lacks bytes of a file; `verify` looks into the files.
+    A snapshot is damaged if its manifest cannot be read, or if a file is missing or has another size. `verify` checks
+    the contents of the files.
     """
     destination = open_destination(dest, environ=dict(os.environ))
     if destination.is_missing():

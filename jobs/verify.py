@@ -32,7 +32,7 @@ with lazy_imports(__name__):
         0: "sound",
         1: "damage found",
         2: "wrong usage, or no such snapshot",
-        4: "not checked: disk or store do not answer",
+        4: "not checked: the disk or the store does not answer",
     },
 )
 @click.argument("dest")
@@ -42,7 +42,8 @@ with lazy_imports(__name__):
 def command(console: Console, dest: str, snapshot: str | None, everyone: bool, account: str | None) -> int:
     """Check a published snapshot against its manifest, and against itself: by default the latest.
 
-    Files, hashes, rows, columns, counts; and the stored responses, flattened again, must give the very rows.
+    Checks files, hashes, rows, columns and counts. The stored responses are flattened again, and must give the same
+    rows.
     """
     if sum((snapshot is not None, everyone, account is not None)) > 1:
         raise InputError("SNAPSHOT, --all and --account exclude each other: give one of them.")

@@ -110,7 +110,7 @@ _OTHERS = (
     "routes? paths? urls? apis? endpoints? pages? methods? managements? managers? types? status(?:es)? schedules? "
     "configurations? configs? features? reports?"
 ).replace(" ", "|")
-"""Other things that may be missing: a fault of the settings more likely than of the service."""
+"""Other things that may be missing: more likely since the settings are wrong than since the service fails."""
 
 _CAMPAIGN = re.compile(rf"(?:^|[:;,(\[{{] ?|\. ){_BENIGN}campaign(?:[ _]?id)?(?![-\w])", re.IGNORECASE)
 _NO_CAMPAIGN = re.compile(

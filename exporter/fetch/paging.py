@@ -46,7 +46,7 @@ MOST_RESTARTS = 3
 """Steps back to the beginning without a new row after which this way of paging is not understood here."""
 
 MOST_FRUITLESS = 20
-"""Pages in a row without a new row, besides those that it takes to read again what was read."""
+"""Pages in a row without a new row, in addition to those that it takes to read again what was read."""
 
 MOST_READINGS = 6
 """Readings of a list, of which no two in a row are the same, after which what they found together is taken."""

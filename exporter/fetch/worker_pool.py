@@ -27,7 +27,7 @@ FIRST_ALONE = 1.0
 """Seconds for which the very first request goes alone: with wrong credentials, one is enough to know."""
 
 FIRST_FEW = 4
-"""Workers that begin when it takes longer than that; the rest follow the first answer, whosever it is."""
+"""Workers that begin when it takes longer than that; the rest follow the first answer to any of them."""
 
 MOST_OUT_OF_STEP = 3
 """Answers about another campaign after which an ID is invalid."""

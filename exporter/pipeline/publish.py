@@ -1,6 +1,6 @@
 """One way to publish, for a run and for `rebuild`: a source of rows in, a manifest out.
 
-Until the snapshot appears every fault is an error, and nothing is published. From then on a fault is a warning.
+Until the snapshot appears every failure is an error, and nothing is published. From then on a failure is a warning.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Situation(msgspec.Struct, frozen=True):
     `request`: a hash of what is asked for now. `reusable`: outcomes in the journal that are young enough. `folders`:
     IDs that are taken in the destination. `manifest`: of the checkpoint's snapshot, where it is published and ours.
     `incomplete_is_there`: whether the snapshot with failed campaigns still is. `own`: this account's snapshots, oldest
-    first, and `damaged` ones, whosever they are; only needed for an incremental run.
+    first, and `damaged` ones, of any account; only needed for an incremental run.
     """
 
     request: str
@@ -101,7 +101,7 @@ def _is_over(checkpoint: Checkpoint, now: float) -> bool:
 
 
 def _is_misdated(checkpoint: Checkpoint, now: float) -> bool:
-    """Whether the run began under a wrong clock: nobody knows how old its answers are."""
+    """Whether the run began under a wrong clock: the age of its answers is not known."""
     return is_misdated(checkpoint.snapshot_id, now)
 
 

@@ -152,7 +152,7 @@ class Ledger(LedgerFile):
             save_slot(db, other._replace(given_up=None, released=now, wall=wall))
 
     def _give_up_for_the_dead(self, db: sqlite3.Connection, now: float) -> None:
-        """Requests of processes that have ended: whether they were sent, and will arrive, nobody knows."""
+        """Requests of processes that have ended: it is not known whether they were sent, and will arrive."""
         under_way = slots_where(db, "WHERE released IS NULL AND given_up IS NULL AND holder <> ?", self._holder)
         for row in under_way:
             if not self._alive(row.holder, now) or now - row.taken > LOST:

@@ -137,7 +137,7 @@ class LedgerFile:
             save_fact(db, "boot", boot)
 
     def _fill(self, limits: Sequence[Limit]) -> None:
-        """After damage nobody knows which slots are held: hold all of the shortest window."""
+        """After damage it is not known which slots are held: hold all of the shortest window."""
         self._begun_again = False
         shortest = min(limits, key=lambda limit: limit.seconds)
         now, wall = self._clock.monotonic(), self._clock.now()

@@ -156,7 +156,7 @@ class Limiter:
         if not slot.silence or not self._breaker.trip(now, first_interval=0.0):
             return slot.seconds
         self._breaker_opened(now, "every slot is held by a request that was given up")
-        permit.may_probe = True  # nobody else is there to find out
+        permit.may_probe = True  # no other request can find out
         return 0.0
 
     def _granted_to(self, permit: Permit) -> None:

@@ -60,7 +60,7 @@ def ids_of(findings: Sequence[Violation] | Sequence[NotChecked]) -> list[str]:
 
 
 def not_fetched(failures: pa.Table) -> list[NotChecked]:
-    """Campaigns that may be there and could not be read: nobody knows their hours or lists."""
+    """Campaigns that may be there and could not be read: their hours and lists are not known."""
     columns = (failures.column(name).to_pylist() for name in ("campaign_id", "outcome"))
     unknown = (campaign_id for campaign_id, outcome in zip(*columns, strict=True) if outcome != "not_found")
     return [NotChecked(campaign_id, ["could not be fetched"]) for campaign_id in unknown]

@@ -205,7 +205,7 @@ class Behaviour:
         return self._enforced(claims, arrival.jti) if self.enforce_jti else None
 
     def _enforced(self, claims: Mapping[str, Any], jti: str) -> Reply | None:
-        """What an app that enforces the JTI asks for besides (page sdk-security)."""
+        """What else an app asks for that enforces the JTI (page sdk-security)."""
         if not jti or not isinstance(claims.get("exp"), int | float):
             return error_reply(401, "Invalid SDK credentials", code=4002)
         if claims["exp"] > time.time() + LONGEST_TOKEN:

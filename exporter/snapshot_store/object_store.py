@@ -5,7 +5,7 @@ manifest last. Until it is there, readers do not take the folder for a snapshot.
 
 Two writers never mix. pyarrow cannot put an object on the condition that it is not there yet, so a writer claims the
 folder first: it puts an object of its own name, lists the folder, and gives way when anything else is in it. All three
-stores show an object to every listing that begins after it was put; of two writers at least one hence sees the other.
+stores show an object to every listing that begins after it was put; so of two writers at least one sees the other.
 The claim stays until the manifest is there, and the folder is looked at again before that is put.
 """
 

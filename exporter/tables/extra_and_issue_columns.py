@@ -12,7 +12,7 @@ MOST = 2**20
 """Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes."""
 
 _LEAF = 24
-"""Characters as which each leaf counts besides its path: short paths take memory, too."""
+"""Characters that each leaf counts in addition to its path: short paths take memory, too."""
 
 _ROOM = 4096
 """Characters that must be free for another leaf to be named."""

@@ -127,7 +127,7 @@ def _rank(ctx: click.Context, name: str) -> int:
 
 
 def _warn_of_variables(console: Console, command: JobCommand) -> None:
-    """Warn of a variable that sets nothing and looks like a slip. Others may have a prefix in common with us."""
+    """Warn of a variable that sets nothing and looks misspelled. Others may have a prefix in common with us."""
     own = {variable for option in command.options.values() for variable in option.variables}
     unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in {*own, f"{PREFIX}CONFIG"}]
     known = {key.upper() for key in known_option_names()} if unknown else set()

@@ -28,7 +28,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Option(click.Option):
-    """One option of a command. `variable`: an environment variable besides `CAMPAIGN_EXPORT_` and its name."""
+    """One option of a command. `variable`: another environment variable than `CAMPAIGN_EXPORT_` and its name."""
 
     def __init__(self, *names: Any, default: Any = None, variable: str | None = None, **attributes: Any) -> None:
         shown = {"default": default, "show_default": True} if default is not None else {}
@@ -74,7 +74,7 @@ class Option(click.Option):
         return self._parse((joined_by or "").join(texts))
 
     def given_in(self, values: Mapping[str, Any]) -> bool:
-        """Whether a file gives it. An empty text is not a value, but for a flag it is a slip."""
+        """Whether a file gives it. An empty text is not a value; for a flag it is a mistake."""
         return self.key in values and (self.is_flag or values[self.key] != "")
 
     def read_variable(self, text: str) -> Any:

@@ -104,8 +104,8 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
         help="Spread requests evenly, or send them as soon as the limit allows; auto: spread what takes more than five "
         "windows.",
     ),
-    option("--ledger", metavar="FILE", help="File of the requests sent lately.  [default: in the user's state folder]"),
-    option("--no-ledger", is_flag=True, help="Keep no ledger: the limit does not count other processes."),
+    option("--ledger", metavar="FILE", help="File of recent requests.  [default: in the user's state folder]"),
+    option("--no-ledger", is_flag=True, help="Keep no ledger: requests of other processes do not count for the limit."),
     option("--workers", type=whole_number(1, 1000), default=_FETCH.workers, help="Concurrent requests."),
     option("--attempts", type=whole_number(1, 100), default=_FETCH.attempts, help="Attempts for each ID."),
     option("--timeout", type=BOUND, default="30s", help="Time limit of one attempt."),
@@ -120,19 +120,19 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 
 SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
-    option("--out", "dest", required=True, metavar="DEST", help="Destination: a folder, or a URL: s3, gs or abfs."),
+    option("--out", "dest", required=True, metavar="DEST", help="Destination: a folder or an s3, gs or abfs URL."),
     option("--work-dir", metavar="DIR", help="Journal and lock.  [default: DEST/.work, or in the user's state folder]"),
     IDS_COLUMN,
     IDS_DELIMITER,
     TYPE,
     option(
         "--list", "list_pass", type=click.Choice(LIST_PASS_MODES), default="auto",
-        help="Read the list of campaigns; auto: without IDS, or with --incremental.",
+        help="Whether to read the list of campaigns; auto: without IDS, or with --incremental.",
     ),
     option("--incremental", is_flag=True, help="Fetch only what changed since the latest snapshot."),
     option("--full-every", type=DURATION, help="With --incremental: run in full when the last full run is older."),
     option("--fresh", is_flag=True, help="Start over: reuse nothing of an interrupted run."),
-    option("--resume-within", type=DURATION, default="24h", help="Fetch responses again that are older than this."),
+    option("--resume-within", type=DURATION, default="24h", help="Fetch again what was fetched longer ago."),
     snapshot_format_option(),
     EXCEL_SAFE,
     option(

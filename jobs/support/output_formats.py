@@ -48,7 +48,7 @@ def format_option(command: str) -> Decorator:
 
 
 OUTPUT: Decorator = option(
-    "-o", "--output", metavar="FILE", help="Write to FILE, replaced at once; its ending chooses the format."
+    "-o", "--output", metavar="FILE", help="Write to FILE, atomically; its ending chooses the format."
 )
 
 

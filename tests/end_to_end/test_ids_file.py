@@ -72,4 +72,4 @@ def test_the_delimiter_can_be_named_and_arguments_follow_the_rules_of_files(
     assert done.returncode == 0, done.stderr
     assert set(behaviour.asked_for()) == {first, second}
     wrong = run("pull", str(ids), "--delimiter", "ab", env=env)
-    assert (wrong.returncode, "no delimiter" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "not a delimiter" in wrong.stderr) == (2, True)

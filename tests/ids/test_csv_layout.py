@@ -80,5 +80,5 @@ def test_a_delimiter_is_one_character_or_its_name(text: str, delimiter: str) -> 
 
 @pytest.mark.parametrize("text", ["", "ab", '"', "\n", "x", "7", "_", "-", "\x00", " "])
 def test_what_cannot_be_a_delimiter_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no delimiter"):
+    with pytest.raises(ValueError, match="not a delimiter"):
         parse_delimiter(text)

@@ -76,7 +76,7 @@ def test_the_column_can_be_named_in_any_letter_case() -> None:
         ("a,b\n1,2\n", "no column is called"),
         (b"campaign_id\n\xff\xfe\n", "UTF-8"),
         ("campaign_id\na".encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04rest", "no CSV"),
+        (b"PK\x03\x04rest", "not a CSV"),
         ("campaign_id\na\x1b[31m\n", "control characters: line 2"),
         ("campaign_id\n" + "x" * 257 + "\n", "longer than 256 characters: line 2"),
         ("campaign_id,x\na,1\n,2\n", "without an ID: line 3"),

@@ -57,7 +57,7 @@ def test_a_destination_that_cannot_be_written_is_reported(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(DestinationError, match="--out"):
         open_destination(str(tmp_path / "file" / "below")).check_writable()
-    with pytest.raises(DestinationError, match="no kind of store"):
+    with pytest.raises(DestinationError, match="not a kind of store"):
         open_destination("ftp://x/y")
 
 
