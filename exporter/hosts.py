@@ -71,8 +71,8 @@ def is_loopback(name: str) -> bool:
 def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     """The proxy for `host` by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
 
-    Loopback is never asked for through a proxy. Raises `ValueError` for one that is no URL of an HTTP proxy; its text
-    does not show the URL, which may hold a password.
+    Loopback is never asked for through a proxy. Raises `ValueError` for one that is not a URL of an HTTP proxy; its
+    text does not show the URL, which may hold a password.
     """
     url = urlsplit(host)
     named = {key.lower(): value for key, value in environ.items() if key.lower().endswith("_proxy") and value}

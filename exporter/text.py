@@ -139,7 +139,7 @@ _may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
 
 
 MSGSPEC_REFUSES = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What msgspec raises for a text that is not what it should be; also where it is no UTF-8, or nested without end."""
+"""What msgspec raises for a text that is not what it should be; also where it is not UTF-8, or nested without end."""
 
 
 class NotJson(ValueError):

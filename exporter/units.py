@@ -64,7 +64,7 @@ def parse_duration(text: str) -> float:
         value += "s"
     part = _NUMBER + r"(ms|min|s|m|h|d)"
     if not re.fullmatch(f"(?:{part})+", value):
-        raise ValueError(f"{_shown(text)} is no duration: write 30s, 15m, 4h or 7d")
+        raise ValueError(f"{_shown(text)} is not a duration: write 30s, 15m, 4h or 7d")
     seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in re.findall(part, value))
     if seconds > _LONGEST:
         raise ValueError(f"{_shown(text)} is more than a hundred years; write 30s, 15m, 4h or 7d")
@@ -83,7 +83,7 @@ def parse_days(text: str) -> float:
     """A number of days above zero: `30`, `0.5`."""
     days = float(text) if re.fullmatch(_NUMBER, text.strip()) else 0.0
     if not 0 < days * 86400 <= _LONGEST:
-        raise ValueError(f"{_shown(text)} is no number of days: write 30 or 0.5")
+        raise ValueError(f"{_shown(text)} is not a number of days: write 30 or 0.5")
     return days
 
 
@@ -91,7 +91,7 @@ def parse_size(text: str) -> int:
     """Bytes: `16MiB`, `1GB`, or a bare number of bytes."""
     match = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
     if not match or match[2] not in _BYTES or float(match[1]) * _BYTES[match[2]] < 1:
-        raise ValueError(f"{_shown(text)} is no size: write 512KiB, 16MiB or 1GB")
+        raise ValueError(f"{_shown(text)} is not a size: write 512KiB, 16MiB or 1GB")
     return int(float(match[1]) * _BYTES[match[2]])
 
 
@@ -100,7 +100,7 @@ def parse_percent(text: str) -> float:
     match = re.fullmatch(_NUMBER + r"(%?)", text.strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 < share <= 1:
-        raise ValueError(f"{_shown(text)} is no share: write a percentage above 0% and up to 100%, such as 80%")
+        raise ValueError(f"{_shown(text)} is not a share: write a percentage above 0% and up to 100%, such as 80%")
     return share
 
 
@@ -123,7 +123,7 @@ def parse_rate(text: str) -> Limit:
     except ValueError:
         slots, seconds = 0, 0.0
     if not slash or slots < 1 or not 0 < seconds < 366 * 86400:
-        raise ValueError(f"{_shown(text)} is no rate: write requests/window, such as 60/1m or 1800/1h, or off")
+        raise ValueError(f"{_shown(text)} is not a rate: write requests/window, such as 60/1m or 1800/1h, or off")
     return Limit(slots, seconds)
 
 

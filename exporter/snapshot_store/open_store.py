@@ -46,7 +46,7 @@ class StoreUrl(msgspec.Struct, frozen=True):
         """Raises `ValueError` for what names no place, or not the one that its writer means."""
         parts = urlsplit(url.strip())
         if parts.scheme not in SCHEMES:
-            raise ValueError(f"{parts.scheme}:// is no kind of store known here; write s3://, gs:// or abfs://")
+            raise ValueError(f"{parts.scheme}:// is not a kind of store known here; write s3://, gs:// or abfs://")
         if "#" in url:
             raise ValueError("a # would cut the prefix short: choose a prefix without one")
         authority = parts.netloc
@@ -56,8 +56,10 @@ class StoreUrl(msgspec.Struct, frozen=True):
             raise ValueError("a / in the secret key must be written as %2F; better set it in the environment "
                              "(AWS_SECRET_ACCESS_KEY)")  # fmt: skip
         if host and not _NAME.fullmatch(host):
-            raise ValueError(f"{host!r} is no name of a bucket, container or account; a server with a port is named by "
-                             "?endpoint_override=HOST:PORT")  # fmt: skip
+            raise ValueError(
+                f"{host!r} is not the name of a bucket, container or account; a server with a port is named by "
+                "?endpoint_override=HOST:PORT"
+            )
         path = parts.path.removeprefix("/").rstrip("/")
         if path and any(part in ("", ".", "..") for part in path.split("/")):
             raise ValueError("its prefix has an empty part, a . or a .. between two slashes")
@@ -84,7 +86,7 @@ def without_secrets(url: str) -> str:
     query = [(name, value) for name, values in parse_qs(parts.query).items() for value in values
              if not any(word in name.lower() for word in ("key", "secret", "token", "sas", "sig"))]  # fmt: skip
     user, at, host = parts.netloc.rpartition("@")
-    # In abfs://container@account the part before the @ is no secret, but what follows a colon in it is.
+    # In abfs://container@account the part before the @ is not a secret, but what follows a colon in it is.
     shown = f"{user.partition(':')[0]}@{host}" if at and parts.scheme.startswith("abfs") else host
     return urlunsplit((parts.scheme, shown, parts.path, urlencode(query), ""))
 
@@ -94,7 +96,7 @@ def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem
     scheme, endpoint = _endpoint(url, environ, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     region = url.options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if region and not _NAME.fullmatch(region):
-        raise ValueError(f"{region!r} is no region; write one like eu-west-1")
+        raise ValueError(f"{region!r} is not a region; write one like eu-west-1")
     fs = pafs.S3FileSystem(
         **({"access_key": url.user, "secret_key": url.password} if url.user else {}),
         endpoint_override=endpoint,
@@ -142,7 +144,7 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
             "or set AZURE_STORAGE_ACCOUNT"
         )
     if not _NAME.fullmatch(account):
-        raise ValueError(f"{account!r} is no name of a storage account")
+        raise ValueError(f"{account!r} is not the name of a storage account")
     key = url.password or environ.get("AZURE_STORAGE_KEY") or connection.get("AccountKey") or None
     token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or None
     scheme, authority = _endpoint(url, {**environ, _BLOB_ENDPOINT: connection.get("BlobEndpoint", "")}, _BLOB_ENDPOINT)
@@ -152,7 +154,7 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     else:
         suffix = connection.get("EndpointSuffix", "")
         if suffix and not _NAME.fullmatch(suffix):
-            raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING: {suffix!r} is no EndpointSuffix")
+            raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING: {suffix!r} is not an EndpointSuffix")
         suffix = f".{domain.partition('.')[2]}" if domain else f".{suffix}" if suffix else AZURE_HOST
         blob, dfs = f".blob{suffix}", f".dfs{suffix}"
     fs = pafs.AzureFileSystem(
@@ -182,7 +184,7 @@ def _root(bucket: str, path: str) -> str:
 def _endpoint(url: StoreUrl, environ: Mapping[str, str], *variables: str) -> tuple[str | None, str | None]:
     """(scheme, host and port) of the server to ask, where the URL or a variable names one.
 
-    Azure's library ends the whole process at a port that is no number, so nothing doubtful gets to it.
+    Azure's library ends the whole process at a port that is not a number, so nothing doubtful gets to it.
     """
     named = {
         "endpoint_override": url.options.get("endpoint_override"),
@@ -193,7 +195,7 @@ def _endpoint(url: StoreUrl, environ: Mapping[str, str], *variables: str) -> tup
     authority = authority.partition("/")[0]
     port = _ENDPOINT.fullmatch(authority)
     if endpoint and (port is None or not 0 < int(port["port"] or 80) < 65536 or scheme not in ("", "http", "https")):
-        raise ValueError(f"{name}: {endpoint!r} is no server; write HOST:PORT or http://HOST:PORT")
+        raise ValueError(f"{name}: {endpoint!r} is not a server; write HOST:PORT or http://HOST:PORT")
     return url.options.get("scheme") or scheme or None, authority or None
 
 

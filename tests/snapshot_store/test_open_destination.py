@@ -29,7 +29,7 @@ def test_a_folder_can_be_written_as_a_path_or_a_file_url(tmp_path: Path, dest: s
 def test_a_tilde_is_the_home_folder_also_where_no_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert open_destination("~/exports").root == "/home/somebody/exports"
-    with pytest.raises(DestinationError, match="is no folder"):
+    with pytest.raises(DestinationError, match="is not a folder"):
         open_destination("~nobody-of-that-name/exports")
 
 
@@ -47,7 +47,7 @@ def test_a_tilde_is_the_home_folder_also_where_no_shell_expands_it(monkeypatch: 
         ("file:x", "write file:///FOLDER"),
         ("file:///x?y", "%3F for ?"),
         ("  ", "--out is empty"),
-        ("a\0b", "is no folder"),
+        ("a\0b", "is not a folder"),
         ("s3://b/x?region=\udcff", "a URL is UTF-8 text"),
         ("s3:b\x1b[2J", "a URL is UTF-8 text without control characters"),
         ("file:///x\ny", "a URL is UTF-8 text without control characters"),

@@ -99,7 +99,7 @@ def test_a_url_that_cannot_be_is_reported(url: str, told: str) -> None:
 def test_a_host_or_port_that_cannot_be_is_refused_before_a_library_ends_the_process(
     url: str, environ: dict[str, str]
 ) -> None:
-    with pytest.raises(DestinationError, match=r"is no (name|server|region|EndpointSuffix)"):
+    with pytest.raises(DestinationError, match=r"is not (the name|a server|a region|an EndpointSuffix)"):
         open_destination(url, environ={"AZURE_STORAGE_KEY": KEY, **environ})
 
 

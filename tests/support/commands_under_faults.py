@@ -144,7 +144,7 @@ def write_id_files(folder: Path, service: Behaviour) -> None:
 
 
 def lines(folder: Path, dest: str) -> list[Line]:
-    """All commands. `folder`: of the IDs files and of what is no snapshot."""
+    """All commands. `folder`: of the IDs files and of what is not a snapshot."""
     ids = str(folder / "ids.csv")
     options = ["--out", dest, "--rate", "1000/1s", "--format", "both", "--attempts", "1"]
     snapshot = ["snapshot", ids, *options]
