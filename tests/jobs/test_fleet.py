@@ -72,13 +72,13 @@ def test_what_happens_to_one_account_never_touches_another_and_the_worst_code_co
     assert {name: row["requests"] for name, row in rows.items()} == {
         name: len(service.arrivals) for name, service in fleet.services.items()
     }
-    told = samples(metrics)
+    written = samples(metrics)
     accounts = [service.account_id for service in fleet.services.values()]
-    assert {account: told["last_run_exit_code", account] for account in accounts} == dict(
+    assert {account: written["last_run_exit_code", account] for account in accounts} == dict(
         zip(accounts, codes.values(), strict=True)
     )
-    assert [told["requests", account] for account in accounts] == [row["requests"] for row in rows.values()]
-    assert [account for account in accounts if told["last_success_timestamp_seconds", account]] == [accounts[2]]
+    assert [written["requests", account] for account in accounts] == [row["requests"] for row in rows.values()]
+    assert [account for account in accounts if written["last_success_timestamp_seconds", account]] == [accounts[2]]
     assert fleet.services["north-2"].asked_for().keys() == fleet.services["north-2"].campaigns.keys()
     assert done.returncode == 3
     # Whole, and not only as much of it as a table has room for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ class Nights:
         self.service = service
         self.settings = settings
         self.events: list[Event] = []
+        self.edits = itertools.count(1)
 
     async def run(self, dest: str = "exports", ids: CampaignIds | None = None, **options: Any) -> SnapshotResult:
         del self.service.arrivals[:]
@@ -57,7 +59,9 @@ class Nights:
     def change_some(self, random: Random) -> None:
         now = datetime.now(UTC)
         for campaign in random.sample(list(self.service.campaigns.values()), 4):
-            campaign.touch(now + timedelta(seconds=random.random()), status=random.choice(("Active", "Paused")))
+            # Two edits never have the same stamp: by nothing else could a night tell them apart.
+            moment = now.replace(microsecond=0) + timedelta(seconds=random.randrange(2), milliseconds=next(self.edits))
+            campaign.touch(moment, status=random.choice(("Active", "Paused")))
         for one in random.sample(list(self.service.campaigns), random.randrange(3)):
             del self.service.campaigns[one]
         for new in sample_campaigns(random.randrange(3), seed=random.randrange(10**9), voice_share=0.3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from exporter.events import ignore
 from exporter.simulator.simulated_service import CLIENT_SECRET
 from exporter.snapshot_store.lock import RunLock
 from jobs import cli
+from jobs.support.event_console import Console
 from jobs.support.fleet_file import read_fleet
 from tests.support.fleets import Fleet
 from tests.support.forked_program import ForkedProgram
@@ -237,13 +239,13 @@ class ThisWorker:
 
     def __init__(self, status: str) -> None:
         self.status = SimpleNamespace(name=status)
-        self.told: list[dict[str, str]] = []
+        self.logged: list[dict[str, str]] = []
 
     def get_current_task(self) -> str:
         return "key"
 
     def log_event(self, topic: str, event: dict[str, str]) -> None:
-        self.told.append(event)
+        self.logged.append(event)
 
 
 def test_an_account_waits_for_the_lock_of_its_destination_and_leaves_a_worker_that_closes(
@@ -261,7 +263,7 @@ def test_an_account_waits_for_the_lock_of_its_destination_and_leaves_a_worker_th
         try:
             return fleet_dask.run_entry(entry, "topic")
         finally:
-            assert worker.told == [{"account": "north-0", "worker": worker.address}]
+            assert worker.logged == [{"account": "north-0", "worker": worker.address}]
 
     another = ExitStack()
     another.enter_context(RunLock(Path(entry["out"]) / ".work", clock=SystemClock(), emit=ignore))
@@ -301,6 +303,20 @@ def test_tasks_that_are_cancelled_or_lost_are_distinguished_and_all_of_them_resu
         assert f"{text} The same command resumes." in row["error"]
     with pytest.raises(FutureCancelledError):
         fleet_dask._result("north", Ended(cancelled=FutureCancelledError("key", "scheduler-connection-lost")))
+
+
+def test_what_became_of_the_tasks_is_in_json_logs_too() -> None:
+    stream = io.StringIO()
+    tasks = fleet_dask.Tasks(Console(stream=stream, verbosity=0, as_json=True))
+    for name in ("north", "south", "north"):
+        tasks.begins((0.0, {"account": name, "worker": "tcp://127.0.0.1:1"}))
+    tasks.ended.update(["finished", "lost"])
+    tasks.tell()
+    *_, again, ended = map(json.loads, stream.getvalue().splitlines())
+    assert again["message"] == "north: runs again, on tcp://127.0.0.1:1"
+    assert {name: ended[name] for name in ("event", "finished", "cancelled", "lost", "again")} == {
+        "event": "tasks", "finished": 1, "cancelled": 0, "lost": 1, "again": 1,
+    }  # fmt: skip
 
 
 def test_a_scheduler_that_does_not_answer_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
