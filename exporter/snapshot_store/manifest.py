@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
+from exporter.snapshot_store.names import began_at
 from exporter.text import MSGSPEC_REFUSES
 from exporter.units import parse_rate
 
@@ -119,6 +120,8 @@ def load(data: bytes, *, sealed: bool = True) -> Manifest:
 def _prove(manifest: Manifest) -> None:
     """Raise `ValueError`, `OverflowError` where what a reader computes with is not such as is ever written."""
     pacing = manifest.pacing if isinstance(manifest.pacing, Pacing) else Pacing([], [])
+    for snapshot in (manifest.snapshot_id, *([manifest.base_snapshot] if manifest.base_snapshot is not None else [])):
+        began_at(snapshot)
     for moment in (manifest.started_at, manifest.finished_at, *(pause.at for pause in pacing.pauses)):
         iso(milliseconds(moment))
     for limit in pacing.limits:

@@ -25,6 +25,8 @@ def test_a_manifest_is_sealed() -> None:
         lambda m: m["counts"].update(ok=-1),
         lambda m: m.update(started_at="\x1b[2J"),
         lambda m: m["files"].update({"x": {"rows": 1, "bytes": 2**60, "sha256": ""}}),
+        lambda m: m.update(snapshot_id="20261124"),
+        lambda m: m.update(base_snapshot="yesterday"),
         lambda m: m.update(finished_at="0001-01-01T00:00:00+12:00"),
         lambda m: m.update(pacing={"limits": ["60/1m"], "pauses": [{"at": "9:00 AM", "seconds": 1.0, "why": "x"}]}),
         lambda m: m.update(pacing={"limits": [], "pauses": [{"at": m["started_at"], "seconds": 1e300, "why": "x"}]}),
