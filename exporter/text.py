@@ -111,6 +111,11 @@ def escaped(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
+def storable(text: str) -> str:
+    """`text` with what has no UTF-8 form escaped: a file's name can hold any byte, a text in a file cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def excerpt(text: str, longest: int) -> str:
     """The beginning of `text` as a part of one line: invisible characters are escaped, so that they are seen."""
     beginning = hide_tokens(text[:longest]) + ("…" if len(text) > longest else "")

@@ -18,6 +18,7 @@ from exporter.ids.campaign_ids import MOST_NAMED, IdReader
 from exporter.ids.campaign_ids import CampaignIds as CampaignIds
 from exporter.ids.csv_layout import SAMPLED, Layout, find_layout
 from exporter.ids.csv_rows import Record, read_records
+from exporter.text import storable
 
 MOST_BYTES = 2**30
 """A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
@@ -37,7 +38,7 @@ def read_ids(
     the manifest call the source. Raises `IdsError` with every problem of the file.
     """
     name = name or (source if isinstance(source, str) else "standard input")
-    name = name.encode("utf-8", "backslashreplace").decode()
+    name = storable(name)
     data = _read(source, name)
     body = data.removeprefix(_BYTE_ORDER_MARK)
     _refuse_other_encodings(body, name)

@@ -14,6 +14,7 @@ from exporter.events import Emit, Event, Resumed, Warned
 from exporter.journal.run_checkpoint import MOST_PAUSES
 from exporter.model import Pause
 from exporter.snapshot_store.manifest import iso
+from exporter.text import storable
 
 _log = logging.getLogger("exporter")
 
@@ -88,5 +89,6 @@ class EventRelay:
         self._emit(event)
 
     def _keep_warning(self, text: str) -> None:
+        text = storable(text)
         if text not in self.warnings:
             self.warnings = (*self.warnings, text)

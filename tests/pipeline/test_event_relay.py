@@ -64,6 +64,12 @@ async def test_events_of_threads_come_in_the_loop_and_their_warnings_are_kept_at
     assert loops == [asyncio.get_running_loop()]
 
 
+def test_a_warning_about_a_file_whose_name_is_no_text_can_be_written_into_the_manifest() -> None:
+    log = EventRelay(lambda event: None, clock=SystemClock())
+    log.emit(Warned("the ledger h\udcff was damaged"))
+    assert log.warnings == ("the ledger h\\udcff was damaged",)
+
+
 def test_what_earlier_attempts_kept_comes_first_and_nothing_twice() -> None:
     log = EventRelay(lambda event: None, clock=SystemClock())
     log.emit(Warned("b"))

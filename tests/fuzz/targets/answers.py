@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -25,6 +26,7 @@ from tests.fuzz.promises import check_verdict
 from tests.fuzz.target import Target
 from tests.support.answers import SEED, body_of
 from tests.support.leaves_in_rows import missing_leaves, parsed
+from tests.support.second_reading import second_reading
 
 ASKED = "cd-1"
 ORIGIN = "https://platform.example"
@@ -67,6 +69,8 @@ def check(data: bytes, answer: Answer) -> None:
         _check_leaves(answer, row)
         _check_ways(answer, row)
         _check_csv(flat, row)
+        if re.fullmatch(r"[ -~\s]*", answer.response.body) and answer.response.list_item is None:
+            _check_second_reading(answer.response.body, row)
 
 
 def _check_meaning(http: HttpResponse, verdict: Verdict) -> None:
@@ -114,6 +118,20 @@ def _refused(body: str) -> Any:
     if body != _OTHER.body:
         raise NotTyped
     return decode_typed(body)
+
+
+def _check_second_reading(body: str, row: dict[str, Any]) -> None:
+    """A second, plain reader finds the same values. It knows neither odd characters nor texts of absurd length."""
+    if "\\u" in body or re.search(r'"(?:[^"\\]|\\.){60,}"|[0-9]{30}|e\d\d\d|Infinity|NaN', body, re.IGNORECASE):
+        return
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return
+    data = document.get("data") if isinstance(document, dict) else None
+    cells, _ = second_reading(data if isinstance(data, dict) else {})
+    different = {name: (cell, row[name]) for name, cell in cells.items() if cell != row[name]}
+    assert not different, different
 
 
 def _check_csv(flat: Flat, row: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from tests.fuzz.promises import check_error
 from tests.fuzz.target import Target
 
 _OPTION = re.compile(rb"--(id-column|delimiter) ([^\n]+)\n")
-_WRAPPED = re.compile(r'="(.*)"')
+_WRAPPED, _QUOTED = re.compile(r'="(.*)"'), re.compile(r'"(.*)"', re.DOTALL)
 
 
 class IdsFile(NamedTuple):
@@ -54,31 +54,34 @@ def check(data: bytes, file: IdsFile) -> None:
     assert found.given == len(ids) + found.repeats > 0
     assert all(id_problem(one) is None and trim_invisible(one) == (one, False) for one in ids)
     if b"\0" not in file.body:
-        assert not (lost := _read_strictly(file) - set(ids)), f"lost: {lost}"
+        rows = _read_strictly(file)
+        lost = [forms for forms in rows if not forms & {"", *ids}]
+        assert not lost, f"lost: {lost}"
+        assert not rows or set(ids) <= set().union(*rows), "an ID that is in no row"
 
 
-def _read_strictly(file: IdsFile) -> set[str]:
-    """The IDs by Python's strict reader, under the layout that was chosen; none where it refuses the file."""
+def _read_strictly(file: IdsFile) -> list[set[str]]:
+    """The IDs by Python's strict reader, under the layout that was chosen; none where it refuses the file.
+
+    Each in the forms that may be meant: it does not tell whether quotes are a part of it.
+    """
     text = file.body.removeprefix(b"\xef\xbb\xbf").decode()
     lines = list(io.StringIO(text, newline=None))
     layout = find_layout(list(islice(lines, SAMPLED)), column=file.column, delimiter=file.delimiter, source="ids.csv")
     try:
         rows = list(csv.reader(lines[layout.skipped :], delimiter=layout.delimiter, strict=True))
     except csv.Error:
-        return set()
-    return {one for row in rows if (one := _id_in(row, layout))}
+        return []
+    return [_forms(row, layout) for row in rows]
 
 
-def _id_in(row: list[str], layout: Layout) -> str:
-    """The ID in a row; none where the row repeats the header."""
+def _forms(row: list[str], layout: Layout) -> set[str]:
+    """The ID in a row; also an empty text where there is none, or where the row may repeat the header."""
     text = trim_invisible(row[layout.index])[0] if layout.index < len(row) else ""
     if layout.header is not None and text == layout.header[layout.index]:
-        return ""
-    if wrapped := _WRAPPED.fullmatch(text):
-        return trim_invisible(wrapped[1].replace('""', '"'))[0]
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return trim_invisible(text[1:-1].replace('""', '"'))[0]
-    return text
+        return {"", text}
+    inside = [found[1] for found in (_WRAPPED.fullmatch(text), _QUOTED.fullmatch(text)) if found is not None]
+    return {text, *(trim_invisible(one.replace('""', '"'))[0] for one in inside)}
 
 
 TARGET = Target(
