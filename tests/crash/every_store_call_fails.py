@@ -29,7 +29,7 @@ def calls_of(command: Command, proxy: StoreProxy) -> list[str]:
     command.reset()
     proxy.refuse(lambda _: None)
     done = command.run(env={"AWS_ENDPOINT_URL": proxy.url})
-    assert done.returncode == command.line.code, done.stderr
+    assert done.returncode == command.line.code, (done.returncode, done.stdout, done.stderr)
     return [re.sub(r"\.writer-\w+", ".writer", call) for call in proxy.calls]
 
 

@@ -43,7 +43,7 @@ def calls_of(command: Command) -> list[Call]:
     command.reset()
     log = command.folder.with_suffix(".strace")
     done = command.run(strace=["-y", "-e", "trace=%file,%desc", "-o", str(log)])
-    assert done.returncode == command.line.code, done.stderr
+    assert done.returncode == command.line.code, (done.returncode, done.stdout, done.stderr)
     numbers: Counter[tuple[str, str, str]] = Counter()
     for thread, name, path in _paths(log, command.folder):
         numbers[thread, name, path] += 1
