@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -127,12 +127,16 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
         return
     name = file_name(table, "parquet")
     where = f"{destination.where(snapshot)}/{name}"
-    with ExitStack() as held:
+    with destination.reading(where):
+        file = destination.fs.open_input_file(destination.path(snapshot, name))
+    try:
         with destination.reading(where):
-            file = held.enter_context(destination.fs.open_input_file(destination.path(snapshot, name)))
             opened = pq.ParquetFile(file)
             _readable_columns(opened.schema_arrow, table, manifest)
         yield _FileColumns(opened, where, destination)
+    finally:
+        with destination.reading(where):
+            file.close()
 
 
 def _is_as_today(manifest: Manifest, table: TableName) -> bool:

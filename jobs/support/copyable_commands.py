@@ -59,7 +59,10 @@ def _python() -> str:
 def _is_first_in_path(name: str, path: Path) -> bool:
     """Whether a shell that is given `name` runs the file at `path`; links are not followed: they make environments."""
     program = shutil.which(name)
-    return program is not None and path.exists() and Path(program).parent.samefile(path.parent)
+    try:
+        return program is not None and path.exists() and Path(program).parent.samefile(path.parent)
+    except OSError:
+        return False
 
 
 def _shown(path: Path) -> str:

@@ -46,11 +46,11 @@ class DemoFolder:
             self.state = (
                 msgspec.json.decode(path.read_bytes(), type=DemoState) if path.exists() else DemoState(campaigns)
             )
+            self._refuse_files_of_others(begins=not path.exists())
         except OSError as error:
             raise DestinationError(f"--out {folder} cannot be used: {error.strerror}.") from None
         except MSGSPEC_REFUSES:
             raise DestinationError(f"{path} is damaged: remove it, or name another folder with --out.") from None
-        self._refuse_files_of_others(begins=not path.exists())
 
     def next_day(self) -> tuple[dict[str, SampleCampaign], SimulatedChanges | None]:
         """The campaigns of this day, and what has changed since the day before; None on the first one."""

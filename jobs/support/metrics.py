@@ -16,7 +16,7 @@ import msgspec
 
 from exporter.errors import StorageFailed
 from exporter.events import Event, Spent
-from exporter.files import replace_file
+from exporter.files import explained, replace_file
 from exporter.model import Usage
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
@@ -72,7 +72,11 @@ class MetricsFile:
     """The file, and what a command has reported for it so far. Raises `ValueError` when it can never be written."""
 
     def __init__(self, path: str) -> None:
-        if not path or Path(path).is_dir() or not os.access(Path(path).absolute().parent, os.W_OK):
+        try:
+            usable = path and not Path(path).is_dir() and os.access(Path(path).absolute().parent, os.W_OK)
+        except OSError as error:
+            raise ValueError(f"{path!r} cannot be written: {explained(error)}") from None
+        if not usable:
             raise ValueError(f"{path!r} cannot be written: there is no such folder, or it is not yours")
         self._path = path
         self._began = time.monotonic()

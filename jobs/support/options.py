@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from exporter.errors import InputError
+from exporter.files import explained
 from exporter.options import (
     LIST_PASS_MODES,
     MINUTE,
@@ -219,10 +220,13 @@ def check_output(output: str | None) -> None:
     if output is None:
         return
     path = Path(output).absolute()
-    if not output or path.is_dir():
-        raise InputError(f"-o: {output or 'an empty name'} names no file.")
-    if not path.parent.is_dir():
-        raise InputError(f"-o: there is no folder {path.parent}.")
+    try:
+        if not output or path.is_dir():
+            raise InputError(f"-o: {output or 'an empty name'} names no file.")
+        if not path.parent.is_dir():
+            raise InputError(f"-o: there is no folder {path.parent}.")
+    except OSError as error:
+        raise InputError(f"-o: {output} cannot be written: {explained(error)}.") from None
 
 
 def take_ids(ids: str | None, column: str | None, delimiter: str | None) -> CampaignIds | None:

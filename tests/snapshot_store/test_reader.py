@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import exporter
-from exporter.errors import DestinationError
+from exporter.errors import DestinationError, ExportError
 from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import read_responses, read_table
+from exporter.snapshot_store.reader import open_columns, read_responses, read_table
 from exporter.tables.arrow_schemas import schema_of
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
@@ -125,3 +128,24 @@ def test_what_a_user_may_not_read_is_reported_and_hides_nothing_else(tmp_path: P
             exporter.snapshots(tmp_path_of_root / "below")
     finally:
         os.seteuid(0)
+
+
+class FailsToClose(io.FileIO):
+    def close(self) -> None:
+        super().close()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_that_cannot_be_closed_is_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network share tells by that what went wrong before."""
+    publish(tmp_path)
+    destination = open_destination(str(tmp_path))
+    file = pa.PythonFile(FailsToClose(destination.path(ONE, "campaigns.parquet")), mode="r")
+    manifest = destination.read(ONE, "manifest.json")
+    monkeypatch.setattr(destination, "read", lambda *_: manifest)
+    monkeypatch.setattr(destination, "fs", SimpleNamespace(open_input_file=lambda _: file))
+    with (
+        pytest.raises(ExportError, match=r"campaigns\.parquet: Input/output error"),
+        open_columns(destination, ONE, "campaigns") as columns,
+    ):
+        assert len(columns.column("campaign_id")) == len(RESPONSES)

@@ -119,7 +119,7 @@ def test_a_file_that_is_no_file_of_metrics_is_replaced(tmp_path: Path, text: str
     assert [file.name for file in tmp_path.iterdir()] == ["a.prom"]
 
 
-@pytest.mark.parametrize("path", ["", ".", "nowhere/a.prom"])
+@pytest.mark.parametrize("path", ["", ".", "nowhere/a.prom", "long" * 99])
 def test_a_metrics_file_that_can_never_be_written_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="cannot be written"):
         MetricsFile(path)
