@@ -20,6 +20,7 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.ids.ids_file import read_ids
+    from exporter.pipeline.export_job import ExportJob
     from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.snapshot import take_snapshot
     from exporter.report.page import render_report
@@ -83,16 +84,14 @@ def _take_snapshot(
             folder.state.port = int(url.rpartition(":")[2])
             folder.save()
             console.say(f"a simulator of the API serves {len(service.campaigns)} campaigns at {url}, at most {RATE}")
-            return await take_snapshot(
+            job = ExportJob(
                 ids,
-                settings=read_settings(account_variables(url), {}),
-                locations=locations_of(dest, None),
-                fetch=FetchOptions(rates=(parse_rate(RATE),)),
-                options=options,
-                clock=SystemClock(),
-                emit=console.emit,
-                stop=stop,
+                read_settings(account_variables(url), {}),
+                locations_of(dest, None),
+                FetchOptions(rates=(parse_rate(RATE),)),
+                options,
             )
+            return await take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop)
 
     result = run_until_stopped(main)
     folder.state.published += 1

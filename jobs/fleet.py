@@ -113,12 +113,12 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
         # Reading the IDs, or a command that prints the secret, may take a while, and must not hold up other accounts.
         preparing = BackgroundThread(f"prepare {name}")
         try:
-            account = await stop.interrupting(preparing.run(prepare, by_name[name], dict(os.environ)))
+            job = await stop.interrupting(preparing.run(prepare, by_name[name], dict(os.environ)))
         except ExportError as error:
             return AccountResult(name, error=error)
         finally:
             preparing.close()
-        return await run_account(account, emit=labelled(console, name), stop=stop)
+        return await run_account(name, job, emit=labelled(console, name), stop=stop)
 
     async def main(stop: Stop) -> list[AccountResult]:
         return await run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop)

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.units import format_duration
-from jobs.support.command import job, option, read_all, take_settings
-from jobs.support.options import (
-    fetch_options,
-    settings_options,
-    snapshot_options,
-    take_fetch_options,
-    take_ids,
-    take_snapshot_options,
-)
+from jobs.support.command import job, option
+from jobs.support.options import fetch_options, settings_options, snapshot_options, take_job
 
 if TYPE_CHECKING:
     from exporter.pipeline.plan import Plan
@@ -38,28 +31,12 @@ def command(
     console: Console,
     ids: str | None,
     metrics_file: str | None,
-    id_column: str | None,
-    delimiter: str | None,
     **options: Any,
 ) -> int:
     """Estimate what `snapshot` with the same options costs: IDs, requests, time. Sends nothing, writes nothing."""
     from exporter.pipeline.plan import make_plan
 
-    settings, campaign_ids, (locations, wanted) = read_all(
-        lambda: take_settings(options),
-        lambda: take_ids(ids, id_column, delimiter),
-        lambda: take_snapshot_options(options),
-    )
-    fetch = take_fetch_options(options, settings)
-    plan = make_plan(
-        campaign_ids,
-        settings=settings,
-        locations=locations,
-        fetch=fetch,
-        options=wanted,
-        now=time.time(),
-        emit=console.emit,
-    )
+    plan = make_plan(take_job(ids, options), now=time.time(), emit=console.emit)
     lines = lines_of(plan, time.time())
     width = max(len(name) for name, _ in lines)
     for name, text in lines:

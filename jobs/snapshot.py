@@ -7,19 +7,11 @@ from typing import Any
 import click
 
 from exporter.events import Event
-from jobs.support.command import job, read_all, take_settings
+from jobs.support.command import job
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
-from jobs.support.options import (
-    METRICS_FILE,
-    fetch_options,
-    settings_options,
-    snapshot_options,
-    take_fetch_options,
-    take_ids,
-    take_snapshot_options,
-)
+from jobs.support.options import METRICS_FILE, fetch_options, settings_options, snapshot_options, take_job
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -45,8 +37,6 @@ def command(
     console: Console,
     ids: str | None,
     metrics_file: MetricsFile | None,
-    id_column: str | None,
-    delimiter: str | None,
     **options: Any,
 ) -> int:
     """Fetch every campaign and publish one snapshot: the main job.
@@ -54,38 +44,24 @@ def command(
     IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
     are taken. The same command run again resumes what was interrupted.
     """
-    settings, campaign_ids, (locations, wanted) = read_all(
-        lambda: take_settings(options),
-        lambda: take_ids(ids, id_column, delimiter),
-        lambda: take_snapshot_options(options),
-    )
-    fetch = take_fetch_options(options, settings)
+    job = take_job(ids, options)
 
     def emit(event: Event) -> None:
         console.emit(event)
         if metrics_file is not None:
             metrics_file.note(event)
 
-    if campaign_ids is not None and campaign_ids.repeats:
+    if job.ids is not None and job.ids.repeats:
         console.say(
-            f"{campaign_ids.repeats:,} repeated {'IDs are' if campaign_ids.repeats > 1 else 'ID is'} fetched once",
+            f"{job.ids.repeats:,} repeated {'IDs are' if job.ids.repeats > 1 else 'ID is'} fetched once",
             event="repeats",
-            repeats=campaign_ids.repeats,
+            repeats=job.ids.repeats,
         )
 
     async def main(stop: Stop) -> SnapshotResult:
-        return await take_snapshot(
-            campaign_ids,
-            settings=settings,
-            locations=locations,
-            fetch=fetch,
-            options=wanted,
-            clock=SystemClock(),
-            emit=emit,
-            stop=stop,
-        )
+        return await take_snapshot(job, clock=SystemClock(), emit=emit, stop=stop)
 
-    console.track(shared(fetch.rates, fetch.rate_share))
+    console.track(shared(job.fetch.rates, job.fetch.rate_share))
     try:
         result = run_until_stopped(main)
     finally:

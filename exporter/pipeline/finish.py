@@ -41,12 +41,12 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     unchanged = _unchanged(run, ids, counts)
     if unchanged is not None:
         return _keep_incomplete(run, unchanged, reused)
-    checkpoint, identity = run.checkpoint, run.settings.identity
+    checkpoint, identity = run.checkpoint, run.job.settings.identity
     draft = Draft(
         snapshot_id=checkpoint.snapshot_id,
         source=run.journal,
-        output_format=run.options.format,
-        excel_safe=run.options.excel_safe,
+        output_format=run.job.options.format,
+        excel_safe=run.job.options.excel_safe,
         started_at=checkpoint.started_at,
         mode=checkpoint.mode,
         base=checkpoint.base,
@@ -88,7 +88,7 @@ def _failures(run: Run) -> tuple[FailureGroup, ...]:
 
 
 def _is_complete(run: Run, manifest: Manifest) -> bool:
-    return run.options.failures(manifest.counts) == 0
+    return run.job.options.failures(manifest.counts) == 0
 
 
 def _count(run: Run) -> Counts:
@@ -130,19 +130,19 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
     incomplete, base = run.checkpoint.incomplete, run.checkpoint.base
     if incomplete is not None and incomplete.snapshot_id not in (manifest.snapshot_id, base):
         removed.extend(_replace(run, incomplete.snapshot_id))
-    if run.options.keep is None and run.options.keep_days is None:
+    if run.job.options.keep is None and run.job.options.keep_days is None:
         return removed
     in_use = {base} if base is not None else set()
-    if run.options.full_every is not None:
+    if run.job.options.full_every is not None:
         snapshots = list_snapshots(run.destination)
-        full = last_full(own_snapshots(snapshots, run.settings.identity, run.clock.now()))
+        full = last_full(own_snapshots(snapshots, run.job.settings.identity, run.clock.now()))
         in_use |= {full.snapshot_id} if full is not None else set()
     old, warnings = apply_retention(
         run.destination,
-        run.settings.identity,
+        run.job.settings.identity,
         published=manifest.snapshot_id,
-        keep=run.options.keep,
-        keep_days=run.options.keep_days,
+        keep=run.job.options.keep,
+        keep_days=run.job.options.keep_days,
         now=datetime.fromtimestamp(run.clock.now(), UTC),
         in_use=in_use,
     )

@@ -16,24 +16,11 @@ import msgspec
 from exporter.clock import SystemClock
 from exporter.errors import ExportError
 from exporter.events import Emit, Event, Spent
-from exporter.ids.ids_file import CampaignIds
 from exporter.model import Usage
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.snapshot import take_snapshot
-from exporter.settings import Settings
 from exporter.snapshot_store.manifest import Manifest
 from exporter.stop import Stop
-
-
-class FleetAccount(msgspec.Struct, frozen=True):
-    """One account of a fleet, ready to run."""
-
-    name: str
-    settings: Settings
-    ids: CampaignIds | None
-    locations: Locations
-    fetch: FetchOptions
-    options: SnapshotOptions
 
 
 class AccountResult(msgspec.Struct, frozen=True):
@@ -51,7 +38,7 @@ class AccountResult(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-async def run_account(account: FleetAccount, *, emit: Emit, stop: Stop) -> AccountResult:
+async def run_account(name: str, job: ExportJob, *, emit: Emit, stop: Stop) -> AccountResult:
     """Take the snapshot of one account; an `ExportError` becomes a result."""
     began = time.monotonic()
     usage = Usage()
@@ -63,19 +50,10 @@ async def run_account(account: FleetAccount, *, emit: Emit, stop: Stop) -> Accou
         emit(event)
 
     def result(**values: Any) -> AccountResult:
-        return AccountResult(account.name, usage=usage, seconds=round(time.monotonic() - began, 3), **values)
+        return AccountResult(name, usage=usage, seconds=round(time.monotonic() - began, 3), **values)
 
     try:
-        taken = await take_snapshot(
-            account.ids,
-            settings=account.settings,
-            locations=account.locations,
-            fetch=account.fetch,
-            options=account.options,
-            clock=SystemClock(),
-            emit=listen,
-            stop=stop,
-        )
+        taken = await take_snapshot(job, clock=SystemClock(), emit=listen, stop=stop)
     except ExportError as error:
         return result(error=error)
     return result(manifest=taken.manifest, where=taken.where, complete=taken.complete)

@@ -24,7 +24,7 @@ def refuse_unreconciled(ids: CampaignIds, counts: Counts, unique: int) -> None:
 
 def refuse_incomplete(run: Run, counts: Counts) -> None:
     """Raise `NotPublished` where more failed or is missing than the options allow; the journal stays."""
-    options = run.options
+    options = run.job.options
     failed = options.failures(counts)
     if options.max_failures.exceeded_by(failed, counts.unique):
         examples = "; ".join(f"{failure.campaign_id}: {failure.error}" for failure in islice(run.journal.failures(), 3))
@@ -36,7 +36,7 @@ def refuse_incomplete(run: Run, counts: Counts) -> None:
         raise NotPublished(
             f"not published: {counts.not_found:,} of {counts.unique:,} campaigns do not exist, more than "
             f"--max-missing {options.max_missing} allows. Are the IDs of this app, and is KORE_STREAM_ID "
-            f"({run.settings.stream_id}) the right one?"
+            f"({run.job.settings.stream_id}) the right one?"
         )
     _refuse_emptied_table(run, counts)
 
@@ -46,14 +46,14 @@ def _refuse_emptied_table(run: Run, counts: Counts) -> None:
     base = run.checkpoint.base
     if base is None and counts.unique:
         return
-    latest = latest_of(run.destination, run.settings.identity, run.clock.now()) if base is None else None
+    latest = latest_of(run.destination, run.job.settings.identity, run.clock.now()) if base is None else None
     before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
     if before is None or not before.counts.ok:
         return
     lost = counts.gone if base is not None else before.counts.ok
-    if run.options.max_missing.exceeded_by(lost, before.counts.ok):
+    if run.job.options.max_missing.exceeded_by(lost, before.counts.ok):
         raise NotPublished(
             f"not published: {lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone, more "
-            f"than --max-missing {run.options.max_missing} allows. Is KORE_STREAM_ID "
-            f"({run.settings.stream_id}) the right one?"
+            f"than --max-missing {run.job.options.max_missing} allows. Is KORE_STREAM_ID "
+            f"({run.job.settings.stream_id}) the right one?"
         )

@@ -7,18 +7,16 @@ from contextlib import ExitStack
 
 import msgspec
 
-from exporter.events import Emit, Warned
+from exporter.events import Emit
 from exporter.fetch.paging import expected_requests
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
-from exporter.model import Identity
-from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
+from exporter.options import FetchOptions, SnapshotOptions, types_of
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import expected_changes
-from exporter.pipeline.snapshot import needs_list
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situation
 from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import seconds_for, shared
-from exporter.settings import Settings
 from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest
 from exporter.units import Limit, parse_rate
@@ -46,22 +44,13 @@ class Plan(msgspec.Struct, frozen=True):
     full_seconds: float = 0.0
 
 
-def make_plan(
-    ids: CampaignIds | None,
-    *,
-    settings: Settings,
-    locations: Locations,
-    fetch: FetchOptions,
-    options: SnapshotOptions,
-    now: float,
-    emit: Emit,
-) -> Plan:
+def make_plan(job: ExportJob, *, now: float, emit: Emit) -> Plan:
     """Look at the destination and the journal. Raises `InputError`."""
-    lists = needs_list(ids, options)
-    for warning in ids.warnings if ids is not None else ():
-        emit(Warned(warning))
-    known = _look(ids, settings.identity, locations, options, now, lists=lists, emit=emit)
-    pages = _list_requests(known, fetch, options) if lists else 0
+    needs_list = job.needs_list()
+    job.warn_of_ids(emit)
+    known = _look(job, now, needs_list=needs_list, emit=emit)
+    ids, fetch, options = job.ids, job.fetch, job.options
+    pages = _list_requests(known, fetch, options) if needs_list else 0
     base = _base_of(known.decision)
     changes = expected_changes(known.own) if base is not None else None
     requests = pages + (known.missing if changes is None else min(known.missing, changes))
@@ -114,29 +103,20 @@ class _Known(msgspec.Struct, frozen=True):
         return max((self.wanted or 0) - self.already_fetched, 0)
 
 
-def _look(
-    ids: CampaignIds | None,
-    identity: Identity,
-    locations: Locations,
-    options: SnapshotOptions,
-    now: float,
-    *,
-    lists: bool,
-    emit: Emit,
-) -> _Known:
+def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known:
     """Look at destination and journal, and decide as a run would."""
-    place = find_workplace(locations)
+    place, identity = find_workplace(job.locations), job.settings.identity
     with ExitStack() as held:
         journal = Journal.look(place.work_dir, identity, emit=emit)
         if journal is not None:
             held.callback(journal.close)
         checkpoint = journal.checkpoint() if journal is not None else None
-        situation = read_situation(checkpoint, journal, place.destination, identity, ids, options, now)
+        situation = read_situation(job, checkpoint, journal, place.destination, now)
     own: Sequence[SnapshotInfo] = situation.own
-    if lists and not own:
+    if needs_list and not own:
         own = own_snapshots(list_snapshots(place.destination), identity, now)
-    decision = decide(checkpoint, situation, options, now)
-    return _Known(ids, decision, own, 0 if options.fresh else situation.reusable)
+    decision = decide(checkpoint, situation, job.options, now)
+    return _Known(job.ids, decision, own, 0 if job.options.fresh else situation.reusable)
 
 
 def _base_of(decision: Fresh | Resume | Finish) -> str | None:

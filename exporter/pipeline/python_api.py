@@ -12,6 +12,7 @@ from exporter.errors import SettingsError
 from exporter.events import Event, ignore
 from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.ratelimit.ledger import default_ledger_path
@@ -65,16 +66,14 @@ async def export(
         raise SettingsError("this user has no home folder: set HOME or XDG_STATE_HOME, or give FetchOptions a ledger.")
     if fetch is None:
         fetch = FetchOptions(ledger=str(default_ledger_path(state_dir, settings.host, settings.account_id)))
-    return await take_snapshot(
+    job = ExportJob(
         await asyncio.to_thread(_ids, ids),
-        settings=settings,
-        locations=Locations(str(dest), state_dir),
-        fetch=fetch,
-        options=options or SnapshotOptions(),
-        clock=SystemClock(),
-        emit=on_event,
-        stop=stop or Stop(),
+        settings,
+        Locations(str(dest), state_dir),
+        fetch,
+        options or SnapshotOptions(),
     )
+    return await take_snapshot(job, clock=SystemClock(), emit=on_event, stop=stop or Stop())
 
 
 def _ids(ids: str | Path | Iterable[str] | None) -> CampaignIds | None:

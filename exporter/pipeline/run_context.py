@@ -14,11 +14,10 @@ from exporter.events import Spent
 from exporter.fetch.open_engine import Engine
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.options import SnapshotOptions
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
+from exporter.pipeline.export_job import ExportJob
 from exporter.ratelimit.estimate import shared
-from exporter.settings import Settings
 from exporter.snapshot_store.destination import Destination
 from exporter.stop import Stop
 
@@ -30,8 +29,7 @@ class Run:
         self,
         checkpoint: Checkpoint,
         *,
-        settings: Settings,
-        options: SnapshotOptions,
+        job: ExportJob,
         clock: Clock,
         stop: Stop,
         events: EventRelay,
@@ -39,8 +37,7 @@ class Run:
         journal: Journal,
     ) -> None:
         self.checkpoint = checkpoint
-        self.settings = settings
-        self.options = options
+        self.job = job
         self.clock = clock
         self.stop = stop
         self.events = events

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import DestinationError, InputError, StorageFailed
+from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Event, RunStarted, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
@@ -27,52 +27,40 @@ from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.model import CampaignType, ListedCampaign
-from exporter.options import FetchOptions, Locations, SnapshotOptions, types_of
+from exporter.options import types_of
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, read_situation, warn_of_misdated
 from exporter.pipeline.workplace import enter_workplace
-from exporter.settings import Settings
 from exporter.stop import Stop
 
 
-async def take_snapshot(
-    ids: CampaignIds | None,
-    *,
-    settings: Settings,
-    locations: Locations,
-    fetch: FetchOptions,
-    options: SnapshotOptions,
-    clock: Clock,
-    emit: Callable[[Event], object],
-    stop: Stop,
-) -> SnapshotResult:
-    """Fetch every campaign of `ids` (None: all that the list call finds) and publish one snapshot.
+async def take_snapshot(job: ExportJob, *, clock: Clock, emit: Callable[[Event], object], stop: Stop) -> SnapshotResult:
+    """Fetch every campaign that `job` wants and publish one snapshot.
 
     Raises an `ExportError`: `InputError` when nothing was done, `DestinationBusy`, `CredentialsRefused`,
     `StoppedEarly` when the same call would resume, `NotPublished` when too much failed or is missing.
     """
-    wants_list = needs_list(ids, options)
+    needs_list = job.needs_list()
     events = EventRelay(emit, clock=clock, in_loop=True)
-    for warning in ids.warnings if ids is not None else ():
-        events.emit(Warned(warning))
+    job.warn_of_ids(events.emit)
     with stop.child() as stop:
         async with _let_go_at_the_end(stop) as held:
-            with stop.after(fetch.max_duration):
-                opening = partial(_open, held, ids, settings, locations, options, clock, events, stop)
-                run = await in_thread(stop, opening)
+            with stop.after(job.fetch.max_duration):
+                run = await in_thread(stop, _open, job, held, clock, events, stop)
                 if isinstance(run, SnapshotResult):
                     return run
-                sending = open_engine(settings, fetch, clock=clock, emit=events.emit)
+                sending = open_engine(job.settings, job.fetch, clock=clock, emit=events.emit)
                 with _requests_sent():
                     async with sending as engine, run.metering(engine):
-                        if wants_list:
+                        if needs_list:
                             await read_list(run, engine)
-                        wanted = ids if ids is not None else await in_thread(stop, listed_ids, run)
+                        wanted = job.ids if job.ids is not None else await in_thread(stop, listed_ids, run)
                         await in_thread(stop, run.journal.want, wanted.each())
                         await in_thread(stop, carry_over, run)
                         reused = await fetch_missing(run, engine)
@@ -99,40 +87,24 @@ def _requests_sent() -> Iterator[None]:
         raise StorageFailed(f"{error} The same command resumes.") from None
 
 
-def _open(
-    held: ExitStack,
-    ids: CampaignIds | None,
-    settings: Settings,
-    locations: Locations,
-    options: SnapshotOptions,
-    clock: Clock,
-    events: EventRelay,
-    stop: Stop,
-) -> Run | SnapshotResult:
+def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, stop: Stop) -> Run | SnapshotResult:
     """Lock the destination, open the journal, decide what to do, and begin it."""
-    place = enter_workplace(locations, held, clock=clock, emit=events.emit)
+    place = enter_workplace(job.locations, held, clock=clock, emit=events.emit)
     destination = place.destination
-    journal = Journal.open(place.work_dir, settings.identity, emit=events.emit)
+    journal = Journal.open(place.work_dir, job.settings.identity, emit=events.emit)
     held.callback(journal.close)
 
-    run_from = partial(
-        Run,
-        settings=settings,
-        options=options,
-        clock=clock,
-        stop=stop,
-        events=events,
-        destination=destination,
-        journal=journal,
-    )
+    run_from = partial(Run, job=job, clock=clock, stop=stop, events=events, destination=destination, journal=journal)
     clean_up(destination, journal.checkpoint(), emit=events.emit)
     warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:
         checkpoint, now = journal.checkpoint(), clock.now()
-        situation = read_situation(checkpoint, journal, destination, settings.identity, ids, options, now)
-        decision = decide(checkpoint, situation, options, now)
+        situation = read_situation(job, checkpoint, journal, destination, now)
+        decision = decide(checkpoint, situation, job.options, now)
         if not isinstance(decision, Finish):
-            run = run_from(begin(decision, options=options, destination=destination, journal=journal, events=events))
+            run = run_from(
+                begin(decision, options=job.options, destination=destination, journal=journal, events=events)
+            )
             run.remember()
             return run
         if decision.is_this_run:
@@ -143,17 +115,9 @@ def _open(
             return result
 
 
-def needs_list(ids: CampaignIds | None, options: SnapshotOptions) -> bool:
-    """Whether this run makes a list pass. Raises `InputError` when it must and may not."""
-    if options.list_pass == "never" and (ids is None or options.incremental):
-        what = "--incremental" if options.incremental else "snapshot without IDS"
-        raise InputError(f"{what} needs the list call, and --list never forbids it. Give IDS, or drop --list.")
-    return options.list_pass == "always" or ids is None or options.incremental
-
-
 async def read_list(run: Run, engine: Engine) -> None:
     """Make the list pass, unless an interrupted attempt has made it."""
-    types = types_of(run.options.campaign_type)
+    types = types_of(run.job.options.campaign_type)
     if run.checkpoint.listed_at is not None and run.checkpoint.listed_types == types:
         return
     campaigns = await ListPass(engine, run.stop).read_until_stopped(types)
@@ -174,8 +138,8 @@ def listed_ids(run: Run) -> CampaignIds:
     ids = pa.array([campaign.campaign_id for campaign in run.journal.listed()], pa.large_string())
     sha256 = hashlib.sha256("\n".join(map(str, ids.to_pylist())).encode()).hexdigest()
     if not len(ids):
-        run.emit(Warned(f"the list call finds no {run.options.campaign_type} campaigns in this app"))
-    return CampaignIds(ids, len(ids), 0, sha256, "list:" + run.options.campaign_type)
+        run.emit(Warned(f"the list call finds no {run.job.options.campaign_type} campaigns in this app"))
+    return CampaignIds(ids, len(ids), 0, sha256, "list:" + run.job.options.campaign_type)
 
 
 def carry_over(run: Run) -> None:

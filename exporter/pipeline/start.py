@@ -20,6 +20,7 @@ from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.event_relay import EventRelay
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
@@ -169,15 +170,10 @@ def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
 
 
 def read_situation(
-    checkpoint: Checkpoint | None,
-    journal: Journal | None,
-    destination: Destination,
-    identity: Identity,
-    ids: CampaignIds | None,
-    options: SnapshotOptions,
-    now: float,
+    job: ExportJob, checkpoint: Checkpoint | None, journal: Journal | None, destination: Destination, now: float
 ) -> Situation:
     """Look at journal and destination; changes nothing. Raises `DestinationError`, `StorageFailed`."""
+    ids, options, identity = job.ids, job.options, job.settings.identity
     since = reuse_since(checkpoint, options, now)
     reusable = 0
     if journal is not None:

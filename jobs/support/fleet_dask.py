@@ -28,7 +28,8 @@ from distributed import Client, KilledWorker, Reschedule, Worker, get_worker
 from exporter import __version__
 from exporter.errors import DestinationBusy, ExportError, InputError, Interrupted, StoppedEarly
 from exporter.events import Event, ListPageRead, RetryPlanned, Settled
-from exporter.pipeline.fleet import AccountResult, FleetAccount, fault_of, run_account
+from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.fleet import AccountResult, fault_of, run_account
 from exporter.stop import Stop
 from jobs.support.event_console import Console, describe
 from jobs.support.fleet_file import prepare
@@ -233,19 +234,19 @@ def run_entry(entry: dict[str, Any], topic: str) -> dict[str, Any]:
         if not isinstance(event, Settled | RetryPlanned | ListPageRead):
             log.append(describe(event))
 
-    async def main(account: FleetAccount) -> AccountResult:
+    async def main(job: ExportJob) -> AccountResult:
         stop = Stop()
         looking = asyncio.create_task(_stop_when_unwanted(worker, key, stop))
         latest = time.monotonic() + BUSY_FOR
         try:
-            result = await run_account(account, emit=note, stop=stop)
+            result = await run_account(name, job, emit=note, stop=stop)
             if isinstance(result.error, DestinationBusy):
                 log.append(f"waits for its destination: {result.error}")
             while isinstance(result.error, DestinationBusy) and time.monotonic() < latest:
                 await asyncio.sleep(LOOK_EVERY)
                 if stop.reason is not None:
                     return AccountResult(name, error=stop.reason)
-                result = await run_account(account, emit=note, stop=stop)
+                result = await run_account(name, job, emit=note, stop=stop)
             return result
         finally:
             looking.cancel()

@@ -23,15 +23,13 @@ from typing import Any
 from urllib.parse import quote
 
 from exporter.errors import InputError
-from exporter.ids.ids_file import CampaignIds, ids_of
-from exporter.pipeline.fleet import FleetAccount
+from exporter.pipeline.export_job import ExportJob
 from exporter.settings import SETTINGS
 from exporter.text import escaped
 from jobs import snapshot
-from jobs.support.command import read_all, take_settings
 from jobs.support.config_file import read_toml, table_problems
 from jobs.support.option_sources import read_file_values
-from jobs.support.options import take_fetch_options, take_ids, take_snapshot_options
+from jobs.support.options import take_job
 from jobs.support.param_types import nearest
 
 SECRETS = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
@@ -134,27 +132,16 @@ def _repeated(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{entry['name']}: another entry has the same account_id and stream_id."
 
 
-def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> FleetAccount:
-    """An account ready to run, its secrets resolved here. `place`: where that is, for errors.
+def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> ExportJob:
+    """What an account exports, its secrets resolved here. `place`: where that is, for errors.
 
     Raises `InputError` with every problem.
     """
     try:
-        values = read_file_values(_OPTIONS.values(), entry)
         variables = _secrets(entry, environ, place)
-        id_column, delimiter = values.pop("id_column"), values.pop("delimiter")
-        settings, ids, (locations, options) = read_all(
-            lambda: take_settings(values, variables),
-            lambda: _ids(entry.get("ids") or None, id_column, delimiter),
-            lambda: take_snapshot_options(values),
-        )
-        return FleetAccount(entry["name"], settings, ids, locations, take_fetch_options(values, settings), options)
+        return take_job(entry.get("ids") or None, read_file_values(_OPTIONS.values(), entry), variables)
     except InputError as error:
         raise InputError([f"{entry['name']}: {problem}" for problem in error.problems]) from None
-
-
-def _ids(given: str | list[str] | None, column: str | None, delimiter: str | None) -> CampaignIds | None:
-    return ids_of(given, source="ids") if isinstance(given, list) else take_ids(given, column, delimiter)
 
 
 def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -> dict[str, str]:

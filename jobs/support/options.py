@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from exporter.options import (
     SnapshotOptions,
 )
 from exporter.settings import SETTINGS, Settings
+from jobs.support.command import read_all, take_settings
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.option_sources import Decorator, option
@@ -46,7 +47,8 @@ from jobs.support.param_types import (
 )
 
 with lazy_imports(__name__):
-    from exporter.ids.ids_file import CampaignIds, read_ids
+    from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
+    from exporter.pipeline.export_job import ExportJob
     from exporter.ratelimit.ledger import default_ledger_path
     from exporter.state_folder import user_state_dir
 
@@ -239,3 +241,19 @@ def take_ids(ids: str | None, column: str | None, delimiter: str | None) -> Camp
     if ids == "-":
         return read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
     return read_ids(ids, column=column, delimiter=delimiter)
+
+
+def take_job(
+    ids: str | list[str] | None, options: dict[str, Any], environ: Mapping[str, str] | None = None
+) -> ExportJob:
+    """Take out what `snapshot_options`, `fetch_options` and `settings_options` put in.
+
+    `ids`: a file, or the IDs. `environ`: as for `take_settings`. Raises `InputError` with all problems.
+    """
+    id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
+    settings, campaign_ids, (locations, wanted) = read_all(
+        lambda: take_settings(options, environ),
+        lambda: ids_of(ids, source="ids") if isinstance(ids, list) else take_ids(ids, id_column, delimiter),
+        lambda: take_snapshot_options(options),
+    )
+    return ExportJob(campaign_ids, settings, locations, take_fetch_options(options, settings), wanted)

@@ -21,7 +21,8 @@ import aiohttp
 from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
 from exporter.ids.ids_file import ids_of
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.options import FetchOptions, Locations
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings_reader import read_settings
 from exporter.stop import Stop
@@ -90,16 +91,13 @@ def ours(url: str, ids: list[str], workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
 
         async def main() -> None:
-            await take_snapshot(
+            job = ExportJob(
                 ids_of(ids, source="benchmark"),
-                settings=read_settings(environment(url, folder)),
-                locations=Locations(str(Path(folder) / "out"), folder),
-                fetch=FetchOptions(workers=workers, rates=()),
-                options=SnapshotOptions(),
-                clock=SystemClock(),
-                emit=emit,
-                stop=Stop(),
+                read_settings(environment(url, folder)),
+                Locations(str(Path(folder) / "out"), folder),
+                FetchOptions(workers=workers, rates=()),
             )
+            await take_snapshot(job, clock=SystemClock(), emit=emit, stop=Stop())
 
         with new_runner() as runner:
             runner.run(main())

@@ -17,6 +17,7 @@ from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
@@ -42,16 +43,14 @@ class Nights:
 
     async def run(self, dest: str = "exports", ids: CampaignIds | None = None, **options: Any) -> SnapshotResult:
         del self.service.arrivals[:]
-        return await take_snapshot(
+        job = ExportJob(
             ids,
-            settings=self.settings,
-            locations=Locations(str(self.tmp_path / dest), str(self.tmp_path / "state")),
-            fetch=FetchOptions(rates=(), page_size=10),
-            options=SnapshotOptions(**{"campaign_type": "all", **options}),
-            clock=SystemClock(),
-            emit=self.events.append,
-            stop=Stop(),
+            self.settings,
+            Locations(str(self.tmp_path / dest), str(self.tmp_path / "state")),
+            FetchOptions(rates=(), page_size=10),
+            SnapshotOptions(**{"campaign_type": "all", **options}),
         )
+        return await take_snapshot(job, clock=SystemClock(), emit=self.events.append, stop=Stop())
 
     def gets(self) -> list[str]:
         return sorted(arrival.campaign_id for arrival in self.service.arrivals if arrival.campaign_id)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from exporter.clock import SystemClock
 from exporter.ids.ids_file import ids_of
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.options import FetchOptions, Locations
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns
@@ -31,14 +32,11 @@ class SlowDisk(SystemClock):
 async def test_the_total_of_seconds_holds_the_time_of_writing(tmp_path: Path) -> None:
     service = Behaviour(sample_campaigns(3))
     async with serve(service) as url:
-        result = await take_snapshot(
+        job = ExportJob(
             ids_of(service.campaigns, source="test"),
-            settings=read_settings(environment(url, tmp_path)),
-            locations=Locations(str(tmp_path / "exports"), str(tmp_path / "state")),
-            fetch=FetchOptions(rates=()),
-            options=SnapshotOptions(),
-            clock=SlowDisk(),
-            emit=lambda _: None,
-            stop=Stop(),
+            read_settings(environment(url, tmp_path)),
+            Locations(str(tmp_path / "exports"), str(tmp_path / "state")),
+            FetchOptions(rates=()),
         )
+        result = await take_snapshot(job, clock=SlowDisk(), emit=lambda _: None, stop=Stop())
     assert result.manifest.seconds.total >= 1000

@@ -11,6 +11,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.events import Event
 from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.plan import Plan, make_plan
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
@@ -53,11 +54,7 @@ class Site:
         """Take one; without IDs from the list, unless `list_pass` forbids it."""
         del self.service.arrivals[:]
         return await take_snapshot(
-            ids,
-            settings=self.settings,
-            locations=self.locations,
-            fetch=fetch or self.fetch,
-            options=SnapshotOptions(**{"campaign_type": "all", **options}),
+            self.job(ids, fetch=fetch, **options),
             clock=self.clock,
             emit=listener or self.events.append,
             stop=stop or Stop(),
@@ -65,15 +62,12 @@ class Site:
 
     def plan(self, ids: CampaignIds | None = None, **options: Any) -> Plan:
         """What it would cost."""
-        return make_plan(
-            ids,
-            settings=self.settings,
-            locations=self.locations,
-            fetch=self.fetch,
-            options=SnapshotOptions(**{"campaign_type": "all", **options}),
-            now=self.clock.now(),
-            emit=self.events.append,
-        )
+        return make_plan(self.job(ids, **options), now=self.clock.now(), emit=self.events.append)
+
+    def job(self, ids: CampaignIds | None = None, *, fetch: FetchOptions | None = None, **options: Any) -> ExportJob:
+        """What is exported."""
+        wanted = SnapshotOptions(**{"campaign_type": "all", **options})
+        return ExportJob(ids, self.settings, self.locations, fetch or self.fetch, wanted)
 
     def gets(self) -> list[str]:
         """The campaigns that the last snapshot asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from exporter.errors import InputError
-from exporter.pipeline.fleet import FleetAccount
+from exporter.pipeline.export_job import ExportJob
 from jobs.support.fleet_file import prepare, read_fleet
 from tests.fuzz.promises import MARKER, check_error
 from tests.fuzz.target import Target
@@ -19,7 +19,7 @@ class Fleet(NamedTuple):
     """The entries of a fleet file, and what becomes of the first of them."""
 
     entries: list[dict[str, Any]] | InputError
-    accounts: list[FleetAccount | InputError]
+    accounts: list[ExportJob | InputError]
 
 
 def read(data: bytes) -> Fleet:
@@ -35,7 +35,7 @@ def read(data: bytes) -> Fleet:
         return Fleet(entries, [_prepared(entry) for entry in entries[:MOST_ACCOUNTS]])
 
 
-def _prepared(entry: dict[str, Any]) -> FleetAccount | InputError:
+def _prepared(entry: dict[str, Any]) -> ExportJob | InputError:
     try:
         return prepare(entry, ENVIRON)
     except InputError as error:

@@ -47,12 +47,12 @@ def test_an_account_sees_only_its_own_variables_and_changes_none(monkeypatch: py
     entry = {"name": "north", "host": "h", "stream_id": "st-1", "account_id": "a", "client_id": "cs-1",
              "client_secret_env": "NORTH", "out": "x", "ids": ["cd-1", "cd-2", "cd-1"],
              "max_duration": "4h"}  # fmt: skip
-    account = prepare(entry, environ)
-    assert account.settings.stream_id == "st-1"
-    assert "north-secret" not in repr(account)
-    assert account.ids is not None
-    assert (account.ids.given, account.ids.repeats) == (3, 1)
-    assert account.fetch.max_duration == 4 * 3600
+    job = prepare(entry, environ)
+    assert job.settings.stream_id == "st-1"
+    assert "north-secret" not in repr(job)
+    assert job.ids is not None
+    assert (job.ids.given, job.ids.repeats) == (3, 1)
+    assert job.fetch.max_duration == 4 * 3600
     assert dict(os.environ) == before
     with pytest.raises(InputError, match="STREAM_ID"):
         prepare({**entry, "stream_id": ""}, environ)
