@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,13 @@ from exporter.errors import ExportError, InputError
 from exporter.text import terminal_safe
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.param_types import nearest
 from jobs.support.run_until_stopped import SIGNALS, handling_signals
 from jobs.support.standard_streams import ReaderGone, secure_standard_streams
+
+with lazy_imports(__name__):
+    from traceback import format_exception
 
 DEPLOY = Path(__file__).with_name("deploy")
 """Examples of running it for real, in an installed package too."""
@@ -151,7 +154,7 @@ def _fail(error: ExportError, arguments: list[str], show: Callable[[], None] | N
 
 def _print_bug(error: Exception, *, verbose: bool) -> int:
     if verbose:
-        click.echo(terminal_safe("".join(traceback.format_exception(error))), err=True, nl=False)
+        click.echo(terminal_safe("".join(format_exception(error))), err=True, nl=False)
     click.echo(
         f"campaign-export: a fault of the program itself: {type(error).__name__}: {terminal_safe(str(error))}\n"
         "Nothing half-made was published. Please report it, with what `-v` adds to this message.",

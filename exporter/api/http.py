@@ -20,7 +20,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import hdrs
@@ -35,6 +35,9 @@ LONGEST_HEADER = 2**16
 
 MOST_HEADERS = 2000
 """Header lines of a response."""
+
+IDLE = 0.005
+"""Seconds after which a kept-alive connection is looked at before it is used again."""
 
 MOST_DROPS = 3
 """Kept-alive connections that may be dropped under a request; from then on each request gets a new one."""
@@ -124,6 +127,7 @@ class HttpTransport:
             ) as response:
                 attempt.answered = True
                 body, oversized = await self._read(response)
+                attempt.ended = asyncio.get_running_loop().time()
                 return HttpResponse(
                     status=response.status,
                     body=body,
@@ -180,6 +184,7 @@ class _Attempt:
         self.transport: asyncio.Transport | None = None
         self.reused = False
         self.answered = False
+        self.ended = 0.0
 
 
 _ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
@@ -193,7 +198,8 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)
         self.drops = 0
         """kept-alive connections that were dropped under a request"""
-        self._used: WeakSet[object] = WeakSet()
+        self._last: WeakKeyDictionary[object, _Attempt] = WeakKeyDictionary()
+        """connection -> the last request that it was used for"""
 
     def begin(self, on_sent: Callable[[], None]) -> _Attempt:
         """The current task begins a request."""
@@ -219,18 +225,20 @@ class _Connector(aiohttp.TCPConnector):
             raise aiohttp.ServerDisconnectedError("the connection was dropped before an answer came")
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol, reused = connection.protocol, connection.protocol in self._used
-            if not reused or not self._is_stale(connection):
+            last = self._last.get(connection.protocol)
+            if last is None or not self._is_stale(connection, asyncio.get_running_loop().time() - last.ended):
                 break
             # Idle, it was closed by the other side, or has brought an answer that nobody asked for.
             connection.close()
-        self._used.add(protocol)
-        attempt.transport, attempt.reused = connection.transport, reused
+        self._last[connection.protocol] = attempt
+        attempt.transport, attempt.reused = connection.transport, last is not None
         attempt.on_sent()
         return connection
 
-    def _is_stale(self, connection: Any) -> bool:
-        return self.drops >= MOST_DROPS or connection.protocol.should_close or _is_readable(connection.transport)
+    def _is_stale(self, connection: Any, idle: float) -> bool:
+        if self.drops >= MOST_DROPS or connection.protocol.should_close:
+            return True
+        return idle >= IDLE and _is_readable(connection.transport)
 
 
 def _is_readable(transport: asyncio.Transport | None) -> bool:

@@ -33,14 +33,17 @@ from click.core import ParameterSource
 
 from exporter.errors import ExportError, InputError
 from exporter.settings import SETTINGS, Settings
-from exporter.settings_reader import read_settings
 from jobs.support.config_file import check_config, read_toml
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.option_sources import CONFIG, PREFIX, PROBLEMS, Option
 from jobs.support.option_sources import option as option
 from jobs.support.param_types import nearest
+
+with lazy_imports(__name__):
+    from exporter.settings_reader import read_settings
 
 EXCLUSIVE = (("ledger", "no_ledger"), ("verbose", "quiet"))
 """Options of which at most one can count."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from exporter.errors import SettingsError
 from exporter.settings import SETTINGS
-from exporter.settings_reader import read_text_file
 from exporter.text import has_control
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.param_types import nearest
+
+with lazy_imports(__name__):
+    from tomllib import loads
+
+    from exporter.settings_reader import read_text_file
 
 
 def read_toml(path: str) -> dict[str, Any]:
     """The names and values of a TOML file. Raises `SettingsError`."""
     try:
-        return tomllib.loads(read_text_file(path))
+        return loads(read_text_file(path))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except RecursionError:

@@ -16,7 +16,6 @@ import msgspec
 
 from exporter.errors import StorageFailed
 from exporter.events import Event, Spent
-from exporter.files import explained, replace_file
 from exporter.model import Usage
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
@@ -26,6 +25,7 @@ with lazy_imports(__name__):
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.parser import text_string_to_metric_families
 
+    from exporter.files import explained, replace_file
     from exporter.snapshot_store.manifest import Manifest
     from exporter.snapshot_store.names import began_at
 

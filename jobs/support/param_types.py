@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -25,6 +24,10 @@ from exporter.units import (
     parse_rate,
     parse_size,
 )
+from jobs.support.lazy_imports import lazy_imports
+
+with lazy_imports(__name__):
+    from difflib import get_close_matches
 
 
 class Parsed(click.ParamType[Any]):
@@ -90,7 +93,7 @@ COLUMNS = Parsed("A,B,…", _columns, joined_by=",")
 
 def nearest(name: str, names: Iterable[str], likeness: float = 0.5) -> str | None:
     """The one of `names` that was probably meant. `likeness`: from 0 (anything) to 1 (the same)."""
-    return next(iter(difflib.get_close_matches(name, list(names), 1, likeness)), None)
+    return next(iter(get_close_matches(name, list(names), 1, likeness)), None)
 
 
 def choose_columns(
