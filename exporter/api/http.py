@@ -36,7 +36,7 @@ LONGEST_HEADER = 2**16
 MOST_HEADERS = 2000
 """Header lines of a response."""
 
-IDLE = 0.005
+IDLE = 0.05
 """Seconds after which a kept-alive connection is looked at before it is used again."""
 
 MOST_DROPS = 3
