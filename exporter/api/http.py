@@ -310,7 +310,7 @@ def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     if proxy is None:
         return None, None
     url = URL(proxy)
-    if url.user is None:
+    if url.user is None and url.password is None:
         return url, None
-    signed = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    signed = b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
     return url.with_user(None), {"Proxy-Authorization": f"Basic {signed}"}
