@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import select
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -103,11 +104,20 @@ def _read(source: str | BinaryIO, name: str) -> bytes:
 
 def _read_bounded(file: BinaryIO, name: str) -> bytes:
     pieces: list[bytes] = []
-    while piece := file.read(_BYTES_READ):
+    while (piece := _read_piece(file)) != b"":
         pieces.append(piece)
         if sum(map(len, pieces)) > MOST_BYTES:
             raise IdsError(f"{name}: is larger than {MOST_BYTES:,} bytes; is it the file of IDs?")
     return b"".join(pieces)
+
+
+def _read_piece(file: BinaryIO) -> bytes:
+    """The next bytes of a file; empty at its end. A pipe that does not block may have nothing yet: not its end."""
+    while True:
+        piece: bytes | None = file.read(_BYTES_READ)
+        if piece is not None:
+            return piece
+        select.select([file], [], [])
 
 
 def _refuse_other_encodings(body: bytes, name: str) -> None:

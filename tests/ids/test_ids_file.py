@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,24 @@ def test_a_file_whose_name_is_not_utf8_can_be_named(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/ids\xff.csv")
     Path(path).write_text("a\n")
     read_ids(path).source.encode()
+
+
+def test_a_pipe_that_does_not_block_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    go_on = threading.Event()
+
+    def write() -> None:
+        os.write(writing, b"campaign_id\na\n")
+        go_on.wait(10)
+        os.write(writing, b"b\n")
+        os.close(writing)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(reading, "rb") as pipe:
+        timer = threading.Timer(0.05, go_on.set)
+        timer.start()
+        found = read_ids(pipe)
+    writer.join(10)
+    assert found.ids.to_pylist() == ["a", "b"]
