@@ -81,10 +81,7 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     proxy = named.get(name)
     if not proxy or is_loopback(url.hostname or ""):
         return None
-    # Imported here: it brings half of the standard library, which `--help` does not need.
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    if proxy_bypass_environment(url.netloc, {"no": named.get("no_proxy", "")}):
+    if _goes_direct(url, named.get("no_proxy", "")):
         return None
     proxy = proxy if "://" in proxy else "http://" + proxy
     proxy_url = _http_url(proxy)
@@ -94,6 +91,31 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
             "the characters / : @ % of a password percent-encoded."
         )
     return proxy
+
+
+def _goes_direct(url: SplitResult, no_proxy: str) -> bool:
+    """Whether `NO_PROXY` names a host: itself, its domain with or without `.` or `*.`, each perhaps with a port; for an
+    IP address itself or its network (`10.0.0.0/8`); `*` is every host. No name is looked up."""
+    name = (url.hostname or "").rstrip(".")
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    for entry in re.split(r"[,\s]+", no_proxy.lower()):
+        found = re.fullmatch(r"(\[.*\]|[^:]*):([0-9]+)", entry)
+        domain, its_port = found.groups() if found else (entry, "")
+        domain = domain.removeprefix("*").strip(".")
+        is_meant = entry == "*" or bool(domain and f".{name}".endswith(f".{domain}")) or _is_within(name, domain)
+        if is_meant and its_port in ("", str(port)):
+            return True
+    return False
+
+
+def _is_within(address: str, network: str) -> bool:
+    """Whether both are IP addresses, and the one is in the other's network."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False)
+    except ValueError:
+        return False
 
 
 def _is_proxy(url: SplitResult) -> bool:

@@ -62,6 +62,43 @@ def test_proxies_of_the_environment_are_honoured_but_not_for_loopback() -> None:
     assert proxy_for("http://127.0.0.1:80", {"HTTP_PROXY": "proxy"}) is None
 
 
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "direct"),
+    [
+        ("kore.corp.example", "localhost, corp.example", True),
+        ("kore.corp.example", ".corp.example", True),
+        ("kore.corp.example", "*.corp.example", True),
+        ("kore.corp.example", "localhost  KORE.corp.example", True),
+        ("kore.corp.example", "kore.corp.example.", True),
+        ("kore.corp.example", "localhost,*", True),
+        ("kore.corp.example", "evilcorp.example,orp.example", False),
+        ("kore.corp.example", "kore.corp.example:443", True),
+        ("kore.corp.example", "kore.corp.example:8443", False),
+        ("kore.corp.example:8443", "corp.example:8443", True),
+        ("kore.corp.example", "", False),
+        ("kore.corp.example", " , .,:443,", False),
+        ("kore.corp.example", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3:8443", "192.168.0.0/16 10.1.2.99/24", True),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("11.1.2.3", "10.0.0.0/8,10.0.0.0/99,10.0.0.0/", False),
+        ("[fd00::1]", "fd00::/8", True),
+        ("[fd00::1]:8443", "[fd00::1]:8443", True),
+        ("[fd00:0:0:0:0:0:0:1]", "fd00:0:0:0:0:0:0:1", True),
+        ("[fd00::1]", "fe80::/10,[fd00::1]:8443", False),
+    ],
+)
+def test_no_proxy_names_hosts_domains_ports_and_networks(host: str, no_proxy: str, direct: bool) -> None:
+    proxy = proxy_for(read_host(host), {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": no_proxy})
+    assert (proxy is None) == direct
+
+
+@given(st.lists(st.text("abc.:*/[]0123456789 ,-", max_size=12), max_size=4).map(",".join))
+def test_whatever_no_proxy_is_it_never_raises(no_proxy: str) -> None:
+    for host in ("https://kore.corp.example", "https://10.1.2.3:8443", "https://[fd00::1]"):
+        proxy_for(host, {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": no_proxy})
+
+
 @given(st.text(max_size=30) | st.from_regex(r"(https?://)?[a-z0-9.:@/\\\\#?%\\[\\]-]{0,25}", fullmatch=True))
 @example("https://u:hush@ex\u2100mple.com")
 @example("https://good.example\\\\.evil.example")
