@@ -8,7 +8,6 @@ comes back as an ordinary connection error, to be retried with a permit and a to
 from __future__ import annotations
 
 import asyncio
-import errno
 import select
 import socket
 import ssl
@@ -28,35 +27,13 @@ from yarl import URL
 
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.resolver import Resolver
-from exporter.text import one_line
+from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
 
-LONGEST_HEADER = 2**16
-"""Bytes of a header line, and of the status line."""
-
-MOST_HEADERS = 2000
-"""Header lines of a response."""
-
-IDLE = 0.05
+IDLE = 0.005
 """Seconds after which a kept-alive connection is looked at before it is used again."""
 
 MOST_DROPS = 3
 """Kept-alive connections that may be dropped under a request; from then on each request gets a new one."""
-
-
-class TransportError(Exception):
-    """No complete response came: connection refused or dropped, time limit, response cut off.
-
-    `permanent`: as things are set up it can never work (an unknown host, nothing that listens, no TLS, a proxy that
-    refuses, a certificate that is not trusted, a header too long); the text names the setting. `answered`: a response
-    began to come. `dropped`: the service closed a kept-alive connection, as it may at any time, while the request was
-    on its way.
-    """
-
-    def __init__(self, detail: str, *, permanent: bool = False) -> None:
-        super().__init__(detail)
-        self.permanent = permanent
-        self.answered = False
-        self.dropped = False
 
 
 class HttpTransport:
@@ -143,7 +120,7 @@ class HttpTransport:
             raise
         except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
             self._connector.reset()
-            explained = _explain(error, request, timeout=self._timeout.total or 0.0)
+            explained = explain(error, request, timeout=self._timeout.total or 0.0)
             explained.answered = attempt.answered
             if attempt.reused and not attempt.answered and not isinstance(error, TimeoutError):
                 explained.dropped = True
@@ -251,66 +228,12 @@ def _is_readable(transport: asyncio.Transport | None) -> bool:
     return bool(poll.poll(0))
 
 
-def _explain(error: Exception, request: Request, *, timeout: float) -> TransportError:
-    """What an error of the connection means, and for one that can never work which setting to check."""
-    detail = _detail(error)
-
-    def permanent(text: str) -> TransportError:
-        return TransportError(text, permanent=True)
-
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return permanent(_untrusted(error))
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"the proxy answered HTTP {error.status} ({detail}); check HTTPS_PROXY"
-        return TransportError(text, permanent=400 <= error.status < 500)
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return permanent(f"the proxy cannot be reached: {detail}; check HTTPS_PROXY")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        if error.os_error.errno == socket.EAI_AGAIN:
-            return TransportError(f"no connection: {detail}")
-        return permanent(f"the name of the host {error.host} is unknown; check KORE_HOST")
-    if isinstance(error, aiohttp.ClientConnectorSSLError) and not isinstance(error.os_error, ssl.SSLEOFError):
-        return permanent(f"{error.host}:{error.port} does not speak TLS as expected ({detail}); check KORE_HOST")
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        if getattr(error, "errno", None) == errno.ECONNREFUSED:
-            return permanent(
-                f"no connection: nothing listens at {URL(request.url, encoded=True).raw_authority}; check KORE_HOST"
-            )
-        return TransportError(f"no connection: {detail}")
-    if isinstance(error, TimeoutError):
-        return TransportError(f"no complete answer within {timeout:g} s (--timeout)")
-    if isinstance(error, aiohttp.ClientResponseError):
-        if "bytes when reading" in error.message or "Too many headers" in error.message:
-            limits = f"at most {LONGEST_HEADER:,} bytes a line and {MOST_HEADERS:,} lines are read"
-            return permanent(f"the headers of the response are too long ({limits}); check what answers at KORE_HOST")
-        if "Expected HTTP/" in error.message:
-            return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
-        return TransportError(f"the response is not valid HTTP: {detail}")
-    return TransportError(f"connection broke: {detail}")
-
-
-def _detail(error: BaseException) -> str:
-    """An error of aiohttp without the piece of the response that it quotes: a server may send back what it got."""
-    text = str(getattr(error, "message", "") or error) or type(error).__name__
-    text = text.removeprefix("400, message:").strip().partition("\n")[0]
-    return one_line(text.partition(": b'")[0].partition(': b"')[0].rstrip(": "), 200)
-
-
-def _untrusted(error: aiohttp.ClientConnectorCertificateError) -> str:
-    reason = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
-    return (
-        f"the certificate of {error.host} is not trusted ({one_line(reason, 100)}), so nothing was sent to it. If it "
-        "comes from an authority of your own, or from a proxy that looks into TLS, name the PEM file of that authority "
-        "in SSL_CERT_FILE"
-    )
-
-
 def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     """The proxy without its password, and the header that signs in to it: aiohttp's own texts show URLs whole."""
     if proxy is None:
         return None, None
     url = URL(proxy)
-    if url.user is None and url.password is None:
+    if url.user is None:
         return url, None
-    signed = b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
+    signed = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
     return url.with_user(None), {"Proxy-Authorization": f"Basic {signed}"}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from exporter.api.endpoints import HttpResponse, Request
-from exporter.api.http import HttpTransport, TransportError
+from exporter.api.http import HttpTransport
+from exporter.api.transport_errors import TransportError
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
@@ -133,7 +134,7 @@ async def test_headers_without_end_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "signed"), [("u:pw", "dTpwdw=="), ("u", "dTo="), ("a%2Fb:p%E2%82%AC", "YS9iOnDigqw="), (":pw", "OnB3")]
+    ("user", "signed"), [("u:pw", "dTpwdw=="), ("u", "dTo="), ("a%2Fb:p%E2%82%AC", "YS9iOnDigqw=")]
 )
 async def test_a_proxy_is_signed_in_to_and_its_url_shows_no_password(user: str, signed: str) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

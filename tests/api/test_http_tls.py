@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from exporter.api.endpoints import Request
-from exporter.api.http import HttpTransport, TransportError
+from exporter.api.http import HttpTransport
+from exporter.api.transport_errors import TransportError
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -16,8 +16,8 @@ from tests.support.hostile import hostile, listening
 from tests.support.running import run, write_ids
 from tests.support.serving import environment
 
-PASSWORD = "proxy-p4ss/word"
-QUOTED = "proxy-p4ss%2Fword"
+PASSWORD = "proxy-p4ss/wörd€"
+QUOTED = "proxy-p4ss%2Fw%C3%B6rd%E2%82%AC"
 
 
 def pull(url: str, tmp_path: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from exporter.api.endpoints import HttpResponse
-from exporter.api.http import TransportError
+from exporter.api.transport_errors import TransportError
 from exporter.errors import CredentialsRefused, SettingsError
 from exporter.events import Warned
 from exporter.fetch.client import MOST_REDIRECTS, Exchange

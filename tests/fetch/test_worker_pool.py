@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.endpoints import HttpResponse
-from exporter.api.http import TransportError
+from exporter.api.transport_errors import TransportError
 from exporter.errors import CredentialsRefused, Interrupted
 from exporter.events import Stopping
 from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, LATER, MOST_OUT_OF_STEP

@@ -12,13 +12,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+HOUR = timedelta(hours=1)
 
-def issue(folder: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
-    """The PEM file of a new authority, and a server's TLS with a certificate of it for `names` (or IP addresses)."""
+
+def issue(folder: Path, *names: str, since: timedelta = -HOUR, until: timedelta = HOUR) -> tuple[Path, ssl.SSLContext]:
+    """The PEM file of a new authority, and a server's TLS with a certificate of it for `names` (or IP addresses).
+
+    `since`, `until`: when that certificate is valid, from now on.
+    """
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _certificate("authority", authority_key, "authority", authority_key, x509.BasicConstraints(True, None))
     alternatives = x509.SubjectAlternativeName([_name(one) for one in names])
-    own = _certificate("server", key, "authority", authority_key, alternatives)
+    own = _certificate("server", key, "authority", authority_key, alternatives, since, until)
     ca_file, chain = folder / "authority.pem", folder / "server.pem"
     ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     private = key.private_bytes(
@@ -43,13 +48,15 @@ def _certificate(
     issuer: str,
     signer: ec.EllipticCurvePrivateKey,
     extension: x509.ExtensionType,
+    since: timedelta = -HOUR,
+    until: timedelta = HOUR,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     called = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (subject, issuer)]
     return (
         x509.CertificateBuilder(called[1], called[0], key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
+        .not_valid_before(now + since)
+        .not_valid_after(now + until)
         .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
         .sign(signer, hashes.SHA256())
     )

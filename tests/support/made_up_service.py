@@ -11,7 +11,8 @@ from typing import cast
 
 from exporter.api.auth import TokenSource
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request
-from exporter.api.http import HttpTransport, TransportError
+from exporter.api.http import HttpTransport
+from exporter.api.transport_errors import TransportError
 from exporter.events import Event
 from exporter.fetch.client import Client
 from exporter.fetch.service_health import ServiceHealth

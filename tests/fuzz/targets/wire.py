@@ -6,7 +6,8 @@ import asyncio
 from typing import NamedTuple
 
 from exporter.api.endpoints import HttpResponse, Request
-from exporter.api.http import HttpTransport, TransportError
+from exporter.api.http import HttpTransport
+from exporter.api.transport_errors import TransportError
 from tests.fuzz.promises import assert_one_line
 from tests.fuzz.target import Target
 
