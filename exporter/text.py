@@ -143,15 +143,12 @@ _may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
 """More digits than the 15 that a double always holds, or an exponent that it may not."""
 
 
-# A decoder of records is made when its module is imported, never where it is used: msgspec prepares a type when it is
-# first decoded, and a second thread that decodes it meanwhile ends the whole process with a segmentation fault.
-
 MSGSPEC_REFUSES = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises for a text that is not what it should be; also where it is not UTF-8, or nested without end."""
 
 
 class NotJson(ValueError):
-    """The text is not JSON (RFC 8259). `NaN` and `Infinity` are not, nor is nesting without end."""
+    """The text is not JSON (RFC 8259), and why. `NaN` and `Infinity` are not, nor is nesting without end."""
 
 
 def loads(text: str | bytes) -> Any:
@@ -193,12 +190,14 @@ def _loads_patiently(text: str | bytes, parse_float: Callable[[str], Any]) -> An
             text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=parse_float, parse_int=_integer_or_text
         )
         return _without_lone_surrogates(value)
-    except (ValueError, RecursionError) as error:
-        raise NotJson(f"not JSON: {type(error).__name__}") from None
+    except NotJson:
+        raise
+    except (ValueError, RecursionError):
+        raise NotJson("cut off or not JSON") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
+    raise NotJson(f"not JSON: it holds {constant}")
 
 
 def _float_or_text(digits: str) -> float | str:

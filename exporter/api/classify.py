@@ -23,7 +23,7 @@ from exporter.api.error_body import (
     says_rate_limit,
     says_service_fails,
 )
-from exporter.api.headers import NotFollowed, read_retry_after, redirect_target
+from exporter.api.headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
 from exporter.text import MSGSPEC_REFUSES, NotJson, id_problem, loads, one_line, trim_invisible
 
@@ -58,14 +58,20 @@ _decode_success = msgspec.json.Decoder(_Success).decode
 
 
 class _Failure(msgspec.Struct, frozen=True):
-    """What a response says that is not a success answer. `message` and `code` are those of its error body."""
+    """What a response says that is not a success answer. `message` and `code` are those of its error body. `not_json`:
+    why the body is not JSON; empty: it is."""
 
     status: int
     message: str
     code: Any = None
-    is_json: bool = False
+    not_json: str = ""
     of_api: bool = False
     oversized: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON."""
+        return not self.not_json
 
     @property
     def campaign_missing(self) -> bool:
@@ -209,23 +215,26 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple
     if kind == 3:
         return _classify_redirect(response, url), {}
     document: Any = None
-    is_json = False
+    not_json = "not read"
     if response.body and not response.oversized and (kind == 2 or len(response.body) <= LARGEST_ERROR):
-        with suppress(NotJson):
-            document, is_json = loads(decode_body(response)), True
+        try:
+            document, not_json = loads(decode_body(response)), ""
+        except NotJson as reason:
+            not_json = str(reason)
     if kind == 2 and isinstance(document, dict) and _is_success(document):
         return None, document
-    error = read_error(document) if is_json else None
+    error = None if not_json else read_error(document)
     failure = _Failure(
         response.status,
         error.message if error else body_start(response),
         error.code if error else None,
-        is_json,
+        not_json,
         error is not None and error.of_api,
         response.oversized,
     )
     verdict_kind = next(kind for kind, holds in _RULES if holds(failure))
-    wait = read_retry_after(response.retry_after, now)
+    # A date is one of the service's clock, which its `Date` tells: ours may be off.
+    wait = read_retry_after(response.retry_after, read_date(response.date) or now)
     return Verdict(verdict_kind, _reason(verdict_kind, failure, response), retry_after=wait), {}
 
 
@@ -235,7 +244,7 @@ def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str
     if failure.oversized and kind == "invalid":
         return f"{status}: the body is longer than --max-body allows"
     if kind == "retry" and failure.status // 100 == 2 and not failure.is_json:
-        return f"{status}, but the body is {_what_instead(response)}"
+        return f"{status}, but the body is {_what_instead(response, failure)}"
     message = one_line(failure.message, 200)
     reason = f"{status}: {message}" if message else status
     return f"not a success answer: {reason}" if kind == "invalid" and failure.status // 100 == 2 else reason
@@ -273,10 +282,10 @@ def decode_body(response: HttpResponse) -> str:
     return response.body.decode("utf-8", "replace")
 
 
-def _what_instead(response: HttpResponse) -> str:
+def _what_instead(response: HttpResponse, failure: _Failure) -> str:
     start = response.body[:200].lstrip().lower()
     if not start:
         return "empty"
     if start.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"
-    return "cut off or not JSON"
+    return failure.not_json

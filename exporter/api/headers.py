@@ -16,7 +16,7 @@ _IN_PATH = "/%:@!$&'()*+,;=~"
 def read_retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait by a `Retry-After` header in either form (RFC 9110, 10.2.3); None when there is none.
 
-    `now`: wall time in seconds, for the form that is a date. Neither form is capped.
+    `now`: wall time in seconds by the clock of the service, for the form that is a date. Neither form is capped.
     """
     if value is None:
         return None

@@ -306,6 +306,7 @@ def test_a_good_answer_in_the_charset_that_its_header_names_is_read() -> None:
         (200, b"<HTML>", "HTTP 200, but the body is an HTML page"),
         (200, b'{"data": ', "HTTP 200, but the body is cut off or not JSON"),
         (200, b"\xff\xfe", "HTTP 200, but the body is cut off or not JSON"),
+        (200, b'{"data": {"_id": "cd-1", "x": -Infinity}}', "HTTP 200, but the body is not JSON: it holds -Infinity"),
         (401, error("Invalid SDK credentials", 4002), "HTTP 401: Invalid SDK credentials"),
         (404, b"", "HTTP 404"),
         (429, error("wait"), "HTTP 429: wait"),
@@ -345,6 +346,15 @@ def test_a_rate_limited_answer_carries_what_retry_after_says() -> None:
         verdict = classify_campaign(HttpResponse(429, b"{}", retry_after=header), "cd-1", url=ORIGIN + ASKED, now=NOW)
         assert verdict == Verdict("rate_limited", "HTTP 429", retry_after=seconds)
         assert classify_list(HttpResponse(429, b"{}", retry_after=header), url=ORIGIN + ASKED, now=NOW) == verdict
+
+
+@pytest.mark.parametrize("off", [-7200.0, 7200.0])
+def test_a_date_in_retry_after_is_one_of_the_services_clock(off: float) -> None:
+    def date(seconds: float) -> str:
+        return datetime.fromtimestamp(NOW + off + seconds, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+    answer = HttpResponse(429, b"{}", retry_after=date(90), date=date(0))
+    assert classify_campaign(answer, "cd-1", url=ORIGIN + ASKED, now=NOW).retry_after == 90.0
 
 
 def test_an_oversized_body_is_judged_by_its_status_first() -> None:
