@@ -11,10 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from exporter import files
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.events import ignore
-from exporter.files import NotPrivate, explained, make_folder, open_private, replace_file, storage_failed
+from exporter.files import (
+    NotPrivate,
+    explained,
+    make_folder,
+    open_private,
+    replace_file,
+    storage_failed,
+    sync_folder,
+)
 from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
 from exporter.model import Identity
@@ -138,6 +147,33 @@ def test_what_to_do_fits_the_error_of_sqlite(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "db")) as db, pytest.raises(sqlite3.Error) as rotten:
         db.execute("SELECT * FROM t")
     assert "check the disk" in explained(rotten.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls", "durable"),
+    [(None, ["full"], True), (errno.ENOTSUP, ["full", "fsync"], True), (errno.EIO, ["full"], False)],
+)
+def test_on_macos_the_cache_of_the_drive_is_emptied_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int | None, calls: list[str], durable: bool
+) -> None:
+    made: list[str] = []
+
+    def full(descriptor: int, command: int) -> int:
+        assert command == 51
+        made.append("full")
+        if answer is not None:
+            raise OSError(answer, os.strerror(answer))
+        return 0
+
+    monkeypatch.setattr(files, "_FULL_SYNC", 51)
+    monkeypatch.setattr("fcntl.fcntl", full)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: made.append("fsync"))
+    if durable:
+        assert sync_folder(tmp_path)
+    else:
+        with pytest.raises(OSError, match="put/output"):
+            sync_folder(tmp_path)
+    assert made == calls
 
 
 def test_a_new_folder_and_its_parents_are_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from exporter.files import open_private, storage_failed
+from exporter.files import storage_failed
 from exporter.model import CampaignResponse, Failure
+from exporter.sqlite_files import open_database
 
 _SCHEMA = """
 CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL);
@@ -80,19 +81,11 @@ class Transaction:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file with what durability needs. Raises `sqlite3.Error`, `OSError`."""
-    os.close(open_private(path))
-    db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    try:
-        db.text_factory = _text
-        # Pages that hold several answers: less than a third of the reads and writes that SQLite's usual 4,096 bytes
-        # take. A journal that is there keeps its own.
-        db.execute("PRAGMA page_size = 16384")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -16000")
-    except BaseException:
-        db.close()
-        raise
+    # Pages that hold several answers: less than a third of the reads and writes that SQLite's usual 4,096 bytes take. A
+    # journal that is there keeps its own.
+    db = open_database(path, timeout=30.0, page_size=16384)
+    db.text_factory = _text
+    db.execute("PRAGMA cache_size = -16000")
     return db
 
 

@@ -48,9 +48,6 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.incomplete is not None and self.incomplete.snapshot_id == self.snapshot_id
 
 
-_decode = msgspec.json.Decoder(Checkpoint).decode
-
-
 def encode(checkpoint: Checkpoint) -> str:
     """A checkpoint as the journal keeps it."""
     return msgspec.json.encode(checkpoint).decode()
@@ -59,6 +56,6 @@ def encode(checkpoint: Checkpoint) -> str:
 def decode(text: str) -> Checkpoint | None:
     """The checkpoint that `encode` wrote; None when another version of the program wrote it."""
     try:
-        return _decode(text)
+        return msgspec.json.decode(text, type=Checkpoint)
     except MSGSPEC_REFUSES:
         return None

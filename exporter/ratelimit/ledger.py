@@ -124,10 +124,10 @@ class Ledger(LedgerFile):
     def _wait(self, db: sqlite3.Connection, limits: Sequence[Limit], now: float, *, probe: bool) -> Wait | None:
         since = now - max(limit.seconds for limit in limits) - ROUNDING
         ((under_way, given_up, probes, answered),) = db.execute(
-            "SELECT count(*) FILTER (WHERE released IS NULL AND given_up IS NULL), "
-            "count(*) FILTER (WHERE given_up IS NOT NULL), "
-            "count(*) FILTER (WHERE released IS NULL AND given_up IS NULL AND probe), "
-            "count(*) FILTER (WHERE released >= ?) FROM slots",
+            # Not FILTER, which SQLite has from 3.30 on: RHEL 8 has 3.26.
+            "SELECT count(CASE WHEN released IS NULL AND given_up IS NULL THEN 1 END), count(given_up), "
+            "count(CASE WHEN released IS NULL AND given_up IS NULL AND probe THEN 1 END), "
+            "count(CASE WHEN released >= ? THEN 1 END) FROM slots",
             (since,),
         )
         if probe:

@@ -6,7 +6,6 @@ are converted by wall time. Every row has a checksum: all of them decide somethi
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,8 @@ from typing import NamedTuple
 
 from exporter.clock import Clock
 from exporter.events import Emit, Warned
-from exporter.files import boot_id, open_private
+from exporter.files import boot_id
+from exporter.sqlite_files import open_database
 from exporter.text import error_line
 from exporter.units import Limit
 
@@ -101,12 +101,9 @@ class LedgerFile:
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(open_private(self._path))
-        db = sqlite3.connect(self._path, timeout=LOCKED, isolation_level=None, check_same_thread=False)
+        # Each slot is on the disk before its request goes: a power cut must not free it.
+        db = open_database(self._path, timeout=LOCKED)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            # Each slot is on the disk before its request goes: a power cut must not free it.
-            db.execute("PRAGMA synchronous = FULL")
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise Damaged("its pages do not fit together")
             db.executescript(_SCHEMA)

@@ -94,6 +94,8 @@ def test_who_only_looks_sees_what_is_there_and_makes_nothing(tmp_path: Path, jou
     assert looked is not None
     assert looked.reusable_count(None, since=now - 1000) == 2
     assert looked.reusable_count(["a", "b", "d"], since=now - 1000) == 1
+    journal.add([(failure("a", "not_found")._replace(last_at=now), 1, now)])
+    assert looked.reusable_count(None, since=now - 1000) == 2
     with pytest.raises(StorageFailed):
         looked.save(Checkpoint("20261123T020000Z", now))
     looked.close()
