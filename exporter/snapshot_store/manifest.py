@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from exporter._version import __version__
 from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
 from exporter.snapshot_store.names import began_at
-from exporter.text import MSGSPEC_REFUSES
+from exporter.text import MSGSPEC_REFUSES, one_line
 from exporter.units import parse_rate
 
 
@@ -84,9 +87,6 @@ MOST_SECONDS = 1e9
 """Thirty years: no run, and no pause, is longer."""
 
 
-_decode = msgspec.json.Decoder(Manifest).decode
-
-
 class NotAManifest(ValueError):
     """The text is not a manifest, or not the one that was written."""
 
@@ -104,18 +104,22 @@ def milliseconds(text: str) -> int:
 
 def dump(manifest: Manifest) -> bytes:
     """The file's bytes, sealed."""
-    bare = msgspec.structs.replace(manifest, manifest_sha256="")
-    return _text(msgspec.structs.replace(bare, manifest_sha256=hashlib.sha256(_text(bare)).hexdigest()))
+    return seal(msgspec.to_builtins(manifest))
 
 
 def load(data: bytes, *, sealed: bool = True) -> Manifest:
     """The manifest in `data`. Raises `NotAManifest`; `sealed`: also when its seal is broken."""
     try:
-        manifest = _decode(data)
+        manifest = msgspec.json.decode(data, type=Manifest)
         _prove(manifest)
     except (ValueError, OverflowError, *MSGSPEC_REFUSES) as error:
-        raise NotAManifest(f"not a manifest: {error}") from None
-    if sealed and dump(manifest) != data:
+        newer = _newer_version(data)
+        raise NotAManifest(
+            f"written by version {newer} of the program, which this one ({__version__}) cannot read"
+            if newer else f"not a manifest: {error}"
+        ) from None  # fmt: skip
+    # As it is there: what a newer version has added is under its seal, too.
+    if sealed and seal(json.loads(data)) != data:
         raise NotAManifest("its content is not what was written")
     return manifest
 
@@ -136,6 +140,24 @@ def _prove(manifest: Manifest) -> None:
         raise ValueError("a number in it is impossible")
 
 
-def _text(manifest: Manifest) -> bytes:
-    plain: Any = msgspec.to_builtins(manifest)
+def seal(plain: dict[str, Any]) -> bytes:
+    """A manifest's bytes with the checksum of all the rest in them."""
+    checksum = hashlib.sha256(_text({**plain, "manifest_sha256": ""})).hexdigest()
+    return _text({**plain, "manifest_sha256": checksum})
+
+
+def _text(plain: dict[str, Any]) -> bytes:
     return (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _newer_version(data: bytes) -> str | None:
+    """The version of the program that wrote `data`, where it is a newer one than this."""
+    with suppress(ValueError, RecursionError, AttributeError):
+        version = str(json.loads(data).get("program_version"))
+        if _parts(version) > _parts(__version__):
+            return one_line(version, 40)
+    return None
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in re.findall("[0-9]{1,9}", version)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,30 @@ def test_a_manifest_that_cannot_be_true_is_none(tmp_path: Path, change: Callable
     text = (tmp_path / f"snapshot={ONE}/manifest.json").read_bytes()
     with pytest.raises(NotAManifest):
         load(changed(text, change), sealed=False)
+
+
+def test_what_a_newer_version_has_added_is_under_its_seal(tmp_path: Path) -> None:
+    publish(tmp_path)
+    plain = json.loads((tmp_path / f"snapshot={ONE}/manifest.json").read_bytes())
+    newer = manifests.seal({**plain, "program_version": "99.0.0", "region": "eu"})
+    assert load(newer).program_version == "99.0.0"
+    with pytest.raises(NotAManifest, match="not what was written"):
+        load(newer.replace(b'"eu"', b'"us"'))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("99.0.0", "written by version 99.0.0 of the program, which this one .* cannot read"),
+        ("1.0.0", "not a manifest: .*mode"),
+        ("", "not a manifest: .*mode"),
+    ],
+)
+def test_a_manifest_that_only_a_newer_version_reads_is_told_as_such(tmp_path: Path, version: str, told: str) -> None:
+    publish(tmp_path)
+    text = (tmp_path / f"snapshot={ONE}/manifest.json").read_bytes()
+    with pytest.raises(NotAManifest, match=told):
+        load(changed(text, lambda m: m.update(mode="mirror", program_version=version)))
 
 
 def test_a_manifest_nested_without_end_is_none() -> None:
