@@ -61,7 +61,10 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(f"jobs.{cmd_name}").command
-        return command if isinstance(command, click.Command) else None
+        if not isinstance(command, click.Command):
+            return None
+        command.help = command.help or COMMANDS[cmd_name]  # `python -OO` takes the docstring away
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

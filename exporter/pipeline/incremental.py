@@ -123,7 +123,7 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     the last run of the campaign must then lie clearly before the answer.
     """
     now = _object(item)
-    if not isinstance(now.get("updatedAt"), str):
+    if type(now.get("updatedAt")) not in (str, int, float):
         return False
     if response.list_item is not None:
         before = _object(response.list_item)

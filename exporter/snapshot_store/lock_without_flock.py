@@ -39,13 +39,13 @@ class Holder(msgspec.Struct, frozen=True):
         """This process."""
         return cls(os.getpid(), socket.gethostname(), int(clock.now()), this_holder(), boot_id())
 
-    @staticmethod
-    def parse(text: bytes) -> Holder:
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
         """Nobody in particular where the text is none of ours, or not yet written."""
         try:
-            return _decode(text)
+            return msgspec.json.decode(text, type=cls)
         except MSGSPEC_REFUSES:
-            return Holder()
+            return cls()
 
     def dump(self) -> bytes:
         """As text."""
@@ -58,9 +58,6 @@ class Holder(msgspec.Struct, frozen=True):
         if self.boot != boot_id():
             return False
         return is_alive(self.process) if is_in_sight(self.process) else None
-
-
-_decode = msgspec.json.Decoder(Holder).decode
 
 
 class StandInLock:

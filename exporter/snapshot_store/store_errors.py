@@ -7,6 +7,8 @@ import re
 from exporter.text import error_line
 
 _LASTING = (
+    (("RequestTimeTooSkewed", "REQUEST_TIME_TOO_SKEWED"),
+     "this machine's clock is off, and the store refuses what is signed by it: set the clock by a time server"),
     (("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "EXPIRED_TOKEN", "has expired"),
      "the credentials have expired: renew them"),
     (("NoSuchBucket", "ContainerNotFound", "NO_SUCH_BUCKET", "BUCKET_NOT_FOUND", "NOT_FOUND",

@@ -16,8 +16,10 @@ from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids.ids_file import CampaignIds, ids_of
+from exporter.model import CampaignResponse
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.incremental import is_unchanged
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.snapshot import take_snapshot
 from exporter.settings import Settings
@@ -26,6 +28,7 @@ from exporter.simulator.samples import sample_campaigns, stamp
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
+from exporter.text import dumps
 from exporter.units import Allowance
 from tests.support.running import rows_of
 from tests.support.serving import environment
@@ -191,3 +194,14 @@ async def test_a_thousand_campaigns_with_ten_changes_cost_overlapping_pages_and_
         pages = 1 + -(-(sms - 10) // 9)
         assert len(site.service.arrivals) == pages + 10
         assert result.manifest.requests.list == pages
+
+
+@pytest.mark.parametrize("before", [1_767_000_000_000, 1_767_000_000.5, "2026-01-01T00:00:00Z"])
+def test_stamps_may_be_numbers(before: object) -> None:
+    item = dumps({"id": "cd-1", "updatedAt": before})
+    listed = CampaignResponse("cd-1", 0, 200, '{"data":{"_id":"cd-1"}}', item, "sms")
+    alone = CampaignResponse("cd-1", 0, 200, dumps({"data": {"_id": "cd-1", "updatedAt": before}}))
+    for response in (listed, alone):
+        assert is_unchanged(response, item)
+        assert not is_unchanged(response, dumps({"id": "cd-1", "updatedAt": 1_767_000_000_001}))
+        assert not is_unchanged(response, dumps({"id": "cd-1", "updatedAt": None}))

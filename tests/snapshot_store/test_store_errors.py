@@ -12,6 +12,8 @@ from exporter.snapshot_store.store_errors import explain
     [
         ("AWS Error ACCESS_DENIED during HeadObject operation: No response body.", "refuses the credentials", True),
         ("AWS Error UNKNOWN (HTTP status 400): ExpiredToken", "the credentials have expired: renew them", True),
+        ("AWS Error REQUEST_TIME_TOO_SKEWED (HTTP status 403)", "this machine's clock is off", True),
+        ("AWS Error UNKNOWN (HTTP status 403): RequestTimeTooSkewed", "this machine's clock is off", True),
         ("AWS Error NO_SUCH_BUCKET during PutObject operation", "there is no such bucket", True),
         ("AWS Error SLOW_DOWN during PutObject operation", "busy or failing: try again later", False),
         ("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation", "busy or failing", False),
