@@ -143,6 +143,9 @@ _may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
 """More digits than the 15 that a double always holds, or an exponent that it may not."""
 
 
+# A decoder of records is made when its module is imported, never where it is used: msgspec prepares a type when it is
+# first decoded, and a second thread that decodes it meanwhile ends the whole process with a segmentation fault.
+
 MSGSPEC_REFUSES = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises for a text that is not what it should be; also where it is not UTF-8, or nested without end."""
 

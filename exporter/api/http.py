@@ -29,7 +29,7 @@ from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.resolver import Resolver
 from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
 
-IDLE = 0.005
+IDLE = 0.05
 """Seconds after which a kept-alive connection is looked at before it is used again."""
 
 MOST_DROPS = 3
@@ -233,7 +233,7 @@ def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     if proxy is None:
         return None, None
     url = URL(proxy)
-    if url.user is None:
+    if url.user is None and url.password is None:
         return url, None
-    signed = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    signed = b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
     return url.with_user(None), {"Proxy-Authorization": f"Basic {signed}"}

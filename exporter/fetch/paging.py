@@ -138,7 +138,8 @@ class Paging:
         elif self._ways[0] == "at once":
             self._add(rows)
             self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
-            self.settled = len(rows) >= (page.total or 0) and page.has_more is not True
+            # A row that was seen before and is not in it: it is a page, and not all rows.
+            self.settled = len(rows) >= max(page.total or 0, len(self._seen)) and page.has_more is not True
         elif self._start == 0:
             self._head = rows[0].key
             self._took_rows(ask, page)

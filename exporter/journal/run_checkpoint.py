@@ -48,6 +48,9 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.incomplete is not None and self.incomplete.snapshot_id == self.snapshot_id
 
 
+_decode = msgspec.json.Decoder(Checkpoint).decode
+
+
 def encode(checkpoint: Checkpoint) -> str:
     """A checkpoint as the journal keeps it."""
     return msgspec.json.encode(checkpoint).decode()
@@ -56,6 +59,6 @@ def encode(checkpoint: Checkpoint) -> str:
 def decode(text: str) -> Checkpoint | None:
     """The checkpoint that `encode` wrote; None when another version of the program wrote it."""
     try:
-        return msgspec.json.decode(text, type=Checkpoint)
+        return _decode(text)
     except MSGSPEC_REFUSES:
         return None

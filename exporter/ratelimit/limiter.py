@@ -130,19 +130,18 @@ class Limiter:
         """Seconds for which breaker or pause hold the request back; infinity: until another's answer is there."""
         if self._stopped is not None:
             raise self._stopped
-        breaker = self._breaker
-        by_breaker = 0.0
-        if not breaker.is_closed:
-            waits = breaker.state is State.HALF_OPEN or not permit.may_probe
-            by_breaker = math.inf if waits else breaker.next_probe - now
-        return max(self._pause.wait(now), by_breaker)
+        breaker, paused = self._breaker, self._pause.wait(now)
+        if breaker.is_closed:
+            return paused
+        waits = breaker.state is State.HALF_OPEN or not permit.may_probe
+        return math.inf if waits else max(paused, breaker.next_probe - now)
 
     def _careful(self, now: float) -> float:
         """Seconds to wait for the pace, or for an answer after a refusal."""
         if self._adaptive is not None:
             if self._adaptive.try_more(now):
                 self._set_limit(self._adaptive.limit, PaceRaised)
-            most = self._adaptive.most_under_way(now, self._slots.held(self._limits))
+            most = self._adaptive.most_under_way(now, self._slots.held(self._shortest.seconds))
             if most is not None and self._under_way >= most:
                 return math.inf
         return self._pacer.wait(now)
@@ -193,7 +192,7 @@ class Limiter:
 
     def sent(self) -> None:
         """A request is about to be written."""
-        self._meter.sent(self._slots.held(self._limits))
+        self._meter.sent(self._slots.held(self._shortest.seconds))
 
     def ended(self, permit: Permit, ending: Ending) -> None:
         """The answer has come, or the connection was given up."""
@@ -204,7 +203,7 @@ class Limiter:
             self._breaker.probe_lost(self._clock.monotonic())  # if its outcome is unknown
         if self._pause.probe is permit:
             self._pause.probe = None  # without an outcome: the next one probes
-        if any(line.locked() for line in self._lines.values()):
+        if self._lines[False].locked() or self._lines[True].locked():
             self._wake()
 
     def give_back(self, permit: Permit, ending: Ending = "not_sent") -> None:

@@ -17,11 +17,9 @@ WINDOWS_AT_ONCE = 5
 
 def spacing(pace: Pace, requests: int, limits: Sequence[Limit]) -> float:
     """Seconds between two requests, of `requests` in all; 0: they go as soon as the limit allows."""
-    spread = {
-        "asap": [],
-        "auto": [limit for limit in limits if requests > WINDOWS_AT_ONCE * limit.slots],
-        "even": limits,
-    }[pace]
+    if pace == "asap":
+        return 0.0
+    spread = [limit for limit in limits if pace == "even" or requests > WINDOWS_AT_ONCE * limit.slots]
     return max((limit.seconds / limit.slots for limit in spread), default=0.0)
 
 

@@ -50,8 +50,11 @@ class SlidingWindow:
         self._newest: Slot = 0
 
     def acquire(self, limits: Sequence[Limit], now: float, *, probe: bool = False) -> Slot | Wait:
-        """A slot, or how long to wait. A probe counts no request that was given up."""
-        self._forget(limits, now)
+        """A slot, or how long to wait. A probe counts no request that was given up.
+
+        `limits`: the one of the longest window last.
+        """
+        self._forget(limits[-1].seconds, now)
         given_up = 0 if probe else len(self._given_up)
         wait = wait_for(limits, now, len(self._under_way), given_up, self._released)
         if wait is not None:
@@ -71,13 +74,13 @@ class SlidingWindow:
                 del self._given_up[other]
             self._released.extend([now] * (1 + len(over)))
 
-    def held(self, limits: Sequence[Limit], now: float) -> int:
-        """Slots that are held in the shortest window: as many requests the service may see within one."""
-        free = _free(self._released, min(limit.seconds for limit in limits), now)
+    def held(self, seconds: float, now: float) -> int:
+        """Slots that are held in a window of `seconds`: as many requests the service may see within one."""
+        free = _free(self._released, seconds, now)
         return len(self._under_way) + len(self._given_up) + len(self._released) - free
 
-    def _forget(self, limits: Sequence[Limit], now: float) -> None:
-        free = _free(self._released, max(limit.seconds for limit in limits), now)
+    def _forget(self, longest: float, now: float) -> None:
+        free = _free(self._released, longest, now)
         if free > len(self._released) // 2:  # not for each request: what comes behind has to be moved
             del self._released[:free]
 

@@ -28,8 +28,8 @@ class Slots(Protocol):
         """The request that held `slot` has ended."""
         ...
 
-    def held(self, limits: Sequence[Limit]) -> int:
-        """As many of this process's requests the service may see in the shortest window."""
+    def held(self, seconds: float) -> int:
+        """As many of this process's requests the service may see in a window of `seconds`."""
         ...
 
     def stop_waiting(self) -> None:
@@ -56,9 +56,9 @@ class MemorySlots:
         """The request that held `slot` has ended."""
         self._window.release(slot, ending, self._clock.monotonic())
 
-    def held(self, limits: Sequence[Limit]) -> int:
-        """Slots held in the shortest window."""
-        return self._window.held(limits, self._clock.monotonic())
+    def held(self, seconds: float) -> int:
+        """Slots held in a window of `seconds`."""
+        return self._window.held(seconds, self._clock.monotonic())
 
     def stop_waiting(self) -> None:
         """Nobody else waits here."""

@@ -87,6 +87,9 @@ MOST_SECONDS = 1e9
 """Thirty years: no run, and no pause, is longer."""
 
 
+_decode = msgspec.json.Decoder(Manifest).decode
+
+
 class NotAManifest(ValueError):
     """The text is not a manifest, or not the one that was written."""
 
@@ -110,7 +113,7 @@ def dump(manifest: Manifest) -> bytes:
 def load(data: bytes, *, sealed: bool = True) -> Manifest:
     """The manifest in `data`. Raises `NotAManifest`; `sealed`: also when its seal is broken."""
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = _decode(data)
         _prove(manifest)
     except (ValueError, OverflowError, *MSGSPEC_REFUSES) as error:
         newer = _newer_version(data)

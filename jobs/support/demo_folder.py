@@ -34,6 +34,9 @@ class DemoState(msgspec.Struct):
     files: dict[str, str] = {}
 
 
+_decode = msgspec.json.Decoder(DemoState).decode
+
+
 class DemoFolder:
     """A folder that a demo works in, and its state."""
 
@@ -43,9 +46,7 @@ class DemoFolder:
         path = folder / STATE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.state = (
-                msgspec.json.decode(path.read_bytes(), type=DemoState) if path.exists() else DemoState(campaigns)
-            )
+            self.state = _decode(path.read_bytes()) if path.exists() else DemoState(campaigns)
             self._refuse_files_of_others(begins=not path.exists())
         except OSError as error:
             raise DestinationError(f"--out {folder} cannot be used: {error.strerror}.") from None

@@ -134,7 +134,7 @@ async def test_headers_without_end_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "signed"), [("u:pw", "dTpwdw=="), ("u", "dTo="), ("a%2Fb:p%E2%82%AC", "YS9iOnDigqw=")]
+    ("user", "signed"), [("u:pw", "dTpwdw=="), ("u", "dTo="), ("a%2Fb:p%E2%82%AC", "YS9iOnDigqw="), (":pw", "OnB3")]
 )
 async def test_a_proxy_is_signed_in_to_and_its_url_shows_no_password(user: str, signed: str) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

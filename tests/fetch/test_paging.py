@@ -213,6 +213,20 @@ def test_a_list_that_was_there_and_is_empty_when_read_again_is_asked_for_again(e
     assert (len(paging.keys), paging.settled) == (found, True)
 
 
+def test_a_list_of_which_only_small_pages_are_given_and_that_moves_is_not_taken_for_whole() -> None:
+    service = at_rest(17, cap=2, sorts=False, total=nothing)
+    moved: list[int] = []
+
+    def make_one() -> None:
+        if len(moved) < 2:
+            moved.append(len(service.asked))
+            service.make()
+
+    service.between = make_one
+    paging = read(service, 10)
+    assert len(paging.keys) == 19 or not paging.settled
+
+
 @pytest.mark.parametrize("rows", [["a"], ["a", "b"], ["a"] * 50, []])
 @pytest.mark.parametrize("total", [10**18, None])
 def test_a_service_that_gives_the_same_page_for_ever_is_given_up(rows: list[str], total: int | None) -> None:

@@ -56,7 +56,7 @@ class Fuzzing:
         """The same, led by coverage; ends the process. `folders`: of inputs; new ones go into the first."""
         bounds.SECONDS *= 3  # what is watched is slower
         options = [
-            f"-max_total_time={seconds:.0f}", f"-max_len={LARGEST}", "-timeout=60", "-rss_limit_mb=0",
+            f"-max_total_time={seconds:.0f}", f"-max_len={LARGEST}", "-timeout=3600", "-rss_limit_mb=0",
             "-report_slow_units=3600", f"-artifact_prefix={self._findings}/",
         ]  # fmt: skip
         atheris.Setup(["tests.fuzz", *options, *map(str, folders)], self.execute, custom_mutator=self._mutate(atheris))

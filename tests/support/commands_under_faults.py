@@ -21,6 +21,7 @@ import pyarrow.fs as pafs
 from exporter.errors import ExportError
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.verify import damages
 from tests.support.forked_program import ForkedProgram
@@ -94,7 +95,7 @@ class Command:
         if lost:
             yield f"{when}: lost {sorted(lost)}"
         for snapshot in published:
-            content = _content(Path(self.dest) / f"snapshot={snapshot}")
+            content = _content(destination, snapshot)
             if content in _SOUND:
                 continue
             try:
@@ -111,10 +112,17 @@ _SOUND: set[str] = set()
 """The content of snapshots that were looked at."""
 
 
-def _content(folder: Path) -> str:
-    """Another text for other content; empty where the folder is on a store."""
-    hashes = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sorted(folder.glob("*"))]
-    return "\n".join([folder.name, *hashes]) if hashes else ""
+def _content(destination: Destination, snapshot: str) -> str:
+    """Another text for other content; empty where that cannot be told."""
+    if destination.is_local:
+        files = sorted(Path(destination.where(snapshot)).iterdir())
+        seen = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+    elif snapshot in OLDER:  # nobody writes to their objects again
+        folder = pafs.FileSelector(f"{destination.root}/snapshot={snapshot}")
+        seen = [(entry.base_name, f"{entry.size} {entry.mtime_ns}") for entry in destination.fs.get_file_info(folder)]
+    else:
+        return ""
+    return repr((snapshot, seen))
 
 
 class Always(list[str]):
@@ -223,12 +231,14 @@ def commands_on_a_store(folder: Path, store: RunningStore, program: ForkedProgra
 
         def reset(line: Line) -> Callable[[], None]:
             def fill() -> None:
-                for file in _objects(bucket, "faults/exports"):
-                    bucket.delete_file(file)
                 shutil.rmtree(desk, ignore_errors=True)
                 shutil.copytree(template, desk, ignore=shutil.ignore_patterns("state") if line.on_nothing else None)
-                for file in [] if line.on_nothing else _objects(bucket, "faults/template"):
-                    bucket.copy_file(file, file.replace("template", "exports"))
+                there = _objects(bucket, "faults/exports")
+                wanted = set() if line.on_nothing else {file.replace("template", "exports") for file in older}
+                for file in there - wanted:
+                    bucket.delete_file(file)
+                for file in wanted - there:
+                    bucket.copy_file(file.replace("exports", "template"), file)
 
             return fill
 
@@ -243,10 +253,11 @@ def commands_on_a_store(folder: Path, store: RunningStore, program: ForkedProgra
         shutil.copytree(desk, template)
         for file in _objects(bucket, "faults/exports"):
             bucket.copy_file(file, file.replace("exports", "template"))
+        older = _objects(bucket, "faults/template")
         change_two(service)
         yield commands
 
 
-def _objects(bucket: pafs.FileSystem, folder: str) -> list[str]:
+def _objects(bucket: pafs.FileSystem, folder: str) -> set[str]:
     selector = pafs.FileSelector(folder, recursive=True, allow_not_found=True)
-    return [entry.path for entry in bucket.get_file_info(selector) if entry.type == pafs.FileType.File]
+    return {entry.path for entry in bucket.get_file_info(selector) if entry.type == pafs.FileType.File}

@@ -12,7 +12,9 @@ from tests.fuzz.promises import MARKER, check_error
 from tests.fuzz.target import Target
 from tests.fuzz.workplace import workplace
 
-_SECRET = re.compile(rf"\s*\w+:/*[^/@:]*:[^/@]*{MARKER}[^/@]*@|[?&](?:secret_key|key|sas_token|sig)=[^&]*{MARKER}")
+_SECRET = re.compile(
+    rf"\s*(?:\w+:/+|(?:s3|gs|gcs|abfss?):)[^/@:]*:[^/@]*{MARKER}[^/@]*@|[?&](?:secret_key|key|sas_token|sig)=[^&]*{MARKER}"
+)
 
 
 class Opened(NamedTuple):
