@@ -11,7 +11,7 @@ The packages, in the order in which a campaign meets them:
     tables           from a response to rows: columns, converters, flattening
     snapshot_store   what is published: files, manifest, reading, diff, history, retention, lock
     report, simulator   the HTML page; a simulator of the API
-    model, events, errors, options, settings, units, text, files, clock, stop   what all of them share
+    model, events, errors, options, settings, units, text, json_text, files, clock, stop   what all of them share
 
 For analysts: `read_snapshot`, `read_history` and `snapshots`. For programs: `export` and `settings_from_env`.
 """

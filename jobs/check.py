@@ -6,7 +6,8 @@ import os
 import textwrap
 from typing import Any
 
-from exporter.text import dumps, terminal_safe
+from exporter.json_text import dumps
+from exporter.text import terminal_safe
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import code_of

@@ -29,7 +29,7 @@ with lazy_imports(__name__):
     from exporter.simulator.variables import account_variables
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.stop import Stop
-    from jobs.support.demo_folder import DemoFolder
+    from jobs.support.demo_state import DemoFolder
     from jobs.support.summary import reading, summary_of
 
 RATE = "60/2s"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from exporter.json_text import loads
 from exporter.model import ListedCampaign
 from exporter.options import WantedType, types_of
-from exporter.text import loads
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.account_snapshots import find, snapshots_of_account
     from exporter.snapshot_store.catalog import read_catalog
+    from exporter.snapshot_store.choose_snapshot import find, snapshots_of_account
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,8 +14,6 @@ from exporter.text import (
     CONTROL,
     INVISIBLE,
     LONGEST_ID,
-    dumps,
-    dumps_sorted,
     excerpt,
     has_control,
     has_control_in_prose,
@@ -24,8 +21,6 @@ from exporter.text import (
     hide_tokens,
     id_problem,
     is_visible_ascii,
-    loads,
-    loads_exactly,
     one_line,
     terminal_safe,
     trim_invisible,
@@ -136,37 +131,3 @@ def test_an_excerpt_shows_the_beginning_invisible_characters_and_no_token() -> N
     assert excerpt("abcd", 3) == "abc…"
     assert excerpt("a\u200e\n\ufeffb", 9) == "a\\u200e\\n\\ufeffb"
     assert excerpt(f"x {TOKEN}", 200) == "x [token hidden]"
-
-
-@pytest.mark.parametrize(
-    "digits",
-    [
-        "0.12345678901234567890",
-        "-12345678901234567.5",
-        "1e-400",
-        "1.7976931348623157001e308",
-        "2.5E-999999999999999999999",
-    ],
-)
-def test_a_decimal_that_no_double_holds_stays_as_written(digits: str) -> None:
-    assert dumps(loads_exactly(f'{{"a":[{digits}]}}')) == f'{{"a":[{digits}]}}'
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
-def test_a_decimal_that_a_double_holds_is_one(number: float, whole: int) -> None:
-    text = f"[{number!r},{whole}]"
-    assert loads_exactly(text) == loads(text) == [number, whole]
-    assert type(loads_exactly(text)[0]) is float
-
-
-def test_a_number_too_large_for_a_double_is_its_own_text() -> None:
-    assert loads_exactly("[1e999]") == loads("[1e999]") == ["1e999"]
-
-
-@pytest.mark.parametrize("read", [loads, loads_exactly])
-def test_half_a_pair_becomes_what_stands_for_an_unreadable_character(read: Callable[[str], object]) -> None:
-    assert read('["\ud83d", "\\ud83d"]') == ["\ufffd", "\ufffd"]
-
-
-def test_sorted_json_has_the_keys_of_every_object_in_order() -> None:
-    assert dumps_sorted({"b": [{"d": 1, "c": 2}], "a": 1.0}) == '{"a":1.0,"b":[{"c":2,"d":1}]}'

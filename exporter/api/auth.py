@@ -11,8 +11,8 @@ from copy import copy
 from itertools import count
 
 from exporter.clock import Clock
+from exporter.json_text import dumps
 from exporter.settings import Credentials, ReadyToken
-from exporter.text import dumps
 
 LIFETIME = 600
 """Seconds a token is good for: well below the hour that the service allows at most."""

@@ -25,7 +25,8 @@ from exporter.api.error_body import (
 )
 from exporter.api.headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
-from exporter.text import MSGSPEC_REFUSES, NotJson, id_problem, loads, one_line, trim_invisible
+from exporter.json_text import MSGSPEC_REFUSES, NotJson, loads
+from exporter.text import id_problem, one_line, trim_invisible
 
 LARGEST_ERROR = 2**20
 """Bytes of a body that is not a success answer: a longer one is judged by its status and its beginning."""

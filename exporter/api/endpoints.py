@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from exporter.json_text import dumps
 from exporter.model import ApiVersion, CampaignType
-from exporter.text import TOKEN_HIDDEN, dumps, hide_tokens
+from exporter.text import TOKEN_HIDDEN, hide_tokens
 
 PATHS: Mapping[ApiVersion, str] = {"v1": "/agentassist/api/v1/public", "v2": "/campaign/api/v2/public"}
 """Pages get-sms-campaign-by-id (v1) and get-sms-campaign-by-id-v2."""

@@ -12,10 +12,10 @@ from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
 from exporter.fetch.open_engine import Engine
 from exporter.fetch.paging import Ask, ListRow, Page, Paging
+from exporter.json_text import dumps
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop
 from exporter.tables.timestamps import read_instant
-from exporter.text import dumps
 
 MOST_BYTES = 2**30
 """Of one reading of the list: a million campaigns have less."""

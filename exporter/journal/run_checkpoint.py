@@ -6,8 +6,8 @@ import uuid
 
 import msgspec
 
+from exporter.json_text import MSGSPEC_REFUSES
 from exporter.model import Pause, SnapshotMode, Usage
-from exporter.text import MSGSPEC_REFUSES
 
 MOST_PAUSES = 500
 """Pauses that are remembered. A run with more is well described by these."""

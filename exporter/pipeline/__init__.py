@@ -3,7 +3,7 @@
 1. `jobs/snapshot.py` reads the options; `ids/ids_file.py` takes the ID from its row of the CSV (`ids/csv_rows.py`),
    `ids/campaign_ids.py` from its cell.
 2. `pipeline/snapshot.py` is the main job and reads like this list. First `pipeline/start.py` decides what is new, what
-   is resumed, what was only left to finish, with the destination locked (`workplace.py`) and the journal open.
+   is resumed, what was only left to finish, with the destination locked (`lock_destination.py`) and the journal open.
 3. `journal/journal.py` keeps the ID among the wanted ones. It stays pending, unless an outcome is there already or is
    carried over from a base (`incremental.py`, after the list pass).
 4. `fetch/worker_pool.py` takes the ID from `fetch/work_queue.py` and asks `fetch/client.py`: a permit of

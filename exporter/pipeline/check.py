@@ -15,6 +15,7 @@ from exporter.errors import ExportError, InputError, ServiceDown, SettingsError
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
+from exporter.json_text import loads
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
 from exporter.pipeline.findings import CheckResult, Findings
@@ -22,7 +23,6 @@ from exporter.settings import Settings
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
 from exporter.tables.flatten import flatten
-from exporter.text import loads
 
 PAGE = 100
 LARGE_PAGE = 1000

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from exporter.events import Emit, Warned
+from exporter.json_text import NotJson, loads
 from exporter.model import CampaignResponse
 from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.destination import Destination
@@ -15,7 +16,6 @@ from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.reader import read_responses
 from exporter.snapshot_store.verify import responses_problem
 from exporter.tables.timestamps import read_instant
-from exporter.text import NotJson, loads
 from exporter.units import format_duration
 
 SLACK = 300_000

@@ -14,8 +14,8 @@ from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, SnapshotOptions, types_of
 from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import expected_changes
+from exporter.pipeline.lock_destination import find_workplace
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situation
-from exporter.pipeline.workplace import find_workplace
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest

@@ -13,10 +13,10 @@ from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure
 from exporter.options import Locations, SnapshotFormat
 from exporter.pipeline.event_relay import EventRelay
+from exporter.pipeline.lock_destination import find_workplace, lock_destination
 from exporter.pipeline.publish import Draft, publish
-from exporter.pipeline.workplace import enter_workplace, find_workplace
-from exporter.snapshot_store.account_snapshots import find
 from exporter.snapshot_store.catalog import read_manifest
+from exporter.snapshot_store.choose_snapshot import find
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, snapshot_id
@@ -50,7 +50,7 @@ def rebuild_snapshot(
     now = clock.now()
     find(find_workplace(locations).destination, snapshot, now=now)  # nothing is made where there is nothing to rebuild
     with ExitStack() as held:
-        destination = enter_workplace(locations, held, clock=clock, emit=events.emit).destination
+        destination = lock_destination(locations, held, clock=clock, emit=events.emit).destination
         for problem in destination.clean_up():
             events.emit(Warned(problem))
         base = find(destination, snapshot, now=now)

@@ -33,10 +33,10 @@ from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
+from exporter.pipeline.lock_destination import lock_destination
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, read_situation, warn_of_misdated
-from exporter.pipeline.workplace import enter_workplace
 from exporter.stop import Stop
 
 
@@ -89,7 +89,7 @@ def _requests_sent() -> Iterator[None]:
 
 def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, stop: Stop) -> Run | SnapshotResult:
     """Lock the destination, open the journal, decide what to do, and begin it."""
-    place = enter_workplace(job.locations, held, clock=clock, emit=events.emit)
+    place = lock_destination(job.locations, held, clock=clock, emit=events.emit)
     destination = place.destination
     journal = Journal.open(place.work_dir, job.settings.identity, emit=events.emit)
     held.callback(journal.close)

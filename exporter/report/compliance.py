@@ -12,10 +12,10 @@ from functools import cache
 import msgspec
 import pyarrow as pa
 
+from exporter.json_text import loads
 from exporter.report.quiet_hours import QuietHours, Violation, violations
 from exporter.report.week_grid import Window
 from exporter.tables.time_zones import resolve_time_zone
-from exporter.text import loads
 
 _OF_CALLING_HOURS = re.compile(r"dialingStrategy(?:\.callingHours\b[^:]*)?: ", re.IGNORECASE)
 """How an issue with the calling hours begins, or with what holds them."""

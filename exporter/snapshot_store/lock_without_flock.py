@@ -18,7 +18,7 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.files import boot_id, is_alive, is_in_sight, this_holder
-from exporter.text import MSGSPEC_REFUSES
+from exporter.json_text import MSGSPEC_REFUSES
 
 HEARTBEAT = 5.0
 STALE = 30.0

@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 
 from exporter._version import __version__
+from exporter.json_text import MSGSPEC_REFUSES
 from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
 from exporter.snapshot_store.names import began_at
-from exporter.text import MSGSPEC_REFUSES, one_line
+from exporter.text import one_line
 from exporter.units import parse_rate
 
 

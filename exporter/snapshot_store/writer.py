@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from exporter.json_text import dumps
 from exporter.model import CampaignResponse, Failure, FileEntry, TableName
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store.destination import HashingFile, Staging
 from exporter.snapshot_store.names import TABLE_FILES, file_formats, file_name
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.flatten import flatten
-from exporter.text import CONTROL, INVISIBLE, dumps
+from exporter.text import CONTROL, INVISIBLE
 
 ROW_GROUP_ROWS = 32_768
 ROW_GROUP_BYTES = 64 * 2**20

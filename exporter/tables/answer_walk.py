@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from exporter.json_text import dumps_sorted
 from exporter.tables.columns import CAMPAIGNS, Paths
 from exporter.tables.extra_and_issue_columns import Extra
 from exporter.tables.json_leaves import beginning, escape_key, first_key, is_nothing
-from exporter.text import dumps_sorted
 
 
 class Located(NamedTuple):

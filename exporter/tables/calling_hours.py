@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from exporter.json_text import dumps, loads_exactly
 from exporter.tables.columns import CALLING_HOURS
 from exporter.tables.json_leaves import beginning, escape_key, is_nothing
 from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
-from exporter.text import dumps, excerpt, loads_exactly, without_format_characters
+from exporter.text import excerpt, without_format_characters
 
 _LONGEST_WEEK = 2048
 """Characters of calling hours that are kept in the cache."""

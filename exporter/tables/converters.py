@@ -10,10 +10,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.json_text import NotJson, loads
 from exporter.tables.json_leaves import escape_key, has_leaf, is_nothing
 from exporter.tables.timestamps import is_finer, read_date_time, read_instant, read_instants
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
-from exporter.text import NotJson, loads, without_format_characters
+from exporter.text import without_format_characters
 
 STRING = pa.string()
 NoneType = type(None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from exporter.json_text import dumps_sorted
 from exporter.tables.json_leaves import LIST, beginning, first_key, leaves_of
-from exporter.text import dumps_sorted, excerpt
+from exporter.text import excerpt
 
 MOST = 2**20
 """Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes."""

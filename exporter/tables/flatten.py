@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.json_text import NotJson, loads_exactly
 from exporter.model import CampaignResponse
 from exporter.tables.answer_walk import walk
 from exporter.tables.arrow_schemas import schema_of
@@ -29,7 +30,6 @@ from exporter.tables.message import decode_message
 from exporter.tables.time_zones import resolve_time_zone, time_zones
 from exporter.tables.typed_decoder import DAYS, NO_DATA, REPLACED, NotTyped, decode_typed, values_of
 from exporter.tables.weekdays import WEEKDAYS
-from exporter.text import NotJson, loads_exactly
 
 _COLUMNS = {column.name: column for column in CAMPAIGNS}
 _ALL_PATHS = tuple(dict.fromkeys(column.answer_paths for column in CAMPAIGNS if column.answer_paths))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.text import dumps, excerpt
+from exporter.json_text import dumps
+from exporter.text import excerpt
 
 LIST = "list:"
 """How the path of a value in the list item begins."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from exporter.json_text import MSGSPEC_REFUSES
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS
-from exporter.text import MSGSPEC_REFUSES
 
 DAYS = f"{CALLING_HOURS}.days"
 """Read as raw text: most campaigns share a few weeks, and a text that was seen need not be parsed again."""

@@ -11,7 +11,7 @@ import click
 
 from exporter.errors import InputError
 from exporter.files import replace_file
-from exporter.text import dumps
+from exporter.json_text import dumps
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.option_sources import Decorator, option
 from jobs.support.options import check_output

@@ -16,6 +16,7 @@ from exporter.clock import SystemClock
 from exporter.errors import NotPublished
 from exporter.events import Event
 from exporter.ids.ids_file import CampaignIds, ids_of
+from exporter.json_text import dumps
 from exporter.model import CampaignResponse
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.pipeline.export_job import ExportJob
@@ -28,7 +29,6 @@ from exporter.simulator.samples import sample_campaigns, stamp
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
-from exporter.text import dumps
 from exporter.units import Allowance
 from tests.support.running import rows_of
 from tests.support.serving import environment

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from exporter.json_text import NotJson, loads_exactly
 from exporter.tables.calling_hours import Week, read_week
 from exporter.tables.weekdays import WEEKDAYS
-from exporter.text import NotJson, has_control, loads_exactly
+from exporter.text import has_control
 from tests.fuzz.target import Target
 from tests.support.second_reading import week as second_week
 

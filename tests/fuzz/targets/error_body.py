@@ -15,7 +15,8 @@ from exporter.api.error_body import (
     says_service_fails,
 )
 from exporter.api.verdict import Verdict
-from exporter.text import LONGEST_SEARCHED, NotJson, loads
+from exporter.json_text import NotJson, loads
+from exporter.text import LONGEST_SEARCHED
 from tests.fuzz.http_text import response_in
 from tests.fuzz.promises import check_verdict
 from tests.fuzz.target import Target

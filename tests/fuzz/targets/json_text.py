@@ -5,15 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from exporter.json_text import NotJson, dumps, dumps_sorted, loads, loads_exactly
 from exporter.text import (
-    NotJson,
-    dumps,
-    dumps_sorted,
     excerpt,
     has_control,
     has_surrogate,
-    loads,
-    loads_exactly,
     one_line,
     terminal_safe,
     trim_invisible,

@@ -12,10 +12,11 @@ from exporter.api.endpoints import HttpResponse, Request
 from exporter.errors import ExportError
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine
+from exporter.json_text import loads
 from exporter.model import ListedCampaign
 from exporter.options import FetchOptions
 from exporter.ratelimit.retry import RetryPolicy
-from exporter.text import id_problem, loads
+from exporter.text import id_problem
 from tests.fuzz.http_text import response_in
 from tests.fuzz.promises import check_error, check_verdict
 from tests.fuzz.target import Target

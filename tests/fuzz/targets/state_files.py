@@ -9,7 +9,7 @@ from exporter.errors import ExportError
 from exporter.journal import run_checkpoint as checkpoints
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.snapshot_store.lock_without_flock import Holder
-from jobs.support.demo_folder import STATE, DemoFolder
+from jobs.support.demo_state import STATE, DemoFolder
 from jobs.support.metrics import RunOutcome, Samples, read_samples, write_metrics
 from tests.fuzz.promises import check_error
 from tests.fuzz.target import Target

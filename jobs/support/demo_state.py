@@ -10,9 +10,9 @@ import msgspec
 
 from exporter.errors import DestinationError, InputError
 from exporter.files import replace_file
+from exporter.json_text import MSGSPEC_REFUSES
 from exporter.simulator.changes import SimulatedChanges, change_campaigns
 from exporter.simulator.samples import SampleCampaign, sample_campaigns
-from exporter.text import MSGSPEC_REFUSES
 
 STATE = ".demo.json"
 CHANGED = 8

@@ -1,4 +1,4 @@
-"""`jobs.support.demo_folder`: the same service from one day to the next, and no file of others."""
+"""`jobs.support.demo_state`: the same service from one day to the next, and no file of others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import DestinationError, InputError
-from jobs.support.demo_folder import CHANGED, STATE, DemoFolder
+from jobs.support.demo_state import CHANGED, STATE, DemoFolder
 
 
 def published(folder: DemoFolder) -> None:

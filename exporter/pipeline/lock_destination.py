@@ -30,7 +30,7 @@ def find_workplace(locations: Locations) -> Workplace:
     return Workplace(destination, usual, Path(locations.work_dir) if locations.work_dir else usual)
 
 
-def enter_workplace(locations: Locations, held: ExitStack, *, clock: Clock, emit: Emit) -> Workplace:
+def lock_destination(locations: Locations, held: ExitStack, *, clock: Clock, emit: Emit) -> Workplace:
     """Check and lock the place; `held` lets go of it at the end. For everything that publishes.
 
     Raises `DestinationError`, `DestinationBusy`.

@@ -1,0 +1,45 @@
+"""`exporter.json_text`: numbers as they were written, half pairs, keys in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.json_text import dumps, dumps_sorted, loads, loads_exactly
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "0.12345678901234567890",
+        "-12345678901234567.5",
+        "1e-400",
+        "1.7976931348623157001e308",
+        "2.5E-999999999999999999999",
+    ],
+)
+def test_a_decimal_that_no_double_holds_stays_as_written(digits: str) -> None:
+    assert dumps(loads_exactly(f'{{"a":[{digits}]}}')) == f'{{"a":[{digits}]}}'
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
+def test_a_decimal_that_a_double_holds_is_one(number: float, whole: int) -> None:
+    text = f"[{number!r},{whole}]"
+    assert loads_exactly(text) == loads(text) == [number, whole]
+    assert type(loads_exactly(text)[0]) is float
+
+
+def test_a_number_too_large_for_a_double_is_its_own_text() -> None:
+    assert loads_exactly("[1e999]") == loads("[1e999]") == ["1e999"]
+
+
+@pytest.mark.parametrize("read", [loads, loads_exactly])
+def test_half_a_pair_becomes_what_stands_for_an_unreadable_character(read: Callable[[str], object]) -> None:
+    assert read('["\ud83d", "\\ud83d"]') == ["\ufffd", "\ufffd"]
+
+
+def test_sorted_json_has_the_keys_of_every_object_in_order() -> None:
+    assert dumps_sorted({"b": [{"d": 1, "c": 2}], "a": 1.0}) == '{"a":1.0,"b":[{"c":2,"d":1}]}'
