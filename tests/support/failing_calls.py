@@ -33,8 +33,8 @@ class Call:
     number: int
 
     def __str__(self) -> str:
-        """The same in every folder and against every service: the journal's name has the address in it."""
-        path = re.sub("journal-[0-9a-f]+", "journal", self.path)
+        """The same in every folder and against every service: the address is in the names of journal and ledger."""
+        path = re.sub("[0-9a-f]{16,}", "*", self.path)
         return f"{self.name} {path} #{self.number}"
 
 
