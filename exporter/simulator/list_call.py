@@ -61,15 +61,7 @@ def list_page(
         "neither": 0,
     }[habits.uses]
     shown = [] if call in habits.empty_pages else rows[start : start + limit]
-    total = len(rows) if habits.total is None else habits.total
-    has_more = start + limit < len(rows) if habits.has_more is None else habits.has_more
-    totals: dict[str, Any] = {"hasMore": has_more, "totalPages": -(-total // limit), "totalResults": total}
-    if habits.totals == "text":
-        totals = {key: str(value).lower() for key, value in totals.items()}
-    elif habits.totals == "pages":
-        totals = {"totalPages": totals["totalPages"]}
-    elif habits.totals == "none":
-        totals = {}
+    totals = _totals(len(rows), limit, has_more=start + limit < len(rows), habits=habits)
     data: dict[str, Any] = {
         "results": [campaign.item(version) for campaign in shown],
         "skip": start,
@@ -81,6 +73,21 @@ def list_page(
     elif not shown and habits.end == "missing":
         del data["results"]
     return {"status": "success", "message": "Campaign  retrieved successfully", "data": data}
+
+
+def _totals(rows: int, limit: int, *, has_more: bool, habits: ListHabits) -> dict[str, Any]:
+    """What a page says of the whole list."""
+    total = rows if habits.total is None else habits.total
+    totals: dict[str, Any] = {
+        "hasMore": has_more if habits.has_more is None else habits.has_more,
+        "totalPages": -(-total // limit),
+        "totalResults": total,
+    }
+    if habits.totals == "text":
+        return {key: str(value).lower() for key, value in totals.items()}
+    if habits.totals == "pages":
+        return {"totalPages": totals["totalPages"]}
+    return {} if habits.totals == "none" else totals
 
 
 def _sorted(campaigns: Sequence[SampleCampaign], asked: dict[str, Any], habits: ListHabits) -> Sequence[SampleCampaign]:

@@ -101,16 +101,7 @@ class Versions:
     def table(self, as_of: datetime | None) -> pa.Table:
         """All versions, a campaign's together in the order of time; or those of one time."""
         heads = self._heads
-        order = [
-            index
-            for index, head in enumerate(heads)
-            if as_of is None
-            or (
-                head.change != "removed"
-                and head.valid_from <= as_of
-                and (head.valid_to is None or as_of < head.valid_to)
-            )
-        ]
+        order = [index for index, head in enumerate(heads) if as_of is None or head.is_valid(as_of)]
         order.sort(key=lambda index: (self.seen[heads[index].campaign_id], heads[index].valid_from))
         chosen = [heads[index] for index in order]
         rows = pa.concat_tables(self._rows) if self._rows else schema_of(self._table).empty_table().select(self._names)
@@ -120,9 +111,7 @@ class Versions:
             {
                 "valid_from": pa.array([head.valid_from for head in chosen], TIME),
                 "valid_to": pa.array([head.valid_to for head in chosen], TIME),
-                "is_current": pa.array(
-                    [head.valid_to is None and head.change != "removed" for head in chosen], pa.bool_()
-                ),
+                "is_current": pa.array([head.is_current for head in chosen], pa.bool_()),
                 "change": pa.array([head.change for head in chosen], pa.string()),
                 "changed_columns": pa.array([head.columns for head in chosen], pa.list_(pa.string())),
             }
@@ -138,6 +127,15 @@ class _Head(msgspec.Struct):
     change: Change
     columns: list[str] | None
     valid_to: datetime | None = None
+
+    @property
+    def is_current(self) -> bool:
+        return self.valid_to is None and self.change != "removed"
+
+    def is_valid(self, moment: datetime) -> bool:
+        """Whether the campaign was so at a time."""
+        is_over = self.valid_to is not None and self.valid_to <= moment
+        return self.change != "removed" and self.valid_from <= moment and not is_over
 
 
 def _beside(left: pa.Table, right: pa.Table) -> pa.Table:

@@ -130,14 +130,8 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     """
     _check_options(url, "endpoint_override", "scheme")
     connection = _connection(environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
-    container, path = url.user, url.path
-    account, dot, domain = url.host.partition(".")
-    if not dot:
-        # abfs://account@container, as pyarrow writes it, or the container alone.
-        container, account, domain = url.host, container, ""
-    elif not container:
-        container, _, path = path.partition("/")
-    account = account or connection.get("AccountName") or environ.get("AZURE_STORAGE_ACCOUNT", "")
+    container, named_account, domain, path = _azure_place(url)
+    account = named_account or connection.get("AccountName") or environ.get("AZURE_STORAGE_ACCOUNT", "")
     if not account:
         raise ValueError(
             "names no storage account: write abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/…, "
@@ -148,25 +142,39 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     key = url.password or environ.get("AZURE_STORAGE_KEY") or connection.get("AccountKey") or None
     token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or None
     scheme, authority = _endpoint(url, {**environ, _BLOB_ENDPOINT: connection.get("BlobEndpoint", "")}, _BLOB_ENDPOINT)
-    if authority:
-        # An emulator has the account in the path, and Azure's library puts it there by itself.
-        blob = dfs = authority
-    else:
-        suffix = connection.get("EndpointSuffix", "")
-        if suffix and not _NAME.fullmatch(suffix):
-            raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING: {suffix!r} is not an EndpointSuffix")
-        suffix = f".{domain.partition('.')[2]}" if domain else f".{suffix}" if suffix else AZURE_HOST
-        blob, dfs = f".blob{suffix}", f".dfs{suffix}"
+    # An emulator has the account in the path, and Azure's library puts it there by itself.
+    suffix = "" if authority else _azure_suffix(domain, connection.get("EndpointSuffix", ""))
     fs = pafs.AzureFileSystem(
         account_name=account,
         account_key=key,
         sas_token=None if key else token,
-        blob_storage_authority=blob,
-        dfs_storage_authority=dfs,
+        blob_storage_authority=authority or f".blob{suffix}",
+        dfs_storage_authority=authority or f".dfs{suffix}",
         blob_storage_scheme=scheme or "https",
         dfs_storage_scheme=scheme or "https",
     )
     return fs, _root(container, path)
+
+
+def _azure_place(url: StoreUrl) -> tuple[str, str, str, str]:
+    """(container, account, domain, path)."""
+    account, dot, domain = url.host.partition(".")
+    if not dot:
+        # abfs://account@container, as pyarrow writes it, or the container alone.
+        return url.host, url.user, "", url.path
+    if url.user:
+        return url.user, account, domain, url.path
+    container, _, path = url.path.partition("/")
+    return container, account, domain, path
+
+
+def _azure_suffix(domain: str, suffix: str) -> str:
+    """What follows `.blob` and `.dfs` in the names of the servers."""
+    if suffix and not _NAME.fullmatch(suffix):
+        raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING: {suffix!r} is not an EndpointSuffix")
+    if domain:
+        return f".{domain.partition('.')[2]}"
+    return f".{suffix}" if suffix else AZURE_HOST
 
 
 def _check_options(url: StoreUrl, *known: str) -> None:

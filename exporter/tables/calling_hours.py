@@ -158,12 +158,7 @@ class _WeekReading:
             minute = None if start is None else start // 60
             self._unread += [half._replace(**_weekday(day), start_minute=minute) for day in days]
             return
-        stop = end if end > start else end + DAY
-        if read_time(raw_end or "", is_end=False) == start:
-            if fraction(raw_end or "") > fraction(raw_start or ""):
-                stop = start + 1
-            else:
-                self._issue(path, "starts and ends at the same time; read as a whole day")
+        stop = self._stop(path, start, end, raw_start or "", raw_end or "")
         shown_end = clock(stop if stop <= DAY else stop - DAY)
         window = WindowCells(
             None, None, clock(start), shown_end, start // 60, max(stop // 60, start // 60 + 1), stop > DAY, raw_start,
@@ -174,6 +169,14 @@ class _WeekReading:
                 self._unread.append(window._replace(end_minute=None, crosses_midnight=None))
             else:
                 self._add(path, day * DAY + start, day * DAY + stop, window._replace(**_weekday(day)))
+
+    def _stop(self, path: str, start: int, end: int, raw_start: str, raw_end: str) -> int:
+        """The end of a window in seconds after the midnight of its day; where it is not after the start, a day later."""
+        if read_time(raw_end, is_end=False) == start:
+            if fraction(raw_end) > fraction(raw_start):
+                return start + 1
+            self._issue(path, "starts and ends at the same time; read as a whole day")
+        return end if end > start else end + DAY
 
     def _add(self, path: str, start: int, stop: int, window: WindowCells) -> None:
         """Two identical windows are one; what the second one's texts have of their own is left over."""
