@@ -171,7 +171,7 @@ class _WeekReading:
                 self._add(path, day * DAY + start, day * DAY + stop, window._replace(**_weekday(day)))
 
     def _stop(self, path: str, start: int, end: int, raw_start: str, raw_end: str) -> int:
-        """The end of a window in seconds after the midnight of its day; where it is not after the start, a day later."""
+        """The end of a window in seconds after its midnight; where it is not after the start, a day later."""
         if read_time(raw_end, is_end=False) == start:
             if fraction(raw_end) > fraction(raw_start):
                 return start + 1
