@@ -1,6 +1,7 @@
 """Let every call of every command to an S3 store be refused once, in five ways, each repeat of it too. Takes an hour.
 
 python -m tests.crash.every_store_call_fails tried.jsonl                                all of it
+python -m tests.crash.every_store_call_fails tried.jsonl --every 10                     each tenth call
 python -m tests.crash.every_store_call_fails tried.jsonl full --refusals AccessDenied   one command, one way
 
 What is in the log already is not tried again: stopped by Ctrl-C, the same command goes on.
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("log", type=Path, help="File for what was tried.")
     parser.add_argument("commands", nargs="*", help="Names of commands; without any: all.")
     parser.add_argument("--refusals", nargs="+", default=REFUSALS)
+    parser.add_argument("--every", type=int, default=1, help="Only each N-th call.")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -62,7 +64,7 @@ def main() -> int:
             Trial(name, call, refusal, partial(run_with_refusal, proxy=proxy, number=number, refusal=refusal))
             for refusal in arguments.refusals
             for name in names
-            for number, call in enumerate(calls[name])
+            for number, call in list(enumerate(calls[name]))[:: arguments.every]
         )
         return 0 if try_all(trials, [lane], arguments.log) else 1
 
