@@ -1,4 +1,4 @@
-"""Let every call of every command to an S3 store be refused once, in five ways, each repeat of it too. Takes an hour.
+"""Let every call of every command to an S3 store be refused once, in five ways. Takes an hour or two.
 
 python -m tests.crash.every_store_call_fails tried.jsonl                                all of it
 python -m tests.crash.every_store_call_fails tried.jsonl --every 10                     each tenth call
