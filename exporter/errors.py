@@ -12,7 +12,8 @@ ExportError
 │   ├── TimeIsUp            --max-duration
 │   ├── Interrupted         a signal                                                    exit 130, 143
 │   ├── Cancelled           the task that awaited the run
-│   └── StorageFailed       disk full, volume gone, store unreachable
+│   ├── StorageFailed       disk full, volume gone, store unreachable
+│   └── MachineExhausted    no memory, or no room for another thread
 ├── DestinationBusy         another run is at work there                                exit 5
 ├── NotPublished            too many failures or missing campaigns                      exit 6
 └── NotReconciled           our own counts disagree: a bug, reported as one             exit 70
@@ -96,6 +97,10 @@ class StorageFailed(StoppedEarly):
     """The disk or the object store refused a write, or gave back something damaged."""
 
 
+class MachineExhausted(StoppedEarly):
+    """The machine, or the container, has no memory left, or no room for another thread."""
+
+
 class DestinationBusy(ExportError):
     """Another run holds the lock of this destination."""
 
@@ -111,3 +116,14 @@ class NotPublished(ExportError):
 
 class NotReconciled(ExportError):
     """The counts do not add up. This is a bug of ours, and a wrong table is worse than none."""
+
+
+def exhausted(error: BaseException) -> MachineExhausted | None:
+    """What an error of Python's own says of the machine; None: it is not about that."""
+    if isinstance(error, MemoryError):
+        what = "no memory is left: free some, or allow more (ulimit -v, the container's limit)"
+    elif isinstance(error, RuntimeError) and "start new thread" in str(error):
+        what = "no room for another thread: end other programs, or allow more (ulimit -u, the container's pids limit)"
+    else:
+        return None
+    return MachineExhausted(f"{what}. Nothing fetched is lost: the same command resumes.")

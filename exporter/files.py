@@ -17,6 +17,7 @@ from exporter.errors import StorageFailed
 from exporter.text import error_line
 
 _ROOM = "free some room"
+_MEMORY = "free some memory"
 _HELD = "another program holds it: wait for that, or end it"
 _TOO_MANY = "too many files are open: raise the limit (ulimit -n), or close some"
 _DISK = "check the disk, or the network share that it is on"
@@ -27,7 +28,7 @@ _ADVICE: dict[int, str] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
     **dict.fromkeys((errno.EAGAIN, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK, errno.ENOLCK), _HELD),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _TOO_MANY),
-    errno.ENOMEM: "free some memory",
+    errno.ENOMEM: _MEMORY,
     **dict.fromkeys((errno.EACCES, errno.EPERM), _RIGHTS),
     errno.EROFS: "it is mounted read-only",
     **dict.fromkeys((errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EFBIG), _UNABLE),
@@ -42,7 +43,7 @@ _SQLITE_ADVICE: dict[int, str] = {
     sqlite3.SQLITE_CANTOPEN: _RIGHTS,
     sqlite3.SQLITE_READONLY: _RIGHTS,
     sqlite3.SQLITE_PERM: _RIGHTS,
-    sqlite3.SQLITE_NOMEM: "free some memory",
+    sqlite3.SQLITE_NOMEM: _MEMORY,
 }
 
 _LASTING = frozenset((_RIGHTS, _UNABLE, _ADVICE[errno.EROFS], _ADVICE[errno.ENOENT]))
@@ -57,6 +58,8 @@ def advice(error: Exception) -> str:
     """What a user can do about an error of a disk or of SQLite."""
     if isinstance(error, sqlite3.Error):
         return _SQLITE_ADVICE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF, _DISK)
+    if isinstance(error, MemoryError):
+        return _MEMORY
     return _ADVICE.get(error.errno or 0, _DISK) if isinstance(error, OSError) else _DISK
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from exporter import __version__
-from exporter.errors import ExportError, InputError
+from exporter.errors import ExportError, InputError, exhausted
 from exporter.text import terminal_safe
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
@@ -139,6 +139,9 @@ def run(arguments: list[str]) -> int:
     except ReaderGone:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
+        out_of_room = exhausted(error)
+        if out_of_room is not None:
+            return _fail(out_of_room, arguments)
         verbose = any(argument == "--verbose" or re.fullmatch("-v+", argument) for argument in arguments)
         return _print_bug(error, verbose=verbose)
     return code if isinstance(code, int) else 0

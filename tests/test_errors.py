@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from exporter import errors
-from exporter.errors import ExportError, InputError, Interrupted
+from exporter.errors import ExportError, InputError, Interrupted, exhausted
 
 
 def classes(base: type[ExportError] = ExportError) -> Iterator[type[ExportError]]:
@@ -30,6 +30,22 @@ def test_the_drawn_tree_shows_every_class_below_its_base_once() -> None:
             assert getattr(errors, match[2]).__base__.__name__ == parents[depth - 1], line
             drawn.append(match[2])
     assert sorted(drawn) == sorted(kind.__name__ for kind in classes() if kind is not ExportError)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "no memory is left"),
+        (RuntimeError("can't start new thread"), "no room for another thread"),
+        (RuntimeError("dictionary changed size during iteration"), None),
+        (OSError("x"), None),
+    ],
+)
+def test_a_machine_without_memory_or_threads_is_told_from_a_fault_of_the_program(
+    error: Exception, reason: str | None
+) -> None:
+    found = exhausted(error)
+    assert (found is None) if reason is None else (found is not None and reason in str(found))
 
 
 def test_an_input_error_keeps_every_problem() -> None:

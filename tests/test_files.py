@@ -132,6 +132,10 @@ def test_what_to_do_fits_the_error(number: int, advice: str) -> None:
     assert advice in str(storage_failed("exports", OSError(number, os.strerror(number))))
 
 
+def test_what_to_do_about_missing_memory_is_not_about_the_disk() -> None:
+    assert "free some memory" in explained(MemoryError())
+
+
 def test_what_to_do_fits_the_error_of_sqlite(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as db:
         db.execute("CREATE TABLE t (x)")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from exporter.clock import SystemClock
-from exporter.errors import ExportError
+from exporter.errors import ExportError, exhausted
 from exporter.events import Emit, Event, Spent
 from exporter.model import Usage
 from exporter.pipeline.export_job import ExportJob
@@ -60,7 +60,10 @@ async def run_account(name: str, job: ExportJob, *, emit: Emit, stop: Stop) -> A
 
 
 def fault_of(name: str, error: BaseException) -> AccountResult:
-    """The result of an account on which the program itself failed."""
+    """The result of an account on which the program itself failed, or the machine."""
+    out_of_room = exhausted(error)
+    if out_of_room is not None:
+        return AccountResult(name, error=out_of_room)
     message = f"a fault of the program itself: {type(error).__name__}: {error}. Please report it."
     return AccountResult(name, error=ExportError(message))
 

@@ -31,7 +31,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from exporter.errors import ExportError, InputError
+from exporter.errors import ExportError, InputError, exhausted
 from exporter.settings import SETTINGS, Settings
 from jobs.support.config_file import check_config, read_toml
 from jobs.support.event_console import LOG_FORMATS, Console
@@ -98,6 +98,12 @@ class JobCommand(click.Command):
         except ExportError as error:
             code = exit_code(error)
             console.fail(error, code)
+        except (MemoryError, RuntimeError) as error:
+            out_of_room = exhausted(error)
+            if out_of_room is None:
+                raise
+            code = exit_code(out_of_room)
+            console.fail(out_of_room, code)
         except (SystemExit, KeyboardInterrupt) as error:  # a signal before the event loop took them over
             code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
             raise

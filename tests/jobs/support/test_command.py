@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import pytest
@@ -91,3 +92,18 @@ def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_c
 def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["pull", "x" * 300]) == 2
     assert "longer than 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_a_machine_without_memory_or_threads_ends_a_run_with_4(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("jobs.plan").command, "callback", fail)
+    assert plan() == 4
+    assert "allow more" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "get_command", fail)  # already when it is imported
+    assert plan() == 4
+    assert "allow more" in capsys.readouterr().err
