@@ -110,7 +110,9 @@ class _Reading:
             if others:
                 self.problems.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
             if not is_visible_ascii(token):
-                self.problems.append("KORE_JWT holds a character that cannot be in a token (a line break or blank?).")
+                self.problems.append(
+                    "KORE_JWT holds a character that cannot be in a token (a line break, a blank, the word Bearer?)."
+                )
             return ReadyToken(Secret(token))
         if not (client_id or secret is not None or key_file):
             self.problems.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -29,6 +30,9 @@ with lazy_imports(__name__):
 
 DEPLOY = Path(__file__).with_name("deploy")
 """Examples of running it for real, in an installed package too."""
+
+OPEN_FILES = 4096
+"""What the largest run needs: a connection for each of 1,000 workers, and the files of its tables."""
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -108,6 +112,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if arguments is not None:
         sys.exit(run(arguments))
     secure_standard_streams()
+    forget_empty_variables()
+    allow_many_files()
     # pyarrow imports NumPy, and then pandas, only to recognize their arrays, and no command has one. That is 40% of the
     # processor time of a `pull` of one campaign.
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
@@ -115,6 +121,23 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     with handling_signals(dict.fromkeys(SIGNALS, _exit_at_once)):
         code = run(sys.argv[1:])
     sys.exit(code)
+
+
+def forget_empty_variables() -> None:
+    """A variable that is set to nothing is not set, as everywhere; OpenSSL would take it for a file that is not there,
+    and trust nobody."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if not os.environ.get(name, "set").strip():
+            del os.environ[name]
+
+
+def allow_many_files() -> None:
+    """As many open files as the user may have: the usual 256 of macOS are few for 1,000 workers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _exit_at_once(number: int, frame: object) -> NoReturn:

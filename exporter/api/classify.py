@@ -8,6 +8,7 @@ much is read tolerantly. But absence needs proof: a campaign that is taken for m
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -274,7 +275,8 @@ def decode_body(response: HttpResponse) -> str:
     Where neither fits, a byte that is not UTF-8 becomes U+FFFD: one broken name must not cost the campaign.
     """
     with suppress(UnicodeDecodeError):
-        return response.body.decode("utf-8")
+        # As Python's own reader of JSON finds out: its first characters are ASCII.
+        return response.body.decode(json.detect_encoding(response.body[:4]) if b"\0" in response.body[:4] else "utf-8")
     charset = "utf-16" if response.body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else response.charset
     with suppress(LookupError, ValueError):
         name = codecs.lookup(charset).name if charset else ""

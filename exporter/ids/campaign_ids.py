@@ -25,6 +25,8 @@ _EXCEL_TEXT = re.compile(r'="(.*)"')
 _ORDINARY = re.compile(r"[\w.-]{1,200}", re.ASCII).fullmatch
 """An ID that needs no second look."""
 _QUOTATION_MARKS = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+_MISSING = ("nan", "NaN", "None", "null", "NULL", "NA", "N/A", "#N/A", "<NA>", "NaT", "#REF!", "#VALUE!")
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+?[0-9]+|[0-9]+\.0").fullmatch
 _PREFIX = re.compile(r"[^\W\d_]+[-_]")
 _PLAIN_ID = re.compile(r"(?=\D*\d)[\w-]+")
 
@@ -34,6 +36,7 @@ UNQUOTED = 'an ID in quotes behind a blank (, "…") is read without them'
 HIDDEN = "an ID with invisible characters inside is asked for as it is"
 MARKED = "an ID that begins or ends with a quotation mark is asked for as it is"
 REPEATED_HEADER = "a row that repeats the first line is left out"
+DOUBTFUL = "asked for as they are, though they look like nothing or like rounded numbers, and not like IDs"
 HEADER_LIKE = (
     "the first line looks like the name of a column and is asked for as an ID; if it is one, name it with --id-column"
 )
@@ -111,6 +114,8 @@ class IdReader:
         self._compare_first_line()
         warnings = [f"{self._source}: {warning}." for warning in self._layout.warnings]
         warnings += [self._sentence(*note) for note in self._notes.items()]
+        if doubtful := self._doubtful():
+            warnings.append(f"{self._source}: {DOUBTFUL}: {', '.join(doubtful[:MOST_NAMED])}.")
         ids = pa.array(self._ids, pa.large_string(), size=len(self._ids))
         return CampaignIds(ids, self._given, self._given - len(ids), sha256, self._source, tuple(warnings))
 
@@ -158,6 +163,10 @@ class IdReader:
                 ):
                     return True
         return False
+
+    def _doubtful(self) -> list[str]:
+        """IDs that a spreadsheet or a data frame has put in place of the true ones: for nothing, or rounded."""
+        return [one for one in _MISSING if one in self._ids] + [one for one in islice(self._ids, 1000) if _ROUNDED(one)]
 
     def _compare_first_line(self) -> None:
         """Note a first line that differs from all others as a column's name does from IDs."""

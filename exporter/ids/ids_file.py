@@ -99,7 +99,8 @@ def _read(source: str | BinaryIO, name: str) -> bytes:
             return _read_bounded(file, name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise IdsError(f"{name}: cannot be read: {reason}.") from None
+        hint = " Only a file of this machine, or - for standard input, can be." if "://" in name else ""
+        raise IdsError(f"{name}: cannot be read: {reason}.{hint}") from None
 
 
 def _read_bounded(file: BinaryIO, name: str) -> bytes:
@@ -121,7 +122,7 @@ def _read_piece(file: BinaryIO) -> bytes:
 
 
 def _refuse_other_encodings(body: bytes, name: str) -> None:
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in body[:2]:
         raise IdsError(f"{name}: is UTF-16; save it as UTF-8.")
     if body.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
         raise IdsError(f"{name}: is not a CSV file but a workbook, an archive or another binary format.")

@@ -405,6 +405,13 @@ def test_the_id_of_a_list_item_is_the_first_that_is_one(item: Any, found: str | 
     assert item_id(item) == found
 
 
+@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "utf-8-sig"])
+def test_a_body_in_another_form_of_unicode_is_read_with_or_without_a_mark(name: str) -> None:
+    body = '{"status":"success","data":{"_id":"cd-1","name":"naïve 日本"}}'
+    verdict = classify_campaign(HttpResponse(200, body.encode(name)), "cd-1", url=ORIGIN + ASKED, now=NOW)
+    assert (verdict.kind, verdict.text.removeprefix("\ufeff")) == ("good", body)
+
+
 def test_a_body_is_utf_8_or_what_its_header_names() -> None:
     assert decode_body(HttpResponse(200, "é".encode(), charset="latin-1")) == "é"
     assert decode_body(HttpResponse(200, b"\xe9", charset="latin-1")) == "é"

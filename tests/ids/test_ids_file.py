@@ -232,3 +232,21 @@ def test_a_pipe_that_does_not_block_is_read_to_its_end() -> None:
         found = read_ids(pipe)
     writer.join(10)
     assert found.ids.to_pylist() == ["a", "b"]
+
+
+def test_ids_that_a_spreadsheet_or_a_data_frame_has_spoilt_are_a_warning() -> None:
+    found = read("campaign_id\ncd-1\nnan\n#N/A\n1.23E+17\n123.0\ncd-1.0\n")
+    assert found.ids.to_pylist() == ["cd-1", "nan", "#N/A", "1.23E+17", "123.0", "cd-1.0"]
+    (warning,) = found.warnings
+    assert warning.endswith("not like IDs: nan, #N/A, 1.23E+17, 123.0.")
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(name: str) -> None:
+    with pytest.raises(IdsError, match="is UTF-16"):
+        read("campaign_id\ncd-1\n".encode(name))
+
+
+def test_a_url_is_not_a_file_of_ids() -> None:
+    with pytest.raises(IdsError, match="Only a file of this machine"):
+        read_ids("https://kore.example/ids.csv")
