@@ -28,32 +28,39 @@ def open_database(path: Path, *, timeout: float, page_size: int | None = None) -
     if len(os.fsencode(path.absolute())) > LONGEST_PATH:
         raise NotPrivate(errno.ENAMETOOLONG, f"SQLite opens no path of more than {LONGEST_PATH} bytes")
     os.close(open_private(path))
+    try:
+        return _open(path, _WAL, timeout, page_size)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) not in _NO_SHARED_MEMORY:
+            raise
+        return _open(path, _ROLLBACK_JOURNAL, timeout, page_size)
+
+
+_LOOK = "SELECT 1 FROM sqlite_master"
+_WAL = ("PRAGMA journal_mode = WAL", _LOOK)
+_ROLLBACK_JOURNAL = (
+    # Held alone from the beginning, a file can be taken out of WAL without shared memory.
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = TRUNCATE",
+    _LOOK,
+    "PRAGMA locking_mode = NORMAL",
+    _LOOK,
+)
+"""For file systems without memory that processes can share (9p, shares of a virtual machine's host)."""
+
+
+def _open(path: Path, journal_mode: tuple[str, ...], timeout: float, page_size: int | None) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         # A container with a read-only root has no place for temporary files.
         db.execute("PRAGMA temp_store = MEMORY")
         if page_size is not None:
             db.execute(f"PRAGMA page_size = {page_size}")
-        _set_journal_mode(db)
+        for statement in journal_mode:
+            db.execute(statement).fetchall()
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA fullfsync = 1")  # macOS: as `files.sync_file`
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _set_journal_mode(db: sqlite3.Connection) -> None:
-    """WAL; a rollback journal where the file system has no memory that processes can share (9p, shares of a virtual
-    machine's host)."""
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) not in _NO_SHARED_MEMORY:
-            raise
-        # Held alone for a moment, the file can be taken out of WAL without that memory.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = TRUNCATE")
-        db.execute("PRAGMA locking_mode = NORMAL")
-        db.execute("SELECT 1 FROM sqlite_master").fetchall()
