@@ -25,6 +25,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from exporter.api.content_encoding import ACCEPTED, Unpacker
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.resolver import Resolver
 from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
@@ -71,6 +72,8 @@ class HttpTransport:
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={hdrs.ACCEPT_ENCODING: ACCEPTED},
             timeout=self._timeout,
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,
@@ -111,7 +114,7 @@ class HttpTransport:
                     retry_after=response.headers.get(hdrs.RETRY_AFTER),
                     location=response.headers.get(hdrs.LOCATION),
                     # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
-                    charset=None if body.isascii() else response.charset,
+                    charset=None if body.isascii() and b"\0" not in body[:4] else response.charset,
                     oversized=oversized,
                     date=response.headers.get(hdrs.DATE),
                 )
@@ -133,23 +136,21 @@ class HttpTransport:
             self._connector.reset()
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-        encoding = response.headers.get(hdrs.CONTENT_ENCODING)
+        encoding = ", ".join(response.headers.getall(hdrs.CONTENT_ENCODING, ()))
         length = response.content_length
-        if length is not None and length <= self._max_body and encoding is None:
+        if length is not None and length <= self._max_body and not encoding:
             return await response.read(), False
-        # The old name of gzip, which curl reads and aiohttp does not.
-        unpack = zlib.decompressobj(31) if encoding is not None and encoding.strip().lower() == "x-gzip" else None
+        unpacker = Unpacker(encoding)
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_any():
-            piece = unpack.decompress(chunk, self._max_body + 1 - size) if unpack else chunk
+            piece = unpacker.unpack(chunk, self._max_body + 1 - size)
             chunks.append(piece)
             size += len(piece)
             if size > self._max_body:
                 response.close()
                 return b"".join(chunks)[:4096], True
-        if unpack is not None and not unpack.eof:
-            raise EOFError("the gzip body is cut off")
+        unpacker.end()
         return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import zlib
 
 import aiohttp
 from yarl import URL
 
+from exporter.api.content_encoding import UnknownEncoding
 from exporter.api.endpoints import Request
 from exporter.text import one_line
 
@@ -78,6 +80,8 @@ def explain(error: Exception, request: Request, *, timeout: float) -> TransportE
         if "Expected HTTP/" in error.message:
             return permanent("what answers does not speak HTTP, or expects TLS; check KORE_HOST (https://, its port)")
         return TransportError(f"the response is not valid HTTP: {detail}")
+    if isinstance(error, UnknownEncoding | zlib.error | EOFError):
+        return TransportError(f"the body cannot be unpacked: {detail}")
     return TransportError(f"connection broke: {detail}")
 
 

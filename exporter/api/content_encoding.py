@@ -1,0 +1,87 @@
+"""How a body is packed (RFC 9110, 8.4): gzip and deflate are unpacked here, within bounds, as curl and browsers do.
+
+What some services send is tolerated: several gzip members, bytes behind the last one, a body that is called gzip and is
+plain, a name that is no encoding.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+ACCEPTED = "gzip, deflate"
+"""What requests ask for; not more where a library for more is installed."""
+
+_GZIP, _DEFLATE = ("gzip", "x-gzip"), ("deflate",)
+_UNKNOWN = ("br", "zstd", "compress", "x-compress")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class UnknownEncoding(ValueError):
+    """The body is packed in a way that was not asked for."""
+
+
+class Unpacker:
+    """Unpacks a body piece by piece. `header`: the value of `Content-Encoding`. Raises `UnknownEncoding`."""
+
+    def __init__(self, header: str) -> None:
+        names = [name.strip().lower() for name in header.split(",")]
+        for name in names:
+            if name in _UNKNOWN:
+                raise UnknownEncoding(f"it is packed as {name}, which was not asked for")
+        self._layers = [_Layer(name in _GZIP) for name in reversed(names) if name in (*_GZIP, *_DEFLATE)]
+
+    def unpack(self, data: bytes, most: int) -> bytes:
+        """What the next bytes hold, at most `most` bytes of it. Raises `zlib.error`."""
+        for layer in self._layers:
+            data = layer.unpack(data, most)
+        return data
+
+    def end(self) -> None:
+        """The body has ended. Raises `EOFError` where it was cut off."""
+        for layer in self._layers:
+            layer.end()
+
+
+class _Layer:
+    """One encoding of a body."""
+
+    def __init__(self, is_gzip: bool) -> None:
+        self._is_gzip = is_gzip
+        self._waiting = b""
+        self._stream: zlib._Decompress | None = None
+        self._streams = 0
+        self._is_plain = False
+
+    def unpack(self, data: bytes, most: int) -> bytes:
+        data, self._waiting = self._waiting + data, b""
+        pieces: list[bytes] = []
+        while data and most > 0 and not self._is_plain and self._go_on(data):
+            assert self._stream is not None  # noqa: S101 - or it would not go on
+            pieces.append(self._stream.decompress(data, most))
+            most -= len(pieces[-1])
+            data = self._stream.unused_data
+            if self._stream.eof:
+                self._stream = None
+        return data if self._is_plain else b"".join(pieces)
+
+    def _go_on(self, data: bytes) -> bool:
+        """Whether `data` goes into a stream; the one that it begins, where none is open."""
+        if self._stream is not None:
+            return True
+        if self._streams and not (self._is_gzip and _GZIP_MAGIC.startswith(data[:2])):
+            return False  # bytes behind the end
+        if len(data) < 2:
+            self._waiting = data
+            return False
+        if self._is_gzip and not data.startswith(_GZIP_MAGIC):
+            self._is_plain = True
+            return False
+        # Deflate is zlib's format; some services send it without its header.
+        has_header = data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+        self._stream = zlib.decompressobj(31 if self._is_gzip else 15 if has_header else -15)
+        self._streams += 1
+        return True
+
+    def end(self) -> None:
+        if self._stream is not None or (self._waiting and not self._streams):
+            raise EOFError("the packed body is cut off")

@@ -1,0 +1,89 @@
+"""`exporter.api.content_encoding`: packed bodies."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.content_encoding import UnknownEncoding, Unpacker
+
+BODY = b'{"status":"success","data":{"_id":"cd-1"}}' * 20
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+FORMS = {
+    "gzip": ("gzip", gzip.compress(BODY)),
+    "its old name": ("X-GZIP", gzip.compress(BODY)),
+    "two members": ("gzip", gzip.compress(BODY[:300]) + gzip.compress(BODY[300:])),
+    "an empty member": ("gzip", gzip.compress(BODY) + gzip.compress(b"")),
+    "a line break behind it": ("gzip", gzip.compress(BODY) + b"\r\n\r\n"),
+    "zeros behind it": ("gzip", gzip.compress(BODY) + b"\0" * 64),
+    "the first byte of another member": ("gzip", gzip.compress(BODY) + b"\x1f"),
+    "plain, called gzip": ("gzip", BODY),
+    "deflate": ("deflate", zlib.compress(BODY)),
+    "deflate without a header": ("deflate", raw_deflate(BODY)),
+    "deflate and bytes behind it": ("deflate", zlib.compress(BODY) + b"\r\n"),
+    "twice": ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+    "one in the other": ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+    "identity": ("identity", BODY),
+    "no encoding": ("utf-8", BODY),
+    "no encoding beside one": ("utf-8, gzip", gzip.compress(BODY)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(cuts=st.lists(st.integers(0, 400), max_size=5))
+def test_a_packed_body_is_unpacked_however_it_comes(form: str, cuts: list[int]) -> None:
+    header, packed = FORMS[form]
+    unpacker = Unpacker(header)
+    ends = sorted({0, *cuts, len(packed)})
+    pieces = [packed[start:stop] for start, stop in itertools.pairwise(ends)]
+    assert b"".join(unpacker.unpack(piece, 10**6) for piece in pieces) == BODY
+    unpacker.end()
+
+
+@pytest.mark.parametrize("header", ["gzip", "deflate"])
+def test_a_packed_body_that_is_cut_off_is_known_as_such(header: str) -> None:
+    packed = FORMS[header][1]
+    for length in range(1, len(packed)):
+        unpacker = Unpacker(header)
+        unpacker.unpack(packed[:length], 10**6)
+        with pytest.raises(EOFError):
+            unpacker.end()
+
+
+def test_of_a_bomb_no_more_is_unpacked_than_allowed() -> None:
+    assert len(Unpacker("gzip").unpack(gzip.compress(b"0" * 10**8), 1000)) == 1000
+    many = gzip.compress(b"0" * 600) * 1000
+    assert len(Unpacker("gzip").unpack(many, 1000)) == 1000
+
+
+@pytest.mark.parametrize("header", ["br", "ZSTD", "gzip, br"])
+def test_an_encoding_that_was_not_asked_for_is_named(header: str) -> None:
+    with pytest.raises(UnknownEncoding, match=header.split(", ")[-1].lower()):
+        Unpacker(header)
+
+
+def test_an_empty_body_is_packed_in_no_way() -> None:
+    unpacker = Unpacker("gzip")
+    assert unpacker.unpack(b"", 10) == b""
+    unpacker.end()
+
+
+@given(st.binary(max_size=50), st.sampled_from(["gzip", "deflate", "gzip, deflate"]))
+def test_whatever_a_packed_body_is_it_is_unpacked_or_refused(data: bytes, header: str) -> None:
+    unpacker = Unpacker(header)
+    try:
+        unpacker.unpack(data, 100)
+        unpacker.end()
+    except (zlib.error, EOFError):
+        pass
