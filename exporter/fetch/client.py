@@ -26,6 +26,9 @@ from exporter.text import TOKEN_HIDDEN
 
 MOST_REDIRECTS = 3
 
+MOST_LED_AWAY = 20
+"""Campaigns whose answers lead to another origin, before any is answered well; then the host is taken for wrong."""
+
 
 class Exchange(msgspec.Struct, frozen=True):
     """A response and its verdict; without a response the verdict says what came instead of one.
@@ -64,6 +67,8 @@ class Client:
         self._transport = transport
         self._meter = meter
         self._emit = emit
+        self._led_away: set[str] = set()
+        self._answered_well = False
         self.skew: float | None = None
         """seconds by which our clock is ahead of the service's, by its first response; None: not known"""
         self.sending: set[asyncio.Task[object]] = set()
@@ -160,6 +165,7 @@ class Client:
             self.sending.discard(task)
         self._compare_clocks(response)
         verdict = classify(response, request.url)
+        self._refuse_other_origin(item, verdict, response)
         if verdict.kind == "wrong_campaign":
             self._transport.drop_connection()
         if verdict.kind == "rate_limited":
@@ -169,6 +175,17 @@ class Client:
         else:
             permit.ok()
         return Exchange(verdict, response, permit.granted_at)
+
+    def _refuse_other_origin(self, item: str, verdict: Verdict, response: HttpResponse) -> None:
+        """End a run whose every answer leads to another origin: an old host, or one that wants a login.
+
+        Raises `SettingsError`. One campaign that does so is that campaign's.
+        """
+        self._answered_well = self._answered_well or verdict.kind == "good"
+        if verdict.kind == "invalid" and response.status // 100 == 3 and not self._answered_well:
+            self._led_away.add(item)
+            if len(self._led_away) >= MOST_LED_AWAY:
+                raise SettingsError(f"every answer so far is HTTP {response.status} and leads away: {verdict.error}.")
 
     def _compare_clocks(self, response: HttpResponse) -> None:
         theirs = read_date(response.date) if self.skew is None else None

@@ -12,7 +12,7 @@ from exporter.api.endpoints import HttpResponse
 from exporter.api.transport_errors import TransportError
 from exporter.errors import CredentialsRefused, SettingsError
 from exporter.events import Warned
-from exporter.fetch.client import MOST_REDIRECTS, Exchange
+from exporter.fetch.client import MOST_LED_AWAY, MOST_REDIRECTS, Exchange
 from exporter.model import Requests
 from exporter.units import Limit
 from tests.support.made_up_service import Asked, Fetching, MadeUpService, good
@@ -49,6 +49,22 @@ def test_after_an_answer_it_is_a_failure_like_others() -> None:
         return await Fetching(service).fetch([f"cd-{number}" for number in range(300)])
 
     assert set(run_virtually(main()).values()) == {"ok"}
+
+
+@pytest.mark.parametrize("good_ones", [0, 1])
+def test_a_host_whose_every_answer_leads_to_another_origin_ends_the_run(good_ones: int) -> None:
+    away = HttpResponse(302, b"", location="https://login.example/")
+    service = MadeUpService(lambda asked: good(asked.campaign_id) if asked.campaign_id < f"cd-{good_ones:03}" else away)
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch([f"cd-{number:03}" for number in range(100)])
+
+    if good_ones:
+        assert list(run_virtually(main()).values()).count("invalid") == 99
+    else:
+        with pytest.raises(SettingsError, match="Check KORE_HOST"):
+            run_virtually(main())
+        assert len(service.asked) < MOST_LED_AWAY + 20
 
 
 def test_a_request_under_which_a_kept_alive_connection_was_dropped_is_sent_again_and_is_no_failure() -> None:
