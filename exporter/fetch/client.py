@@ -185,7 +185,7 @@ class Client:
         if verdict.kind == "invalid" and response.status // 100 == 3 and not self._answered_well:
             self._led_away.add(item)
             if len(self._led_away) >= MOST_LED_AWAY:
-                raise SettingsError(f"every answer so far is HTTP {response.status} and leads away: {verdict.error}.")
+                raise SettingsError(f"every answer so far leads away: {verdict.error}.")
 
     def _compare_clocks(self, response: HttpResponse) -> None:
         theirs = read_date(response.date) if self.skew is None else None
