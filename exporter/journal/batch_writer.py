@@ -25,9 +25,10 @@ BACKLOG = 2000
 BACKLOG_BYTES = 64 * 2**20
 """Answers, and bytes of their bodies, that may wait for their commit before the workers wait for the disk."""
 
-LEAST_INTERVAL = 0.01
-"""Seconds between two commits at the least: one costs as much as dozens of answers. Under a limit of 60 a minute none
-waits for that."""
+PERIOD = 0.01
+CROWD = 12
+"""After `PERIOD` seconds with `CROWD` answers or more, a commit waits one period for more of them: it costs as much as
+dozens of answers. Under a limit of 60 a minute that never happens."""
 
 
 class BatchWriter:
@@ -43,7 +44,9 @@ class BatchWriter:
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
         self._error: StorageFailed | None = None
         self._backlog = self._backlog_bytes = 0
-        self._next_commit = 0.0
+        self._period_end = 0.0
+        self._in_period = 0
+        self._crowded = False
         self._room = asyncio.Event()
         self._room.set()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -93,7 +96,7 @@ class BatchWriter:
         first = self._queue.get()
         if first is None:
             return None
-        time.sleep(max(0.0, self._next_commit - time.monotonic()))
+        self._wait_in_a_crowd()
         batch = [first]
         while len(batch) < BACKLOG:
             try:
@@ -104,8 +107,16 @@ class BatchWriter:
                 self._queue.put(None)
                 break
             batch.append(entry)
-        self._next_commit = time.monotonic() + LEAST_INTERVAL
+        self._in_period += len(batch)
         return batch
+
+    def _wait_in_a_crowd(self) -> None:
+        now = time.monotonic()
+        if now >= self._period_end:
+            self._crowded = self._in_period >= CROWD and now < self._period_end + PERIOD
+            self._period_end, self._in_period = now + PERIOD, 0
+        if self._crowded:
+            time.sleep(self._period_end - now)
 
     def _committed(self, batch: list[tuple[Outcome, int, int]]) -> None:
         self._backlog -= len(batch)
