@@ -12,9 +12,7 @@ DAY = 24 * 3600
 _LONGEST = 40
 """Characters; what is longer is not a time of day."""
 
-_TIME = re.compile(
-    r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE
-)
+_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d+))?)?)?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE)
 
 
 def read_time(text: str, *, is_end: bool) -> int | None:

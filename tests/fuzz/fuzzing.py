@@ -55,6 +55,7 @@ class Fuzzing:
     def run_led(self, atheris: ModuleType, seconds: float, folders: Sequence[Path]) -> None:
         """The same, led by coverage; ends the process. `folders`: of inputs; new ones go into the first."""
         bounds.SECONDS *= 3  # what is watched is slower
+        self._findings.mkdir(parents=True, exist_ok=True)
         options = [
             f"-max_total_time={seconds:.0f}", f"-max_len={LARGEST}", "-timeout=3600", "-rss_limit_mb=0",
             "-report_slow_units=3600", f"-artifact_prefix={self._findings}/",

@@ -189,7 +189,7 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
         start, end = second(part.get("start")), second(part.get("end"))
         start = None if start == 86400 else start
         end = 86400 if end is not None and (end == 0 or end > 86399.5) else end
-        missing = is_nothing(part.get("day")) or part.get("day") == ""
+        missing = is_empty(part.get("day"))
         for day in range(7) if daily and missing and part else [weekday(part.get("day"))]:
             shown = (None if start is None else clock(start), None if end is None else clock(end))
             if start is None or end is None or day is None:

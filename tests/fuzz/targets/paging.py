@@ -95,7 +95,7 @@ def _of_a_service(paging: Paging, code: bytes) -> Read:
         return found
 
     is_read = _read(paging, page)
-    return Read(paging, always if is_read and (paging.settled or service.sorts) else set(), ever)
+    return Read(paging, always if is_read and paging.settled else set(), ever)
 
 
 def _move(service: Service, event: int) -> None:

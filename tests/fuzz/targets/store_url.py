@@ -13,7 +13,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.workplace import workplace
 
 _SECRET = re.compile(
-    rf"\s*(?:\w+:/+|(?:s3|gs|gcs|abfss?):)[^/@:]*:[^/@]*{MARKER}[^/@]*@|[?&](?:secret_key|key|sas_token|sig)=[^&]*{MARKER}"
+    rf"\s*(?:\w+:/+|(?:s3|gs|gcs|abfss?):)[^/@:?]*:[^/@?]*{MARKER}[^/@?]*@|[?&](?:secret_key|key|sas_token|sig)=[^&]*{MARKER}"
 )
 
 
