@@ -21,6 +21,9 @@ CORPUS = Path(__file__).parent / "corpus"
 BLOWN_UP = 400
 """One input of so many is blown up."""
 
+_OURS = ("fuzzing.py", "bounds.py")
+"""Files whose lines do not tell findings apart."""
+
 
 def kept(name: str) -> list[Path]:
     """The inputs that are kept for a target."""
@@ -106,6 +109,6 @@ class Fuzzing:
 
 def _kind(error: Exception) -> str:
     """Findings of one kind: the same error from the same place."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-3:]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name not in _OURS]
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]
     return f"{type(error).__name__} at {' > '.join(places)}"

@@ -34,8 +34,11 @@ def longer_than_two(data: bytes) -> int:
 
 
 @pytest.mark.parametrize("is_json", [False, True])
-def test_a_fault_is_found_and_its_shortest_input_kept(tmp_path: Path, is_json: bool) -> None:
+def test_a_fault_is_found_and_its_shortest_input_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_json: bool
+) -> None:
     target = Target(longer_than_two, lambda data, found: None, is_json=is_json)
+    monkeypatch.setattr(fuzzing, "BLOWN_UP", 10)
     search = Fuzzing(target, [b"{}"], tmp_path / "found", seed=1)
     search.run(0.05)
     ((kind, data),) = search.found.items()
