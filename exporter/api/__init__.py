@@ -2,5 +2,5 @@
 
 `endpoints` builds requests; `classify` says what a response means (with `headers` and `error_body`) as a `verdict`;
 `credentials_advice` says what to check when credentials are refused: values in, values out. `auth` signs tokens,
-`http` sends, `resolver` looks up names.
+`http` sends, `resolver` looks up names, `transport_errors` says what a failed connection means.
 """

@@ -17,6 +17,7 @@
    responses of an old snapshot.
 
 `pull_to_memory.py` is 4 alone, `plan.py` is 2 without the rest, `fleet.py` is all of it for many accounts,
-`python_api.py` for programs. `run_context.py` is what a run works with, `event_relay.py` hands events to the listener,
-`cancellable_thread.py` keeps slow calls out of the event loop. `check.py` tries an account out (`findings.py`).
+`python_api.py` for programs. `export_job.py` is what is asked for, `run_context.py` what a run works with.
+`event_relay.py` hands events to the listener, `cancellable_thread.py` keeps slow calls out of the event loop.
+`check.py` tries an account out (`findings.py`).
 """
