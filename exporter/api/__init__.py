@@ -2,5 +2,6 @@
 
 `endpoints` builds requests; `classify` says what a response means (with `headers` and `error_body`) as a `verdict`;
 `credentials_advice` says what to check when credentials are refused: values in, values out. `auth` signs tokens,
-`http` sends, `resolver` looks up names, `transport_errors` says what a failed connection means.
+`http` sends, `content_encoding` unpacks bodies, `resolver` looks up names, `transport_errors` says what a failed
+connection means.
 """

@@ -41,7 +41,7 @@ class Holder(msgspec.Struct, frozen=True):
 
     @staticmethod
     def parse(text: bytes) -> Holder:
-        """Nobody in particular where the text is none of ours, or not yet written."""
+        """An empty holder where the text is not in our format, or not written yet."""
         try:
             return _decode(text)
         except MSGSPEC_REFUSES:

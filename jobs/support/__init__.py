@@ -1,1 +1,9 @@
-"""What commands share."""
+"""What commands share.
+
+Starting a command: `command` (every command's frame), `lazy_imports`, `run_until_stopped`, `exit_codes`.
+Options: `options` (the lists of them), `param_types` (their values), `option_sources` (line, environment, file) and
+`config_file`.
+What a command prints: `standard_streams`, `event_console` (events), `progress`, `summary`, `terminal_tables`,
+`output_formats`, `copyable_commands`; and `metrics` for Prometheus.
+Several accounts: `fleet_file`, `fleet_rows`, `fleet_dask`. `demo_state`: what `demo` leaves behind.
+"""

@@ -224,7 +224,7 @@ def _result(name: str, future: Any) -> tuple[Ending, dict[str, Any]]:
 
 
 def run_entry(entry: dict[str, Any], topic: str) -> dict[str, Any]:
-    """One account, on a worker: its row of the results, and its log. `topic`: where its beginning is told."""
+    """One account, on a worker: its row of the results, and its log. The start is logged under `topic`."""
     worker = get_worker()
     key, name = worker.get_current_task(), entry["name"]
     worker.log_event(topic, {"account": name, "worker": worker.address})

@@ -45,7 +45,7 @@ class _StandIn:
 
 
 class _Module:
-    """Stands for the module of a `from` import, whose names become stand-ins."""
+    """Takes the place of the module of a `from` import, whose names become stand-ins."""
 
     def __init__(self, namespace: dict[str, Any], module: str) -> None:
         self._namespace = namespace
