@@ -139,6 +139,21 @@ def format_duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def format_size(size: int) -> str:
+    """Bytes for people: `640 B`, `97.7 kB`, `1.4 MB`."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.{0 if unit == 'B' else 1}f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 campaign`, `4,500 campaigns`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 

@@ -9,6 +9,7 @@ from typing import Any
 from exporter.json_text import loads
 from exporter.model import ListedCampaign
 from exporter.options import WantedType, types_of
+from exporter.units import counted
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
@@ -82,7 +83,7 @@ def command(
     else:
         replace_file(Path(output), data)
     console.say(
-        f"{rows.num_rows:,} campaigns" + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
+        counted(rows.num_rows, "campaign") + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
     )
     return 0
 

@@ -88,9 +88,11 @@ def command(
         metrics_file.outcomes = outcomes
     for row in rows:
         if row["error"]:
-            # The table has room for its beginning at most.
+            # The table has room for its beginning at most. Each line has the name: those of accounts mix.
+            label = f"{row['account']}: "
+            lines = row["error"].removeprefix(label).splitlines()
             console.trouble(
-                f"{row['account']}: " + row["error"].removeprefix(f"{row['account']}: "),
+                "\n".join(label + line for line in lines),
                 event="account_failed",
                 account=row["account"],
                 exit_code=row["exit_code"],

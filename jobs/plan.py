@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.units import format_duration
+from exporter.units import counted, format_duration
 from jobs.support.command import job, option
 from jobs.support.options import fetch_options, settings_options, snapshot_options, take_job
 
@@ -48,7 +48,7 @@ def lines_of(plan: Plan, now: float) -> list[tuple[str, str]]:
     """What is printed: names and texts."""
     lines = [("campaigns wanted", _wanted(plan)), ("already fetched", f"{plan.already_fetched:,}")]
     if plan.list_requests:
-        lines.append(("list call", f"about {_requests(plan.list_requests)}"))
+        lines.append(("list call", f"about {counted(plan.list_requests, 'request')}"))
     if plan.base is not None:
         lines.append(("incremental", _incremental(plan)))
     end = datetime.fromtimestamp(now + plan.seconds, UTC)
@@ -64,20 +64,16 @@ def lines_of(plan: Plan, now: float) -> list[tuple[str, str]]:
 
 def _wanted(plan: Plan) -> str:
     if plan.wanted is None:
-        return "unknown before the list call"
+        return "unknown before the list call; `campaign-export discover` counts them"
     if plan.basis is not None:
         return f"about {plan.wanted:,}, by {plan.basis}"
-    return f"{plan.wanted:,}" + (f" ({plan.repeats:,} repeat{'s' if plan.repeats > 1 else ''})" if plan.repeats else "")
+    return f"{plan.wanted:,}" + (f" ({counted(plan.repeats, 'repeat')})" if plan.repeats else "")
 
 
 def _incremental(plan: Plan) -> str:
     if plan.changes is None:
         return f"on {plan.base}; fetches only what changed, so this is the most it can cost"
     saved = max(plan.full_requests - plan.requests, 0)
-    text = f"on {plan.base}; about {plan.changes:,} campaigns to fetch, if as many changed as the last time"
+    text = f"on {plan.base}; about {counted(plan.changes, 'campaign')} to fetch, if as many changed as the last time"
     minutes = format_duration(max(plan.full_seconds - plan.seconds, 0.0))
-    return f"{text}: that saves {_requests(saved)} and {minutes} against a full run"
-
-
-def _requests(number: int) -> str:
-    return f"{number:,} request" + ("" if number == 1 else "s")
+    return f"{text}: that saves {counted(saved, 'request')} and {minutes} against a full run"

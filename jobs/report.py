@@ -13,6 +13,7 @@ from exporter.clock import SystemClock
 from exporter.errors import InputError
 from exporter.files import replace_file
 from exporter.tables.time_zones import resolve_time_zone
+from exporter.units import counted, format_size
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, check_output
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.report.compliance import ids_of
-    from exporter.report.page import campaigns_text, render_report
+    from exporter.report.page import render_report
     from exporter.report.quiet_hours import parse_quiet_hours
     from exporter.snapshot_store.open_destination import open_destination
 
@@ -118,7 +119,7 @@ def command(
     for notice in (*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)):
         console.say(notice, event="notice")
     replace_file(Path(output), page.encode())
-    console.say(f"{output}: {len(page) / 1e6:.1f} MB", event="reported", file=output, bytes=len(page))
+    console.say(f"{output}: {format_size(len(page))}", event="reported", file=output, bytes=len(page))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (
         ("quiet_hours", "reach into quiet hours", ids_of(check.violations)),
@@ -133,5 +134,6 @@ def command(
         if campaign_ids:
             named = ", ".join(campaign_ids[:MOST_NAMED]) + (", …" if len(campaign_ids) > MOST_NAMED else "")
             tell = console.trouble if fails else console.say
-            tell(f"{finding}: {campaigns_text(len(campaign_ids))} ({named})", event=event, campaigns=len(campaign_ids))
+            number = len(campaign_ids)
+            tell(f"{finding}: {counted(number, 'campaign')} ({named})", event=event, campaigns=number)
     return 1 if failed else 0

@@ -15,7 +15,7 @@ from exporter.errors import InputError
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.list_call import HABITS
 from exporter.simulator.variables import ACCOUNT_ID, account_variables, variables_text
-from exporter.units import parse_allowance
+from exporter.units import counted, parse_allowance
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
@@ -118,13 +118,14 @@ def command(console: Console, **options: Any) -> int:
             variables = account_variables(url, account_id=options["account_id"])
             click.echo(variables_text(variables, options["variable_format"]))
             console.say(
-                f"{len(behaviour.campaigns):,} campaigns at {url}, limit {options['limit'] or 'off'}; Ctrl-C ends it",
+                f"{counted(len(behaviour.campaigns), 'campaign')} at {url}, limit {options['limit'] or 'off'}; "
+                "Ctrl-C ends it",
                 event="serving",
                 url=url,
             )
             await asyncio.wait([asyncio.ensure_future(stop.wait())])
         console.say(
-            f"{len(behaviour.arrivals):,} requests came, {behaviour.refused():,} were refused for the limit",
+            f"{counted(len(behaviour.arrivals), 'request')} came, {behaviour.refused():,} refused for the limit",
             event="served",
             requests=len(behaviour.arrivals),
             refused=behaviour.refused(),
@@ -154,7 +155,8 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
 
 def _show_changes(console: Console, changes: SimulatedChanges, ids_file: str | None) -> int:
     console.say(
-        f"{len(changes.changed):,} campaigns changed, {len(changes.gone)} gone ({', '.join(changes.gone) or 'none'}), "
+        f"{counted(len(changes.changed), 'campaign')} changed, "
+        f"{len(changes.gone)} gone ({', '.join(changes.gone) or 'none'}), "
         f"{len(changes.new)} new ({', '.join(changes.new)})",
         event="changed",
         **msgspec.structs.asdict(changes),

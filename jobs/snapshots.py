@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter.errors import DestinationError
+from exporter.units import format_size
 from jobs.support.command import job, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
@@ -124,15 +125,5 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if column == "started_at":
         return str(value)[:16].replace("T", " ")
     if column == "size":
-        return size_text(value)
+        return format_size(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def size_text(size: int) -> str:
-    """`1.4 MB`."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError

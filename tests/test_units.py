@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from exporter.units import (
     Allowance,
     Limit,
+    counted,
     format_duration,
+    format_size,
     parse_allowance,
     parse_bound,
     parse_days,
@@ -29,6 +31,12 @@ from exporter.units import (
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
+
+
+def test_sizes_and_counts_for_people() -> None:
+    sizes = (640, 999, 97_700, 1_400_000, 5_000_000_000_000)
+    assert [format_size(size) for size in sizes] == ["640 B", "999 B", "97.7 kB", "1.4 MB", "5000.0 GB"]
+    assert [counted(number, "campaign") for number in (0, 1, 4500)] == ["0 campaigns", "1 campaign", "4,500 campaigns"]
 
 
 @pytest.mark.parametrize(

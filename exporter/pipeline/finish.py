@@ -21,6 +21,7 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
+from exporter.units import counted
 
 EXAMPLES = 3
 """IDs that are named of each kind of failure."""
@@ -101,7 +102,7 @@ def _count(run: Run) -> Counts:
     vanished = gone(run.destination, base, there=there.__contains__)
     if vanished:
         shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")
-        run.emit(Warned(f"{len(vanished)} campaigns of {base} are gone: {shown}"))
+        run.emit(Warned(f"{counted(len(vanished), 'campaign')} of {base} gone: {shown}"))
     return msgspec.structs.replace(counts, gone=len(vanished))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -23,7 +24,7 @@ from exporter.snapshot_store.diff import spoken
 from exporter.snapshot_store.names import began_at
 from exporter.tables.weekdays import WEEKDAY_NAMES
 from exporter.text import CONTROL, DIRECTION, SURROGATE
-from exporter.units import format_duration, parse_rate
+from exporter.units import counted, format_duration, parse_rate
 
 MOST_ROWS = 500
 """Rows of a table; the page says how many more there are. The tables of checks have no end: every row counts."""
@@ -58,8 +59,8 @@ def render_report(destination: Destination, snapshot: str | None, **choices: Any
         finalize=_printable,
     )
     environment.globals["height"] = HEIGHT
-    environment.filters |= {"number": "{:,}".format, "campaigns": campaigns_text, "count": short_count}
-    environment.filters |= {"duration": format_duration, "short": _short}
+    environment.filters |= {"number": "{:,}".format, "count": short_count, "duration": format_duration, "short": _short}
+    environment.filters["campaigns"] = partial(counted, noun="campaign")
     series = status_series(facts.statuses)
     page = environment.get_template("page.html.jinja").render(
         facts=facts,
@@ -90,11 +91,6 @@ def _short(text: str | None, most: int = 120) -> str:
     """A cell of a table: free text has no end, and a page has."""
     text = text or ""
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def campaigns_text(number: int) -> str:
-    """`1 campaign`, `45 campaigns`."""
-    return f"{number:,} campaign{'' if number == 1 else 's'}"
 
 
 def short_count(value: float) -> str:

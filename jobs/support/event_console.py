@@ -18,7 +18,7 @@ import msgspec
 from exporter import events
 from exporter.errors import ExportError, StoppedEarly
 from exporter.text import terminal_safe
-from exporter.units import Limit, format_duration
+from exporter.units import Limit, counted, format_duration
 from jobs.support.progress import WORTH_SHOWING, Bar, ProgressLines, Tally, clock_time
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _level(event: events.Event) -> int:
 def _started(event: events.RunStarted) -> str:
     resumed = event.already_fetched - event.carried_over
     parts = [
-        f"{event.wanted:,} campaigns wanted",
+        f"{counted(event.wanted, 'campaign')} wanted",
         f"{event.carried_over:,} unchanged" if event.carried_over else "",
         f"{resumed:,} already there" if resumed else "",
         f"{event.to_fetch:,} to fetch ({event.mode})",
@@ -253,12 +253,12 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
     events.RetryPlanned: lambda e: (
         f"{e.campaign_id}: attempt {e.attempt} failed ({e.error}); again in {format_duration(e.delay)}"
     ),
-    events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {e.found} campaigns",
+    events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {counted(e.found, 'campaign')}",
     events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
-    events.Writing: lambda e: f"writing {e.rows:,} campaigns",
+    events.Writing: lambda e: f"writing {counted(e.rows, 'campaign')}",
     events.Spent: lambda e: (
-        f"{e.usage.requests.total:,} requests so far, {e.usage.requests.rate_limited:,} of them refused for the rate "
-        "limit"
+        f"{counted(e.usage.requests.total, 'request')} so far, "
+        f"{e.usage.requests.rate_limited:,} of them refused for the rate limit"
     ),
     events.Published: lambda e: f"published {e.where}",
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from exporter import events
 from exporter.model import Usage
 from exporter.ratelimit.estimate import seconds_for
-from exporter.units import Limit, format_duration
+from exporter.units import Limit, counted, format_duration
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
@@ -59,6 +59,7 @@ class Tally:
         self.began: float | None = None
         self.paused_why = ""
         self.paused_until = 0.0
+        self.trouble = ""
         self.slot_at = 0.0
         self.writing = False
 
@@ -78,6 +79,8 @@ class Tally:
             self.snapshot_id, self.wanted = event.snapshot_id, event.wanted
             self.unchanged, self.resumed = event.carried_over, event.already_fetched - event.carried_over
             self.begin(event.to_fetch)
+        elif isinstance(event, events.RetryPlanned):
+            self.trouble = f"attempt {event.attempt} failed ({event.error})"
         elif isinstance(event, events.Paused):
             self.refusals += event.why == "rate_limit"
             self.paused_why = "rate limit" if event.why == "rate_limit" else "service failing"
@@ -88,6 +91,7 @@ class Tally:
             learned = Limit(event.to_slots, event.seconds)
             self.limits = [learned if limit.seconds == event.seconds else limit for limit in self.limits]
         elif isinstance(event, events.ListPageRead):
+            self.trouble = ""
             self.pages += 1
             self.listed += event.found
         elif isinstance(event, events.Writing):
@@ -118,11 +122,16 @@ class Tally:
         return left or by_pace or None
 
     def wait(self, *, utc: bool = False) -> str:
-        """`rate limit: 41 s, goes on at 02:14:07` in a pause, `waiting 41 s for the limit`, or nothing."""
+        """`rate limit: 41 s, goes on at 02:14:07` in a pause, `waiting 41 s for the limit`, or nothing.
+
+        After the pause one request goes first, and may be long under way.
+        """
         now = self._now()
         if self.paused_why:
-            left, at = max(0.0, self.paused_until - now), clock_time(self.paused_until, utc=utc, now=now)
-            return f"{self.paused_why}: {left:.0f} s, goes on at {at}"
+            if self.paused_until <= now:
+                return f"{self.paused_why}: one request goes first"
+            at = clock_time(self.paused_until, utc=utc, now=now)
+            return f"{self.paused_why}: {self.paused_until - now:.0f} s, goes on at {at}"
         left = self.slot_at - now
         return f"waiting {left:.0f} s for the limit" if left >= WORTH_SHOWING else ""
 
@@ -130,8 +139,11 @@ class Tally:
         """What is worth showing, as (text, style), the most telling first."""
         wait = (self.wait(utc=utc), "yellow")
         if self.writing or self.began is None:
-            beginning = f"list call: {self.listed:,} campaigns in {self.pages:,} pages" if self.pages else "starting"
-            shown = [("writing files" if self.writing else beginning, ""), wait]
+            beginning = "starting"
+            if self.pages:
+                beginning = f"list call: {counted(self.listed, 'campaign')} in {counted(self.pages, 'page')}"
+            trouble = "" if self.writing or self.paused_why else self.trouble
+            shown = [("writing files" if self.writing else beginning, ""), (trouble, "yellow"), wait]
         else:
             left = self.seconds_left()
             shown = [

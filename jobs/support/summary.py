@@ -7,7 +7,7 @@ import msgspec
 from exporter.model import Usage
 from exporter.pipeline.plan import savings
 from exporter.pipeline.publish import SnapshotResult
-from exporter.units import format_duration
+from exporter.units import counted, format_duration
 from jobs.support.copyable_commands import duckdb_command, python_command
 
 
@@ -26,7 +26,7 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
     manifest, counts = result.manifest, result.manifest.counts
     state = "is published" if result.published else "stays as it was"
     lines = [f"Snapshot {manifest.snapshot_id} ({manifest.mode}) {state}: {result.where}"]
-    parts = [f"  {counts.ok:,} campaigns"]
+    parts = [f"  {counted(counts.ok, 'campaign')}"]
     if counts.carried_over:
         parts.append(f"{counts.carried_over:,} unchanged since {manifest.base_snapshot}")
     if result.reused - counts.carried_over > 0:
@@ -34,7 +34,7 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
     lines.append(", ".join(parts))
     lines.extend(_left_out(result))
     if counts.gone:
-        lines.append(f"  {counts.gone:,} of the snapshot before are gone")
+        lines.append(f"  {counts.gone:,} of the snapshot before gone")
     if manifest.ids.repeats:
         repeated = "ID was" if manifest.ids.repeats == 1 else "IDs were"
         lines.append(f"  {manifest.ids.repeats:,} repeated {repeated} fetched once")
@@ -45,7 +45,8 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
         lines += [f"  this attempt: {_spent(attempt)}", f"  all attempts: {_spent(everything)}"]
     requests_saved, seconds_saved = savings(manifest)
     if requests_saved:
-        lines.append(f"  {requests_saved:,} requests and {format_duration(seconds_saved)} saved against a full run")
+        saved = f"{counted(requests_saved, 'request')} and {format_duration(seconds_saved)}"
+        lines.append(f"  {saved} saved against a full run")
     if result.removed:
         lines.append(f"  removed by --keep or --keep-days: {', '.join(result.removed)}")
     if not result.complete and result.published:
@@ -61,7 +62,8 @@ def _spent(usage: Usage) -> str:
         f"{requests.rate_limited:,} refused for the rate limit" * (requests.rate_limited > 0),
     ]
     shown = ", ".join(wait for wait in waits if wait)
-    return f"{requests.total:,} requests in {format_duration(seconds.total)}" + (f" ({shown})" if shown else "")
+    total = f"{counted(requests.total, 'request')} in {format_duration(seconds.total)}"
+    return total + (f" ({shown})" if shown else "")
 
 
 def reading(result: SnapshotResult) -> list[str]:

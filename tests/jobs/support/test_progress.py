@@ -64,6 +64,8 @@ def test_a_pause_is_counted_down_with_the_time_at_which_it_goes_on() -> None:
     assert f"rate limit: 41 s, goes on at {clock_time(PAUSED.until, now=clock.now)}" in shown(found, 200)
     clock.now += 30
     assert "rate limit: 11 s" in shown(found, 200)
+    clock.now += 11
+    assert "rate limit: one request goes first" in shown(found, 200)
     found.note(events.Resumed("rate_limit", 41.0))
     assert "rate limit" not in shown(found, 200)
 
@@ -114,6 +116,13 @@ def tallied(*more: events.Event) -> Tally:
 def test_the_list_pass_is_reported_too() -> None:
     pages = [events.ListPageRead("sms", page, 50, 200) for page in (1, 2)]
     assert tallied(*pages).line() == "list call: 100 campaigns in 2 pages"
+
+
+def test_a_list_call_that_fails_is_no_silent_beginning() -> None:
+    found = tallied(events.RetryPlanned("list call, sms", 2, 1.0, "no complete answer within 30 s (--timeout)"))
+    assert found.line() == "starting, attempt 2 failed (no complete answer within 30 s (--timeout))"
+    found.note(events.ListPageRead("sms", 1, 50, 200))
+    assert found.line() == "list call: 50 campaigns in 1 page"
 
 
 def test_a_pause_is_reported_whatever_is_under_way() -> None:
