@@ -38,9 +38,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("app_id", "KORE_APP_ID", "Value of the header iid.  [default: the stream ID]"),
     Setting("api", "KORE_API", "API version; v1 has the older paths.  [default: v2]", "v2|v1"),
     Setting("jwt", "KORE_JWT", "A ready-made token, sent as it is.", secret=True),
-    Setting("client_id", "KORE_CLIENT_ID", "Client ID of the JWT app."),
+    Setting("client_id", "KORE_CLIENT_ID", "Client ID of the JWT app; KORE_CLIENT_SECRET is its secret."),
     Setting("client_secret", "KORE_CLIENT_SECRET", "Secret of the JWT app.", secret=True, command=True),
-    Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, not with a secret.", "FILE"),
+    Setting("private_key_file", "KORE_PRIVATE_KEY_FILE", "PEM key for RS256 and RS512, instead of a secret.", "FILE"),
     Setting("jwt_algorithm", "KORE_JWT_ALGORITHM", "Algorithm of the tokens.  [default: HS256]", "|".join(ALGORITHMS)),
 )
 

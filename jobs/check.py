@@ -10,7 +10,7 @@ from exporter.json_text import dumps
 from exporter.text import terminal_safe
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
-from jobs.support.exit_codes import code_of
+from jobs.support.exit_codes import ASKING, code_of
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
 from jobs.support.output_formats import format_option
@@ -30,12 +30,10 @@ MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
     "check",
     example="campaign-export check --out exports",
     codes={
+        **ASKING,
         0: "nothing failed; there may be warnings",
         2: "wrong settings, an unreachable host, or a destination that cannot be written",
-        3: "credentials refused",
         4: "the service is down or does not answer as the campaign API",
-        130: "stopped by SIGINT (Ctrl-C)",
-        143: "stopped by SIGTERM",
     },
 )
 @option("--out", "dest", metavar="DEST", help="Also check whether this destination can be written.")

@@ -142,7 +142,7 @@ def allow_many_files() -> None:
 
 def _exit_at_once(number: int, frame: object) -> NoReturn:
     with suppress(OSError):  # not through sys.stderr: the signal may have come while that is written
-        os.write(2, f"campaign-export: stopped by {signal.Signals(number).name} before any work.\n".encode())
+        os.write(2, f"campaign-export: stopped by {signal.Signals(number).name}.\n".encode())
     raise SystemExit(signal_code(number))
 
 

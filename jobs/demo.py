@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import click
-
 from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
 from exporter.settings_reader import read_settings
 from exporter.units import parse_rate
@@ -15,6 +13,7 @@ from jobs.support.copyable_commands import program_command
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of, snapshot_format_option
+from jobs.support.param_types import whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -37,8 +36,8 @@ RATE = "60/2s"
 
 
 @job("demo", example="campaign-export demo --out demo", codes=(0, 1, 2, 4, 5, 130, 143))
-@option("--out", "dest", default="campaign-export-demo", show_default=True, metavar="DIR", help="Folder to work in.")
-@option("--campaigns", type=click.IntRange(1, 100_000), default=150, show_default=True, help="Number of campaigns.")
+@option("--out", "dest", default="campaign-export-demo", metavar="DIR", help="Folder to work in.")
+@option("--campaigns", type=whole_number(1, 100_000), default=150, help="Number of campaigns.")
 @snapshot_format_option(default="both")
 def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat) -> int:
     """Run a snapshot against a local simulator of the API; needs no account.

@@ -13,6 +13,7 @@ import click
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from jobs.support.command import job, option, read_all
+from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.output_formats import format_option, write_rows
@@ -39,7 +40,7 @@ MOST_ROWS = 200
 @job(
     "diff",
     example="campaign-export diff exports --ignore total_messages_sent",
-    codes={0: "compared", 1: "with --exit-code: there are differences", 2: "wrong usage, or no such snapshot"},
+    codes={**READING, 0: "compared", 1: "with --exit-code: there are differences"},
 )
 @click.argument("dest")
 @click.argument("old", required=False)

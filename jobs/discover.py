@@ -12,6 +12,7 @@ from exporter.options import WantedType, types_of
 from exporter.units import counted
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
+from jobs.support.exit_codes import ASKING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
 from jobs.support.run_until_stopped import run_until_stopped
@@ -34,14 +35,7 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 @job(
     "discover",
     example="campaign-export discover --type all -o ids.csv",
-    codes={
-        0: "listed",
-        2: "wrong usage or settings; nothing done",
-        3: "credentials refused",
-        4: "the service is down, or --max-duration has passed",
-        130: "stopped by SIGINT (Ctrl-C)",
-        143: "stopped by SIGTERM",
-    },
+    codes={**ASKING, 0: "listed"},
 )
 @option("-o", "--output", metavar="FILE", help="Write the CSV to FILE, atomically.  [default: standard output]")
 @TYPE

@@ -74,7 +74,7 @@ def command(
 
     FLEET.toml names them: each with its host, stream_id, account_id, client_id, where its secret comes from
     (client_secret_env or client_secret_file), its ids file, and any option of `snapshot`. Snapshots go to
-    DEST/account=<id>/stream=<id>/.
+    DEST/account=<id>/stream=<id>/. Relative paths in the file are those of the folder in which the command runs.
     """
     if (engine == "dask") != (scheduler is not None):
         raise InputError("--engine dask and --scheduler go together: give both, or none.")

@@ -11,6 +11,7 @@ import click
 from exporter.clock import SystemClock
 from exporter.model import ROW_TABLES, RowTable
 from jobs.support.command import job, option, read_all
+from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
 from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
@@ -39,7 +40,7 @@ OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "st
 @job(
     "history",
     example="campaign-export history exports cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55 --table calling_windows",
-    codes={0: "printed", 1: "printed, but some IDs are in no snapshot", 2: "wrong usage, or no snapshot"},
+    codes={**READING, 0: "printed", 1: "printed, but some IDs are in no snapshot"},
 )
 @click.argument("dest")
 @click.argument("ids", nargs=-1, metavar="[ID...]")

@@ -10,6 +10,7 @@ import click
 
 from exporter.units import counted, format_duration
 from jobs.support.command import job, option
+from jobs.support.exit_codes import READING
 from jobs.support.options import fetch_options, settings_options, snapshot_options, take_job
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @job(
     "plan",
     example="campaign-export plan ids.csv --out exports",
-    codes={0: "printed", 2: "wrong usage, settings or input"},
+    codes={**READING, 0: "printed", 2: "wrong usage, settings or input"},
 )
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
@@ -33,7 +34,10 @@ def command(
     metrics_file: str | None,
     **options: Any,
 ) -> int:
-    """Estimate what `snapshot` with the same options costs: IDs, requests, time. Sends nothing, writes nothing."""
+    """Estimate what `snapshot` with the same options costs: IDs, requests, time. Sends nothing, writes nothing.
+
+    Without IDS it goes by the number of campaigns in the latest snapshot.
+    """
     from exporter.pipeline.plan import make_plan
 
     plan = make_plan(take_job(ids, options), now=time.time(), emit=console.emit)

@@ -13,7 +13,7 @@ from exporter.errors import ExportError, IdsError
 from exporter.events import Warned
 from exporter.model import ROW_TABLES
 from jobs.support.command import job, option, read_all, take_settings
-from jobs.support.exit_codes import exit_code
+from jobs.support.exit_codes import ASKING, exit_code
 from jobs.support.options import (
     EXCEL_SAFE,
     IDS_COLUMN,
@@ -53,15 +53,7 @@ PROGRESS_FROM = 10
 @job(
     "pull",
     example="campaign-export pull cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55 --columns name,status",
-    codes={
-        0: "every ID gave its campaign",
-        1: "some IDs gave nothing; stderr names them",
-        2: "wrong usage, settings or input; nothing done",
-        3: "credentials refused",
-        4: "the service is down, or --max-duration has passed",
-        130: "stopped by SIGINT (Ctrl-C)",
-        143: "stopped by SIGTERM",
-    },
+    codes={**ASKING, 0: "every ID gave its campaign", 1: "some IDs gave nothing; stderr names them"},
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID_OR_FILE...")
 @format_option("pull")

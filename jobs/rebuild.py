@@ -7,6 +7,7 @@ import click
 from exporter.options import SnapshotFormat
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
+from jobs.support.exit_codes import MEANINGS, READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, locations_of, snapshot_format_option
 
@@ -15,7 +16,11 @@ with lazy_imports(__name__):
     from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
 
 
-@job("rebuild", example="campaign-export rebuild exports", codes=(0, 2, 4, 5))
+@job(
+    "rebuild",
+    example="campaign-export rebuild exports",
+    codes={**READING, 0: "published", 4: "nothing published: the disk or the store does not answer", 5: MEANINGS[5]},
+)
 @click.argument("dest")
 @click.argument("snapshot", required=False)
 @option("--work-dir", metavar="DIR", help="Folder of the lock.  [default: DEST/.work, or in the user's state folder]")

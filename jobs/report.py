@@ -15,6 +15,7 @@ from exporter.files import replace_file
 from exporter.tables.time_zones import resolve_time_zone
 from exporter.units import counted, format_size
 from jobs.support.command import job, option
+from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, check_output
 from jobs.support.param_types import Parsed
@@ -49,12 +50,7 @@ def _day(text: str) -> date:
 @job(
     "report",
     example="campaign-export report exports -o report.html --quiet-hours 21:00-08:00 --quiet-hours SU:00:00-24:00",
-    codes={
-        0: "written",
-        1: "written, and a --fail-on… option found something",
-        2: "wrong usage, or no such snapshot",
-        4: "the page could not be written",
-    },
+    codes={**READING, 0: "written", 1: "written, and a --fail-on… option found something"},
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)

@@ -19,7 +19,11 @@ with lazy_imports(__name__):
     from jobs.support.terminal_tables import print_table
 
 
-@job("schema", example="campaign-export schema --format markdown", codes={0: "printed", 2: "wrong usage"})
+@job(
+    "schema",
+    example="campaign-export schema --format markdown",
+    codes={0: "printed", 2: "wrong usage", 4: "the output cannot be written"},
+)
 @format_option("schema")
 @option("--table", type=click.Choice(TABLE_NAMES), help="Print only this table.")
 def command(console: Console, form: str, table: str | None) -> int:

@@ -19,7 +19,7 @@ from exporter.units import counted, parse_allowance
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.param_types import DURATION, RATE, Parsed
+from jobs.support.param_types import DURATION, RATE, Parsed, whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -46,34 +46,14 @@ def _fault(text: str) -> tuple[str, float]:
     example="campaign-export simulate --port 8080 --campaigns 500 --ids-file ids.csv --fault 503=5%",
     codes={0: "stopped by Ctrl-C or SIGTERM", 2: "wrong usage"},
 )
-@option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    help="Port on this machine; 0 for any free one.",
-)
-@option("--campaigns", type=click.IntRange(0, 10**6), default=200, show_default=True, help="Number of campaigns.")
-@option(
-    "--voice", type=click.IntRange(0, 100), default=0, show_default=True, help="Share of voice campaigns in percent."
-)
-@option("--account-id", default=ACCOUNT_ID, show_default=True, help="Account to serve.")
-@option("--rate", "limit", type=RATE, default="60/1m", show_default=True, help="Rate limit to enforce; off for none.")
-@option(
-    "--window",
-    type=click.Choice(["sliding", "fixed"]),
-    default="sliding",
-    show_default=True,
-    help="Window of the rate limit.",
-)
+@option("--port", type=whole_number(0, 65535), default=8080, help="Port on this machine; 0 for any free one.")
+@option("--campaigns", type=whole_number(0, 10**6), default=200, help="Number of campaigns.")
+@option("--voice", type=whole_number(0, 100), default=0, help="Voice campaigns, in percent.")
+@option("--account-id", metavar="ID", default=ACCOUNT_ID, help="Account to serve.")
+@option("--rate", "limit", type=RATE, default="60/1m", help="Rate limit to enforce; off for none.")
+@option("--window", type=click.Choice(["sliding", "fixed"]), default="sliding", help="Window of the rate limit.")
 @option("--retry-after", is_flag=True, help="Send Retry-After with a 429.")
-@option(
-    "--latency",
-    type=DURATION,
-    default="50ms",
-    show_default=True,
-    help="Latency of each response, plus or minus half of it.",
-)
+@option("--latency", type=DURATION, default="50ms", help="Latency of each response, plus or minus half of it.")
 @option(
     "--fault",
     "faults",
@@ -85,17 +65,18 @@ def _fault(text: str) -> tuple[str, float]:
     "--list-habit",
     "habits",
     type=click.Choice(list(HABITS)),
+    metavar="HABIT",
     multiple=True,
-    help="Habit of the list call that the vendor's page does not show. Repeatable.",
+    help=f"What the list call may do and the vendor's page does not show. Repeatable. Habits: {', '.join(HABITS)}.",
 )
 @option("--clock-ahead", type=DURATION, default="0s", help="How far its clock is ahead of this machine's.")
-@option("--change", type=click.IntRange(0), help="Change N campaigns of the simulator that runs at --port.")
+@option("--change", type=whole_number(0), help="Change N campaigns of the simulator that runs at --port.")
 @option("--ids-file", metavar="FILE", help="Write the campaign IDs to FILE, as CSV.")
 @option(
-    "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell", show_default=True,
+    "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell",
     help="Settings as shell commands, or as lines for cron, systemd and Docker.",
 )  # fmt: skip
-@option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same campaigns.")
+@option("--seed", type=whole_number(0), default=1, help="The same seed gives the same campaigns.")
 def command(console: Console, **options: Any) -> int:
     """Serve a local simulator of the API, for trying things out and for tests.
 

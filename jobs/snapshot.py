@@ -41,8 +41,8 @@ def command(
 ) -> int:
     """Fetch every campaign and publish one snapshot: the main job.
 
-    IDS is a CSV file of campaign IDs, or - for standard input; without it, all campaigns that the list call finds
-    are taken. The same command run again resumes what was interrupted.
+    IDS is a CSV file of campaign IDs, or - for standard input. Without it, all SMS campaigns of the app are taken;
+    --type all takes its voice campaigns, too. The same command run again resumes what was interrupted.
     """
     job = take_job(ids, options)
 

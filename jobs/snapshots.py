@@ -14,6 +14,7 @@ import click
 from exporter.errors import DestinationError
 from exporter.units import format_size
 from jobs.support.command import job, option
+from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
 from jobs.support.output_formats import format_option
@@ -35,7 +36,11 @@ TABLE = ("snapshot", "started_at", "campaigns", "failures", "not_found", "mode",
 COLUMNS = (*TABLE, "account", "problem")
 
 
-@job("snapshots", example="campaign-export snapshots exports", codes={0: "listed", 2: "wrong usage, or no such place"})
+@job(
+    "snapshots",
+    example="campaign-export snapshots exports",
+    codes={**READING, 0: "listed", 2: "wrong usage, no such place, or no snapshot"},
+)
 @click.argument("dest")
 @format_option("snapshots")
 @option("--latest", is_flag=True, help="Print only the path of the newest snapshot, for scripts.")

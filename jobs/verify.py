@@ -10,6 +10,7 @@ import click
 
 from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
+from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
 from jobs.support.standard_streams import print_line
@@ -28,12 +29,7 @@ with lazy_imports(__name__):
 @job(
     "verify",
     example="campaign-export verify exports --all",
-    codes={
-        0: "sound",
-        1: "damage found",
-        2: "wrong usage, or no such snapshot",
-        4: "not checked: the disk or the store does not answer",
-    },
+    codes={**READING, 0: "sound", 1: "damage found", 4: "not checked: the disk or the store does not answer"},
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)

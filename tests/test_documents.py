@@ -32,8 +32,11 @@ BOOKS = (
     ".github/SECURITY.md",
 )
 EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "jobs/deploy").iterdir() if path.is_file())
-FOREIGN = {"--rm", "--read-only", "--cap-drop", "--env-file", "--cov"}
-"""Options of docker and of pytest-cov."""
+FOREIGN = {
+    "--rm", "--read-only", "--cap-drop", "--env-file", "--cov", "--system", "--home-dir", "--shell", "--now",
+    "--from-file", "--from-env-file", "--from", "--follow",
+}  # fmt: skip
+"""Options of docker, pytest-cov, useradd, systemctl and kubectl."""
 
 
 def text_of(document: str) -> str:

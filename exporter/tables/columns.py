@@ -3,8 +3,8 @@
 Each fact is here once. The Arrow schemas and their field metadata, the flattening, the CSV header and the
 data dictionary (`campaign-export schema`) are all made from it.
 
-To add a column: one entry here (all else follows from it), `SCHEMA_VERSION` raised by one, and a small snapshot of
-the new version in `tests/fixtures`.
+To add a column: one entry here, from which the rest of the program follows, and `SCHEMA_VERSION` raised by one. What
+its tests and documents need is in `exporter/README.md`.
 
 A path is below `data` of the answer to get-one, or below one item of the list call where it begins with
 `list:`. Of several the first that holds a value wins. `[]` ends the part that is found by walking: what is

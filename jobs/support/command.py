@@ -57,7 +57,7 @@ class JobCommand(click.Command):
     def __init__(self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
-        self.exit_code_meanings = dict(codes or {})
+        self.exit_code_meanings = dict(sorted((codes or {}).items()))
 
     @property
     def options(self) -> dict[str, Option]:
@@ -214,7 +214,7 @@ COMMON = (
         cls=ConfigOption,
         is_eager=True,
         metavar="FILE.toml",
-        help="Options and non-secret settings, under their names with _ for -.",
+        help='TOML file of options and settings but no secrets: rate_share = "80%" for --rate-share.',
     ),
     option("-v", "--verbose", count=True, help="Log more; twice: every campaign."),
     option("-q", "--quiet", is_flag=True, help="Log errors only."),

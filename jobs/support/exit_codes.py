@@ -30,6 +30,23 @@ MEANINGS: dict[int, str] = {
     143: "stopped by SIGTERM or SIGHUP; otherwise as 4",
 }
 
+_STOPPED = {130: "stopped by SIGINT (Ctrl-C)", 143: "stopped by SIGTERM or SIGHUP"}
+
+ASKING: dict[int, str] = {
+    2: MEANINGS[2],
+    3: MEANINGS[3],
+    4: "the service is down, --max-duration has passed, or the output cannot be written",
+    **_STOPPED,
+}
+"""Of commands that ask the service and publish nothing."""
+
+READING: dict[int, str] = {
+    2: "wrong usage, or no such snapshot",
+    4: "the disk or the store does not answer, or the output cannot be written",
+    **_STOPPED,
+}
+"""Of commands that read what is published."""
+
 _CODES: tuple[tuple[type[ExportError], int], ...] = (
     (InputError, 2),
     (CredentialsRefused, 3),

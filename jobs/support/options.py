@@ -66,15 +66,19 @@ ACCOUNT = option(
     metavar="ID[/STREAM]",
     help="Account ID, where DEST has snapshots of several accounts.  [default: that of the newest]",
 )
-IDS_COLUMN = option("--id-column", metavar="NAME", help="Column of IDS that holds the campaign IDs.")
+IDS_COLUMN = option(
+    "--id-column",
+    metavar="NAME",
+    help="Column of the CSV file that holds the campaign IDs.  [default: campaign_id, id, _id or the only column]",
+)
 IDS_DELIMITER = option(
     "--delimiter", type=DELIMITER,
-    help="Separator of IDS: a character, or comma, semicolon, tab, pipe.  [default: the one that fits]",
+    help="Separator of the CSV file: a character, or comma, semicolon, tab, pipe.  [default: the one that fits]",
 )  # fmt: skip
 EXCEL_SAFE = option("--excel-safe", is_flag=True, help="Keep CSV cells from being run as formulas by a spreadsheet.")
 TYPE = option(
     "--type", "campaign_type", type=click.Choice(WANTED_TYPES), default="sms",
-    help="Campaign type to ask the list call for.",
+    help="Campaigns to take from the list call.",
 )  # fmt: skip
 METRICS_FILE = option(
     "--metrics-file",
@@ -107,14 +111,14 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
         help="Spread requests evenly, or send them as soon as the limit allows; auto: spread what takes more than five "
         "windows.",
     ),
-    option("--ledger", metavar="FILE", help="File of recent requests.  [default: in the user's state folder]"),
+    option("--ledger", metavar="FILE", help="File that counts recent requests.  [default: in the user's state folder]"),
     option("--no-ledger", is_flag=True, help="Keep no ledger: requests of other processes do not count for the limit."),
     option("--workers", type=whole_number(1, 1000), default=_FETCH.workers, help="Concurrent requests."),
     option("--attempts", type=whole_number(1, 100), default=_FETCH.attempts, help="Attempts for each ID."),
     option("--timeout", type=BOUND, default="30s", help="Time limit of one attempt."),
     _PATIENCE,
     option("--max-body", type=SIZE, default="16MiB", help="Largest response to accept, after decompression."),
-    option("--max-duration", type=DURATION, help="Send no request after this time; exit 4, resumable."),
+    option("--max-duration", type=DURATION, help="Send no request after this time, and exit with 4."),
     option("--grace", type=DURATION, default="10s", help="Time that open requests get after a stop signal."),
     option(
         "--page-size", type=PAGE_SIZE, default="auto",
@@ -135,7 +139,7 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     option("--incremental", is_flag=True, help="Fetch only what changed since the latest snapshot."),
     option("--full-every", type=DURATION, help="With --incremental: run in full when the last full run is older."),
     option("--fresh", is_flag=True, help="Start over: reuse nothing of an interrupted run."),
-    option("--resume-within", type=DURATION, default="24h", help="Fetch again what was fetched longer ago."),
+    option("--resume-within", type=DURATION, default="24h", help="After an interruption, fetch again what is older."),
     snapshot_format_option(),
     EXCEL_SAFE,
     option(

@@ -49,8 +49,12 @@ def cronjob() -> Any:
     return yaml.safe_load((DEPLOY / "cronjob.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_cron_job_is_valid_kubernetes() -> None:
-    kubernetes_validate.validate(cronjob(), "1.31", strict=True)
+def test_the_cron_job_and_its_volume_are_valid_kubernetes_and_fit() -> None:
+    claim = yaml.safe_load((DEPLOY / "volume-claim.yaml").read_text(encoding="utf-8"))
+    for document in (cronjob(), claim):
+        kubernetes_validate.validate(document, "1.31", strict=True)
+    volumes = cronjob()["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
+    assert claim["metadata"]["name"] in {volume.get("persistentVolumeClaim", {}).get("claimName") for volume in volumes}
 
 
 def test_the_cron_job_is_safe_and_fits_the_exit_codes() -> None:

@@ -22,6 +22,7 @@ from exporter.snapshot_store.reader import read_failures, read_table
 from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES
+from tests.support.released_snapshot import release
 from tests.support.running import ROOT, run, snapshot_folders
 
 RELEASED = sorted((ROOT / "tests" / "fixtures").glob("schema_*"))
@@ -36,6 +37,11 @@ def test_a_changed_or_added_column_raises_schema_version_and_brings_a_snapshot_o
         assert list(zip(stored.names, stored.types, strict=True)) == [
             (field.name, field.type) for field in schema_of(table)
         ], f"raise SCHEMA_VERSION for what changed in {table}, and add tests/fixtures/schema_N"
+
+
+def test_the_snapshot_of_a_new_version_is_made_from_that_of_the_version_before(tmp_path: Path) -> None:
+    release(RELEASED[-1], tmp_path / "schema_new")
+    assert damages(open_destination(str(tmp_path / "schema_new")), ONE) == []
 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)

@@ -22,6 +22,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 def release(before: Path, today: Path) -> None:
     """The answers and failures of the snapshot in `before`, flattened by this version, in `today`."""
+    today.mkdir(exist_ok=True)
     source, target = open_destination(str(before)), open_destination(str(today))
     snapshot = find(source)
     staging = target.stage(snapshot)

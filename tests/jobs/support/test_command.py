@@ -87,6 +87,8 @@ def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_c
     assert isinstance(command, JobCommand)
     first_words = [line.split()[0] for line in codes.splitlines() if line[:3].strip()]
     assert first_words == [str(code) for code in command.exit_code_meanings]
+    assert {"0", "2"} <= set(first_words)
+    assert "4" in first_words or name == "simulate", "a store that does not answer, an output that cannot be written"
 
 
 def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
