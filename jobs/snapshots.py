@@ -39,7 +39,7 @@ COLUMNS = (*TABLE, "account", "problem")
 @job(
     "snapshots",
     example="campaign-export snapshots exports",
-    codes={**READING, 0: "listed", 2: "wrong usage, no such place, or no snapshot"},
+    codes={**READING, 0: "listed", 2: "wrong usage, no such place, or --latest of nothing"},
 )
 @click.argument("dest")
 @format_option("snapshots")
