@@ -29,8 +29,10 @@ def read_retry_after(value: str | None, now: float) -> float | None:
 
 def read_date(value: str | None) -> float | None:
     """Seconds since 1970 that a date of HTTP names; None when it is none."""
+    if value is None:
+        return None
     try:
-        moment = parsedate_to_datetime(value or "")
+        moment = parsedate_to_datetime(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return (moment - datetime.fromtimestamp(0, UTC)).total_seconds()

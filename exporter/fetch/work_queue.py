@@ -25,8 +25,7 @@ class Item(msgspec.Struct, eq=False):
     seemed_absent: bool = False
     """whether the last try got a 404 that was not the API's"""
     error: str = ""
-    http_status: int | None = None
-    body_start: str | None = None
+    """why the last try failed"""
 
 
 class WorkQueue:

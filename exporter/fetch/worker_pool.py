@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
-from exporter.api.endpoints import body_start
+from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.verdict import VerdictKind
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import ExportError
@@ -139,7 +139,7 @@ class WorkerPool:
             self._meter.retried()
             queue.again(item, 0.0)
             return
-        self._note(item, exchange)
+        item.attempts += 1
         outcome = await self._outcome(item, exchange, queue)
         if outcome is not None:
             await sink(outcome, item.attempts)
@@ -150,11 +150,12 @@ class WorkerPool:
         if verdict.kind == "good" and response is not None:
             now = to_milliseconds(self._clock.now())
             return CampaignResponse(item.campaign_id, now, response.status, verdict.text)
+        item.error = verdict.error
         if verdict.kind == "wrong_campaign" and item.attempts < MOST_OUT_OF_STEP:
             self._again(item, 0.0, queue)
             return None
         if verdict.kind not in ("retry", "gateway_404"):
-            return self._failure(item, _LAST_WORDS.get(verdict.kind, "invalid"))
+            return self._failure(item, _LAST_WORDS.get(verdict.kind, "invalid"), response)
         return await self._after_failure(item, exchange, queue)
 
     async def _after_failure(self, item: Item, exchange: Exchange, queue: WorkQueue) -> Failure | None:
@@ -163,13 +164,13 @@ class WorkerPool:
         item.failures.append((exchange.sent_at, self._clock.monotonic()))
         absent, seemed_absent = verdict.kind == "gateway_404", item.seemed_absent
         if absent and seemed_absent and await self._health.others_are_answered(item):
-            return self._failure(item, "not_found")
+            return self._failure(item, "not_found", exchange.response)
         item.seemed_absent = absent
         delay = await self._health.delay_after_failure(item, retry_after=verdict.retry_after or 0.0)
         if absent:
             delay = max(delay or 0.0, 0.0 if seemed_absent else LATER)
         if delay is None:
-            return self._failure(item, "failed")
+            return self._failure(item, "failed", exchange.response)
         self._again(item, delay, queue)
         return None
 
@@ -178,21 +179,14 @@ class WorkerPool:
         self._emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
         queue.again(item, delay)
 
-    def _note(self, item: Item, exchange: Exchange) -> None:
-        item.attempts += 1
-        item.error = exchange.verdict.error
-        response = exchange.response
-        item.http_status = response.status if response is not None else None
-        item.body_start = body_start(response) if response is not None else None
-
-    def _failure(self, item: Item, outcome: FailureOutcome) -> Failure:
+    def _failure(self, item: Item, outcome: FailureOutcome, response: HttpResponse | None) -> Failure:
         return Failure(
             item.campaign_id,
             outcome,
-            item.http_status,
+            response.status if response is not None else None,
             item.attempts,
             item.error,
-            item.body_start,
+            body_start(response) if response is not None else None,
             to_milliseconds(item.first_at),
             to_milliseconds(self._clock.now()),
         )
