@@ -7,6 +7,7 @@ that the *campaign* does not exist is a proof of absence; "ns not found" or "no 
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -112,55 +113,63 @@ _OTHERS = (
 ).replace(" ", "|")
 """Other things that may be missing: more likely since the settings are wrong than since the service fails."""
 
-_CAMPAIGN = re.compile(rf"(?:^|[:;,(\[{{] ?|\. ){_BENIGN}campaign(?:[ _]?id)?(?![-\w])", re.IGNORECASE)
-_NO_CAMPAIGN = re.compile(
-    rf"{_NOT_FINDING} {_BENIGN}campaigns?(?:[ _]?id)?(?![-\w])(?! (?:{_PARTS}|{_OTHERS})\b)", re.IGNORECASE
-)
-_WHICH_ONE = re.compile(r"[ :#=(\[]*(?:of|in|for|with|by|under|within)\b", re.IGNORECASE)
-_IS_ABSENT = re.compile(_ABSENT, re.IGNORECASE)
-_SOMETHING_ABSENT = re.compile(rf"{_ABSENT}|{_NOT_FINDING} \w", re.IGNORECASE)
-_PART_WORD = re.compile(rf"\b(?:{_PARTS})\b", re.IGNORECASE)
-_OTHER_WORD = re.compile(rf"\b(?:{_OTHERS})\b", re.IGNORECASE)
-_FOR_A_WHILE = re.compile(
+_CAMPAIGN = rf"(?:^|[:;,(\[{{] ?|\. ){_BENIGN}campaign(?:[ _]?id)?(?![-\w])"
+_NO_CAMPAIGN = rf"{_NOT_FINDING} {_BENIGN}campaigns?(?:[ _]?id)?(?![-\w])(?! (?:{_PARTS}|{_OTHERS})\b)"
+_WHICH_ONE = r"[ :#=(\[]*(?:of|in|for|with|by|under|within)\b"
+_SOMETHING_ABSENT = rf"{_ABSENT}|{_NOT_FINDING} \w"
+_PART_WORD = rf"\b(?:{_PARTS})\b"
+_OTHER_WORD = rf"\b(?:{_OTHERS})\b"
+_FOR_A_WHILE = (
     r"try(?:ing)? again|retry (?:later|after)|please (?:retry|wait)|tim(?:ed?|ing)[ -]?out|internal (?:server )?error"
     r"|temporar(?:il)?y|(?:currently|service|is) unavailable|bad gateway|over-?load|too busy|server (?:is )?busy"
-    r"|connection (?:refused|reset|closed)|\bE(?:CONN\w+|TIMEDOUT)\b|hang up|deadlock|something went wrong|upstream",
-    re.IGNORECASE,
+    r"|connection (?:refused|reset|closed)|\bE(?:CONN\w+|TIMEDOUT)\b|hang up|deadlock|something went wrong|upstream"
 )
-_RATE_LIMIT = re.compile(r"\brate[ -]?limit|too many requests", re.IGNORECASE)
+_RATE_LIMIT = r"\brate[ -]?limit|too many requests"
+
+
+@cache
+def _words(pattern: str) -> re.Pattern[str]:
+    """Made when it is first needed: most runs see no error, and all patterns together take as long as 30 requests."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _has(pattern: str, text: str) -> bool:
+    return _words(pattern).search(text) is not None
 
 
 def says_rate_limit(message: str) -> bool:
     """Whether a text says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai)."""
-    return _RATE_LIMIT.search(message) is not None
+    return _has(_RATE_LIMIT, message)
 
 
 def says_campaign_missing(message: str) -> bool:
     """Whether an error says that the campaign does not exist, and not that something else does not."""
     plain = _plain(message)
-    if _NO_CAMPAIGN.search(plain):
+    if _has(_NO_CAMPAIGN, plain):
         return True
-    for subject in islice(_CAMPAIGN.finditer(plain), MOST_ERRORS):
-        absent = _IS_ABSENT.search(plain, subject.end(), subject.end() + LONGEST_SENTENCE)
+    for subject in islice(_words(_CAMPAIGN).finditer(plain), MOST_ERRORS):
+        absent = _words(_ABSENT).search(plain, subject.end(), subject.end() + LONGEST_SENTENCE)
         between = plain[subject.end() : absent.start()] if absent else ""
         # "Campaign service not found" is about a service, "campaign of this stream not found" about a campaign.
-        if absent and (_WHICH_ONE.match(between) or not (_PART_WORD.search(between) or _OTHER_WORD.search(between))):
+        if absent and (
+            _words(_WHICH_ONE).match(between) or not (_has(_PART_WORD, between) or _has(_OTHER_WORD, between))
+        ):
             return True
     return False
 
 
 def says_service_fails(message: str) -> bool:
     """Whether an error says that the service failed, to be tried again: in words, or since a part of it is missing."""
-    if _FOR_A_WHILE.search(message):
+    if _has(_FOR_A_WHILE, message):
         return True
     plain = _plain(message)
-    return bool(_SOMETHING_ABSENT.search(plain) and _PART_WORD.search(plain)) and not says_campaign_missing(message)
+    return bool(_has(_SOMETHING_ABSENT, plain) and _has(_PART_WORD, plain)) and not says_campaign_missing(message)
 
 
 def says_other_missing(message: str) -> bool:
     """Whether an error says that something is missing which is not the campaign: a stream, an account, a path."""
     plain = _plain(message)
-    return bool(_SOMETHING_ABSENT.search(plain) and _OTHER_WORD.search(plain)) and not says_campaign_missing(message)
+    return bool(_has(_SOMETHING_ABSENT, plain) and _has(_OTHER_WORD, plain)) and not says_campaign_missing(message)
 
 
 def _plain(message: str) -> str:
