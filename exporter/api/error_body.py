@@ -163,13 +163,13 @@ def says_service_fails(message: str) -> bool:
     if _has(_FOR_A_WHILE, message):
         return True
     plain = _plain(message)
-    return bool(_has(_SOMETHING_ABSENT, plain) and _has(_PART_WORD, plain)) and not says_campaign_missing(message)
+    return _has(_SOMETHING_ABSENT, plain) and _has(_PART_WORD, plain) and not says_campaign_missing(message)
 
 
 def says_other_missing(message: str) -> bool:
     """Whether an error says that something is missing which is not the campaign: a stream, an account, a path."""
     plain = _plain(message)
-    return bool(_has(_SOMETHING_ABSENT, plain) and _has(_OTHER_WORD, plain)) and not says_campaign_missing(message)
+    return _has(_SOMETHING_ABSENT, plain) and _has(_OTHER_WORD, plain) and not says_campaign_missing(message)
 
 
 def _plain(message: str) -> str:
