@@ -123,6 +123,18 @@ def test_a_404_that_is_not_the_apis_is_asked_again_later() -> None:
     assert asked_again[1] - asked_again[0] >= LATER
 
 
+async def stop_after_30(fetching: Fetching) -> float:
+    """Stop it when 30 requests have been sent, wait for its end; when it was stopped (monotonic seconds)."""
+    task = asyncio.create_task(fetching.fetch(MANY))
+    while len(fetching.service.asked) < 30:
+        await asyncio.sleep(0.05)
+    stopped_at = fetching.clock.monotonic()
+    fetching.stop.ask(STOPPED)
+    with pytest.raises(Interrupted):
+        await task
+    return stopped_at
+
+
 @pytest.mark.parametrize("how", ["at once", "in its grace"])
 def test_after_a_stop_no_request_is_sent_and_the_grace_is_not_used_up(how: str) -> None:
     """What fails or is refused in the grace is not asked for again, and nothing waits for its retry."""
@@ -134,14 +146,7 @@ def test_after_a_stop_no_request_is_sent_and_the_grace_is_not_used_up(how: str) 
 
     async def main() -> tuple[float, float]:
         fetching = Fetching(service)
-        task = asyncio.create_task(fetching.fetch(MANY))
-        while len(service.asked) < 30:
-            await asyncio.sleep(0.05)
-        stopped_at = fetching.clock.monotonic()
-        fetching.stop.ask(STOPPED)
-        with pytest.raises(Interrupted):
-            await task
-        return stopped_at, fetching.clock.monotonic()
+        return await stop_after_30(fetching), fetching.clock.monotonic()
 
     stopped_at, ended_at = run_virtually(main())
     assert max(asked.at for asked in service.asked) <= stopped_at
@@ -153,13 +158,7 @@ def test_a_request_that_hangs_in_a_stop_gets_the_grace_and_not_more() -> None:
 
     async def main() -> float:
         fetching = Fetching(service, grace=10.0)
-        task = asyncio.create_task(fetching.fetch(MANY))
-        while len(service.asked) < 30:
-            await asyncio.sleep(0.05)
-        stopped_at = fetching.clock.monotonic()
-        fetching.stop.ask(STOPPED)
-        with pytest.raises(Interrupted):
-            await task
+        stopped_at = await stop_after_30(fetching)
         return fetching.clock.monotonic() - stopped_at
 
     assert run_virtually(main()) == pytest.approx(10.0)

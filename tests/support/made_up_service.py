@@ -96,6 +96,7 @@ class Fetching:
         patience: float = 900.0,
         grace: float = 10.0,
     ) -> None:
+        self.service = service
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.outcomes: dict[str, CampaignResponse | Failure] = {}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from exporter.errors import DestinationError, StorageFailed
@@ -17,6 +14,7 @@ from exporter.journal.journal_file import journal_path
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, Failure
 from tests.fuzz.promises import assert_one_line, check_error
+from tests.fuzz.sqlite_files import write_sqlite
 from tests.fuzz.target import Target
 from tests.fuzz.workplace import empty_folder
 from tests.support.journals import IDENTITY, NOW, answer, failure
@@ -44,7 +42,8 @@ def read(data: bytes) -> Used:
     """A file's bytes; or JSON, table -> rows, which are put into a sound file with their checksums."""
     used = Used([], [], [], [])
     with empty_folder() as folder:
-        _fill(journal_path(folder, IDENTITY), data)
+        path = journal_path(folder, IDENTITY)
+        write_sqlite(path, data, schema=database._SCHEMA, tables=_COLUMNS, insert=_insert)
         looked = Journal.look(folder, IDENTITY, emit=used.events.append)
         if looked is not None:
             _use(looked, used, _looks(looked, used))
@@ -86,39 +85,15 @@ def _changes(journal: Journal) -> list[Callable[[], Any]]:
     ]  # fmt: skip
 
 
-def _fill(path: Path, data: bytes) -> None:
-    try:
-        tables = json.loads(data)
-    except (ValueError, RecursionError):
-        path.write_bytes(data)
-        return
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(database._SCHEMA)
-        for table, rows in tables.items() if isinstance(tables, dict) else ():
-            for row in rows if table in _COLUMNS and isinstance(rows, list) else ():
-                _insert(db, table, row if isinstance(row, list) else [row])
-        db.commit()
-
-
 def _insert(db: sqlite3.Connection, table: str, values: list[Any]) -> None:
     columns = _COLUMNS[table].split(", ")
-    row = [_bindable(value) for value in [*values, *[None] * 8][: len(columns)]]
+    row = values[: len(columns)]
     if table not in _UNPROVEN:
         row, columns = [*row, 0], [*columns, "checksum"]
-    with suppress(sqlite3.Error):
-        db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(row))})", row)
-        if table not in _UNPROVEN:
-            proven = db.execute(f"SELECT {database._PROVEN[table]} FROM {table} WHERE checksum = 0").fetchone()
-            db.execute(f"UPDATE {table} SET checksum = ? WHERE checksum = 0", (database.checksum(proven),))
-
-
-def _bindable(value: Any) -> Any:
-    """A value that SQLite takes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return str(value)
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(row))})", row)
+    if table not in _UNPROVEN:
+        proven = db.execute(f"SELECT {database._PROVEN[table]} FROM {table} WHERE checksum = 0").fetchone()
+        db.execute(f"UPDATE {table} SET checksum = ? WHERE checksum = 0", (database.checksum(proven),))
 
 
 def check(data: bytes, used: Used) -> None:

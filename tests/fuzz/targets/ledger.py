@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, NamedTuple, get_args
 
 from exporter.events import Event, Warned
@@ -15,6 +13,7 @@ from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Ending, Wait
 from exporter.units import Limit
 from tests.fuzz.promises import assert_one_line
+from tests.fuzz.sqlite_files import write_sqlite
 from tests.fuzz.target import Target
 from tests.fuzz.workplace import empty_folder
 from tests.support.virtual_time import ManualClock
@@ -35,7 +34,7 @@ def read(data: bytes) -> Used:
     with empty_folder() as folder:
         path = folder / "ledger.sqlite"
         with suppress(FileNotFoundError):
-            _fill(path, data)
+            write_sqlite(path, data, schema=ledger_file._SCHEMA, tables=_WIDTHS, insert=_insert)
         events: list[Event] = []
         given: list[LedgerSlot | Wait | None] = []
         clock = ManualClock()
@@ -53,37 +52,13 @@ def read(data: bytes) -> Used:
     return Used(given, events)
 
 
-def _fill(path: Path, data: bytes) -> None:
-    try:
-        tables = json.loads(data)
-    except (ValueError, RecursionError):
-        path.write_bytes(data)
-        return
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(ledger_file._SCHEMA)
-        for table, rows in tables.items() if isinstance(tables, dict) else ():
-            for row in rows if table in _WIDTHS and isinstance(rows, list) else ():
-                _insert(db, table, row if isinstance(row, list) else [row])
-        db.commit()
-
-
 def _insert(db: sqlite3.Connection, table: str, values: list[Any]) -> None:
-    row = [_bindable(value) for value in [*values, *[None] * 8][: _WIDTHS[table]]]
+    row = values[: _WIDTHS[table]]
     marks = ", ".join("?" * (len(row) + 1))
-    with suppress(sqlite3.Error):
-        db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*row, 0))
-        stored = db.execute(f"SELECT * FROM {table} WHERE checksum = 0").fetchone()
-        if stored is not None:
-            db.execute(f"UPDATE {table} SET checksum = ? WHERE checksum = 0", (ledger_file.checksum(stored[:-1]),))
-
-
-def _bindable(value: Any) -> Any:
-    """A value that SQLite takes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return str(value)
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*row, 0))
+    stored = db.execute(f"SELECT * FROM {table} WHERE checksum = 0").fetchone()
+    if stored is not None:
+        db.execute(f"UPDATE {table} SET checksum = ? WHERE checksum = 0", (ledger_file.checksum(stored[:-1]),))
 
 
 def check(data: bytes, used: Used) -> None:
