@@ -24,6 +24,8 @@ class Item(msgspec.Struct, eq=False):
     """monotonic times: when a failed try was sent, and when it failed"""
     seemed_absent: bool = False
     """whether the last try got a 404 that was not the API's"""
+    out_of_step: int = 0
+    """answers that were about another campaign"""
     error: str = ""
     """why the last try failed"""
 

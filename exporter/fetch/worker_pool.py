@@ -151,7 +151,8 @@ class WorkerPool:
             now = to_milliseconds(self._clock.now())
             return CampaignResponse(item.campaign_id, now, response.status, verdict.text)
         item.error = verdict.error
-        if verdict.kind == "wrong_campaign" and item.attempts < MOST_OUT_OF_STEP:
+        item.out_of_step += verdict.kind == "wrong_campaign"
+        if verdict.kind == "wrong_campaign" and item.out_of_step < MOST_OUT_OF_STEP:
             self._again(item, 0.0, queue)
             return None
         if verdict.kind not in ("retry", "gateway_404"):

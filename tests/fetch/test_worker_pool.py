@@ -91,6 +91,18 @@ def test_an_id_that_is_answered_with_another_campaign_again_and_again_is_invalid
     assert service.times_asked("cd-7") == service.dropped == MOST_OUT_OF_STEP
 
 
+def test_a_first_answer_about_another_campaign_is_not_the_last_word_after_other_failures() -> None:
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id != "cd-7" or asked.before_for_it > MOST_OUT_OF_STEP:
+            return answered_well(asked)
+        return DOWN if asked.before_for_it < MOST_OUT_OF_STEP else good("cd-another")
+
+    async def main() -> dict[str, str]:
+        return await Fetching(MadeUpService(answer)).fetch(IDS)
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+
+
 @pytest.mark.parametrize("status", [503, 500, 408, 425])
 def test_retry_after_is_honoured_on_every_status_that_is_retried(status: int) -> None:
     def answer(asked: Asked) -> HttpResponse:
