@@ -12,6 +12,7 @@ import asyncio
 import math
 
 from exporter.api.credentials_advice import refusal
+from exporter.api.verdict import Verdict
 from exporter.clock import Clock
 from exporter.errors import CredentialsRefused
 from exporter.fetch.client import Client, Exchange
@@ -75,8 +76,8 @@ class ServiceHealth:
     async def second_opinion(self, item: Item, refused: Exchange) -> Exchange:
         """After one answer that refuses the credentials: what is to be made of the ID.
 
-        The answer to a second request for it, with a token of its own; when that is a refusal too, it is this ID's.
-        Raises `CredentialsRefused` where it is not.
+        The answer to a second request for it, with a token of its own; when that is a refusal too, it is this ID's,
+        unless the service fails. Raises `CredentialsRefused` where the refusal is not this ID's.
         """
         async with self._deciding:
             if self._good_at == -math.inf:
@@ -89,7 +90,11 @@ class ServiceHealth:
             canary = await self._ask_canary()
             if canary is None or canary.verdict.kind == "denied":
                 raise self._credentials_refused(again)
-            return canary if canary.verdict.kind in _FAILURES else again
+            if canary.verdict.kind not in _FAILURES:
+                return again
+            # The answer to the canary is none to this ID: it proves no absence, and is not kept as this ID's.
+            verdict = Verdict("retry", canary.verdict.error, retry_after=canary.verdict.retry_after)
+            return Exchange(verdict, None, canary.sent_at)
 
     async def _watch_outage(self) -> None:
         """While the breaker is not closed: ask the canary at its intervals, until the service answers again."""

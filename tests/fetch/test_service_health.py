@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exporter.api.endpoints import HttpResponse
 from exporter.errors import CredentialsRefused, ServiceDown
+from exporter.model import Failure
 from tests.support.made_up_service import DENIED, FORBIDDEN, NOT_THE_API, Asked, Fetching, MadeUpService, good
 from tests.support.virtual_time import run_virtually
 
@@ -134,6 +137,40 @@ def test_one_refusal_that_a_second_request_does_not_get_costs_nothing() -> None:
         return await Fetching(MadeUpService(answer)).fetch(GOOD)
 
     assert set(run_virtually(main()).values()) == {"ok"}
+
+
+def refused_while_another_campaign_gets(answer_to_another: HttpResponse) -> Callable[[Asked], HttpResponse]:
+    """One ID is refused twice. The campaign that is to decide about it gets `answer_to_another`, once."""
+    left = [answer_to_another]
+
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id == "cd-30":
+            return DENIED if asked.before_for_it < 2 else NOT_THE_API if asked.before_for_it == 2 else good("cd-30")
+        return left.pop() if asked.before_for_it and left else good(asked.campaign_id)
+
+    return answer
+
+
+def test_a_404_that_the_deciding_campaign_gets_is_no_evidence_of_the_refused_ids_absence() -> None:
+    service = MadeUpService(refused_while_another_campaign_gets(NOT_THE_API))
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch(GOOD)
+
+    assert set(run_virtually(main()).values()) == {"ok"}, "it got one such 404 of its own, and then its campaign"
+
+
+def test_what_the_deciding_campaign_gets_is_not_kept_as_the_refused_ids_answer() -> None:
+    service = MadeUpService(refused_while_another_campaign_gets(FAILED))
+
+    async def main() -> Failure:
+        fetching = Fetching(service, attempts=1)
+        await fetching.fetch(GOOD)
+        return fetching.failure("cd-30")
+
+    failure = run_virtually(main())
+    assert (failure.outcome, failure.http_status, failure.body_start) == ("failed", None, None)
+    assert failure.error == "HTTP 500: Internal Server Error"
 
 
 def test_a_first_refusal_ends_the_run_though_an_earlier_attempt_has_fetched_a_campaign() -> None:
