@@ -21,19 +21,24 @@ class BackgroundThread:
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._error: BaseException | None = None
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def submit(self, call: Callable[[], object]) -> None:
-        """Run `call` after those before it. Nobody waits for it, so it must not raise."""
+        """Run `call` after those before it. Nobody waits for it: what it raises, the next `run` raises."""
         self._calls.put(call)
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """The result of `function`, which runs when the calls before it have ended."""
+        """The result of `function`, which runs when the calls before it have ended.
+
+        Raises what it raises, or what a call before it has raised that nobody waited for; then it does not run.
+        """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Result] = loop.create_future()
 
         def call() -> None:
             try:
+                self._raise_earlier()
                 value = function(*arguments)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 hand_over(result.set_exception, error)
@@ -51,6 +56,14 @@ class BackgroundThread:
         """End the thread when all calls are done, without waiting for it."""
         self._calls.put(None)
 
+    def _raise_earlier(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            call()
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001 - the thread goes on: all later calls would wait for ever
+                self._error = error

@@ -27,6 +27,18 @@ async def test_results_and_errors_come_back_and_calls_keep_their_order() -> None
     thread.close()
 
 
+async def test_what_a_call_raises_that_nobody_waits_for_comes_out_of_the_next_and_the_thread_goes_on() -> None:
+    thread = BackgroundThread("test")
+    done: list[int] = []
+    thread.submit(lambda: 1 // 0)
+    thread.submit(lambda: done.append(1))
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(thread.run(done.append, 2), 10)
+    assert await asyncio.wait_for(thread.run(max, 3, 4), 10) == 4
+    assert done == [1]
+    thread.close()
+
+
 async def test_the_event_loop_goes_on_while_a_call_blocks() -> None:
     thread, gate = BackgroundThread("test"), threading.Event()
     call = asyncio.create_task(thread.run(gate.wait, 10))

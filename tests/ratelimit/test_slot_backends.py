@@ -8,6 +8,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from exporter.background_thread import BackgroundThread
 from exporter.clock import SystemClock
 from exporter.events import Event
@@ -77,6 +79,24 @@ async def test_a_ledger_that_is_locked_holds_up_nothing_but_its_slots(tmp_path: 
         assert not waiting.done()
         another.execute("COMMIT")
     assert not isinstance(await waiting, Wait)
+    await slots.close()
+
+
+async def test_a_ledger_for_which_no_memory_is_left_ends_the_run_and_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's "out of memory" is Python's `MemoryError`, which is no failure of the file."""
+
+    def release(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Ledger, "release", release)
+    slots = slots_of(tmp_path / "l")
+    slot = await slots.acquire(TWO, probe=False)
+    assert not isinstance(slot, Wait)
+    slots.release(slot, "answered")
+    with pytest.raises(MemoryError):
+        await asyncio.wait_for(slots.acquire(TWO, probe=False), 10)
     await slots.close()
 
 
