@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from contextlib import suppress
 from typing import Protocol
 
 
@@ -37,6 +39,13 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds."""
         await asyncio.sleep(seconds)
+
+
+async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
+    """Wait until `event` is set, or for some seconds; infinity: as long as it takes."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            await event.wait()
 
 
 def to_milliseconds(seconds: float) -> int:

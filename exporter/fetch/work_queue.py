@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 from collections.abc import Iterator
-from contextlib import suppress
 
 import msgspec
 
-from exporter.clock import Clock
+from exporter.clock import Clock, wait_at_most
 
 
 class Item(msgspec.Struct, eq=False):
@@ -46,8 +46,8 @@ class WorkQueue:
     async def next(self) -> Item | None:
         """The next item, or None at the end. Waits for one that becomes due, holding nothing."""
         while not self._closed:
-            due = self._waiting[0][0] - self._clock.monotonic() if self._waiting else None
-            if due is not None and due <= 0:
+            due = self._waiting[0][0] - self._clock.monotonic() if self._waiting else math.inf
+            if due <= 0:
                 self._under_way += 1
                 return heapq.heappop(self._waiting)[2]
             if not self._exhausted:
@@ -56,12 +56,10 @@ class WorkQueue:
                     self._under_way += 1
                     return Item(campaign_id)
                 self._exhausted = True
-            if due is None and self._under_way == 0:
+            if not self._waiting and self._under_way == 0:
                 self._wake()
                 return None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(due):
-                    await self._changed.wait()
+            await wait_at_most(due, self._changed)
         return None
 
     def again(self, item: Item, delay: float) -> None:

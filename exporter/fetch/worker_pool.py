@@ -7,13 +7,13 @@ the ID's or the service's is asked in `service_health`.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Iterator
-from contextlib import suppress
 from typing import Protocol
 
 from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.verdict import VerdictKind
-from exporter.clock import Clock, to_milliseconds
+from exporter.clock import Clock, to_milliseconds, wait_at_most
 from exporter.errors import ExportError
 from exporter.events import Emit, RetryPlanned, Stopping
 from exporter.fetch.client import Client, Exchange
@@ -125,9 +125,7 @@ class WorkerPool:
 
     async def _first_answer(self, number: int) -> None:
         """Let one request go first, then a few more: a first ID that is slow must not hold up all others."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_ALONE if number < FIRST_FEW else None):
-                await self._answered.wait()
+        await wait_at_most(FIRST_ALONE if number < FIRST_FEW else math.inf, self._answered)
 
     async def _attempt(self, item: Item, queue: WorkQueue, sink: OutcomeSink) -> None:
         item.first_at = item.first_at or self._clock.now()

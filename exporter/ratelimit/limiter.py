@@ -12,7 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import Literal, Self
 
-from exporter.clock import Clock
+from exporter.clock import Clock, wait_at_most
 from exporter.errors import ExportError, ServiceDown
 from exporter.events import Emit, PaceLowered, PaceRaised, Paused, Probing, Resumed, WaitingForSlot
 from exporter.options import Pace
@@ -113,7 +113,7 @@ class Limiter:
             held_back = self._held_back(permit, now)
             if held_back > 0:
                 self._slots.stop_waiting()
-                await self._sleep(held_back, changed)
+                await wait_at_most(held_back, changed)
                 continue
             wait = self._careful(now) or await self._take_slot(permit, now)
             if permit.slot is not None and self._held_back(permit, self._clock.monotonic()) == 0:
@@ -122,7 +122,7 @@ class Limiter:
             if WORTH_TELLING <= wait < math.inf:
                 self._emit(WaitingForSlot(wait, self._clock.now() + wait))
             try:
-                await self._sleep(wait, changed)
+                await wait_at_most(wait, changed)
             finally:
                 self._meter.waited(self._clock.monotonic() - now)
 
@@ -170,19 +170,6 @@ class Limiter:
         if self._pause.began is not None:
             self._pause.probe = permit
             self._emit(Probing("rate_limit"))
-
-    async def _sleep(self, seconds: float, changed: asyncio.Event) -> None:
-        """Sleep, or until `changed`."""
-        if math.isinf(seconds):
-            await changed.wait()
-            return
-        waiting = asyncio.ensure_future(changed.wait())
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            sleeping.cancel()
 
     def _wake(self) -> None:
         self._changed.set()
