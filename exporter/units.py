@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
+
+Item = TypeVar("Item")
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -152,6 +156,12 @@ def format_size(size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 campaign`, `4,500 campaigns`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first_of(items: Sequence[Item], most: int, show: Callable[[Item], str] = str) -> str:
+    """The first `most` of `items`, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(map(show, items[:most])) + more
 
 
 def _shown(text: str) -> str:

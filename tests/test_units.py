@@ -13,6 +13,7 @@ from exporter.units import (
     Allowance,
     Limit,
     counted,
+    first_of,
     format_duration,
     format_size,
     parse_allowance,
@@ -37,6 +38,12 @@ def test_sizes_and_counts_for_people() -> None:
     sizes = (640, 999, 97_700, 1_400_000, 5_000_000_000_000)
     assert [format_size(size) for size in sizes] == ["640 B", "999 B", "97.7 kB", "1.4 MB", "5000.0 GB"]
     assert [counted(number, "campaign") for number in (0, 1, 4500)] == ["0 campaigns", "1 campaign", "4,500 campaigns"]
+
+
+def test_of_many_the_first_are_named_and_the_others_counted() -> None:
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert first_of(range(1500), 2, lambda number: f"<{number}>") == "<0>, <1> and 1,498 more"
 
 
 @pytest.mark.parametrize(

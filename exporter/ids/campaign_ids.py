@@ -13,6 +13,7 @@ from exporter.errors import IdsError
 from exporter.ids.csv_layout import Layout, names_in
 from exporter.ids.csv_rows import SWALLOWS, Record
 from exporter.text import id_problem, trim_invisible
+from exporter.units import first_of
 
 MOST_NAMED = 10
 """Lines that a message names."""
@@ -183,9 +184,8 @@ class IdReader:
         notes.setdefault(text, []).append(line)
 
     def _sentence(self, text: str, numbers: list[int]) -> str:
-        shown = ", ".join(str(number) for number in numbers[:MOST_NAMED])
-        more = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
-        return f"{self._source}: {text}: {self._place}{'s' if len(numbers) > 1 else ''} {shown}{more}."
+        places = f"{self._place}{'s' if len(numbers) > 1 else ''} {first_of(numbers, MOST_NAMED)}"
+        return f"{self._source}: {text}: {places}."
 
 
 def _are_alike(campaign_id: str, cells: list[str]) -> bool:

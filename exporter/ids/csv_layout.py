@@ -11,6 +11,7 @@ import msgspec
 from exporter.errors import IdsError
 from exporter.ids.csv_rows import Record, read_records
 from exporter.text import escaped, trim_invisible
+from exporter.units import first_of
 
 ID_COLUMNS = ("campaign_id", "campaignid", "id", "_id")
 """Headers that are looked for, in this order and in any letter case."""
@@ -165,5 +166,4 @@ def _trimmed(reading: _Candidate) -> tuple[str, ...]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [escaped(name)[:60] for name in names[:30]]
-    return ", ".join(shown) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+    return first_of(names, 30, lambda name: escaped(name)[:60])

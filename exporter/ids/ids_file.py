@@ -20,6 +20,7 @@ from exporter.ids.campaign_ids import CampaignIds as CampaignIds
 from exporter.ids.csv_layout import SAMPLED, Layout, find_layout
 from exporter.ids.csv_rows import Record, read_records
 from exporter.text import storable
+from exporter.units import first_of
 
 MOST_BYTES = 2**30
 """A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
@@ -74,11 +75,8 @@ def _texts(values: Any, source: str) -> list[str]:
     items = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
     wrong = [(number, item) for number, item in enumerate(items, 1) if not isinstance(item, str)]
     if wrong:
-        shown = ", ".join(f"item {number} is {_kind(item)}" for number, item in wrong[:MOST_NAMED])
-        more = f" and {len(wrong) - MOST_NAMED:,} more" if len(wrong) > MOST_NAMED else ""
-        raise IdsError(
-            f"{source}: campaign IDs are texts, and {shown}{more}. Leave empty ones out; write '007', not 7."
-        )
+        shown = first_of(wrong, MOST_NAMED, lambda entry: f"item {entry[0]} is {_kind(entry[1])}")
+        raise IdsError(f"{source}: campaign IDs are texts, and {shown}. Leave empty ones out; write '007', not 7.")
     return items
 
 

@@ -23,6 +23,7 @@ from exporter.settings import Settings
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
 from exporter.tables.flatten import flatten
+from exporter.units import first_of
 
 PAGE = 100
 LARGE_PAGE = 1000
@@ -188,5 +189,4 @@ def _total(page: ListPage) -> int:
 
 
 def _some(names: Mapping[str, Any] | Sequence[str]) -> str:
-    shown = ", ".join(list(names)[:MOST_SHOWN])
-    return shown + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")
+    return first_of(list(names), MOST_SHOWN)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from exporter.model import TableName
 from exporter.options import SnapshotFormat
+from exporter.units import first_of
 
 PREFIX = "snapshot="
 """A hive partition: readers of a whole destination get the snapshot as a column."""
@@ -94,5 +95,4 @@ def misdated_notices(places: Sequence[str]) -> list[str]:
     """What to say of snapshots that began under a wrong clock: nothing, or one sentence that names three at most."""
     if not places:
         return []
-    more = f" and {len(places) - 3:,} more" if len(places) > 3 else ""
-    return [f"{', '.join(places[:3])}{more}: began under a wrong clock, so neither latest nor base"]
+    return [f"{first_of(places, 3)}: began under a wrong clock, so neither latest nor base"]
