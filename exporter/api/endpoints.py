@@ -68,7 +68,6 @@ class CampaignApi:
     def __init__(
         self, *, host: str, stream_id: str, account_id: str, app_id: str, version: ApiVersion, user_agent: str
     ) -> None:
-        self.origin = host
         self._campaign = f"{host}{PATHS[version]}/{quote_id(stream_id)}/campaign/"
         # v2 takes accountId in the query and in a header; v1 in one of them, depending on the age of the
         # page: both are always sent.
@@ -103,10 +102,6 @@ class CampaignApi:
         headers = {**self._with(token), "Content-Type": "application/json"}
         url = self._campaign + "getAllCampaignDetails" + self._query
         return Request("POST", url, headers, dumps(body).encode())
-
-    def redirected(self, request: Request, url: str, token: str) -> Request:
-        """The same request, method and body included, to the place on our origin that a redirect named."""
-        return Request(request.method, url, {**request.headers, "auth": token}, request.body)
 
     def _with(self, token: str) -> dict[str, str]:
         return {**self._headers, "auth": token}  # bare, without "Bearer": page api-introduction

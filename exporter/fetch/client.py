@@ -149,7 +149,7 @@ class Client:
         token = self._tokens.token()
         request = build(token)
         if redirect is not None:
-            request = self.api.redirected(request, redirect, token)
+            request = msgspec.structs.replace(request, url=redirect)
         try:
             response = without_token(await self._transport.send(request, on_sent=on_sent), token)
         except TransportError as error:

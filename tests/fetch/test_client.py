@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import msgspec
 import pytest
 
-from exporter.api.endpoints import HttpResponse
+from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.transport_errors import TransportError
 from exporter.errors import CredentialsRefused, SettingsError
 from exporter.events import Warned
@@ -110,6 +111,32 @@ def test_redirects_are_followed_each_with_a_token_and_a_permit_of_its_own() -> N
 
     assert run_virtually(main()) == 2
     assert len({asked.token for asked in service.asked}) == 2
+
+
+class Recorder(MadeUpService):
+    """Keeps the requests themselves."""
+
+    requests: list[Request]
+
+    async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
+        self.requests.append(request)
+        return await super().send(request, on_sent=on_sent)
+
+
+def test_a_redirected_list_call_is_the_same_request_with_a_token_of_its_own() -> None:
+    listing = HttpResponse(200, b'{"status":"success","data":{"results":[]}}')
+    service = Recorder(lambda asked: listing if asked.before else HttpResponse(307, b"", location="/there"))
+    service.requests = []
+
+    async def main() -> None:
+        exchange = await Fetching(service).client.list_page("sms", limit=50, skip=0, page=1)
+        assert exchange.verdict.kind == "good"
+
+    run_virtually(main())
+    first, second = service.requests
+    assert first.method == "POST"
+    assert second == Request("POST", "https://h/there", {**first.headers, "auth": second.headers["auth"]}, first.body)
+    assert second.headers["auth"] != first.headers["auth"]
 
 
 def test_redirects_without_end_are_invalid() -> None:
