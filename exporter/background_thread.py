@@ -1,4 +1,4 @@
-"""A thread for calls that may block for long, and that must hold up neither the event loop nor the program's exit."""
+"""A thread for calls that may block for long and must not hold up the event loop or the program's exit; its events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,23 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from exporter.events import Emit, Event
+
 Result = TypeVar("Result")
+
+
+def in_this_loop(emit: Emit) -> Emit:
+    """`emit`, called in the running event loop also for what happens in a thread."""
+    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def emit_in_loop(event: Event) -> None:
+        if threading.get_ident() == thread:
+            emit(event)
+            return
+        with suppress(RuntimeError):  # the loop has ended: nobody listens any more
+            loop.call_soon_threadsafe(emit, event)
+
+    return emit_in_loop
 
 
 class BackgroundThread:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
-import threading
 from collections.abc import Callable, Coroutine
 
+from exporter.background_thread import in_this_loop
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, Resumed, Warned
@@ -17,19 +16,6 @@ from exporter.snapshot_store.manifest import iso
 from exporter.text import storable
 
 _log = logging.getLogger("exporter")
-
-
-def in_this_loop(emit: Emit) -> Emit:
-    """`emit`, called in the running event loop also for what happens in a thread."""
-    loop, thread = asyncio.get_running_loop(), threading.get_ident()
-
-    def emit_in_loop(event: Event) -> None:
-        if threading.get_ident() == thread:
-            emit(event)
-        else:
-            loop.call_soon_threadsafe(emit, event)
-
-    return emit_in_loop
 
 
 def guarded(listener: Callable[[Event], object], *, report: Callable[[str], None] | None = None) -> Emit:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from exporter.background_thread import BackgroundThread
+from exporter.background_thread import BackgroundThread, in_this_loop
 from exporter.clock import Clock
-from exporter.events import Emit, Event
+from exporter.events import Emit
 from exporter.ratelimit.ledger import Ledger
 from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Ending, SlidingWindow, Slot, Wait
@@ -75,13 +74,7 @@ class LedgerSlots(MemorySlots):
 
     def __init__(self, path: str | Path, *, clock: Clock, emit: Emit, thread: BackgroundThread | None = None) -> None:
         super().__init__(clock)
-        loop = asyncio.get_running_loop()
-
-        def emit_in_loop(event: Event) -> None:
-            with suppress(RuntimeError):  # the loop has ended: nobody listens any more
-                loop.call_soon_threadsafe(emit, event)
-
-        self._ledger = Ledger(Path(path), clock=clock, emit=emit_in_loop)
+        self._ledger = Ledger(Path(path), clock=clock, emit=in_this_loop(emit))
         self._thread = thread or BackgroundThread("ledger")
         self._thread.submit(self._ledger.open)
         self._rows: dict[Slot, LedgerSlot] = {}
