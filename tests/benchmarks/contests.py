@@ -14,7 +14,7 @@ from pathlib import Path
 from exporter.units import Limit
 from tests.benchmarks import whole
 from tests.benchmarks.engine import light_server, stats
-from tests.benchmarks.measuring import DETAILS, HERE, NOTES, Figure, Row, Sizes, alternately, seconds, times
+from tests.benchmarks.measuring import DETAILS, NOTES, Figure, Row, Sizes, alternately, seconds, times
 from tests.benchmarks.measuring import whole as process
 from tests.support.running import write_ids
 
@@ -29,8 +29,7 @@ def installed() -> list[str]:
             NOTES.append(f"not measured: {error}")
         else:
             names.append(name)
-            if whole.dependencies(HERE / "rivals" / whole.RIVALS[name][0]):
-                NOTES.append(f"{name}: {whole.version_of(name)}")
+            NOTES.append(f"{name}: {whole.version_of(name)}")
     return names
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.benchmarks.measuring import HEADER, HERE, Figure, alternately, megabytes, seconds, times
-from tests.benchmarks.whole import RIVALS, dependencies
+from tests.benchmarks.whole import OURS, RIVALS, dependencies
 from tests.support.running import ROOT, full
 
 
@@ -58,6 +58,11 @@ def test_a_slow_minute_of_the_machine_changes_no_ratio() -> None:
 
 def test_every_rival_is_a_script_that_compiles_and_says_what_it_needs() -> None:
     for name, (script, _) in RIVALS.items():
-        path = HERE / "rivals" / script
-        compile(path.read_text(encoding="utf-8"), script, "exec")
-        assert bool(dependencies(path)) == (name != "plain script")
+        compile((HERE / "rivals" / script).read_text(encoding="utf-8"), script, "exec")
+        assert dependencies(name)
+
+
+def test_we_are_measured_with_what_a_user_has_installed() -> None:
+    needed = " ".join(dependencies(OURS))
+    assert all(name in needed for name in ("aiohttp", "pyarrow", "uvloop"))
+    assert "pytest" not in needed

@@ -1,7 +1,8 @@
 """Whole processes, from their start to their files: ours, and what a user would use in its place.
 
-A rival is a script of `rivals/`, run as `python SCRIPT URL IDS.csv OUT`. One that names its dependencies at its top gets
-an environment of its own below the user's cache folder, made when it is first needed: some cannot live side by side.
+A rival is a script of `rivals/`, run as `python SCRIPT URL IDS.csv OUT`, that names its dependencies at its top. Each
+contestant, ours too, has an environment of its own below the user's cache folder, made when it is first needed: some
+cannot live side by side, and libraries import what else they find.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import platformdirs
 import pyarrow.parquet as pq
 
 from tests.benchmarks.measuring import HERE
-from tests.support.running import full, program
+from tests.support.running import ROOT, full
 from tests.support.serving import environment
 
 OURS = "campaign-export"
@@ -36,22 +37,24 @@ class NoRival(Exception):
     """The rival cannot be installed here."""
 
 
-def dependencies(script: Path) -> list[str]:
-    """What a script needs, as it says at its top (inline script metadata)."""
-    lines = script.read_text(encoding="utf-8").splitlines()
-    if lines[0] != "# /// script":
-        return []
+def dependencies(name: str) -> list[str]:
+    """What a contestant needs, as its script says at its top (inline script metadata). Ours: with the extra `speed`."""
+    if name == OURS:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return [*project["dependencies"], *project["optional-dependencies"]["speed"]]
+    lines = (HERE / "rivals" / RIVALS[name][0]).read_text(encoding="utf-8").splitlines()
     header = "\n".join(line.removeprefix("#").strip() for line in lines[1 : lines.index("# ///")])
     return list(tomllib.loads(header)["dependencies"])
 
 
 def python_of(name: str) -> str:
-    """The interpreter that runs a rival. Raises `NoRival`."""
-    needed = dependencies(HERE / "rivals" / RIVALS[name][0])
-    if not needed:
-        return sys.executable
+    """The interpreter that runs a contestant. Raises `NoRival`."""
+    needed = dependencies(name)
     key = hashlib.sha256("\n".join([sys.version, *needed]).encode()).hexdigest()[:12]
-    home = platformdirs.user_cache_path("campaign-export-benchmarks") / f"{Path(RIVALS[name][0]).stem}-{key}"
+    home = (
+        platformdirs.user_cache_path("campaign-export-benchmarks")
+        / f"{name.replace(', ', '-').replace(' ', '-')}-{key}"
+    )
     python = home / "bin" / "python"
     if not (home / "ready").exists():
         print(f"making an environment for {name} in {home} …", file=sys.stderr)
@@ -65,8 +68,7 @@ def python_of(name: str) -> str:
 
 def version_of(name: str) -> str:
     """`dlt 1.5.0`: the first dependency of a rival, as it is installed. Raises `NoRival`."""
-    needed = dependencies(HERE / "rivals" / RIVALS[name][0])
-    package = needed[0].partition("[")[0].partition(">")[0]
+    package = dependencies(name)[0].partition("[")[0].partition(">")[0]
     code = f"from importlib.metadata import version; print(version({package!r}))"
     return f"{package} {subprocess.check_output([python_of(name), '-c', code], text=True).strip()}"
 
@@ -75,7 +77,7 @@ def command(name: str, url: str, ids: Path, out: Path, *options: str) -> list[st
     """The command line of a contestant. Raises `NoRival`."""
     out.mkdir(parents=True)
     if name == OURS:
-        return program("snapshot", str(ids), "--out", str(out), *options)
+        return [python_of(name), "-m", "jobs", "snapshot", str(ids), "--out", str(out), *options]
     return [python_of(name), str(HERE / "rivals" / RIVALS[name][0]), url, str(ids), str(out)]
 
 

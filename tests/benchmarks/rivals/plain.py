@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["aiohttp>=3.14", "pandas>=2.2", "pyarrow>=21"]
+# ///
 """The plain script: aiohttp, a semaphore, pandas. No journal, no limit, no retry, no accounting.
 
 `plain.py URL IDS.csv OUT`: the form of all rivals.
