@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from exporter.api.error_body import (
-    read_error,
-    says_campaign_missing,
-    says_other_missing,
-    says_rate_limit,
-    says_service_fails,
-)
+from exporter.api.error_body import read_error
 from tests.support.json_values import json_values
 
 
@@ -64,104 +58,6 @@ def test_of_several_places_for_an_error_the_first_that_is_readable_counts(
     document: Any, message: str, code: Any
 ) -> None:
     assert read_error(document)[:2] == (message, code)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Campaign not found",
-        "Campaign cd-1 not found",
-        "Campaign with id cd-1 does not exist",
-        "Campaign with the given ID 'cd-1' could not be found",
-        "No such campaign",
-        "no campaign found",
-        "Unable to find campaign cd-1",
-        "Campaign of this stream not found",
-        "campaignId cd-1 does not exist",
-        "Could not find the campaign",
-        "couldn't find campaign",
-        "Campaign doesn't exist",
-        "The requested campaign was not found",
-        "Error: campaign not found",
-        "Campaign Rate limit not found",
-        "campaign_id cd-1 doesn't exist",
-        "The campaign has been deleted",
-        'Campaign "cd-1" not found',
-        "Campaign (cd-1) not found in account 66f",
-        "Cannot find campaign with id 7",
-        "Campaign does not exist",
-        "CAMPAIGN NOT FOUND",
-        "Campaign no longer exists",
-        "SMS campaign not found",
-        "Campaign Spring Sale not found",
-        "Campaign for account X not found",
-        "Campaign: cd-1 not found",
-        "Campaign record not found",
-    ],
-)
-def test_an_error_that_says_that_the_campaign_does_not_exist(message: str) -> None:
-    assert says_campaign_missing(message)
-    assert not says_other_missing(message)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Unable to find instance for campaign-service",
-        "ns not found",
-        "no such upstream cluster",
-        "Table 'prod.campaign' doesn't exist",
-        "Session not found",
-        "Session not found for campaign cd-1",
-        "Campaign service not found",
-        "campaign-service not found",
-        'relation "campaigns" does not exist',
-        "Collection campaign not found",
-        "Template for campaign cd-1 not found",
-        "Contact list of campaign not found",
-        "Campaign instance not found",
-        "no such index [campaigns]",
-        "Campaign Management scope not found",
-        "Stream not found",
-        "It does not exist",
-        "Not found",
-        "user not found",
-        "Cannot find the path",
-        "no Route matched with those values",
-        "campaigns table not found",
-        "Campaign queue not found",
-        "Campaigns collection does not exist",
-        "Invalid campaign id",
-        "index campaign not found",
-        "Database campaign does not exist",
-        "Failed to find campaign service",
-        "no campaign servers available",
-        "Campaign",
-        "host not found: campaign.svc",
-        "Failed to look up campaign: session not found",
-    ],
-)
-def test_an_error_that_does_not_say_that_the_campaign_does_not_exist(message: str) -> None:
-    assert not says_campaign_missing(message)
-
-
-@pytest.mark.parametrize(
-    ("message", "fails", "other", "rate"),
-    [
-        ("ns not found", True, False, False),
-        ("Unable to find instance for campaign-service", True, False, False),
-        ("Please try again later", True, False, False),
-        ("Rate limit for this API has been reached. Please try again later", True, False, True),
-        ("You've exceeded the per-minute rate limit.", False, False, True),
-        ("Stream not found", False, True, False),
-        ("Cannot find the path", False, True, False),
-        ("Invalid StreamId", False, False, False),
-        ("Campaign is over", False, False, False),
-        ("", False, False, False),
-    ],
-)
-def test_what_the_words_of_an_error_mean(message: str, fails: bool, other: bool, rate: bool) -> None:
-    assert (says_service_fails(message), says_other_missing(message), says_rate_limit(message)) == (fails, other, rate)
 
 
 @pytest.mark.parametrize(

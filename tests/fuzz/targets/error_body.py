@@ -6,14 +6,8 @@ from typing import Any, NamedTuple
 
 from exporter.api.classify import classify_campaign, classify_list
 from exporter.api.endpoints import HttpResponse
-from exporter.api.error_body import (
-    ErrorBody,
-    read_error,
-    says_campaign_missing,
-    says_other_missing,
-    says_rate_limit,
-    says_service_fails,
-)
+from exporter.api.error_body import ErrorBody, read_error
+from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
 from exporter.api.verdict import Verdict
 from exporter.json_text import NotJson, loads
 from exporter.text import LONGEST_SEARCHED
