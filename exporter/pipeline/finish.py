@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from exporter import failpoints
-from exporter.clock import to_milliseconds
 from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
@@ -169,7 +168,8 @@ def _replace(run: Run, snapshot: str) -> list[str]:
 
 def _close_journal(run: Run, manifest: Manifest) -> None:
     if not _is_complete(run, manifest):
-        published = Incomplete(manifest.snapshot_id, to_milliseconds(run.clock.now()))
+        # Not now: after a kill this is made up for by the next run, which may be that of the next night.
+        published = Incomplete(manifest.snapshot_id, manifests.milliseconds(manifest.finished_at))
         run.remember(snapshot_id=manifest.snapshot_id, incomplete=published, usage=Usage(), pauses=(), warnings=())
     else:
         run.journal.clear()

@@ -194,6 +194,31 @@ async def test_an_incremental_retry_keeps_its_base_and_replaces_its_snapshot(tmp
         assert site.names() == [base, second.manifest.snapshot_id]
 
 
+class Killed(Exception):
+    """In place of a signal."""
+
+
+async def test_what_was_published_with_failures_and_then_killed_is_not_published_again_the_next_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(step: str) -> None:
+        if step == "publish.before_journal_closed":
+            raise Killed
+
+    async with open_site(tmp_path, 30, check_credentials=False) as site:
+        site.service.faults[list(site.service.campaigns)[4]] = ["400"]
+        site.clock = LaterClock(-23)
+        monkeypatch.setattr(failpoints, "hook", kill)
+        with pytest.raises(Killed):
+            await site.snapshot(site.ids, list_pass="never")
+        before = site.names()
+        site.clock = SystemClock()
+        monkeypatch.setattr(failpoints, "hook", None)
+        result = await site.snapshot(site.ids, list_pass="never")
+        assert len(site.gets()) == 30
+        assert site.names() == [*before, result.manifest.snapshot_id]
+
+
 async def test_another_command_publishes_beside_an_incomplete_snapshot(tmp_path: Path) -> None:
     async with open_site(tmp_path, 30) as site:
         site.service.faults[list(site.service.campaigns)[4]] = ["400"] * 5
