@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from exporter.events import Emit, Warned
+from exporter.ids.campaign_ids import each_of
 from exporter.json_text import NotJson, loads
 from exporter.model import CampaignResponse
 from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
-from exporter.snapshot_store.reader import read_responses
+from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.snapshot_store.verify import responses_problem
 from exporter.tables.timestamps import read_instant
 from exporter.units import format_duration
@@ -141,12 +142,8 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
 
 def gone(destination: Destination, base: str, *, there: Callable[[str], bool]) -> list[str]:
     """The IDs of the base's campaigns that are not there any more. Raises `DestinationError`."""
-    return [
-        response.campaign_id
-        for block in read_responses(destination, base)
-        for response in block
-        if not there(response.campaign_id)
-    ]
+    ids = read_table(destination, base, "responses", ["campaign_id"]).column("campaign_id")
+    return [campaign_id for campaign_id in each_of(ids) if not there(campaign_id)]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -86,8 +86,9 @@ def read_table(
         with destination.open_file(snapshot, name) as file:
             opened = pq.ParquetFile(file)
             names = _readable_columns(opened.schema_arrow, table, manifest)
-            stored = [name for name in names if columns is None or name in columns]
-            rows = _with_todays_columns(_without_nulls(opened.read(stored), table), table)
+            wanted = [name for name in schema_of(table).names if columns is None or name in columns]
+            rows = opened.read([name for name in names if name in wanted])
+            rows = _with_columns(_without_nulls(rows, table), table, wanted)
     return rows if columns is None else rows.select(list(columns))
 
 
@@ -157,8 +158,8 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Cam
 
 
 def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
-    rows = _with_todays_columns(_without_nulls(rows, "responses"), "responses")
     names = schema_of("responses").names
+    rows = _with_columns(_without_nulls(rows, "responses"), "responses", names)
     columns = [
         _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
     ]
@@ -217,11 +218,11 @@ def _readable_columns(stored: pa.Schema, table: TableName, manifest: Manifest) -
     return names
 
 
-def _with_todays_columns(rows: Rows, table: TableName) -> Rows:
-    """`rows` with nulls in the columns that they do not have."""
-    schema = schema_of(table)
-    if rows.schema.names == schema.names:
+def _with_columns(rows: Rows, table: TableName, names: list[str]) -> Rows:
+    """`rows` with nulls in those of these columns of today's that they do not have."""
+    if rows.schema.names == names:
         return rows
+    schema = pa.schema([schema_of(table).field(name) for name in names])
     columns = [
         rows.column(field.name) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
         for field in schema
@@ -256,4 +257,5 @@ def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manife
             for name in rows.schema.names
         }
         stored = pa.table(typed)
-        return _with_todays_columns(stored.select(_readable_columns(stored.schema, "failures", manifest)), "failures")
+        stored = stored.select(_readable_columns(stored.schema, "failures", manifest))
+        return _with_columns(stored, "failures", schema.names)
