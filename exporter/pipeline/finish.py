@@ -98,6 +98,8 @@ def _count(run: Run) -> Counts:
         return counts
     there = {campaign.campaign_id for campaign in run.journal.listed()}
     there.update(run.journal.fetched_ids())
+    # Whether there is such a campaign is not known.
+    there.update(failure.campaign_id for failure in run.journal.failures() if failure.outcome != "not_found")
     vanished = gone(run.destination, base, there=there.__contains__)
     if vanished:
         shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")

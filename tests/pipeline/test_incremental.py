@@ -150,6 +150,22 @@ async def test_ids_that_the_list_does_not_show_are_fetched_singly(tmp_path: Path
         assert (result.counts.ok, result.counts.not_found) == (40, 1)
 
 
+async def test_a_campaign_that_fails_is_not_gone_and_one_that_does_not_exist_is(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        failing, deleted = list(site.service.campaigns)[:2]
+        for hidden in (failing, deleted):
+            site.service.campaigns[hidden].campaign_type = "hidden"  # type: ignore[assignment]
+        ids = ids_of(site.service.campaigns, source="test")
+        await site.run(ids=ids, incremental=True)
+        site.service.faults[failing] = ["400"]
+        del site.service.campaigns[deleted]
+        result = await site.run(ids=ids, incremental=True)
+        assert (result.counts.invalid, result.counts.not_found, result.counts.gone) == (1, 1, 1)
+        (warning,) = (text for text in result.manifest.warnings if "gone" in text)
+        assert deleted in warning
+        assert failing not in warning
+
+
 async def test_what_changed_between_an_interrupted_run_and_the_list_pass_is_fetched_again(tmp_path: Path) -> None:
     """Else an old answer would stand beside a new item of the list, and be carried over for ever."""
     async with nights(tmp_path) as site:
