@@ -13,6 +13,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from exporter.journal import run_checkpoint as checkpoints
 from exporter.journal.batch_writer import write_outcomes
 from exporter.journal.database import Outcome, checksum, with_checksum
@@ -61,8 +63,11 @@ class Journal(JournalFile):
     def save(self, checkpoint: Checkpoint) -> None:
         """Remember a run, durably."""
         with self._changing():
-            row = with_checksum(checkpoints.encode(checkpoint))
-            self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", row)
+            self._put(checkpoint)
+
+    def _put(self, checkpoint: Checkpoint) -> None:
+        row = with_checksum(checkpoints.encode(checkpoint))
+        self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", row)
 
     # Forgetting
 
@@ -90,9 +95,12 @@ class Journal(JournalFile):
             )
 
     def forget_list(self) -> None:
-        """Drop what a list pass found."""
+        """Drop what a list pass found, and the checkpoint's word that it is there: its run may yet be resumed."""
+        checkpoint = self.checkpoint()
         with self._changing():
             self._db.execute("DELETE FROM listed")
+            if checkpoint is not None:
+                self._put(msgspec.structs.replace(checkpoint, listed_at=None))
 
     def forget_outdated(self, unchanged: Callable[[CampaignResponse, str], bool]) -> None:
         """Drop the outcomes that the list pass, made after them, shows to be no longer true.

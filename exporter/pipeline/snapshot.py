@@ -125,6 +125,9 @@ async def read_list(run: Run, engine: Engine) -> None:
 
 
 def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignType, ...]) -> None:
+    if run.checkpoint.listed_at is not None:
+        # Of other types. A run that is killed below would leave this list under the name of that one.
+        run.remember(listed_at=None)
     run.journal.set_listed(campaigns)
     # An earlier attempt may have fetched before this list was read. What changed in between would be taken for what
     # the list saw, now and, carried over, in every night to come.

@@ -20,6 +20,7 @@ from exporter.errors import DestinationBusy, NotPublished, StorageFailed, TimeIs
 from exporter.events import Event, Published, Settled, Warned
 from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import FetchOptions
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.manifest import milliseconds
@@ -254,6 +255,29 @@ async def test_young_answers_survive_a_list_pass_that_is_too_old_and_plan_agrees
         result = await site.snapshot()
         assert (result.counts.ok, len(site.gets())) == (12, 12 - 4)
         assert result.manifest.requests.list == 4
+
+
+@pytest.mark.parametrize("other", [{"campaign_type": "voice"}, {"resume_within": 0.001}])
+async def test_another_run_whose_checkpoint_cannot_be_saved_leaves_no_wrong_list_to_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
+    """A full disk, or a kill, just between the list and what says whose it is."""
+    save = Journal.save
+
+    def disk_full(journal: Journal, checkpoint: Checkpoint) -> None:
+        if checkpoint.listed_types != ("sms",):
+            raise StorageFailed("no room")
+        save(journal, checkpoint)
+
+    async with open_site(tmp_path, 30) as site:
+        await stop_after(site, 4, campaign_type="sms")
+        monkeypatch.setattr(Journal, "save", disk_full)
+        with pytest.raises(StorageFailed, match="no room"):
+            await site.snapshot(**{"campaign_type": "sms", **other})
+        monkeypatch.undo()
+        result = await site.snapshot(campaign_type="sms")
+        wanted = [one for one, campaign in site.service.campaigns.items() if campaign.campaign_type == "sms"]
+        assert sorted(row["campaign_id"] for row in rows_of(Path(result.where))) == sorted(wanted)
 
 
 async def test_a_run_stopped_long_ago_is_repeated_under_an_id_of_its_own(tmp_path: Path) -> None:
