@@ -21,6 +21,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, snapshot_id
 from exporter.snapshot_store.reader import read_failures, read_responses
+from exporter.snapshot_store.verify import responses_problem
 from exporter.stop import Stop
 
 
@@ -54,6 +55,9 @@ def rebuild_snapshot(
         for problem in destination.clean_up():
             events.emit(Warned(problem))
         base = find(destination, snapshot, now=now)
+        if (damage := responses_problem(destination, base)) is not None:
+            # What rotted would get a manifest that calls it sound.
+            raise _refused(destination, base, damage)
         old = read_manifest(destination, base)
         started = clock.now()
         draft = Draft(
@@ -69,9 +73,14 @@ def rebuild_snapshot(
             ids=old.ids,
             counts=old.counts,
             began=clock.monotonic(),
-            lacking=lambda written: DestinationError(
-                f"{destination.where(base)}: has {written:,} answers, its manifest says {old.counts.ok:,}; see "
-                "`campaign-export verify`. Nothing is published."
+            lacking=lambda written: _refused(
+                destination, base, f"has {written:,} answers, its manifest says {old.counts.ok:,}"
             ),
         )
         return publish(draft, destination, clock=clock, events=events, stop=Stop())
+
+
+def _refused(destination: Destination, base: str, problem: str) -> DestinationError:
+    return DestinationError(
+        f"{destination.where(base)}: {problem}; see `campaign-export verify`. Nothing is published."
+    )

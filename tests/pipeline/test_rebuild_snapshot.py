@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,13 +18,16 @@ from exporter.snapshot_store.choose_snapshot import find
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination
-from tests.support.snapshots import ONE, publish
+from tests.support.snapshots import ONE, forge, publish
+
+
+def first_rows(path: Path, number: int) -> tuple[str, pa.Table]:
+    return path.name, pq.read_table(path, partitioning=None).slice(0, number)
 
 
 def test_rebuild_publishes_no_less_than_the_manifest_says(tmp_path: Path) -> None:
     publish(tmp_path)
-    path = tmp_path / f"snapshot={ONE}/responses.parquet"
-    pq.write_table(pq.read_table(path).slice(0, 3), path)
+    forge(tmp_path / f"snapshot={ONE}", lambda folder: first_rows(folder / "responses.parquet", 3))
     with pytest.raises(DestinationError, match="has 3 answers"):
         rebuild_snapshot(
             Locations(str(tmp_path), str(tmp_path / "state")), ONE, form="parquet", excel_safe=False,
@@ -37,6 +41,18 @@ def rebuild(folder: Path, snapshot: str, emit: Emit = ignore, **more: Any) -> Ma
         Locations(str(folder), str(folder / "state"), **more), snapshot, form="parquet", excel_safe=False,
         clock=SystemClock(), emit=emit,
     )  # fmt: skip
+
+
+def test_answers_that_rotted_are_not_published_under_a_manifest_that_calls_them_sound(tmp_path: Path) -> None:
+    publish(tmp_path)
+    path = tmp_path / f"snapshot={ONE}/responses.parquet"
+    table = pq.read_table(path, partitioning=None)
+    at = table.schema.get_field_index("body")
+    bodies = [body.replace("Active", "Bctive") for body in table.column(at).to_pylist()]
+    pq.write_table(table.set_column(at, table.schema.field(at), [bodies]), path)
+    with pytest.raises(DestinationError, match=r"responses\.parquet: its content is not what was written; see"):
+        rebuild(tmp_path, ONE)
+    assert [path.name for path in tmp_path.glob("snapshot=*")] == [f"snapshot={ONE}"]
 
 
 def test_a_rebuild_of_a_rebuild_names_the_run_that_fetched_the_answers(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.model import Counts, FileEntry
+from exporter.model import Counts
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots
@@ -18,7 +17,7 @@ from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages, missing_files
-from tests.support.snapshots import ONE, RESPONSES, changed, publish
+from tests.support.snapshots import ONE, RESPONSES, changed, forge, publish
 
 
 @pytest.mark.parametrize("form", ["parquet", "both"])
@@ -43,16 +42,6 @@ def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("x")
     found = damages(open_destination(str(tmp_path)), ONE)
     assert found == ["notes.txt: is not in the manifest", "failures.parquet: is missing"]
-
-
-def forge(folder: Path, change: Any) -> None:
-    """Write a table anew with a manifest that fits: only its content can give it away."""
-    manifest = manifests.load((folder / "manifest.json").read_bytes())
-    name, table = change(folder)
-    pq.write_table(table, folder / name)
-    data = (folder / name).read_bytes()
-    files = {**manifest.files, name: FileEntry(table.num_rows, len(data), hashlib.sha256(data).hexdigest())}
-    (folder / "manifest.json").write_bytes(manifests.dump(msgspec.structs.replace(manifest, files=files)))
 
 
 def test_rows_that_the_responses_do_not_give_are_found(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.model import CampaignResponse, Counts, Failure, Requests, Seconds, SnapshotMode
+import msgspec
+import pyarrow.parquet as pq
+
+from exporter.model import CampaignResponse, Counts, Failure, FileEntry, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotFormat
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
@@ -71,3 +75,13 @@ def changed(text: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
     manifest = json.loads(text)
     change(manifest)
     return json.dumps(manifest).encode()
+
+
+def forge(folder: Path, change: Any) -> None:
+    """Write a table anew with a manifest that fits: only its content can give it away."""
+    manifest = manifests.load((folder / "manifest.json").read_bytes())
+    name, table = change(folder)
+    pq.write_table(table, folder / name)
+    data = (folder / name).read_bytes()
+    files = {**manifest.files, name: FileEntry(table.num_rows, len(data), hashlib.sha256(data).hexdigest())}
+    (folder / "manifest.json").write_bytes(manifests.dump(msgspec.structs.replace(manifest, files=files)))
