@@ -135,12 +135,13 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
     if run.job.options.keep is None and run.job.options.keep_days is None:
         return removed
     in_use = {base} if base is not None else set()
+    snapshots = list_snapshots(run.destination)
     if run.job.options.full_every is not None:
-        snapshots = list_snapshots(run.destination)
         full = last_full(own_snapshots(snapshots, run.job.settings.identity, run.clock.now()))
         in_use |= {full.snapshot_id} if full is not None else set()
     old, warnings = apply_retention(
         run.destination,
+        snapshots,
         run.job.settings.identity,
         published=manifest.snapshot_id,
         keep=run.job.options.keep,

@@ -6,13 +6,13 @@ the snapshot just published and any after it, a base in use, one of another acco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from exporter.errors import ExportError
 from exporter.model import Identity
-from exporter.snapshot_store.catalog import belongs_to, list_snapshots
+from exporter.snapshot_store.catalog import SnapshotInfo, belongs_to
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 
@@ -55,6 +55,7 @@ def to_remove(
 
 def apply_retention(
     destination: Destination,
+    snapshots: Iterable[SnapshotInfo],
     identity: Identity,
     *,
     published: str,
@@ -65,16 +66,9 @@ def apply_retention(
 ) -> tuple[list[str], list[str]]:
     """Remove old snapshots of this account: (removed, warnings). One that cannot go is a warning, and the others go.
 
-    Other accounts' snapshots in the same destination are not counted and not touched. Raises `ExportError` where the
-    destination cannot be listed.
+    `snapshots`: all of the destination. Other accounts' are not counted and not touched.
     """
-    if keep is None and keep_days is None:
-        return [], []
-    own = [
-        Dated(info.snapshot_id, info.data_id)
-        for info in list_snapshots(destination)
-        if belongs_to(info.manifest, identity)
-    ]
+    own = [Dated(info.snapshot_id, info.data_id) for info in snapshots if belongs_to(info.manifest, identity)]
     removed, warnings = [], []
     for snapshot in to_remove(own, published=published, keep=keep, keep_days=keep_days, now=now, in_use=in_use):
         try:

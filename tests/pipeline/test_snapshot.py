@@ -22,6 +22,8 @@ from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import FetchOptions
+from exporter.snapshot_store.catalog import Catalog, read_catalog
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
@@ -370,6 +372,22 @@ async def test_published_is_said_when_it_is_durable_and_a_failure_of_that_is_a_w
     assert result.complete
     assert order.index("durable") < order.index(Published.__name__)
     assert order[order.index("durable") + 1] == Warned.__name__
+
+
+@pytest.mark.parametrize(("rule", "times"), [({}, 0), ({"keep": 1, "keep_days": 1.0, "full_every": HOUR}, 1)])
+async def test_old_snapshots_are_looked_at_once_and_without_a_rule_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any], times: int
+) -> None:
+    looked: list[Destination] = []
+
+    def look(destination: Destination) -> Catalog:
+        looked.append(destination)
+        return read_catalog(destination)
+
+    monkeypatch.setattr("exporter.snapshot_store.catalog.read_catalog", look)
+    async with open_site(tmp_path) as site:
+        await site.snapshot(**rule)
+        assert len(looked) == times
 
 
 async def test_more_failures_than_allowed_publish_nothing_and_keep_the_journal(tmp_path: Path) -> None:
