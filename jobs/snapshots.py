@@ -7,6 +7,7 @@ import io
 import json
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,7 +68,8 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
         infos = [info for info in infos if account_of(info.manifest) == wanted]
     for notice in misdated_notices([info.where for info in infos if info.is_misdated(time.time())]):
         console.say(notice, event="notice")
-    rows = [_row(info, account_of(info.manifest), missing_files(destination, info)) for info in infos]
+    problems = destination.of_each(partial(missing_files, destination), infos)
+    rows = [_row(info, account_of(info.manifest), problem) for info, problem in zip(infos, problems, strict=True)]
     rows += [_damaged_row(damaged) for damaged in catalog.damaged]
     rows.sort(key=lambda row: str(row["snapshot"]))
     if not rows:

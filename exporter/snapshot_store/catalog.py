@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -18,9 +17,6 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest, NotAManifest, load
 from exporter.snapshot_store.names import MANIFEST, is_misdated, is_snapshot_id
 from exporter.snapshot_store.open_destination import open_destination
-
-READERS = 16
-"""Manifests that are read from a store at once."""
 
 
 class SnapshotInfo(msgspec.Struct, frozen=True):
@@ -75,12 +71,7 @@ def list_snapshots(destination: Destination) -> list[SnapshotInfo]:
 
 def read_catalog(destination: Destination) -> Catalog:
     """Read every manifest. Raises `DestinationError`, `StorageFailed`."""
-    ids = destination.folder_ids()
-    if destination.is_local:
-        entries = [_entry(destination, snapshot) for snapshot in ids]
-    else:
-        with ThreadPoolExecutor(READERS) as pool:
-            entries = list(pool.map(lambda snapshot: _entry(destination, snapshot), ids))
+    entries = destination.of_each(lambda snapshot: _entry(destination, snapshot), destination.folder_ids())
     manifests = {entry.snapshot_id: entry.manifest for entry in entries if isinstance(entry, SnapshotInfo)}
     infos = [
         msgspec.structs.replace(entry, data_id=_data_id(entry.snapshot_id, manifests))

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import compress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -22,6 +23,9 @@ from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.model import FileEntry
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 REFUSALS = (OSError, pa.ArrowException)
 """What pyarrow's file systems and readers raise."""
@@ -155,9 +159,14 @@ class Destination(ABC):
         except REFUSALS as error:
             raise StorageFailed(f"{name}: {self.explain(error)[0]}. {then}") from None
 
+    def of_each(self, look: Callable[[Item], Result], snapshots: Iterable[Item]) -> list[Result]:
+        """What `look` says of each, in the same order."""
+        return list(map(look, snapshots))
+
     def snapshot_ids(self) -> list[str]:
         """The published snapshots, oldest first: folders with a manifest."""
-        return [snapshot for snapshot in self.folder_ids() if self.has_manifest(snapshot)]
+        ids = self.folder_ids()
+        return list(compress(ids, self.of_each(self.has_manifest, ids)))
 
     def folder_ids(self) -> list[str]:
         """The folders that have a snapshot's name, published or not, oldest first."""

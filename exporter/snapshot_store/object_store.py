@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ import pyarrow.fs as pafs
 
 from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
-from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, NameTaken, Staging
+from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, Item, NameTaken, Result, Staging
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
 from exporter.snapshot_store.open_store import StoreUrl, open_store, without_secrets
 from exporter.snapshot_store.store_errors import explain
@@ -30,6 +31,9 @@ from exporter.text import error_line
 
 CLAIM = ".writer-"
 PROBE = ".probe"
+LOOKS = 16
+"""Snapshots that are looked at at once."""
+
 ABANDONED = timedelta(days=1)
 """Age from which a folder without a manifest, of a run that we know nothing of, counts as left behind."""
 
@@ -96,6 +100,11 @@ class StoreDestination(Destination):
         names = {entry.path.removeprefix(f"{self.root}/").partition("/") for entry in entries}
         return sorted({first for first, slash, _ in names if slash})
 
+    def of_each(self, look: Callable[[Item], Result], snapshots: Iterable[Item]) -> list[Result]:
+        """As everywhere, many at once: a store takes its time for each answer, and there may be years of snapshots."""
+        with ThreadPoolExecutor(LOOKS) as pool:
+            return list(pool.map(look, snapshots))
+
     def has_manifest(self, snapshot: str) -> bool:
         """As everywhere. An empty object was begun and not yet written: Azure shows such."""
         with self.reading(f"{self.where(snapshot)}/{MANIFEST}"):
@@ -123,8 +132,8 @@ class StoreDestination(Destination):
 
     def clean_up(self, own: str | None = None, writer: str = "") -> list[str]:
         """Remove folders without a manifest: that of our interrupted run, and old ones that hold only files of ours."""
-        problems = []
-        for snapshot in self.folder_ids():
+
+        def clear(snapshot: str) -> str | None:
             try:
                 if not self.has_manifest(snapshot):
                     if self._is_left_behind(snapshot, ours=snapshot == own, writer=writer):
@@ -132,8 +141,10 @@ class StoreDestination(Destination):
                 elif snapshot == own:
                     self._forget_claims(snapshot)
             except ExportError as error:
-                problems.append(f"{self.where(snapshot)}, left by an interrupted run, cannot be removed: {error}")
-        return problems
+                return f"{self.where(snapshot)}, left by an interrupted run, cannot be removed: {error}"
+            return None
+
+        return [problem for problem in self.of_each(clear, self.folder_ids()) if problem is not None]
 
     def _is_left_behind(self, snapshot: str, *, ours: bool, writer: str) -> bool:
         with self.reading(self.where(snapshot)):
