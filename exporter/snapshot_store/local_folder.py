@@ -66,7 +66,9 @@ class LocalDestination(Destination):
             make_folder(self.folder)
             # Not named after the process: in a container that is the same number each time, and a run that was killed
             # here would be in the way of all that follow.
-            Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=self.folder)).rmdir()
+            probe = Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=self.folder))
+            with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
+                probe.rmdir()
         except OSError as error:
             text, is_lasting = self._explain_folder(error)
             message = f"--out {self.shown} cannot be written: {text}."
@@ -126,6 +128,8 @@ class LocalDestination(Destination):
         for path in leftovers:
             try:
                 shutil.rmtree(path)
+            except FileNotFoundError:
+                pass  # the probe of a run that begins at the same time
             except OSError as error:
                 problems.append(f"{path}, left by an interrupted run, cannot be removed: {explained(error)}")
         for name in (STAGING, REMOVING):

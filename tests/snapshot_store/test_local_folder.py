@@ -61,6 +61,30 @@ def test_a_destination_that_cannot_be_written_is_reported(tmp_path: Path) -> Non
         open_destination("ftp://x/y")
 
 
+def test_two_runs_that_begin_at_once_do_not_take_each_others_probe_for_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one with the lock clears leftovers away while the other tries whether it can write."""
+    destination = open_destination(str(tmp_path))
+    rmdir, rmtree = Path.rmdir, shutil.rmtree
+
+    def cleared_before(path: Path) -> None:
+        if ".staging-probe-" in path.name:
+            rmtree(path)
+        rmdir(path)
+
+    def gone_before(path: Path) -> None:
+        rmtree(path)
+        rmtree(path)
+
+    monkeypatch.setattr(Path, "rmdir", cleared_before)
+    destination.check_writable()
+    (tmp_path / ".staging-probe-x").mkdir()
+    monkeypatch.setattr(shutil, "rmtree", gone_before)
+    assert destination.clean_up() == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def name_of(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
