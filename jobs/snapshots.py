@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
-    from exporter.snapshot_store.choose_snapshot import Account, account_of, snapshots_of_account
+    from exporter.snapshot_store.choose_snapshot import Account, account_of, choose_account, snapshots_of_account
     from exporter.snapshot_store.names import misdated_notices
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import missing_files
@@ -64,7 +64,7 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     catalog = read_catalog(destination)
     infos = list(catalog.snapshots)
     if account is not None:
-        wanted = snapshots_of_account(destination, time.time(), account=account).account
+        wanted = choose_account(destination, catalog, time.time(), account=account).account
         infos = [info for info in infos if account_of(info.manifest) == wanted]
     for notice in misdated_notices([info.where for info in infos if info.is_misdated(time.time())]):
         console.say(notice, event="notice")

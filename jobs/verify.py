@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
-    from exporter.snapshot_store.choose_snapshot import find, snapshots_of_account
+    from exporter.snapshot_store.choose_snapshot import choose_account, find
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages
 
@@ -65,9 +65,10 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool, a
 
 def _latest(console: Console, destination: Destination, account: str | None) -> list[str]:
     """The latest snapshot, and any later one whose manifest is damaged: it may be the account's."""
-    damaged = [entry.snapshot_id for entry in read_catalog(destination).damaged]
+    catalog = read_catalog(destination)
+    damaged = [entry.snapshot_id for entry in catalog.damaged]
     try:
-        chosen = snapshots_of_account(destination, time.time(), account=account)
+        chosen = choose_account(destination, catalog, time.time(), account=account)
     except DestinationError:
         if account is None and damaged:
             return damaged[-1:]

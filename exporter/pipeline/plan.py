@@ -113,7 +113,7 @@ def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known
         checkpoint = journal.checkpoint() if journal is not None else None
         situation = read_situation(job, checkpoint, journal, place.destination, now)
     own: Sequence[SnapshotInfo] = situation.own
-    if needs_list and not own:
+    if needs_list and not job.options.incremental:
         own = own_snapshots(list_snapshots(place.destination), identity, now)
     decision = decide(checkpoint, situation, job.options, now)
     return _Known(job.ids, decision, own, 0 if job.options.fresh else situation.reusable)
