@@ -27,8 +27,8 @@ from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_na
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-REFUSALS = (OSError, pa.ArrowException)
-"""What pyarrow's file systems and readers raise."""
+REFUSALS = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow's file systems and readers raise; the last for the name of a column that rotted."""
 
 
 class ByteSink(Protocol):

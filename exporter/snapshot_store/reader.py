@@ -80,7 +80,7 @@ def read_table(
     name = file_name(table, "parquet")
     if table in ("campaigns", "calling_windows") and not _is_as_today(manifest, table):
         rows = _flattened(destination, snapshot, table)
-    elif name not in manifest.files:
+    elif table == "failures" and name not in manifest.files:
         rows = _read_failures_csv(destination, snapshot, manifest)
     else:
         with destination.open_file(snapshot, name) as file:
@@ -88,7 +88,7 @@ def read_table(
             names = _readable_columns(opened.schema_arrow, table, manifest)
             wanted = [name for name in schema_of(table).names if columns is None or name in columns]
             rows = opened.read([name for name in names if name in wanted])
-            rows = _with_columns(_without_nulls(rows, table), table, wanted)
+            rows = _with_columns(_sound(rows, table), table, wanted)
     return rows if columns is None else rows.select(list(columns))
 
 
@@ -116,7 +116,9 @@ class _FileColumns(msgspec.Struct, frozen=True):
 
     def column(self, name: str) -> pa.ChunkedArray:
         with self.destination.reading(self.name):
-            return self.file.read([name]).column(0)
+            column = self.file.read([name]).column(0)
+            column.validate(full=True)
+            return column
 
 
 @contextmanager
@@ -159,7 +161,7 @@ def read_responses(destination: Destination, snapshot: str) -> Iterator[list[Cam
 
 def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
     names = schema_of("responses").names
-    rows = _with_columns(_without_nulls(rows, "responses"), "responses", names)
+    rows = _with_columns(_sound(rows, "responses"), "responses", names)
     columns = [
         _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
     ]
@@ -194,8 +196,9 @@ def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
         yield from (Failure(*row) for row in zip(*columns, strict=True))
 
 
-def _without_nulls(rows: Rows, table: TableName) -> Rows:
-    """`rows`, in which nothing is null that may not be. Raises `pa.ArrowInvalid`."""
+def _sound(rows: Rows, table: TableName) -> Rows:
+    """`rows`, in which texts are texts and nothing is null that may not be. Raises `pa.ArrowInvalid`."""
+    rows.validate(full=True)
     for field in schema_of(table):
         if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
             raise pa.ArrowInvalid(f"{field.name} is null in a row of it")

@@ -20,9 +20,9 @@ from exporter.snapshot_store.choose_snapshot import find
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import open_columns, read_responses, read_table
+from exporter.snapshot_store.reader import had_list_pass, open_columns, read_responses, read_table
 from exporter.tables.arrow_schemas import schema_of
-from tests.support.snapshots import ONE, RESPONSES, TWO, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, changed, publish
 
 
 def test_in_python_a_snapshot_is_a_data_frame_with_the_right_types(tmp_path: Path) -> None:
@@ -61,7 +61,20 @@ def nulls(folder: Path) -> None:
         pq.write_table(table, folder / f"{name}.parquet")
 
 
-@pytest.mark.parametrize("damage", [other_columns, nulls])
+def no_text(folder: Path) -> None:
+    for name in ("campaigns", "responses"):
+        table = pq.read_table(folder / f"{name}.parquet", partitioning=None)
+        ids = pa.array([b"\xff"] * len(table)).view(pa.string())
+        pq.write_table(table.set_column(0, table.schema.field(0), ids), folder / f"{name}.parquet")
+
+
+def no_name(folder: Path) -> None:
+    for name in ("campaigns", "responses"):
+        path = folder / f"{name}.parquet"
+        path.write_bytes(path.read_bytes().replace(b"campaign_id", b"campaign_\xffd"))
+
+
+@pytest.mark.parametrize("damage", [other_columns, nulls, no_text, no_name])
 def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     publish(tmp_path)
     publish(tmp_path, TWO)
@@ -76,6 +89,19 @@ def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[
     if damage is other_columns:
         with pytest.raises(DestinationError, match="its columns are not those of campaigns"):
             changes_between(destination, ONE, TWO)
+    if damage in (no_text, no_name):
+        with pytest.raises(DestinationError, match=r"campaigns\.parquet: .*(?i:utf-?8)"):
+            changes_between(destination, ONE, TWO)
+
+
+def test_responses_that_the_manifest_does_not_name_are_not_looked_for_among_the_failures(tmp_path: Path) -> None:
+    publish(tmp_path, form="csv")
+    folder = tmp_path / f"snapshot={ONE}"
+    (folder / "responses.parquet").unlink()
+    path = folder / "manifest.json"
+    path.write_bytes(changed(path.read_bytes(), lambda manifest: manifest["files"].pop("responses.parquet")))
+    with pytest.raises(DestinationError, match=r"responses\.parquet"):
+        had_list_pass(open_destination(str(tmp_path)), ONE)
 
 
 def test_paths_can_be_path_objects_and_columns_can_be_chosen(tmp_path: Path) -> None:
