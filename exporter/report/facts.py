@@ -121,9 +121,9 @@ def gather(
     snapshot = named or chosen.snapshots[-1].snapshot_id
     history = _history(chosen.snapshots, snapshot)
     manifest = history[-1].manifest
-    campaigns = read_table(destination, snapshot, "campaigns")
-    windows = read_table(destination, snapshot, "calling_windows")
-    failures = read_table(destination, snapshot, "failures")
+    campaigns = read_table(destination, snapshot, "campaigns", manifest=manifest)
+    windows = read_table(destination, snapshot, "calling_windows", manifest=manifest)
+    failures = read_table(destination, snapshot, "failures", manifest=manifest)
     previous = history[-2].snapshot_id if len(history) > 1 else None
     unreadable: list[str] = []
     day = week or began_at(snapshot).date()
@@ -182,7 +182,7 @@ def _statuses(
     result: dict[str, dict[str, int]] = {}
     for info in history:
         try:
-            campaigns = read_table(destination, info.snapshot_id, "campaigns", ["status"])
+            campaigns = read_table(destination, info.snapshot_id, "campaigns", ["status"], manifest=info.manifest)
         except DestinationError as error:
             unreadable.append(str(error))
         else:

@@ -116,11 +116,11 @@ def history_of(
     without_list: list[str] = []
     runs = one_per_run(chosen.snapshots)
     for info in runs:
-        snapshot = info.snapshot_id
+        snapshot, manifest = info.snapshot_id, info.manifest
         try:
-            rows = _only(read_table(destination, snapshot, table, names), ids)
-            listed = had_list_pass(destination, snapshot)
-            unknown = not_fetched(destination, snapshot)
+            rows = _only(read_table(destination, snapshot, table, names, manifest=manifest), ids)
+            listed = had_list_pass(destination, snapshot, manifest=manifest)
+            unknown = not_fetched(destination, snapshot, manifest=manifest)
         except DestinationError as error:
             notices.append(f"left out: {error}")
             continue

@@ -69,17 +69,22 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def read_table(
-    destination: Destination, snapshot: str, table: TableName, columns: Sequence[str] | None = None
+    destination: Destination,
+    snapshot: str,
+    table: TableName,
+    columns: Sequence[str] | None = None,
+    *,
+    manifest: Manifest | None = None,
 ) -> pa.Table:
     """A table of a snapshot with today's columns, or only some of them. Raises `DestinationError`.
 
     One that an older version of the program wrote, or that is there only as CSV, is made again from the stored
-    responses.
+    responses. `manifest`: of the snapshot, where it was read before.
     """
-    manifest = read_manifest(destination, snapshot)
+    manifest = manifest or read_manifest(destination, snapshot)
     name = file_name(table, "parquet")
     if table in ("campaigns", "calling_windows") and not _is_as_today(manifest, table):
-        rows = _flattened(destination, snapshot, table)
+        rows = _flattened(destination, snapshot, table, manifest)
     elif table == "failures" and name not in manifest.files:
         rows = _read_failures_csv(destination, snapshot, manifest)
     else:
@@ -126,7 +131,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
     """As `read_table`, a column at a time, so that a large snapshot need not fit into memory."""
     manifest = read_manifest(destination, snapshot)
     if not _is_as_today(manifest, table):
-        yield read_table(destination, snapshot, table)
+        yield read_table(destination, snapshot, table, manifest=manifest)
         return
     name = file_name(table, "parquet")
     where = f"{destination.where(snapshot)}/{name}"
@@ -147,9 +152,14 @@ def _is_as_today(manifest: Manifest, table: TableName) -> bool:
     return file_name(table, "parquet") in manifest.files and manifest.schema_version == SCHEMA_VERSION
 
 
-def read_responses(destination: Destination, snapshot: str) -> Iterator[list[CampaignResponse]]:
-    """The stored responses of a snapshot, in blocks. Raises `DestinationError`, `StorageFailed`."""
-    manifest = read_manifest(destination, snapshot)
+def read_responses(
+    destination: Destination, snapshot: str, *, manifest: Manifest | None = None
+) -> Iterator[list[CampaignResponse]]:
+    """The stored responses of a snapshot, in blocks. `manifest`: as of `read_table`.
+
+    Raises `DestinationError`, `StorageFailed`.
+    """
+    manifest = manifest or read_manifest(destination, snapshot)
     with destination.open_file(snapshot, file_name("responses", "parquet")) as file:
         opened = pq.ParquetFile(file)
         names = _readable_columns(opened.schema_arrow, "responses", manifest)
@@ -173,15 +183,15 @@ def _values(column: pa.Array) -> list[Any]:
     return [None] * len(column) if column.null_count == len(column) else column.to_pylist()
 
 
-def had_list_pass(destination: Destination, snapshot: str) -> bool:
+def had_list_pass(destination: Destination, snapshot: str, *, manifest: Manifest | None = None) -> bool:
     """Whether a snapshot has what only the list call shows. Raises `DestinationError`."""
-    types = read_table(destination, snapshot, "responses", ["list_type"]).column("list_type")
+    types = read_table(destination, snapshot, "responses", ["list_type"], manifest=manifest).column("list_type")
     return not len(types) or types.null_count < len(types)
 
 
-def not_fetched(destination: Destination, snapshot: str) -> pa.Array:
+def not_fetched(destination: Destination, snapshot: str, *, manifest: Manifest | None = None) -> pa.Array:
     """The IDs that failed or were invalid: whether there is such a campaign is not known. Raises `DestinationError`."""
-    failures = read_table(destination, snapshot, "failures", ["campaign_id", "outcome"])
+    failures = read_table(destination, snapshot, "failures", ["campaign_id", "outcome"], manifest=manifest)
     unknown = pc.not_equal(failures.column("outcome"), "not_found")
     return failures.column("campaign_id").filter(unknown).combine_chunks()
 
@@ -233,10 +243,10 @@ def _with_columns(rows: Rows, table: TableName, names: list[str]) -> Rows:
     return type(rows).from_arrays(columns, schema=schema)
 
 
-def _flattened(destination: Destination, snapshot: str, table: TableName) -> pa.Table:
+def _flattened(destination: Destination, snapshot: str, table: TableName, manifest: Manifest) -> pa.Table:
     batches = [
         flat.campaigns if table == "campaigns" else flat.calling_windows
-        for flat in map(flatten, read_responses(destination, snapshot))
+        for flat in map(flatten, read_responses(destination, snapshot, manifest=manifest))
     ]
     return pa.Table.from_batches(batches, schema_of(table))
 

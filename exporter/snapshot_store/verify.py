@@ -110,7 +110,7 @@ def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iter
     counts = manifest.counts
     if not manifest.reconciled:
         yield f"{MANIFEST}: its counts do not add up"
-    failures = read_table(destination, snapshot, "failures")
+    failures = read_table(destination, snapshot, "failures", manifest=manifest)
     outcomes = {row["values"]: row["counts"] for row in pc.value_counts(failures.column("outcome")).to_pylist()}
     for outcome in ("not_found", "invalid", "failed"):
         if outcomes.get(outcome, 0) != getattr(counts, outcome):
@@ -136,13 +136,13 @@ def _rows(destination: Destination, snapshot: str, manifest: Manifest) -> Iterat
     """Each answer flattened again must give the very rows that are stored."""
     ids: list[pa.Array] = []
     stored = _Stored(destination, snapshot, manifest)
-    for block in read_responses(destination, snapshot):
+    for block in read_responses(destination, snapshot, manifest=manifest):
         flat = flatten(block)
         ids.append(flat.campaigns.column("campaign_id"))
         stored.compare("campaigns", flat.campaigns)
         stored.compare("calling_windows", flat.calling_windows)
     yield from stored.differences()
-    failures = read_table(destination, snapshot, "failures").column("campaign_id").chunks
+    failures = read_table(destination, snapshot, "failures", manifest=manifest).column("campaign_id").chunks
     everyone = pa.chunked_array([*ids, *failures], pa.string())
     if pc.count_distinct(everyone).as_py() != len(everyone):
         yield "campaigns: an ID is in the snapshot more than once"
@@ -159,7 +159,7 @@ class _Stored:
         for table in ("campaigns", "calling_windows"):
             name: TableName = table
             if f"{table}.parquet" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
-                self._tables[table] = read_table(destination, snapshot, name)
+                self._tables[table] = read_table(destination, snapshot, name, manifest=manifest)
             if f"{table}.csv" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
                 # Whether --excel-safe was on is not written down: one of the two must fit.
                 names = schema_of(name).names

@@ -51,6 +51,20 @@ def history(dest: Path, **options: Any) -> History:
     return history_of(open_destination(str(dest)), NOW, **options)
 
 
+def test_every_manifest_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nightly(tmp_path, *([campaign("a")] for _ in range(3)))
+    destination = open_destination(str(tmp_path))
+    read, asked = destination.read, []
+
+    def noted(snapshot: str, name: str) -> bytes:
+        asked.append(snapshot)
+        return read(snapshot, name)
+
+    monkeypatch.setattr(destination, "read", noted)
+    history_of(destination, NOW)
+    assert sorted(asked) == destination.snapshot_ids()
+
+
 def versions(dest: Path, *columns: str, **options: Any) -> list[tuple[Any, ...]]:
     """(ID, night, change, …) of every version."""
     rows = history(dest, **options).versions.to_pylist()
