@@ -10,12 +10,12 @@ from exporter import failpoints
 from exporter.errors import ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
-from exporter.journal.run_checkpoint import Incomplete
 from exporter.model import Counts, FailureGroup, Usage, group_failures
 from exporter.pipeline.incremental import gone, last_full
 from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_failure
 from exporter.pipeline.run_context import Run
+from exporter.pipeline.start import incomplete_in
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
 from exporter.snapshot_store.manifest import Manifest
@@ -77,18 +77,13 @@ def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
         lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
     )
     where = run.destination.where(manifest.snapshot_id)
-    return SnapshotResult(
-        manifest, where, reused, tuple(removed), tuple(failures), complete=_is_complete(run, manifest)
-    )
+    is_complete = incomplete_in(manifest, run.job.options) is None
+    return SnapshotResult(manifest, where, reused, tuple(removed), tuple(failures), complete=is_complete)
 
 
 def _failures(run: Run) -> tuple[FailureGroup, ...]:
     failures = ((failure.campaign_id, failure.outcome, failure.error) for failure in run.journal.failures())
     return group_failures(failures, examples=EXAMPLES)
-
-
-def _is_complete(run: Run, manifest: Manifest) -> bool:
-    return run.job.options.failures(manifest.counts) == 0
 
 
 def _count(run: Run) -> Counts:
@@ -170,9 +165,8 @@ def _replace(run: Run, snapshot: str) -> list[str]:
 
 
 def _close_journal(run: Run, manifest: Manifest) -> None:
-    if not _is_complete(run, manifest):
-        # Not now: after a kill this is made up for by the next run, which may be that of the next night.
-        published = Incomplete(manifest.snapshot_id, manifests.milliseconds(manifest.finished_at))
-        run.remember(snapshot_id=manifest.snapshot_id, incomplete=published, usage=Usage(), pauses=(), warnings=())
+    incomplete = incomplete_in(manifest, run.job.options)
+    if incomplete is not None:
+        run.remember(snapshot_id=manifest.snapshot_id, incomplete=incomplete, usage=Usage(), pauses=(), warnings=())
     else:
         run.journal.clear()

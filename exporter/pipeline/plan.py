@@ -15,7 +15,7 @@ from exporter.options import FetchOptions, SnapshotOptions, types_of
 from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.lock_destination import find_workplace
-from exporter.pipeline.start import Finish, Fresh, Resume, decide, read_situation
+from exporter.pipeline.start import Finish, Fresh, Resume, decide, incomplete_in, read_situation
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots
 from exporter.snapshot_store.manifest import Manifest
@@ -73,7 +73,8 @@ def make_plan(job: ExportJob, *, now: float, emit: Emit) -> Plan:
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What is known without a request. `own`: the account's snapshots, oldest first, where a plan needs them."""
+    """What is known without a request. `decision`: `Finish` where nothing else is left to do. `own`: the account's
+    snapshots, oldest first, where a plan needs them."""
 
     ids: CampaignIds | None
     decision: Fresh | Resume | Finish
@@ -95,8 +96,7 @@ class _Known(msgspec.Struct, frozen=True):
 
     @property
     def already_fetched(self) -> int:
-        is_done = isinstance(self.decision, Finish) and self.decision.is_this_run
-        return (self.wanted or 0) if is_done else self.reusable
+        return (self.wanted or 0) if isinstance(self.decision, Finish) else self.reusable
 
     @property
     def missing(self) -> int:
@@ -111,11 +111,20 @@ def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known
         if journal is not None:
             held.callback(journal.close)
         checkpoint = journal.checkpoint() if journal is not None else None
-        situation = read_situation(job, checkpoint, journal, place.destination, now)
+        while True:
+            situation = read_situation(job, checkpoint, journal, place.destination, now)
+            decision = decide(checkpoint, situation, job.options, now)
+            if not isinstance(decision, Finish) or decision.is_this_run:
+                break
+            # The run closes the journal, and decides again.
+            incomplete = incomplete_in(decision.manifest, job.options)
+            if incomplete is None:
+                checkpoint = journal = None
+            else:
+                checkpoint = msgspec.structs.replace(decision.checkpoint, incomplete=incomplete)
     own: Sequence[SnapshotInfo] = situation.own
     if needs_list and not job.options.incremental:
         own = own_snapshots(list_snapshots(place.destination), identity, now)
-    decision = decide(checkpoint, situation, job.options, now)
     return _Known(job.ids, decision, own, 0 if job.options.fresh else situation.reusable)
 
 
@@ -139,7 +148,7 @@ def _list_requests(known: _Known, fetch: FetchOptions, options: SnapshotOptions)
     decision, types = known.decision, types_of(options.campaign_type)
     campaigns = known.campaigns if known.campaigns is not None else known.wanted or 0
     if isinstance(decision, Finish):
-        return 0 if decision.is_this_run else expected_requests(campaigns, fetch.page_size)
+        return 0
     if isinstance(decision, Resume) and decision.keep_list and decision.checkpoint.listed_types == types:
         return 0
     # The API has no type for all: a pass for each, and each can end in a page that is not full.

@@ -16,7 +16,7 @@ from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
-from exporter.journal.run_checkpoint import Checkpoint
+from exporter.journal.run_checkpoint import Checkpoint, Incomplete
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.event_relay import EventRelay
@@ -144,6 +144,14 @@ def _finish(checkpoint: Checkpoint, manifest: Manifest, now: float, *, same: boo
     age = to_milliseconds(now) - manifests.milliseconds(manifest.finished_at)
     soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
     return Finish(checkpoint, manifest, is_this_run=same and soon)
+
+
+def incomplete_in(manifest: Manifest, options: SnapshotOptions) -> Incomplete | None:
+    """What the journal keeps of a published run, so that the next one tries the failed campaigns; None: nothing."""
+    if options.failures(manifest.counts) == 0:
+        return None
+    # Not now: after a kill this is made up for by the next run, which may be that of the next night.
+    return Incomplete(manifest.snapshot_id, manifests.milliseconds(manifest.finished_at))
 
 
 def _choose_bases(checkpoint: Checkpoint | None, situation: Situation, options: SnapshotOptions, now: float) -> Bases:

@@ -201,25 +201,43 @@ class Killed(Exception):
     """In place of a signal."""
 
 
+def kill_before_the_journal_is_closed(step: str) -> None:
+    if step == "publish.before_journal_closed":
+        raise Killed
+
+
 async def test_what_was_published_with_failures_and_then_killed_is_not_published_again_the_next_night(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kill(step: str) -> None:
-        if step == "publish.before_journal_closed":
-            raise Killed
-
     async with open_site(tmp_path, 30, check_credentials=False) as site:
         site.service.faults[list(site.service.campaigns)[4]] = ["400"]
         site.clock = LaterClock(-23)
-        monkeypatch.setattr(failpoints, "hook", kill)
+        monkeypatch.setattr(failpoints, "hook", kill_before_the_journal_is_closed)
         with pytest.raises(Killed):
             await site.snapshot(site.ids, list_pass="never")
         before = site.names()
         site.clock = SystemClock()
         monkeypatch.setattr(failpoints, "hook", None)
+        assert site.plan(site.ids, list_pass="never").already_fetched == 0
         result = await site.snapshot(site.ids, list_pass="never")
         assert len(site.gets()) == 30
         assert site.names() == [*before, result.manifest.snapshot_id]
+
+
+@pytest.mark.parametrize(("failing", "already"), [(0, 0), (1, 29)])
+async def test_plan_knows_what_a_run_of_another_command_leaves_of_one_that_was_killed_after_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, already: int
+) -> None:
+    async with open_site(tmp_path, 30) as site:
+        site.service.faults = {one: ["400"] for one in list(site.service.campaigns)[:failing]}
+        monkeypatch.setattr(failpoints, "hook", kill_before_the_journal_is_closed)
+        with pytest.raises(Killed):
+            await site.snapshot(site.ids, list_pass="never")
+        monkeypatch.setattr(failpoints, "hook", None)
+        assert site.plan(site.ids, list_pass="never").already_fetched == 30
+        plan = site.plan(site.ids, list_pass="never", format="csv")
+        await site.snapshot(site.ids, list_pass="never", format="csv")
+        assert (plan.already_fetched, plan.requests) == (already, 30 - already) == (already, len(site.gets()))
 
 
 async def test_another_command_publishes_beside_an_incomplete_snapshot(tmp_path: Path) -> None:
