@@ -208,6 +208,11 @@ _LEVELS: dict[type[events.Event], int] = {
 """Verbosity from which an event is shown; 0, where none is named."""
 
 
+def is_detail(event: events.Event) -> bool:
+    """Whether an event is only shown to those who ask for more."""
+    return _level(event) > 0
+
+
 def _level(event: events.Event) -> int:
     """The verbosity from which this event is shown; short pauses are details."""
     seconds = (

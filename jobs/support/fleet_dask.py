@@ -27,11 +27,11 @@ from distributed import Client, KilledWorker, Reschedule, Worker, get_worker
 
 from exporter import __version__
 from exporter.errors import DestinationBusy, ExportError, InputError, Interrupted, StoppedEarly
-from exporter.events import Event, ListPageRead, RetryPlanned, Settled
+from exporter.events import Event
 from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.fleet import AccountResult, fault_of, run_account
 from exporter.stop import Stop
-from jobs.support.event_console import Console, describe
+from jobs.support.event_console import Console, describe, is_detail
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
 from jobs.support.run_until_stopped import handling_signals
@@ -231,7 +231,7 @@ def run_entry(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     log: list[str] = []
 
     def note(event: Event) -> None:
-        if not isinstance(event, Settled | RetryPlanned | ListPageRead):
+        if not is_detail(event):
             log.append(describe(event))
 
     async def main(job: ExportJob) -> AccountResult:

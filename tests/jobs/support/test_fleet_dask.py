@@ -21,7 +21,9 @@ import pytest
 
 from exporter import __version__
 from exporter.clock import SystemClock
-from exporter.events import ignore
+from exporter.events import Emit, Paused, Settled, Spent, WaitingForSlot, Warned, ignore
+from exporter.model import Usage
+from exporter.pipeline.fleet import AccountResult
 from exporter.simulator.simulated_service import CLIENT_SECRET
 from exporter.snapshot_store.lock import RunLock
 from jobs import cli
@@ -274,6 +276,24 @@ def test_an_account_waits_for_the_lock_of_its_destination_and_leaves_a_worker_th
     row = run_on("running", patience=60.0)
     assert (row["exit_code"], row["ok"]) == (0, 12)
     assert "waits for its destination: another run is at work here" in row["log"][0]
+
+
+def test_the_log_of_an_account_has_no_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run_account(name: str, job: Any, *, emit: Emit, stop: Any) -> AccountResult:
+        for event in (
+            WaitingForSlot(41.0, 1e9),
+            Paused("rate_limit", 0.4, 1e9, "HTTP 429"),
+            Settled("cd-1", "ok", 1),
+            Spent(Usage()),
+            Warned("the clock is off"),
+        ):
+            emit(event)
+        return AccountResult(name)
+
+    monkeypatch.setattr(fleet_dask, "get_worker", lambda: ThisWorker("running"))
+    monkeypatch.setattr(fleet_dask, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(fleet_dask, "run_account", run_account)
+    assert fleet_dask.run_entry({"name": "north"}, "topic")["log"] == ["warning: the clock is off"]
 
 
 class Ended:
