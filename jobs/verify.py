@@ -47,10 +47,7 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool, a
     if snapshot is not None:
         ids = [find(destination, snapshot)]
     elif everyone:
-        catalog = read_catalog(destination)
-        ids = sorted(
-            {info.snapshot_id for info in catalog.snapshots} | {entry.snapshot_id for entry in catalog.damaged}
-        )
+        ids = _all(destination)
     else:
         ids = _latest(console, destination, account)
     damaged = 0
@@ -61,6 +58,16 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool, a
         for problem in problems:
             print_line(f"  {problem}")
     return 1 if damaged else 0
+
+
+def _all(destination: Destination) -> list[str]:
+    """Every snapshot, damaged ones too. Raises `DestinationError` where there is none: nothing is not sound."""
+    catalog = read_catalog(destination)
+    ids = sorted({info.snapshot_id for info in catalog.snapshots} | {entry.snapshot_id for entry in catalog.damaged})
+    if not ids:
+        destination.check_is_root()
+        raise DestinationError(f"{destination.shown}: there is no snapshot in it.")
+    return ids
 
 
 def _latest(console: Console, destination: Destination, account: str | None) -> list[str]:

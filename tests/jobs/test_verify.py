@@ -41,3 +41,15 @@ def test_every_account_is_looked_at_with_all_and_one_with_account(
 def test_which_snapshot_can_be_said_in_one_way_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", str(tmp_path), ONE, "--all"]) == 2
     assert "exclude each other" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_where_there_is_no_snapshot_nothing_is_sound(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    (tmp_path / "fleet" / "account=a").mkdir(parents=True)
+    for dest, error in (("nowhere", "there is no snapshot in it"), ("fleet", "is the folder of a fleet")):
+        assert run(["verify", str(tmp_path / dest), *options]) == 2
+        captured = capfd.readouterr()
+        assert error in captured.err
+        assert captured.out == ""
