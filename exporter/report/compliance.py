@@ -15,6 +15,7 @@ import pyarrow as pa
 from exporter.json_text import loads
 from exporter.report.quiet_hours import QuietHours, Violation, violations
 from exporter.report.week_grid import Window
+from exporter.tables.extra_and_issue_columns import MORE_ISSUES
 from exporter.tables.time_zones import resolve_time_zone
 
 _OF_CALLING_HOURS = re.compile(r"dialingStrategy(?:\.callingHours\b[^:]*)?: ", re.IGNORECASE)
@@ -88,6 +89,8 @@ def check_quiet_hours(
 
 def is_unsure(issue: str) -> bool:
     """Whether a parse issue means that the windows of its campaign are not known for certain."""
+    if issue == MORE_ISSUES:
+        return True  # one that is not listed may be of the calling hours
     return _OF_CALLING_HOURS.match(issue) is not None and _READ_ALL_THE_SAME.match(issue) is None
 
 

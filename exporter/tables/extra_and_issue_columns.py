@@ -21,6 +21,9 @@ _ROOM = 4096
 MOST_ISSUES = 1000
 """Issues of one answer. What is beyond is in `extra` all the same."""
 
+MORE_ISSUES = "there are more issues than are listed"
+"""In place of the issues that are beyond."""
+
 _LONGEST_PATH = 200
 """Characters of a path that an issue shows."""
 
@@ -82,7 +85,7 @@ class Remarks:
         if len(issues) < MOST_ISSUES:
             issues[f"{excerpt(path, _LONGEST_PATH)}: {text}"] = None
         else:
-            issues["there are more issues than are listed"] = None
+            issues[MORE_ISSUES] = None
 
     def unread(self, row: int, path: str, value: Any, why: str) -> None:
         """Keep a value that could not be read, and say so."""

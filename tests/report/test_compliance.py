@@ -12,6 +12,7 @@ from exporter.report.compliance import QuietHoursCheck, check_quiet_hours, ids_o
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.report.week_grid import overlapping
 from exporter.tables.arrow_schemas import schema_of
+from exporter.tables.extra_and_issue_columns import MOST_ISSUES
 from exporter.tables.flatten import Flat, flatten
 from tests.support.answers import SEED, response_of
 
@@ -59,6 +60,15 @@ def test_issues_elsewhere_do_not_matter_to_quiet_hours() -> None:
     data = {**copy.deepcopy(SEED), "priority": "high", "createdAt": "x"}
     data["dialingStrategy"]["maxRingTime"] = "long"
     assert check(flatten([response_of(data)])).kept
+
+
+def test_an_issue_that_is_not_listed_may_be_of_the_calling_hours() -> None:
+    data = copy.deepcopy(SEED)
+    data["dialingStrategy"]["callingHours"]["days"] = [DAY, {**DAY, "start": "soon"}]
+    data["contactLists"] = [f"{number}\ufffd" for number in range(MOST_ISSUES)]
+    result = check(flatten([response_of(data, campaign_id="a")]))
+    assert ids_of(result.not_checked) == ["a"]
+    assert not result.kept
 
 
 def test_a_window_of_a_day_without_end_and_start_is_a_violation() -> None:
