@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from exporter.text import terminal_safe
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.lazy_imports import lazy_imports
+from jobs.support.open_files import allow_open_files
 from jobs.support.param_types import nearest
 from jobs.support.run_until_stopped import SIGNALS, handling_signals
 from jobs.support.standard_streams import ReaderGone, secure_standard_streams
@@ -32,7 +32,8 @@ DEPLOY = Path(__file__).with_name("deploy")
 """Examples of running it for real, in an installed package too."""
 
 OPEN_FILES = 4096
-"""What the largest run needs: a connection for each of 1,000 workers, and the files of its tables."""
+"""What the largest run needs: a connection for each of 1,000 workers, and the files of its tables. The usual limits are
+few for that: 256 on macOS, 1,024 on Linux."""
 
 COMMANDS: dict[str, str] = {
     "snapshot": "Fetch every campaign and publish one snapshot: the main job.",
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(run(arguments))
     secure_standard_streams()
     forget_empty_variables()
-    allow_many_files()
+    allow_open_files(OPEN_FILES)
     # pyarrow imports NumPy, and then pandas, only to recognize their arrays, and no command has one. That is 40% of the
     # processor time of a `pull` of one campaign.
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
@@ -129,15 +130,6 @@ def forget_empty_variables() -> None:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         if not os.environ.get(name, "set").strip():
             del os.environ[name]
-
-
-def allow_many_files() -> None:
-    """As many open files as the user may have: the usual 256 of macOS are few for 1,000 workers."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _exit_at_once(number: int, frame: object) -> NoReturn:

@@ -17,14 +17,13 @@ from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, worst
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
+from jobs.support.open_files import allow_open_files
 from jobs.support.options import METRICS_FILE
 from jobs.support.output_formats import format_option
 from jobs.support.param_types import whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
-    import resource
-
     from exporter.background_thread import BackgroundThread
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
     from exporter.stop import Stop
@@ -34,7 +33,8 @@ with lazy_imports(__name__):
     from jobs.support.standard_streams import print_line
     from jobs.support.terminal_tables import print_table
 
-ENOUGH_FILES = 65_536
+OPEN_FILES = 65_536
+"""An account needs some 30."""
 
 
 @job(
@@ -108,7 +108,7 @@ def command(
 
 
 def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> list[AccountResult]:
-    allow_open_files()
+    allow_open_files(OPEN_FILES)
     by_name = {entry["name"]: entry for entry in entries}
 
     async def run_one(name: str, stop: Stop) -> AccountResult:
@@ -126,14 +126,6 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
         return await run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop)
 
     return run_until_stopped(main)
-
-
-def allow_open_files() -> None:
-    """Take as many file descriptors as the system lets us: an account needs some 30, and the usual 1,024 are few."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH_FILES if most == resource.RLIM_INFINITY else min(most, ENOUGH_FILES)
-    if now != resource.RLIM_INFINITY and now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def labelled(console: Console, name: str) -> Callable[[Event], None]:

@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -114,12 +113,3 @@ async def test_a_fault_of_the_program_in_one_account_is_no_other_accounts_matter
     results = await run_side_by_side(["good", "bad", "also good"], run_one, parallel=2, stop=Stop())
     assert [row["exit_code"] for row in map(result_row, results)] == [0, 70, 0]
     assert "ZeroDivisionError: oops" in str(results[1].error)
-
-
-def test_as_many_files_as_the_system_lets_us_may_be_open() -> None:
-    code = (
-        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 4096)); "
-        "from jobs.fleet import allow_open_files as a; a(); print(r.getrlimit(r.RLIMIT_NOFILE))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "(4096, 4096)"
