@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ with lazy_imports(__name__):
     from exporter.background_thread import BackgroundThread
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
     from exporter.stop import Stop
+    from jobs.support.copyable_commands import program_command
     from jobs.support.fleet_dask import run_on_dask
     from jobs.support.fleet_file import prepare, read_fleet
     from jobs.support.fleet_rows import result_row, take_outcome
@@ -101,9 +101,17 @@ def command(
         print_line(json.dumps(rows, indent=2))
     else:
         _print(rows)
-    again = [f"--only={row['account']}" for row in rows if row["exit_code"]]
-    if again and len(again) < len(rows):
-        console.say(f"repeat what failed: {shlex.join(['campaign-export', 'fleet', fleet, *again])}", event="repeat")
+    failed = [row["account"] for row in rows if row["exit_code"]]
+    if failed and len(failed) < len(rows):
+        repeated = _repeated(
+            fleet,
+            failed,
+            out=dest,
+            engine=engine if scheduler is not None else None,
+            scheduler=scheduler,
+            metrics_file=metrics_file.path if metrics_file is not None else None,
+        )
+        console.say(f"repeat what failed: {repeated}", event="repeat")
     return worst(int(row["exit_code"]) for row in rows)
 
 
@@ -143,6 +151,12 @@ def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) ->
         return run_on_dask(console, entries, scheduler)
     except ModuleNotFoundError as error:
         raise InputError(f"--engine dask needs {error.name}: pip install 'campaign-exporter[fleet]'.") from None
+
+
+def _repeated(fleet: str, names: Iterable[str], **options: str | None) -> str:
+    """The command that does the same for some of the accounts; it has those of `options` that were given."""
+    given = [f"--{option.replace('_', '-')}={value}" for option, value in options.items() if value]
+    return program_command("fleet", fleet, *given, *(f"--only={name}" for name in names))
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -78,7 +78,7 @@ class MetricsFile:
             raise ValueError(f"{path!r} cannot be written: {explained(error)}") from None
         if not usable:
             raise ValueError(f"{path!r} cannot be written: there is no such folder, or it is not yours")
-        self._path = path
+        self.path = path
         self._began = time.monotonic()
         self.usage = Usage()
         self.manifest: Manifest | None = None
@@ -94,14 +94,14 @@ class MetricsFile:
 
         The run is that of `account`, unless the command has reported `outcomes` of its own.
         """
-        before = read_samples(self._path)
+        before = read_samples(self.path)
         seconds = time.monotonic() - self._began
         outcomes = self.outcomes or [
             RunOutcome(account, stream, exit_code, seconds, self.usage, self.manifest)
             for account, stream in ([(account, stream)] if account or stream else _accounts(before) or [("", "")])
         ]
         try:
-            write_metrics(self._path, outcomes, before, now=time.time())
+            write_metrics(self.path, outcomes, before, now=time.time())
         except StorageFailed as error:
             console.trouble(f"warning: --metrics-file {error}", event="warned")
 

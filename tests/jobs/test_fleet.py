@@ -103,6 +103,23 @@ def test_a_signal_stops_all_accounts_and_the_same_command_resumes(tmp_path: Path
     assert max(max(service.asked_for().values()) for service in fleet.services.values()) == 1
 
 
+def test_the_command_that_repeats_what_failed_works_as_printed(tmp_path: Path, held: ExitStack) -> None:
+    fleet = Fleet(tmp_path, held, 2)
+    ids = (tmp_path / "1.csv").read_text()
+    (tmp_path / "1.csv").write_text("nothing,here\n")
+    other, metrics = tmp_path / "other place", tmp_path / "fleet.prom"
+    done = fleet.run("--out", str(other), "--metrics-file", str(metrics))
+    assert done.returncode == 2
+    (tmp_path / "1.csv").write_text(ids)
+    (command,) = re.findall("repeat what failed: (.*)", done.stderr)
+    again = subprocess.run(command, shell=True, cwd=ROOT, env=full(fleet.env), capture_output=True, check=False)
+    assert again.returncode == 0, (command, again.stderr)
+    assert len(list(other.glob("account=*/stream=*/snapshot=*"))) == 2
+    account = fleet.services["north-1"].account_id
+    assert samples(metrics)["last_run_exit_code", account] == 0
+    assert len(fleet.services["north-0"].arrivals) == len(fleet.services["north-0"].campaigns)
+
+
 async def test_a_fault_of_the_program_in_one_account_is_no_other_accounts_matter() -> None:
     async def run_one(name: str, stop: Stop) -> AccountResult:
         if name == "bad":
