@@ -6,7 +6,7 @@ What could not be read is *not checked*; it never counts as kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
 import msgspec
@@ -68,23 +68,29 @@ def not_fetched(failures: pa.Table) -> list[NotChecked]:
 
 
 def check_quiet_hours(
-    campaigns: pa.Table, windows: pa.Table, failures: pa.Table, quiet: Sequence[QuietHours]
+    campaigns: pa.Table,
+    windows: Iterable[Window],
+    with_entries: Container[str],
+    failures: pa.Table,
+    quiet: Sequence[QuietHours],
 ) -> QuietHoursCheck:
-    """Compare the windows of every campaign with quiet hours, both on the clock of the campaign's time zone."""
+    """Compare the windows of every campaign with quiet hours, both on the clock of the campaign's time zone.
+
+    `windows`: those that could be read. `with_entries`: the campaigns with a window, readable or not.
+    """
     if not quiet:
         return QuietHoursCheck(quiet, [], [])
-    with_windows = set(windows.column("campaign_id").to_pylist())
     not_checked = not_fetched(failures)
     columns = ["campaign_id", "calling_hours_timezone", "parse_issues"]
     for campaign_id, zone, issues in zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True):
         reasons = [issue for issue in issues or () if is_unsure(issue)]
-        if campaign_id not in with_windows:
+        if campaign_id not in with_entries:
             reasons.append("no calling window")
         if zone is None:
             reasons.append("no time zone")
         if reasons:
             not_checked.append(NotChecked(campaign_id, reasons))
-    return QuietHoursCheck(quiet, violations(readable(windows), quiet), not_checked)
+    return QuietHoursCheck(quiet, violations(windows, quiet), not_checked)
 
 
 def is_unsure(issue: str) -> bool:

@@ -130,6 +130,8 @@ def gather(
     monday = day - timedelta(days=day.weekday())
     rows = readable(windows)
     weeks = weeks_of(rows)
+    with_entries = set(windows.column("campaign_id").to_pylist())
+    by_status = _counted(campaigns, "status")
     return Facts(
         manifest=manifest,
         where=destination.where(snapshot),
@@ -142,18 +144,18 @@ def gather(
         quiet_week=own_time_grid(weeks, all_of(quiet)),
         overnight=_overnight(rows),
         zone_unknown=sum(own.timezone not in time_zones() for own in weeks.values()),
-        by_status=_counted(campaigns, "status"),
+        by_status=by_status,
         by_type=_counted(campaigns, "campaign_type"),
         by_zone=_counted(campaigns, "calling_hours_timezone", zone_name),
         history=history,
-        statuses=_statuses(destination, history, unreadable),
+        statuses=_statuses(destination, history[:-1], unreadable) | {snapshot: dict(by_status)},
         previous=previous,
         changes=_changes(destination, previous, snapshot, unreadable),
         unreadable=unreadable,
         progress=_progress(manifest, campaigns, failures),
         failures=_failures(failures),
-        issues=_issues(campaigns, rows, set(windows.column("campaign_id").to_pylist())),
-        quiet_hours=check_quiet_hours(campaigns, windows, failures, quiet),
+        issues=_issues(campaigns, rows, with_entries),
+        quiet_hours=check_quiet_hours(campaigns, rows, with_entries, failures, quiet),
         dnc=check_dnc(campaigns, failures, manifest.api.version),
     )
 
@@ -176,11 +178,11 @@ def _overnight(windows: list[Window]) -> list[Overnight]:
 
 
 def _statuses(
-    destination: Destination, history: list[SnapshotInfo], unreadable: list[str]
+    destination: Destination, snapshots: list[SnapshotInfo], unreadable: list[str]
 ) -> dict[str, dict[str, int]]:
-    """Campaigns by status. A damaged old snapshot does not hide the others."""
+    """Campaigns by status in older snapshots. A damaged one does not hide the others."""
     result: dict[str, dict[str, int]] = {}
-    for info in history:
+    for info in snapshots:
         try:
             campaigns = read_table(destination, info.snapshot_id, "campaigns", ["status"], manifest=info.manifest)
         except DestinationError as error:

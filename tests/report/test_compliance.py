@@ -28,7 +28,8 @@ def flat(*days: Any, **hours: Any) -> Flat:
 def check(rows: Flat) -> QuietHoursCheck:
     campaigns, windows = (pa.Table.from_batches([batch]) for batch in rows)
     failures = schema_of("failures").empty_table()
-    return check_quiet_hours(campaigns, windows, failures, [parse_quiet_hours("21:00-08:00")])
+    with_entries = set(windows.column("campaign_id").to_pylist())
+    return check_quiet_hours(campaigns, readable(windows), with_entries, failures, [parse_quiet_hours("21:00-08:00")])
 
 
 @pytest.mark.parametrize(
