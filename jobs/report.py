@@ -42,9 +42,12 @@ def _time_zone(text: str) -> str:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(f"{text!r} is not a day: write one like 2026-03-29") from None
+    if not date.min.year < day.year < date.max.year:
+        raise ValueError(f"{text!r} is too near the end of the calendar: write a day like 2026-03-29")
+    return day
 
 
 @job(
@@ -114,8 +117,9 @@ def command(
     )
     for notice in (*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)):
         console.say(notice, event="notice")
-    replace_file(Path(output), page.encode())
-    console.say(f"{output}: {format_size(len(page))}", event="reported", file=output, bytes=len(page))
+    data = page.encode()
+    replace_file(Path(output), data)
+    console.say(f"{output}: {format_size(len(data))}", event="reported", file=output, bytes=len(data))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (
         ("quiet_hours", "reach into quiet hours", ids_of(check.violations)),

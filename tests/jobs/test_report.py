@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +155,26 @@ def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.Cap
     assert report(tmp_path, ONE, "--account", "acc")[0] == 2
 
 
+def test_the_size_is_that_of_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = {**SEED, "name": "案内" * 9, "dncLists": None}  # listed, with its name
+    publish(tmp_path, failures=[], responses=[response_of(data, campaign_id="cd-1")])
+    assert report(tmp_path, "--log-format", "json")[0] == 0
+    (told,) = (line for line in map(json.loads, capfd.readouterr().err.splitlines()) if line["event"] == "reported")
+    assert told["bytes"] == (tmp_path / "report.html").stat().st_size
+
+
+@pytest.mark.parametrize("week", ["0002-01-01", "9998-12-31"])
+def test_every_other_week_is_shown(tmp_path: Path, week: str) -> None:
+    publish(tmp_path, failures=[], responses=[with_days({**DAY, "day": "SU"}, timezone="Pacific/Kiritimati")])
+    assert report(tmp_path, "--week", week, "--timezone", "Pacific/Pago_Pago")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--week", "next"], "write one like 2026-03-29"),
+        (["--week", "0001-01-01"], "write a day like 2026-03-29"),
+        (["--week", "9999-12-31"], "write a day like 2026-03-29"),
         (["--timezone", "EDT"], "write one like Europe/Lisbon"),
         (["--fail-on-quiet-hours"], "needs --quiet-hours"),
         (["--quiet-hours", "night"], "write 21:00-08:00"),
