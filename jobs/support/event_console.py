@@ -80,7 +80,7 @@ class Console:
         if _level(event) > self._verbosity:
             return
         if self._as_json:
-            self._write_json("warning" if isinstance(event, events.Warned) else "info", _name(event), _fields(event))
+            self._write_json(_severity(event), _name(event), _fields(event))
             return
         text = describe(event, utc=not self.is_terminal)
         if isinstance(event, events.Paused) and event.why == "rate_limit" and self.tally.refusals == 1:
@@ -89,11 +89,14 @@ class Console:
 
     def emit_for(self, account: str, event: events.Event) -> None:
         """Show an event of one of several accounts."""
-        if _level(event) <= self._verbosity:
-            self.say(
-                f"{account}: {describe(event, utc=not self.is_terminal)}",
-                **{"event": _name(event), "account": account, **_fields(event)},
-            )
+        if _level(event) > self._verbosity:
+            return
+        text = f"{account}: {describe(event, utc=not self.is_terminal)}"
+        if self._as_json:
+            fields = {"message": text, "account": account, **_fields(event)}
+            self._write_json(_severity(event), _name(event), fields)
+        else:
+            self._write(text)
 
     def say(self, text: str, **fields: Any) -> None:
         """A line of information. `fields` are beside the text in JSON logs."""
@@ -190,6 +193,11 @@ def describe(event: events.Event, *, utc: bool = False) -> str:
 
 def _name(event: events.Event) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def _severity(event: events.Event) -> str:
+    """The level of an event in JSON logs."""
+    return "warning" if isinstance(event, events.Warned) else "info"
 
 
 def _fields(event: events.Event) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_a_stop_says_how_many_campaigns_are_kept(as_json: bool) -> None:
         console.emit(Settled("cd", outcome, 1))
     console.fail(Interrupted("stopped by Ctrl-C.", signal_number=2), 130)
     assert "43 of 1,000 campaigns are kept." in stream.getvalue()
+
+
+def test_a_warning_has_its_level_in_json_logs_whether_of_one_account_or_of_several() -> None:
+    stream = io.StringIO()
+    console = Console(stream=stream, verbosity=0, as_json=True)
+    for event in (Warned("the clock is off"), RunStarted("20261124T020000Z", "full", 1000, 40, 960, "/work")):
+        console.emit(event)
+        console.emit_for("north", event)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["level"], line.get("account")) for line in lines] == [
+        ("warning", None), ("warning", "north"), ("info", None), ("info", "north"),
+    ]  # fmt: skip
 
 
 class Broken(io.StringIO):
