@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from jobs.support.command import job, option, read_all
 from jobs.support.exit_codes import READING
@@ -101,7 +101,7 @@ def _choose(
 ) -> tuple[str, str]:
     """The two snapshots. Raises `DestinationError`."""
     named = find(destination, old) if old is not None else None
-    chosen = snapshots_of_account(destination, SystemClock().now(), account=account, snapshot=named)
+    chosen = snapshots_of_account(destination, time.time(), account=account, snapshot=named)
     for notice in chosen.notices:
         console.say(notice, event="notice")
     ids = [info.snapshot_id for info in chosen.snapshots]

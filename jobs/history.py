@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from exporter.clock import SystemClock
 from exporter.model import ROW_TABLES, RowTable
 from jobs.support.command import job, option, read_all
 from jobs.support.exit_codes import READING
@@ -78,7 +78,7 @@ def command(
     )
     history = history_of(
         open_destination(dest, environ=dict(os.environ)),
-        SystemClock().now(),
+        time.time(),
         ids=ids or None,
         table=table,
         columns=chosen_columns,

@@ -11,11 +11,14 @@ import click
 from exporter.units import counted, format_duration
 from jobs.support.command import job, option
 from jobs.support.exit_codes import READING
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import fetch_options, settings_options, snapshot_options, take_job
 
 if TYPE_CHECKING:
-    from exporter.pipeline.plan import Plan
     from jobs.support.event_console import Console
+
+with lazy_imports(__name__):
+    from exporter.pipeline.plan import Plan, make_plan
 
 
 @job(
@@ -38,8 +41,6 @@ def command(
 
     Without IDS it goes by the number of campaigns in the latest snapshot.
     """
-    from exporter.pipeline.plan import make_plan
-
     plan = make_plan(take_job(ids, options), now=time.time(), emit=console.emit)
     lines = lines_of(plan, time.time())
     width = max(len(name) for name, _ in lines)

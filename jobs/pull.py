@@ -14,6 +14,7 @@ from exporter.events import Warned
 from exporter.model import ROW_TABLES
 from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.exit_codes import ASKING, exit_code
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import (
     EXCEL_SAFE,
     IDS_COLUMN,
@@ -24,12 +25,18 @@ from jobs.support.options import (
 )
 from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
 from jobs.support.param_types import COLUMNS, choose_columns
+from jobs.support.run_until_stopped import run_until_stopped
 
 if TYPE_CHECKING:
-    from exporter.ids.ids_file import CampaignIds
-    from exporter.pipeline.pull_to_memory import Pulled
-    from exporter.stop import Stop
     from jobs.support.event_console import Console
+
+with lazy_imports(__name__):
+    from exporter.clock import SystemClock
+    from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
+    from exporter.pipeline.pull_to_memory import Pulled, pull_campaigns
+    from exporter.ratelimit.estimate import shared
+    from exporter.stop import Stop
+    from exporter.tables.arrow_schemas import schema_of
 
 SHOWN = {
     "campaigns": ("campaign_id", "campaign_type", "name", "status", "priority", "calling_hours_timezone", "updated_at"),
@@ -73,12 +80,6 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     ID_OR_FILE is a campaign ID, a CSV file of them, or - for standard input. Within the default rate limit up to 60 are
     fetched at once.
     """
-    from exporter.clock import SystemClock
-    from exporter.pipeline.pull_to_memory import pull_campaigns
-    from exporter.ratelimit.estimate import shared
-    from exporter.tables.arrow_schemas import schema_of
-    from jobs.support.run_until_stopped import run_until_stopped
-
     table, columns, output = options.pop("table"), options.pop("columns"), options.pop("output")
     form, excel_safe = options.pop("form"), options.pop("excel_safe")
     id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
@@ -139,8 +140,6 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
 
 def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
     """The IDs of all arguments, in their order. Raises `IdsError` with all problems."""
-    from exporter.ids.ids_file import ids_of, read_ids
-
     ids: list[str] = []
     warnings: list[str] = []
     problems: list[str] = []

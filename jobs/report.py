@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter.clock import SystemClock
 from exporter.errors import InputError
-from exporter.files import replace_file
-from exporter.tables.time_zones import resolve_time_zone
 from exporter.units import counted, format_size
 from jobs.support.command import job, option
 from jobs.support.exit_codes import READING
@@ -24,10 +22,12 @@ if TYPE_CHECKING:
     from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
+    from exporter.files import replace_file
     from exporter.report.compliance import ids_of
     from exporter.report.page import render_report
     from exporter.report.quiet_hours import parse_quiet_hours
     from exporter.snapshot_store.open_destination import open_destination
+    from exporter.tables.time_zones import resolve_time_zone
 
 MOST_NAMED = 10
 """Campaigns that stderr names; the page has all of them."""
@@ -109,7 +109,7 @@ def command(
     page, facts = render_report(
         destination,
         snapshot,
-        now=SystemClock().now(),
+        now=time.time(),
         account=account,
         time_zone=timezone,
         quiet=quiet_hours,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +22,8 @@ from jobs.support.param_types import DURATION, RATE, Parsed, whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
+    import asyncio
+
     from exporter.simulator.changes import SimulatedChanges
     from exporter.simulator.control_client import change_running
     from exporter.simulator.samples import sample_campaigns

@@ -15,7 +15,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.clock import SystemClock
 from exporter.errors import DestinationError
 from exporter.ids.ids_file import ids_of
 from exporter.model import ROW_TABLES, RowTable
@@ -66,7 +65,7 @@ def read_history(
     moment = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
     history = history_of(
         open_destination(os.fspath(dest)),
-        SystemClock().now(),
+        datetime.now(UTC).timestamp(),
         ids=None if ids is None else ids_of(ids, source="ids").ids.to_pylist(),
         table=table,
         columns=columns or (),

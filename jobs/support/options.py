@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from exporter.errors import InputError
-from exporter.files import explained
 from exporter.options import (
     LIST_PASS_MODES,
     MINUTE,
@@ -47,6 +46,7 @@ from jobs.support.param_types import (
 )
 
 with lazy_imports(__name__):
+    from exporter.files import explained
     from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
     from exporter.pipeline.export_job import ExportJob
     from exporter.ratelimit.ledger import default_ledger_path

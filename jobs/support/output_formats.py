@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.errors import InputError
-from exporter.files import replace_file
 from exporter.json_text import dumps
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.option_sources import Decorator, option
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 with lazy_imports(__name__):
+    from exporter.files import replace_file
     from exporter.snapshot_store.writer import csv_column, csv_header, csv_text, json_rows, minutes_text, parquet_bytes
 
 ROW_FORMATS = ("table", "csv", "json", "jsonl", "parquet")

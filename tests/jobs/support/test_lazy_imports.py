@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
+from jobs.cli import COMMANDS
 from jobs.support.lazy_imports import lazy_imports
 from tests.support.running import ROOT, full, write_ids
 from tests.support.serving import environment, serving
+from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 
 def python(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -38,6 +40,23 @@ def test_fetching_imports_nothing_heavy_that_it_has_no_use_for(command: str, tmp
         imported = imported_by(command, ids, *locations, **environment(url, tmp_path))
     assert "pyarrow" in imported
     assert not imported & {"numpy.linalg", "pandas.core", "prometheus_client"}
+
+
+def test_the_options_of_all_commands_need_nothing_heavy() -> None:
+    code = "import sys; from jobs.support.command import known_option_names as n; n(); print(*sys.modules)"
+    imported = set(python("-c", code).stdout.split())
+    assert {f"jobs.{name}" for name in COMMANDS} <= imported
+    assert not imported & {"asyncio", "jinja2", "pandas", "pyarrow", "rich", "sqlite3", "ssl", "tempfile"}
+
+
+@pytest.mark.parametrize("command", [("diff",), ("history",), ("report", "-o", "page.html")])
+def test_what_reads_snapshots_needs_no_event_loop(command: tuple[str, ...], tmp_path: Path) -> None:
+    for snapshot in (ONE, TWO):
+        publish(tmp_path, snapshot, responses=RESPONSES[:2])
+    options = [str(tmp_path / word) if word.endswith(".html") else word for word in command[1:]]
+    imported = imported_by(command[0], str(tmp_path), *options, HOME=str(tmp_path))
+    assert "pyarrow" in imported
+    assert not imported & {"asyncio", "pandas.core"}
 
 
 @pytest.fixture
