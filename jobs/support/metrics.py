@@ -17,6 +17,7 @@ import msgspec
 from exporter.errors import StorageFailed
 from exporter.events import Event, Spent
 from exporter.model import Usage
+from exporter.text import storable
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 
@@ -64,8 +65,8 @@ class RunOutcome(msgspec.Struct):
 
     @property
     def labels(self) -> Labels:
-        """Whose run it was."""
-        return (("account", self.account), ("stream", self.stream))
+        """Whose run it was; a run fails, too, whose variables are no text that a file can hold."""
+        return (("account", storable(self.account)), ("stream", storable(self.stream)))
 
 
 class MetricsFile:

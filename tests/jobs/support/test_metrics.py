@@ -137,6 +137,14 @@ def test_a_run_that_fails_before_it_knows_its_account_counts_for_those_of_the_fi
     assert read(path)["last_success_timestamp_seconds"] == 1000.0
 
 
+def test_an_account_id_that_is_not_utf_8_is_written_with_its_bytes_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "a.prom"
+    console = Console(stream=io.StringIO(), verbosity=0, as_json=False)
+    for _ in range(2):
+        MetricsFile(str(path)).finish(console, 2, "north\udcff", "st-1")
+        assert read(path, r"north\udcff")["last_run_exit_code"] == 2
+
+
 def test_metrics_that_cannot_be_written_are_a_warning_in_quiet_too(tmp_path: Path) -> None:
     shown = io.StringIO()
     (tmp_path / "gone").mkdir()
