@@ -27,7 +27,10 @@ def has_leaf(value: Any) -> bool:
 
 def beginning(value: Any) -> str:
     """The beginning of a value's JSON text, for an issue."""
-    return excerpt(dumps(value[: _SHOWN + 1] if isinstance(value, str) else value), _SHOWN)
+    try:
+        return excerpt(dumps(value[: _SHOWN + 1] if isinstance(value, str) else value), _SHOWN)
+    except RecursionError:  # it could be read, with a little less on the stack
+        return "nested too deep to be shown"
 
 
 def escape_key(key: str) -> str:

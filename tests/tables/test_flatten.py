@@ -446,8 +446,19 @@ def test_a_message_in_doubt_is_an_issue() -> None:
     assert row["parse_issues"] == ["message.message: may be Base64 of 'Hello'; too short to be sure"]
 
 
-@pytest.mark.parametrize("depth", range(150, 1050, 60))
-@pytest.mark.parametrize("path", ["unknown", "priority", "dncLists", "schedule"])
-def test_nothing_raises_however_deep_a_value_is_nested(path: str, depth: int) -> None:
-    body = f'{{"data":{{"name":"n","{path}":{"[" * depth}1{"]" * depth}}}}}'
-    assert flatten([CampaignResponse("a", 0, 200, body)]).campaigns.num_rows == 1
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            f'{{"data":{{"name":"n","{path}":@}}}}'
+            for path in ("unknown", "priority", "dncLists", "schedule", "message")
+        ),
+        '{"data":@}',
+        "@",
+    ],
+)
+def test_nothing_raises_however_deep_a_value_is_nested(body: str) -> None:
+    """Each depth counts: one is found that can just be read, and not written with a little more on the stack."""
+    for depth in (*range(150, 850, 60), *range(850, 1010)):
+        deep = body.replace("@", "[" * depth + "1" + "]" * depth)
+        assert flatten([CampaignResponse("a", 0, 200, deep)]).campaigns.num_rows == 1
