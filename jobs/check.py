@@ -19,7 +19,7 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.pipeline.check import check_account
-    from exporter.pipeline.findings import CheckResult
+    from exporter.pipeline.check_findings import CheckResult
     from exporter.stop import Stop
     from jobs.support.standard_streams import print_bytes
 

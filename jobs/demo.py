@@ -19,9 +19,9 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.ids.ids_file import read_ids
-    from exporter.pipeline.export_job import ExportJob
+    from exporter.pipeline.job_description import ExportJob
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.pipeline.snapshot import take_snapshot
+    from exporter.pipeline.take_snapshot import take_snapshot
     from exporter.report.page import render_report
     from exporter.simulator.server import serve
     from exporter.simulator.simulated_service import Behaviour

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_manifest
-    from exporter.snapshot_store.choose_snapshot import account_of, find, snapshots_of_account
+    from exporter.snapshot_store.choose_account_and_snapshot import account_of, find, snapshots_of_account
     from exporter.snapshot_store.diff import all_changes, changes_between, spoken
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.tables.arrow_schemas import schema_of

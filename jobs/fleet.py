@@ -23,7 +23,7 @@ from jobs.support.param_types import whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
-    from exporter.background_thread import BackgroundThread
+    from exporter.blocking_calls import BackgroundThread
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
     from exporter.stop import Stop
     from jobs.support.copyable_commands import program_command

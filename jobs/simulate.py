@@ -24,8 +24,8 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     import asyncio
 
+    from exporter.simulator.change_simulator import change_running
     from exporter.simulator.changes import SimulatedChanges
-    from exporter.simulator.control_client import change_running
     from exporter.simulator.samples import sample_campaigns
     from exporter.simulator.server import serve
     from exporter.simulator.simulated_service import Behaviour

@@ -17,7 +17,7 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.pipeline.publish import SnapshotResult
-    from exporter.pipeline.snapshot import take_snapshot
+    from exporter.pipeline.take_snapshot import take_snapshot
     from exporter.ratelimit.estimate import shared
     from exporter.stop import Stop
     from jobs.support.summary import summary_of

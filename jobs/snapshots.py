@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
-    from exporter.snapshot_store.choose_snapshot import Account, account_of, choose_account, snapshots_of_account
+    from exporter.snapshot_store.choose_account_and_snapshot import (
+        Account,
+        account_of,
+        choose_account,
+        snapshots_of_account,
+    )
     from exporter.snapshot_store.names import misdated_notices
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import missing_files

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
-    from exporter.snapshot_store.choose_snapshot import choose_account, find
+    from exporter.snapshot_store.choose_account_and_snapshot import choose_account, find
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages
 

@@ -19,7 +19,7 @@ import msgspec
 from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.error_body import read_error
 from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
-from exporter.api.headers import NotFollowed, read_date, read_retry_after, redirect_target
+from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
 from exporter.json_text import MSGSPEC_REFUSES, NotJson, loads
 from exporter.text import id_problem, one_line, trim_invisible

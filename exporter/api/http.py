@@ -27,7 +27,7 @@ from yarl import URL
 
 from exporter.api.content_encoding import ACCEPTED, Unpacker
 from exporter.api.endpoints import HttpResponse, Request
-from exporter.api.resolver import Resolver
+from exporter.api.threaded_resolver import Resolver
 from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
 
 IDLE = 0.05

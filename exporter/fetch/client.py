@@ -12,8 +12,8 @@ from exporter.api.auth import TokenSource
 from exporter.api.classify import ListPage, classify_campaign, classify_list
 from exporter.api.credentials_advice import skew_warning
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, is_askable, without_token
-from exporter.api.headers import read_date
 from exporter.api.http import HttpTransport
+from exporter.api.response_headers import read_date
 from exporter.api.transport_errors import TransportError
 from exporter.api.verdict import Verdict
 from exporter.clock import Clock

@@ -18,7 +18,7 @@ from exporter.fetch.open_engine import Engine, open_engine
 from exporter.json_text import loads
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
-from exporter.pipeline.findings import CheckResult, Findings
+from exporter.pipeline.check_findings import CheckResult, Findings
 from exporter.settings import Settings
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop

@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Coroutine
 
-from exporter.background_thread import in_this_loop
+from exporter.blocking_calls import in_this_loop
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import InputError
 from exporter.events import Emit, Event, Resumed, Warned

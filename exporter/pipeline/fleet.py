@@ -17,8 +17,8 @@ from exporter.clock import SystemClock
 from exporter.errors import ExportError, exhausted
 from exporter.events import Emit, Event, Spent
 from exporter.model import Usage
-from exporter.pipeline.export_job import ExportJob
-from exporter.pipeline.snapshot import take_snapshot
+from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.take_snapshot import take_snapshot
 from exporter.snapshot_store.manifest import Manifest
 from exporter.stop import Stop
 

@@ -12,9 +12,9 @@ from exporter.fetch.paging import expected_requests
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
 from exporter.options import FetchOptions, SnapshotOptions, types_of
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.destination_and_work_dir import find_workplace
 from exporter.pipeline.incremental import expected_changes
-from exporter.pipeline.lock_destination import find_workplace
+from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, incomplete_in, read_situation
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots

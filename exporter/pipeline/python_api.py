@@ -12,9 +12,9 @@ from exporter.errors import SettingsError
 from exporter.events import Event, ignore
 from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.snapshot import take_snapshot
+from exporter.pipeline.take_snapshot import take_snapshot
 from exporter.ratelimit.ledger import default_ledger_path
 from exporter.settings import Settings
 from exporter.settings_reader import read_settings

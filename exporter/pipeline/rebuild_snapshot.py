@@ -12,11 +12,11 @@ from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
 from exporter.model import CampaignResponse, Failure
 from exporter.options import Locations, SnapshotFormat
+from exporter.pipeline.destination_and_work_dir import find_workplace, lock_destination
 from exporter.pipeline.event_relay import EventRelay
-from exporter.pipeline.lock_destination import find_workplace, lock_destination
 from exporter.pipeline.publish import Draft, publish
 from exporter.snapshot_store.catalog import read_manifest
-from exporter.snapshot_store.choose_snapshot import find
+from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, snapshot_id

@@ -16,7 +16,7 @@ from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.event_relay import EventRelay
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.job_description import ExportJob
 from exporter.ratelimit.estimate import shared
 from exporter.snapshot_store.destination import Destination
 from exporter.stop import Stop

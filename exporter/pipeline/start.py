@@ -20,8 +20,8 @@ from exporter.journal.run_checkpoint import Checkpoint, Incomplete
 from exporter.model import Identity, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.event_relay import EventRelay
-from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
+from exporter.pipeline.job_description import ExportJob
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
     Catalog,

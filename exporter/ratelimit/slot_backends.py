@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from exporter.background_thread import BackgroundThread, in_this_loop
+from exporter.blocking_calls import BackgroundThread, in_this_loop
 from exporter.clock import Clock
 from exporter.events import Emit
 from exporter.ratelimit.ledger import Ledger

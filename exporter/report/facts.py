@@ -16,7 +16,7 @@ from exporter.report.intervals import DAY
 from exporter.report.quiet_hours import QuietHours, all_of, window_text
 from exporter.report.week_grid import Grid, Window, by_campaign, overlapping, own_time_grid, time_zone_grid, weeks_of
 from exporter.snapshot_store.catalog import SnapshotInfo
-from exporter.snapshot_store.choose_snapshot import find, one_per_run, snapshots_of_account
+from exporter.snapshot_store.choose_account_and_snapshot import find, one_per_run, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, changes_between
 from exporter.snapshot_store.manifest import Manifest, milliseconds

@@ -14,7 +14,7 @@ from random import Random
 import msgspec
 from aiohttp import web
 
-from exporter.simulator.control_client import CHANGE_PATH
+from exporter.simulator.change_simulator import CHANGE_PATH
 from exporter.simulator.replies import Reply
 from exporter.simulator.simulated_service import Behaviour
 

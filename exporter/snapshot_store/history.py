@@ -20,7 +20,7 @@ from exporter.ids.ids_file import ids_of
 from exporter.model import ROW_TABLES, RowTable
 from exporter.snapshot_store.campaign_versions import Versions
 from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, NOT_COMPARED
-from exporter.snapshot_store.choose_snapshot import one_per_run, snapshots_of_account
+from exporter.snapshot_store.choose_account_and_snapshot import one_per_run, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from exporter.model import CampaignResponse, Failure, TableName
 from exporter.snapshot_store.catalog import read_manifest
-from exporter.snapshot_store.choose_snapshot import find
+from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import file_name

@@ -1,7 +1,7 @@
 """What commands share.
 
 Starting a command: `command` (every command's frame), `lazy_imports`, `open_files`, `run_until_stopped`, `exit_codes`.
-Options: `options` (the lists of them), `param_types` (their values), `option_sources` (line, environment, file) and
+Options: `options` (the lists of them), `param_types` (their values), `declare_option` (line, environment, file) and
 `config_file`.
 What a command prints: `standard_streams`, `event_console` (events), `progress`, `summary`, `terminal_tables`,
 `output_formats`, `copyable_commands`; and `metrics` for Prometheus.

@@ -34,12 +34,12 @@ from click.core import ParameterSource
 from exporter.errors import ExportError, InputError, exhausted
 from exporter.settings import SETTINGS, Settings
 from jobs.support.config_file import check_config, read_toml
+from jobs.support.declare_option import CONFIG, PREFIX, PROBLEMS, Option
+from jobs.support.declare_option import option as option
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, MEANINGS, exit_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
-from jobs.support.option_sources import CONFIG, PREFIX, PROBLEMS, Option
-from jobs.support.option_sources import option as option
 from jobs.support.param_types import nearest
 
 with lazy_imports(__name__):

@@ -28,8 +28,8 @@ from distributed import Client, KilledWorker, Reschedule, Worker, get_worker
 from exporter import __version__
 from exporter.errors import DestinationBusy, ExportError, InputError, Interrupted, StoppedEarly
 from exporter.events import Event
-from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.fleet import AccountResult, fault_of, run_account
+from exporter.pipeline.job_description import ExportJob
 from exporter.stop import Stop
 from jobs.support.event_console import Console, describe, is_detail
 from jobs.support.fleet_file import prepare

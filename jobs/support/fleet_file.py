@@ -23,12 +23,12 @@ from typing import Any
 from urllib.parse import quote
 
 from exporter.errors import InputError
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.job_description import ExportJob
 from exporter.settings import SETTINGS
 from exporter.text import escaped
 from jobs import snapshot
 from jobs.support.config_file import read_toml, table_problems
-from jobs.support.option_sources import read_file_values
+from jobs.support.declare_option import read_file_values
 from jobs.support.options import take_job
 from jobs.support.param_types import nearest
 

@@ -1,7 +1,7 @@
 """Groups of options that several commands share, and what the program makes of their values.
 
 One table: each record has name, type, default and help, and is read from the command line, from `CAMPAIGN_EXPORT_` and
-its name, from `--config` and from a fleet file alike (`jobs.support.option_sources`).
+its name, from `--config` and from a fleet file alike (`jobs.support.declare_option`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from exporter.options import (
 )
 from exporter.settings import SETTINGS, Settings
 from jobs.support.command import read_all, take_settings
+from jobs.support.declare_option import Decorator, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
-from jobs.support.option_sources import Decorator, option
 from jobs.support.param_types import (
     ALLOWANCE,
     BOUND,
@@ -48,7 +48,7 @@ from jobs.support.param_types import (
 with lazy_imports(__name__):
     from exporter.files import explained
     from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
-    from exporter.pipeline.export_job import ExportJob
+    from exporter.pipeline.job_description import ExportJob
     from exporter.ratelimit.ledger import default_ledger_path
     from exporter.state_folder import user_state_dir
 

@@ -11,8 +11,8 @@ import click
 
 from exporter.errors import InputError
 from exporter.json_text import dumps
+from jobs.support.declare_option import Decorator, option
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.option_sources import Decorator, option
 from jobs.support.options import check_output
 from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import print_table, table_text

@@ -22,8 +22,8 @@ from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
 from exporter.ids.ids_file import ids_of
 from exporter.options import FetchOptions, Locations
-from exporter.pipeline.export_job import ExportJob
-from exporter.pipeline.snapshot import take_snapshot
+from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.take_snapshot import take_snapshot
 from exporter.settings_reader import read_settings
 from exporter.stop import Stop
 from jobs.support.event_console import Console

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from exporter.pipeline.findings import NAMES
+from exporter.pipeline.check_findings import NAMES
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from tests.support.running import run

@@ -12,7 +12,7 @@ from exporter.errors import CredentialsRefused, ServiceDown, SettingsError
 from exporter.events import ignore
 from exporter.options import FetchOptions
 from exporter.pipeline.check import check_account
-from exporter.pipeline.findings import NAMES, CheckResult, Finding
+from exporter.pipeline.check_findings import NAMES, CheckResult, Finding
 from exporter.settings_reader import read_settings
 from exporter.simulator.list_call import ListHabits
 from exporter.simulator.samples import sample_campaigns

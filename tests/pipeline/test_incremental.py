@@ -19,10 +19,10 @@ from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.json_text import dumps
 from exporter.model import CampaignResponse
 from exporter.options import FetchOptions, Locations, SnapshotOptions
-from exporter.pipeline.export_job import ExportJob
 from exporter.pipeline.incremental import is_unchanged
+from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.snapshot import take_snapshot
+from exporter.pipeline.take_snapshot import take_snapshot
 from exporter.settings import Settings
 from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns, stamp

@@ -14,7 +14,7 @@ from exporter.errors import DestinationBusy, DestinationError, StorageFailed
 from exporter.events import Emit, Event, Published, Warned, Writing, ignore
 from exporter.options import Locations
 from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
-from exporter.snapshot_store.choose_snapshot import find
+from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.background_thread import BackgroundThread
+from exporter.blocking_calls import BackgroundThread
 from exporter.clock import SystemClock
 from exporter.events import Event
 from exporter.ratelimit.ledger import Ledger

@@ -16,7 +16,7 @@ import pytest
 import exporter
 from exporter.errors import DestinationError, ExportError
 from exporter.snapshot_store.catalog import list_snapshots
-from exporter.snapshot_store.choose_snapshot import find
+from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination

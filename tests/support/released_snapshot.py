@@ -11,7 +11,7 @@ import msgspec
 
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import read_manifest
-from exporter.snapshot_store.choose_snapshot import find
+from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_failures, read_responses
 from exporter.snapshot_store.writer import SnapshotWriter

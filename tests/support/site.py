@@ -11,10 +11,10 @@ from exporter.clock import Clock, SystemClock
 from exporter.events import Event
 from exporter.ids.ids_file import CampaignIds, ids_of
 from exporter.options import FetchOptions, Locations, SnapshotOptions
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.plan import Plan, make_plan
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.snapshot import take_snapshot
+from exporter.pipeline.take_snapshot import take_snapshot
 from exporter.settings import Settings
 from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns

@@ -7,7 +7,7 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from exporter.background_thread import BackgroundThread
+from exporter.blocking_calls import BackgroundThread
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from exporter.errors import InputError
 from jobs.cli import COMMANDS, cli
 from jobs.support.command import JobCommand, known_option_names
 from jobs.support.config_file import check_config, read_toml
-from jobs.support.option_sources import Option, read_file_values
+from jobs.support.declare_option import Option, read_file_values
 from tests.fuzz.promises import check_error
 from tests.fuzz.target import Target
 from tests.fuzz.workplace import workplace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from exporter.errors import InputError
-from exporter.pipeline.export_job import ExportJob
+from exporter.pipeline.job_description import ExportJob
 from jobs.support.fleet_file import prepare, read_fleet
 from tests.fuzz.promises import MARKER, check_error
 from tests.fuzz.target import Target

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from exporter.api.headers import NotFollowed, read_date, read_retry_after, redirect_target
+from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 from tests.fuzz.promises import assert_one_line
 from tests.fuzz.target import Target
 

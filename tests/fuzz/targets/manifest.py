@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from exporter.errors import ExportError
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import read_catalog
-from exporter.snapshot_store.choose_snapshot import find, snapshots_of_account
+from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
 from exporter.snapshot_store.manifest import Manifest, NotAManifest
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.verify import missing_files

@@ -8,7 +8,7 @@ import msgspec
 
 from exporter.api.credentials_advice import advice_for, cause_of, skew_warning
 from exporter.api.endpoints import HttpResponse
-from exporter.api.headers import read_date
+from exporter.api.response_headers import read_date
 from exporter.errors import CredentialsRefused, ExportError, ServiceDown, SettingsError
 from exporter.settings import Settings
 from exporter.units import format_duration

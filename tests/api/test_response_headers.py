@@ -1,4 +1,4 @@
-"""`exporter.api.headers`: Retry-After, Date and Location."""
+"""`exporter.api.response_headers`: Retry-After, Date and Location."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.api.headers import NotFollowed, read_date, read_retry_after, redirect_target
+from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 
 ORIGIN = "https://platform.kore.ai"
 CAMPAIGNS = f"{ORIGIN}/campaign/api/v2/public/st-1/campaign"

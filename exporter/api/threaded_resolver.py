@@ -7,7 +7,7 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from exporter.background_thread import BackgroundThread
+from exporter.blocking_calls import BackgroundThread
 
 
 class Resolver(AbstractResolver):

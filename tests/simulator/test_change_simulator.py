@@ -1,4 +1,4 @@
-"""`exporter.simulator.control_client`: a running simulator is asked to change its campaigns."""
+"""`exporter.simulator.change_simulator`: a running simulator is asked to change its campaigns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from exporter.errors import InputError
-from exporter.simulator.control_client import change_running
+from exporter.simulator.change_simulator import change_running
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from tests.support.serving import serving

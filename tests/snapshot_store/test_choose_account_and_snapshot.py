@@ -1,4 +1,4 @@
-"""`exporter.snapshot_store.choose_snapshot`: the snapshots of one account."""
+"""`exporter.snapshot_store.choose_account_and_snapshot`: the snapshots of one account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import DestinationError
-from exporter.snapshot_store.choose_snapshot import snapshots_of_account
+from exporter.snapshot_store.choose_account_and_snapshot import snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination

@@ -1,4 +1,4 @@
-"""`jobs.support.option_sources`: command line, environment, `--config` and fleet file are read by the same parsers."""
+"""`jobs.support.declare_option`: command line, environment, `--config` and fleet file are read by the same parsers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from exporter.units import Limit
 from jobs.cli import COMMANDS, cli
 from jobs.support.command import JobCommand
-from jobs.support.option_sources import Option
+from jobs.support.declare_option import Option
 from tests.support.command_line import ACCOUNT, config, plan
 from tests.support.command_line import account as account
 

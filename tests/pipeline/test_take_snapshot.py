@@ -1,4 +1,4 @@
-"""`exporter.pipeline.snapshot`: one run after the other on one destination."""
+"""`exporter.pipeline.take_snapshot`: one run after the other on one destination."""
 
 from __future__ import annotations
 
@@ -426,7 +426,7 @@ async def test_what_fails_after_publishing_is_a_warning_and_changes_nothing(
     def refuse(*arguments: object, **more: object) -> None:
         raise StorageFailed("the store hiccups")
 
-    monkeypatch.setattr(f"exporter.pipeline.finish.{work}", refuse)
+    monkeypatch.setattr(f"exporter.pipeline.end_of_run.{work}", refuse)
     async with open_site(tmp_path) as site:
         result = await site.snapshot(keep=1, full_every=HOUR)
         assert result.complete

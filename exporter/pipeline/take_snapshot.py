@@ -29,11 +29,11 @@ from exporter.journal.journal import Journal
 from exporter.model import CampaignType, ListedCampaign
 from exporter.options import types_of
 from exporter.pipeline.cancellable_thread import in_thread
+from exporter.pipeline.destination_and_work_dir import lock_destination
+from exporter.pipeline.end_of_run import finish, publish_run
 from exporter.pipeline.event_relay import EventRelay
-from exporter.pipeline.export_job import ExportJob
-from exporter.pipeline.finish import finish, publish_run
 from exporter.pipeline.incremental import carried, is_unchanged
-from exporter.pipeline.lock_destination import lock_destination
+from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, read_situation, warn_of_misdated

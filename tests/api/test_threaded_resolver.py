@@ -1,4 +1,4 @@
-"""`exporter.api.resolver`: looking up names; a name server that hangs does not hold up the end of the program."""
+"""`exporter.api.threaded_resolver`: a name server that hangs does not hold up the end of the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.api.resolver import Resolver
+from exporter.api.threaded_resolver import Resolver
 from tests.support.running import ROOT, full, program
 from tests.support.serving import environment
 

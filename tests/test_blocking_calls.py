@@ -1,4 +1,4 @@
-"""`exporter.background_thread`: calls that may block for long."""
+"""`exporter.blocking_calls`: calls that may block for long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.background_thread import BackgroundThread
+from exporter.blocking_calls import BackgroundThread
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +52,7 @@ async def test_the_event_loop_goes_on_while_a_call_blocks() -> None:
 
 def test_a_call_that_hangs_does_not_hold_up_the_end_of_the_program() -> None:
     script = (
-        "import asyncio, time; from exporter.background_thread import BackgroundThread\n"
+        "import asyncio, time; from exporter.blocking_calls import BackgroundThread\n"
         "async def main():\n"
         "    try:\n"
         "        await asyncio.wait_for(BackgroundThread('test').run(time.sleep, 600), 0.1)\n"
