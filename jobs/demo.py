@@ -68,7 +68,7 @@ def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat)
         f"and refused {service.refused()}."
     )
     _suggest(console, folder, result)
-    return 0
+    return 0 if result.complete else 1
 
 
 def _take_snapshot(

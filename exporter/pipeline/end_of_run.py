@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from exporter import failpoints
-from exporter.errors import ExportError, NotReconciled
+from exporter.errors import DestinationError, ExportError, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
 from exporter.model import Counts, FailureGroup, Usage, group_failures
@@ -107,7 +107,10 @@ def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
     incomplete = run.checkpoint.incomplete
     if incomplete is None or run.journal.new_answers(since=incomplete.published_at):
         return None
-    manifest = read_manifest(run.destination, incomplete.snapshot_id)
+    try:
+        manifest = read_manifest(run.destination, incomplete.snapshot_id)
+    except DestinationError:  # damaged, or somebody has removed it
+        return None
     before = manifest.counts
     same_ids = (ids.sha256, counts.unique) == (manifest.ids.sha256, before.unique)
     same_outcomes = (counts.ok, counts.not_found) == (before.ok, before.not_found)

@@ -15,7 +15,7 @@ from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.reader import read_responses, read_table
-from exporter.snapshot_store.verify import responses_problem
+from exporter.snapshot_store.verify import stored_problem
 from exporter.tables.timestamps import read_instant
 from exporter.units import format_duration
 
@@ -85,7 +85,7 @@ def expected_changes(own: Sequence[SnapshotInfo]) -> int | None:
 def newest_sound(destination: Destination, bases: Bases, *, emit: Emit) -> str | None:
     """The first candidate whose stored answers are what its manifest says; a damaged one is a warning."""
     for info in bases.candidates:
-        problem = responses_problem(destination, info.snapshot_id)
+        problem = stored_problem(destination, info.snapshot_id, "responses")
         if problem is None:
             return info.snapshot_id
         emit(Warned(f"{info.where} is damaged ({problem}), so it is not a base; see `campaign-export verify`"))

@@ -21,7 +21,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import free_id, snapshot_id
 from exporter.snapshot_store.reader import read_failures, read_responses
-from exporter.snapshot_store.verify import responses_problem
+from exporter.snapshot_store.verify import stored_problem
 from exporter.stop import Stop
 
 
@@ -55,7 +55,7 @@ def rebuild_snapshot(
         for problem in destination.clean_up():
             events.emit(Warned(problem))
         base = find(destination, snapshot, now=now)
-        if (damage := responses_problem(destination, base)) is not None:
+        if (damage := stored_problem(destination, base, "responses", "failures")) is not None:
             # What rotted would get a manifest that calls it sound.
             raise _refused(destination, base, damage)
         old = read_manifest(destination, base)

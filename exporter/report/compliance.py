@@ -15,6 +15,7 @@ import pyarrow as pa
 from exporter.json_text import loads
 from exporter.report.quiet_hours import QuietHours, Violation, violations
 from exporter.report.week_grid import Window
+from exporter.tables.answer_walk import spelling
 from exporter.tables.extra_and_issue_columns import MORE_ISSUES
 from exporter.tables.time_zones import resolve_time_zone
 
@@ -125,7 +126,7 @@ def check_dnc(campaigns: pa.Table, failures: pa.Table, api_version: str) -> DncC
         campaign_id, kind = row["campaign_id"], row["campaign_type"]
         if kind == "voice" or any(row["dnc_list_ids"] or ()) or any(row["dnc_list_names"] or ()):
             continue
-        if any(path.casefold().startswith("dnclist") for path in loads(row["extra"] or "{}")):
+        if any(spelling(path).startswith("dnclist") for path in loads(row["extra"] or "{}")):
             not_checked.append(NotChecked(campaign_id, ["its dncLists could not be read"]))
         elif kind is None:
             not_checked.append(NotChecked(campaign_id, ["neither known to be SMS nor voice"]))

@@ -111,7 +111,7 @@ class Behaviour:
 
     def refused(self) -> int:
         """How many requests broke the limit."""
-        return sum(arrival.status == 429 or arrival.fault == "limit" for arrival in self.arrivals)
+        return sum(arrival.status == 429 for arrival in self.arrivals)
 
     def most_in_a_window(self, seconds: float) -> int:
         """The most arrivals in any window of that length."""

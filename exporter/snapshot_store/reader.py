@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import file_name
 from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.writer import without_excel_safe
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from exporter.tables.flatten import BLOCK_ROWS, flatten
@@ -254,6 +256,8 @@ def _flattened(destination: Destination, snapshot: str, table: TableName, manife
 def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manifest) -> pa.Table:
     schema = schema_of("failures")
     with destination.open_file(snapshot, file_name("failures", "csv")) as file:
+        is_excel_safe = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        file.seek(0)
         texts = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
         rows = pacsv.read_csv(
             file,
@@ -265,6 +269,9 @@ def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manife
                 null_values=[""],
             ),
         )
+        if is_excel_safe:
+            as_given = [without_excel_safe(one) if pa.types.is_string(one.type) else one for one in rows.columns]
+            rows = pa.table(as_given, rows.schema.names)
         typed = {
             name: rows.column(name).cast(schema.field(name).type) if name in schema.names else rows.column(name)
             for name in rows.schema.names

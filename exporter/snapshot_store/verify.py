@@ -46,20 +46,24 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
         return [_from_file_name(destination, snapshot, error)]
 
 
-def responses_problem(destination: Destination, snapshot: str) -> str | None:
-    """What is wrong with the stored answers of a snapshot, by its manifest and their hash; None: nothing.
+def stored_problem(destination: Destination, snapshot: str, *tables: TableName) -> str | None:
+    """What is wrong with these stored tables of a snapshot, by its manifest and their hashes; None: nothing.
 
-    Raises `StorageFailed` where a store does not answer.
+    A table that is there in both formats is looked at as Parquet. Raises `StorageFailed` where a store does not answer.
     """
-    name = file_name("responses", "parquet")
     try:
-        entry = read_manifest(destination, snapshot, sealed=True).files.get(name)
-        if entry is None:
-            return f"{name}: is not in the manifest"
-        size, sha256 = _hash(destination, snapshot, name)
+        files = read_manifest(destination, snapshot, sealed=True).files
+        for table in tables:
+            name = file_name(table, "parquet")
+            if name not in files and table != "responses":
+                name = file_name(table, "csv")
+            if name not in files:
+                return f"{name}: is not in the manifest"
+            if _hash(destination, snapshot, name) != (files[name].bytes, files[name].sha256):
+                return f"{name}: its content is not what was written"
     except DestinationError as error:
         return _from_file_name(destination, snapshot, error)
-    return None if (size, sha256) == (entry.bytes, entry.sha256) else f"{name}: its content is not what was written"
+    return None
 
 
 def missing_files(destination: Destination, info: SnapshotInfo) -> list[str]:

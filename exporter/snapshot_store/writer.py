@@ -240,6 +240,12 @@ def _excel_safe(column: Any) -> Any:
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
 
 
+def without_excel_safe(column: Any) -> Any:
+    """Texts of a CSV that was made safe for spreadsheets, as they were."""
+    safe = pc.match_substring_regex(column, _FORMULA.replace("^", "^'", 1))
+    return pc.if_else(safe, pc.utf8_slice_codeunits(column, 1), column)
+
+
 def _ignoring_storage(close: Callable[[], object]) -> None:
     # An earlier error is on its way up, and the file is thrown away.
     with suppress(Exception):

@@ -62,16 +62,17 @@ def _known_keys() -> _KnownObject:
             at = root
             *parents, key = path.split(".")
             for parent in parents:
-                at.spellings[_spelling(parent)] = parent
+                at.spellings[spelling(parent)] = parent
                 at = at.parts.setdefault(parent, _KnownObject())
-            at.spellings[_spelling(key)] = key
+            at.spellings[spelling(key)] = key
             columns = at.columns.setdefault(key, [])
             if (column.answer_paths, rank) not in columns:
                 columns.append((column.answer_paths, rank))
     return root
 
 
-def _spelling(key: str) -> str:
+def spelling(key: str) -> str:
+    """A key in lower case, without what separates words."""
     return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
@@ -111,7 +112,7 @@ class _Walker:
     def _unknown(self, at: _KnownObject, path: str, value: dict[str, Any], key: str) -> None:
         below = _below(path, key)
         self._extra.keep_leaves(below, value[key])
-        known = at.spellings.get(_spelling(key))
+        known = at.spellings.get(spelling(key))
         if known is not None and is_nothing(value.get(known)):
             self.issues.append((below, f"not read, since the key is known as {known}: {beginning(value[key])}"))
 

@@ -18,6 +18,7 @@ Options are read as in `--config`. Paths are those of the machine that runs the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -124,12 +125,14 @@ def _missing(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _repeated(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    names, folders = [entry["name"] for entry in entries], [entry["out"] for entry in entries]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"{name}: {names.count(name)} accounts have this name: give each its own with name = …."
-    for number, entry in enumerate(entries):
-        if entry["out"] in folders[:number] and not list(_missing(entry)):
+    names = Counter(entry["name"] for entry in entries)
+    for name in sorted(name for name in names if names[name] > 1):
+        yield f"{name}: {names[name]} accounts have this name: give each its own with name = …."
+    folders: set[str] = set()
+    for entry in entries:
+        if entry["out"] in folders and not list(_missing(entry)):
             yield f"{entry['name']}: another entry has the same account_id and stream_id."
+        folders.add(entry["out"])
 
 
 def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str = "") -> ExportJob:

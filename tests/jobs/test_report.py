@@ -88,6 +88,7 @@ def test_a_campaign_that_reaches_into_quiet_hours_is_named_on_stderr_and_fails(
         ({"dncLists": [{"id": "cl-1"}]}, 0, 0),
         ({"dncLists": 5}, 0, 1),
         ({"dncLists": None, "dnclists": {"name": "x"}}, 0, 1),
+        ({"dncLists": None, "dnc_lists": [{"id": "cl-1"}]}, 0, 1),
         ({"dncLists": None, "dialingMode": "Progressive", "format": None}, 0, 0),
         ({"dncLists": None, "format": None}, 0, 1),
     ],

@@ -18,7 +18,7 @@ from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination
-from tests.support.snapshots import ONE, forge, publish
+from tests.support.snapshots import FAILURES, ONE, forge, publish
 
 
 def first_rows(path: Path, number: int) -> tuple[str, pa.Table]:
@@ -53,6 +53,21 @@ def test_answers_that_rotted_are_not_published_under_a_manifest_that_calls_them_
     with pytest.raises(DestinationError, match=r"responses\.parquet: its content is not what was written; see"):
         rebuild(tmp_path, ONE)
     assert [path.name for path in tmp_path.glob("snapshot=*")] == [f"snapshot={ONE}"]
+
+
+def test_failures_that_rotted_are_not_published_either(tmp_path: Path) -> None:
+    publish(tmp_path, form="csv")
+    path = tmp_path / f"snapshot={ONE}/failures.csv"
+    path.write_bytes(path.read_bytes().replace(b"cd-gone", b"cd-gonf"))
+    with pytest.raises(DestinationError, match=r"failures\.csv: its content is not what was written; see"):
+        rebuild(tmp_path, ONE)
+
+
+def test_the_ids_of_failures_come_back_from_a_csv_that_was_made_safe_for_spreadsheets(tmp_path: Path) -> None:
+    publish(tmp_path, form="csv", excel_safe=True)
+    manifest = rebuild(tmp_path, ONE)
+    rows = pq.read_table(tmp_path / f"snapshot={manifest.snapshot_id}/failures.parquet", partitioning=None)
+    assert rows.column("campaign_id").to_pylist() == [failure.campaign_id for failure in FAILURES]
 
 
 def test_a_rebuild_of_a_rebuild_names_the_run_that_fetched_the_answers(tmp_path: Path) -> None:

@@ -169,6 +169,15 @@ async def test_failed_campaigns_that_fail_again_publish_nothing_new(tmp_path: Pa
         assert site.names() == [healed.manifest.snapshot_id] != [first.manifest.snapshot_id]
 
 
+async def test_an_incomplete_snapshot_whose_manifest_rotted_holds_up_no_retry(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        site.service.faults[list(site.service.campaigns)[4]] = ["400"] * 2
+        first = await site.snapshot(site.ids, list_pass="never")
+        (Path(first.where) / "manifest.json").write_bytes(b"{")
+        again = await site.snapshot(site.ids, list_pass="never")
+        assert (again.complete, again.published, again.counts.ok) == (False, True, 29)
+
+
 async def test_retries_never_push_good_nights_out_of_keep(tmp_path: Path) -> None:
     async with open_site(tmp_path, 30) as site:
         good = [(await site.snapshot(keep=5)).manifest.snapshot_id for _ in range(4)]
