@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.errors import SettingsError
-from exporter.hosts import proxy_for, read_host
+from exporter.hosts_and_proxies import proxy_for, read_host
 from exporter.settings import ALGORITHMS, SETTINGS, Credentials, ReadyToken, Secret, Settings, SigningKey
 from exporter.text import has_surrogate, is_visible_ascii, one_line, trim_invisible
 

@@ -25,7 +25,7 @@ from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, Item, NameTaken, Result, Staging
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
-from exporter.snapshot_store.open_store import StoreUrl, open_store, without_secrets
+from exporter.snapshot_store.open_bucket import StoreUrl, open_store, without_secrets
 from exporter.snapshot_store.store_errors import explain
 from exporter.text import error_line
 

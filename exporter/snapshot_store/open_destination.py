@@ -12,7 +12,7 @@ from exporter.errors import DestinationError
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.object_store import StoreDestination
-from exporter.snapshot_store.open_store import SCHEMES, without_secrets
+from exporter.snapshot_store.open_bucket import SCHEMES, without_secrets
 from exporter.text import has_control, has_surrogate
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")

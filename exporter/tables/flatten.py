@@ -24,9 +24,9 @@ from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, doubts_beside_days, is_daily, read_week, week_in
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
-from exporter.tables.decode_message import decode_message
 from exporter.tables.extra_and_issue_columns import Remarks
 from exporter.tables.json_leaves import LIST, beginning, has_leaf, is_nothing, leaves_of
+from exporter.tables.sms_text import decode_message
 from exporter.tables.time_zones import resolve_time_zone, time_zones
 from exporter.tables.typed_decoder import DAYS, NO_DATA, REPLACED, NotTyped, decode_typed, values_of
 from exporter.tables.weekdays import WEEKDAYS

@@ -16,7 +16,7 @@ import exporter
 from exporter.errors import StorageFailed
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from exporter.snapshot_store import open_store
+from exporter.snapshot_store import open_bucket
 from exporter.snapshot_store.destination import Destination, NameTaken, Staging
 from exporter.snapshot_store.open_destination import open_destination
 from jobs import cli
@@ -127,7 +127,7 @@ def s3(
 ) -> Store:  # fmt: skip
     for name, value in s3_store.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(open_store, "ATTEMPTS", 2)  # S3's library waits up to 1, 2, 4, 8 s before it tries again
+    monkeypatch.setattr(open_bucket, "ATTEMPTS", 2)  # S3's library waits up to 1, 2, 4, 8 s before it tries again
     return Store(s3_store, tmp_path, *service, capfd, forked)
 
 

@@ -210,9 +210,9 @@ def _local(folder: Path, template: Path, url: str, program: ForkedProgram) -> di
 
 
 QUICK_RETRIES = """
-from exporter.snapshot_store import open_store
+from exporter.snapshot_store import open_bucket
 
-open_store.ATTEMPTS = 2
+open_bucket.ATTEMPTS = 2
 """
 """S3's library waits up to 1, 2, 4, 8 seconds before it tries again."""
 

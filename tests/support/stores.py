@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from exporter.snapshot_store.open_store import StoreUrl, open_store
+from exporter.snapshot_store.open_bucket import StoreUrl, open_store
 
 KINDS = ("s3", "azure", "google")
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from exporter.api.http import HttpTransport
-from exporter.hosts import proxy_for, read_host
+from exporter.hosts_and_proxies import proxy_for, read_host
 from tests.fuzz.promises import MARKER, assert_one_line
 from tests.fuzz.target import Target
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import quote
 
-from exporter.tables.decode_message import Message, decode_message
+from exporter.tables.sms_text import Message, decode_message
 from tests.fuzz.target import Target
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from exporter.errors import DestinationError
+from exporter.snapshot_store.open_bucket import StoreUrl, open_store, without_secrets
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.open_store import StoreUrl, open_store, without_secrets
 
 KEY = "aHVzaCBodXNo"
 

@@ -1,4 +1,4 @@
-"""`exporter.hosts`: hosts and proxies."""
+"""`exporter.hosts_and_proxies`: hosts and proxies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.hosts import is_loopback, proxy_for, read_host
+from exporter.hosts_and_proxies import is_loopback, proxy_for, read_host
 
 
 @pytest.mark.parametrize(

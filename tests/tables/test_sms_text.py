@@ -1,4 +1,4 @@
-"""`exporter.tables.decode_message`: the text of an SMS."""
+"""`exporter.tables.sms_text`: the text of an SMS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from exporter.tables.decode_message import LONGER_THAN_A_WORD, decode_message
+from exporter.tables.sms_text import LONGER_THAN_A_WORD, decode_message
 
 LATIN = st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_categories=["Cc"]) | st.sampled_from(
     "€–—“”…\n😀🎉"
