@@ -77,7 +77,7 @@ def test_an_answer_that_never_ends_is_given_up_in_time(tmp_path: Path, fault: st
     with serving(service) as url:
         ids = write_ids(tmp_path / "ids.csv", service.campaigns)
         done = run(
-            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--attempts", "1", "--timeout", "1s",
+            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--attempts", "1", "--timeout", "3s",
             "--max-failures", "1", env=environment(url, tmp_path),
         )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -100,7 +100,7 @@ def test_a_bomb_for_every_campaign_does_not_fill_the_memory(tmp_path: Path) -> N
         assert process.stderr is not None
         process.stderr.close()
     assert process.returncode == 1
-    assert usage.ru_maxrss < 400 * 1024
+    assert usage.ru_maxrss < 600 * 1024
     assert len(gzip.compress(bytes(2**20))) < 2**12
     manifest = json.loads((snapshot_folders(tmp_path / "out")[0] / "manifest.json").read_text())
     assert manifest["counts"]["invalid"] == len(CAMPAIGNS)
