@@ -25,6 +25,7 @@ from exporter.snapshot_store.writer import without_excel_safe
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES
 from exporter.tables.flatten import BLOCK_ROWS, flatten
+from exporter.tables.timestamps import check_years
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ class _FileColumns(msgspec.Struct, frozen=True):
     def column(self, name: str) -> pa.ChunkedArray:
         with self.destination.reading(self.name):
             column = self.file.read([name]).column(0)
-            column.validate(full=True)
+            _check_cells(column)
             return column
 
 
@@ -209,12 +210,23 @@ def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
 
 
 def _sound(rows: Rows, table: TableName) -> Rows:
-    """`rows`, in which texts are texts and nothing is null that may not be. Raises `pa.ArrowInvalid`."""
-    rows.validate(full=True)
+    """`rows`, in which texts are texts, times have years and nothing is null that may not be.
+
+    Raises `pa.ArrowInvalid`.
+    """
+    for column in rows.columns:
+        _check_cells(column)
     for field in schema_of(table):
         if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
             raise pa.ArrowInvalid(f"{field.name} is null in a row of it")
     return rows
+
+
+def _check_cells(column: pa.Array | pa.ChunkedArray) -> None:
+    """Raise `pa.ArrowInvalid` where a cell is none of its type: bytes rot, and reading them shows nothing."""
+    column.validate(full=True)
+    if pa.types.is_timestamp(column.type):
+        check_years(column)
 
 
 def _readable_columns(stored: pa.Schema, table: TableName, manifest: Manifest) -> list[str]:

@@ -34,10 +34,15 @@ _BELOW_MILLISECOND = re.compile(r"[.,][0-9]{3}[0-9]*[1-9]")
 def read_instants(texts: Sequence[str | None]) -> pa.Array:
     """A block of ISO 8601 instants, at once. Raises ValueError or TypeError when one of them is odd."""
     instants = pa.array(texts, pa.string()).cast(TIME)
+    check_years(instants)
+    return instants
+
+
+def check_years(instants: pa.Array | pa.ChunkedArray) -> None:
+    """Raise `pa.ArrowInvalid` where an instant is outside the years 1 to 9999, which is all that Python has."""
     bounds = pc.min_max(instants.cast(pa.int64())).as_py()
     if bounds["min"] is not None and not _FIRST <= bounds["min"] <= bounds["max"] <= _LAST:
-        raise ValueError("outside the years 1 to 9999")
-    return instants
+        raise pa.ArrowInvalid("a time outside the years 1 to 9999")
 
 
 def read_instant(text: str) -> int | None:

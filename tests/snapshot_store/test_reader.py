@@ -74,7 +74,15 @@ def no_name(folder: Path) -> None:
         path.write_bytes(path.read_bytes().replace(b"campaign_id", b"campaign_\xffd"))
 
 
-@pytest.mark.parametrize("damage", [other_columns, nulls, no_text, no_name])
+def no_year(folder: Path) -> None:
+    for name in ("campaigns", "responses"):
+        table = pq.read_table(folder / f"{name}.parquet", partitioning=None)
+        at = table.schema.get_field_index("fetched_at")
+        late = pa.array([2**62] * len(table)).cast(table.schema.field(at).type)
+        pq.write_table(table.set_column(at, table.schema.field(at), late), folder / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("damage", [other_columns, nulls, no_text, no_name, no_year])
 def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     publish(tmp_path)
     publish(tmp_path, TWO)
@@ -89,8 +97,8 @@ def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[
     if damage is other_columns:
         with pytest.raises(DestinationError, match="its columns are not those of campaigns"):
             changes_between(destination, ONE, TWO)
-    if damage in (no_text, no_name):
-        with pytest.raises(DestinationError, match=r"campaigns\.parquet: .*(?i:utf-?8)"):
+    if damage in (no_text, no_name, no_year):
+        with pytest.raises(DestinationError, match=r"campaigns\.parquet: .*(?i:utf-?8|outside the years)"):
             changes_between(destination, ONE, TWO)
 
 
