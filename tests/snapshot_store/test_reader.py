@@ -77,9 +77,10 @@ def no_name(folder: Path) -> None:
 def no_year(folder: Path) -> None:
     for name in ("campaigns", "responses"):
         table = pq.read_table(folder / f"{name}.parquet", partitioning=None)
-        at = table.schema.get_field_index("fetched_at")
-        late = pa.array([2**62] * len(table)).cast(table.schema.field(at).type)
-        pq.write_table(table.set_column(at, table.schema.field(at), late), folder / f"{name}.parquet")
+        for at, field in enumerate(table.schema):
+            if pa.types.is_timestamp(field.type):
+                table = table.set_column(at, field, pa.array([2**62] * len(table)).cast(field.type))
+        pq.write_table(table, folder / f"{name}.parquet")
 
 
 @pytest.mark.parametrize("damage", [other_columns, nulls, no_text, no_name, no_year])
