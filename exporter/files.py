@@ -20,7 +20,7 @@ _ROOM = "free some room"
 _MEMORY = "free some memory"
 _HELD = "another program holds it: wait for that, or end it"
 _TOO_MANY = "too many files are open: raise the limit (ulimit -n), or close some"
-_DISK = "check the disk, or the network share that it is on"
+_DISK = "check the disk, or the network share that it is on, and its quota"
 _RIGHTS = "may this user read and write there?"
 _UNABLE = "this file system cannot do that: name a folder on another"
 

@@ -9,12 +9,12 @@ import codecs
 import errno
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
 from exporter.errors import SettingsError
 from exporter.hosts_and_proxies import proxy_for, read_host
 from exporter.settings import ALGORITHMS, SETTINGS, Credentials, ReadyToken, Secret, Settings, SigningKey
 from exporter.text import has_surrogate, is_visible_ascii, one_line, trim_invisible
+from exporter.user_path import user_path
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -65,7 +65,7 @@ class _Reading:
 
     def _unquoted(self, text: str, source: str) -> str:
         """`text`; quotes around it are a problem: some env files are read with their quotes."""
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        if len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’"):
             self.problems.append(f"{source} is wrapped in quotes: remove them (`docker --env-file` keeps them).")
         return text
 
@@ -191,7 +191,10 @@ class _Reading:
             text = self._file(text, source)
         elif source.endswith("_COMMAND"):
             text = self._output(text, source)
-        return self._unquoted(text, f"the secret that {source} gives" if source != setting.variable else source)
+        named = f"the secret that {source} gives" if source != setting.variable else source
+        if text.startswith(f"{setting.variable}="):
+            self.problems.append(f"{named} begins with {setting.variable}=: leave the name out.")
+        return self._unquoted(text, named)
 
     def _output(self, command: str, source: str) -> str:
         """What a command of the user prints. Its output is never shown, what it says of an error is."""
@@ -249,7 +252,7 @@ def read_text_file(path: str) -> str:
 
     Raises `OSError`, also for a file that is absurdly large, and `ValueError` for one that is not text.
     """
-    with Path(path).open("rb") as file:
+    with user_path(path).open("rb") as file:
         data = file.read(_LONGEST_FILE + 1)
     if len(data) > _LONGEST_FILE:
         raise OSError(errno.EFBIG, f"longer than {_LONGEST_FILE:,} bytes")
@@ -264,6 +267,8 @@ def decode_text(data: bytes) -> str:
         text = data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
     else:
         text = data.decode("utf-8")
+    if "\0" in text:  # UTF-32, or no text at all
+        raise ValueError("it holds NUL characters")
     return trim_invisible(text)[0]
 
 

@@ -13,7 +13,7 @@ from jobs.support.copyable_commands import program_command
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of, snapshot_format_option
-from jobs.support.param_types import whole_number
+from jobs.support.param_types import FOLDER, whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -36,7 +36,7 @@ RATE = "60/2s"
 
 
 @job("demo", example="campaign-export demo --out demo", codes=(0, 1, 2, 4, 5, 130, 143))
-@option("--out", "dest", default="campaign-export-demo", metavar="DIR", help="Folder to work in.")
+@option("--out", "dest", default="campaign-export-demo", type=FOLDER, help="Folder to work in.")
 @option("--campaigns", type=whole_number(1, 100_000), default=150, help="Number of campaigns.")
 @snapshot_format_option(default="both")
 def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat) -> int:

@@ -15,6 +15,7 @@ from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.param_types import OUTPUT_FILE
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -37,7 +38,7 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
     example="campaign-export discover --type all -o ids.csv",
     codes={**ASKING, 0: "listed"},
 )
-@option("-o", "--output", metavar="FILE", help="Write the CSV to FILE, atomically.  [default: standard output]")
+@option("-o", "--output", type=OUTPUT_FILE, help="Write the CSV to FILE, atomically.  [default: standard output]")
 @TYPE
 @option(
     "--status", "statuses", multiple=True, metavar="STATUS", help="List only campaigns with this status. Repeatable."

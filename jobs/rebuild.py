@@ -10,6 +10,7 @@ from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, locations_of, snapshot_format_option
+from jobs.support.param_types import FOLDER
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
@@ -23,7 +24,7 @@ with lazy_imports(__name__):
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
-@option("--work-dir", metavar="DIR", help="Folder of the lock.  [default: DEST/.work, or in the user's state folder]")
+@option("--work-dir", type=FOLDER, help="Folder of the lock.  [default: DEST/.work, or in the user's state folder]")
 @snapshot_format_option()
 @EXCEL_SAFE
 def command(

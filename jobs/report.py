@@ -16,7 +16,7 @@ from jobs.support.command import job, option
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, check_output
-from jobs.support.param_types import Parsed
+from jobs.support.param_types import OUTPUT_FILE, Parsed
 
 if TYPE_CHECKING:
     from jobs.support.event_console import Console
@@ -28,6 +28,7 @@ with lazy_imports(__name__):
     from exporter.report.quiet_hours import parse_quiet_hours
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.tables.time_zones import resolve_time_zone
+    from jobs.support.standard_streams import print_bytes
 
 MOST_NAMED = 10
 """Campaigns that stderr names; the page has all of them."""
@@ -57,7 +58,10 @@ def _day(text: str) -> date:
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)
-@option("-o", "--output", required=True, metavar="FILE.html", help="HTML file to write, atomically.")
+@option(
+    "-o", "--output", required=True, type=OUTPUT_FILE, metavar="FILE.html",
+    help="HTML file to write, atomically; - for standard output.",
+)  # fmt: skip
 @option(
     "--timezone",
     type=Parsed("ZONE", _time_zone),
@@ -90,7 +94,7 @@ def command(
     console: Console,
     dest: str,
     snapshot: str | None,
-    output: str,
+    output: str | None,
     timezone: str,
     week: date | None,
     quiet_hours: tuple[Any, ...],
@@ -118,8 +122,11 @@ def command(
     for notice in (*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)):
         console.say(notice, event="notice")
     data = page.encode()
-    replace_file(Path(output), data)
-    console.say(f"{output}: {format_size(len(data))}", event="reported", file=output, bytes=len(data))
+    if output is None:
+        print_bytes(data)
+    else:
+        replace_file(Path(output), data)
+    console.say(f"{output or 'report'}: {format_size(len(data))}", event="reported", file=output, bytes=len(data))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (
         ("quiet_hours", "reach into quiet hours", ids_of(check.violations)),

@@ -18,7 +18,7 @@ from exporter.units import counted, parse_allowance
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.param_types import DURATION, RATE, Parsed, whole_number
+from jobs.support.param_types import DURATION, FILE, RATE, Parsed, whole_number
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -72,7 +72,7 @@ def _fault(text: str) -> tuple[str, float]:
 )
 @option("--clock-ahead", type=DURATION, default="0s", help="How far its clock is ahead of this machine's.")
 @option("--change", type=whole_number(0), help="Change N campaigns of the simulator that runs at --port.")
-@option("--ids-file", metavar="FILE", help="Write the campaign IDs to FILE, as CSV.")
+@option("--ids-file", type=FILE, help="Write the campaign IDs to FILE, as CSV.")
 @option(
     "--format", "variable_format", type=click.Choice(["shell", "env"]), default="shell",
     help="Settings as shell commands, or as lines for cron, systemd and Docker.",

@@ -90,16 +90,45 @@ def test_a_byte_order_mark_crlf_and_utf_16_in_a_secret_file_do_no_harm(data: byt
 
 
 @pytest.mark.parametrize("name", [*GOOD, "KORE_CLIENT_SECRET_FILE"])
-@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("quote", ["''", '""', "“”", "‘’"])
 def test_a_value_wrapped_in_quotes_is_refused_by_name(name: str, quote: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text(f"{quote}hush{quote}\n")
-    environ = {**GOOD, name: str(file) if name.endswith("_FILE") else f"{quote}x{quote}"}
+    file.write_text(f"{quote[0]}hush{quote[1]}\n", encoding="utf-8")
+    environ = {**GOOD, name: str(file) if name.endswith("_FILE") else f"{quote[0]}x{quote[1]}"}
     if name.endswith("_FILE"):
         del environ["KORE_CLIENT_SECRET"]
     problems = faults_of(environ)
     assert any(name in problem and "wrapped in quotes" in problem for problem in problems)
     assert "hush" not in "".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"KORE_CLIENT_SECRET=hush\n", "begins with KORE_CLIENT_SECRET=: leave the name out"),
+        ("hush".encode("utf-32"), "cannot be read: not UTF-8 text"),
+        (b"hush\0", "cannot be read: not UTF-8 text"),
+    ],
+)
+def test_a_secret_file_of_another_format_is_reported_without_the_secret(
+    data: bytes, problem: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_bytes(data)
+    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": str(tmp_path / "secret")}
+    (told,) = faults_of(environ)
+    assert problem in told
+    assert "hush" not in told
+
+
+def test_a_path_of_the_users_home_is_found_where_no_shell_has_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").write_text("hush")
+    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": "~/secret"}
+    assert read_settings(environ).credentials == SigningKey("cs-1", Secret("hush"), "HS256")
+    environ["KORE_CLIENT_SECRET_FILE"] = "~nobody-of-that-name/secret"
+    assert "no home folder is known for ~" in faults_of(environ)[0]
 
 
 def test_a_secret_can_come_from_a_command() -> None:

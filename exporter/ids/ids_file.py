@@ -11,7 +11,6 @@ import io
 import select
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from exporter.errors import IdsError
@@ -21,6 +20,7 @@ from exporter.ids.csv_layout import SAMPLED, Layout, find_layout
 from exporter.ids.csv_rows import Record, read_records
 from exporter.text import storable
 from exporter.units import first_of
+from exporter.user_path import user_path
 
 MOST_BYTES = 2**30
 """A million IDs have some 40 MB, with all columns of an export perhaps 500. /dev/zero has no end."""
@@ -93,7 +93,7 @@ def _read(source: str | BinaryIO, name: str) -> bytes:
     try:
         if not isinstance(source, str):
             return _read_bounded(source, name)
-        with Path(source).open("rb") as file:
+        with user_path(source).open("rb") as file:
             return _read_bounded(file, name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import NotPrivate, storage_failed
+from exporter.files import NotPrivate, explained, storage_failed
 from exporter.journal.database import (
     Transaction,
     connect_checked,
@@ -67,9 +67,11 @@ class JournalFile:
         path = journal_path(work_dir, identity)
         try:
             return cls(path, connect_to_look(path)) if path.is_file() else None
-        except (sqlite3.Error, OSError) as error:
+        except sqlite3.Error as error:
             emit(Warned(f"the journal {path} cannot be read ({error}); a run would start over"))
-            return None
+        except OSError as error:
+            emit(Warned(f"the journal {path} cannot be read: {explained(error)}"))
+        return None
 
     def close(self) -> None:
         """Close the file."""

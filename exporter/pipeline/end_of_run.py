@@ -17,7 +17,7 @@ from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_fa
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import incomplete_in
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.catalog import list_snapshots, own_snapshots, read_manifest
+from exporter.snapshot_store.catalog import own_snapshots, read_catalog, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
 from exporter.units import counted
@@ -133,13 +133,13 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
     if run.job.options.keep is None and run.job.options.keep_days is None:
         return removed
     in_use = {base} if base is not None else set()
-    snapshots = list_snapshots(run.destination)
+    catalog = read_catalog(run.destination)
     if run.job.options.full_every is not None:
-        full = last_full(own_snapshots(snapshots, run.job.settings.identity, run.clock.now()))
+        full = last_full(own_snapshots(catalog.snapshots, run.job.settings.identity, run.clock.now()))
         in_use |= {full.snapshot_id} if full is not None else set()
     old, warnings = apply_retention(
         run.destination,
-        snapshots,
+        catalog,
         run.job.settings.identity,
         published=manifest.snapshot_id,
         keep=run.job.options.keep,

@@ -28,7 +28,7 @@ from exporter.text import error_line
 
 STAGING, REMOVING = ".staging", ".removing"
 
-_NEXT_RUN = "The next run tries again."
+_STAYS, _NEXT_RUN = "It stays.", "The next run tries again."
 _DAMAGE = (errno.EIO, errno.EBADMSG)
 
 
@@ -78,7 +78,7 @@ class LocalDestination(Destination):
         for path in (self.folder, *self.folder.parents):
             with suppress(OSError):  # that of `error` says more
                 if path.is_symlink() and not path.exists():
-                    return f"{path} is a link to {path.readlink()}, and nothing is there: is it mounted?", True
+                    return f"{path} is a link to {path.readlink()}, and nothing is there (is it mounted?)", True
                 if path.exists() and not path.is_dir():
                     return f"{path} is a file", True
         return self.explain(error)
@@ -110,7 +110,7 @@ class LocalDestination(Destination):
     def remove(self, snapshot: str) -> None:
         """Rename it first, durably: from then on no reader sees it, whole or half."""
         hidden = self.folder / REMOVING / snapshot
-        with self.writing(self.where(snapshot), _NEXT_RUN):
+        with self.writing(self.where(snapshot), _STAYS):
             make_folder(hidden.parent)
             (self.folder / folder_name(snapshot)).rename(hidden)
             sync_folder(self.folder)

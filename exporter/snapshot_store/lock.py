@@ -16,7 +16,7 @@ from exporter.clock import Clock
 from exporter.errors import DestinationBusy, DestinationError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.files import explained, is_lasting, make_folder, open_private, owner
-from exporter.snapshot_store.lock_without_flock import Holder, StandInLock
+from exporter.snapshot_store.lock_without_flock import STALE, Holder, StandInLock
 
 
 class RunLock:
@@ -66,7 +66,7 @@ class RunLock:
         except OSError as refusal:
             raise self._unusable(refusal) from None
         if holder is not None:
-            raise self._busy(holder)
+            raise self._busy(holder, f"{STALE:.0f} s after the last sign of life of its process at the latest")
         self._stand_in = stand_in
 
     def _unusable(self, error: OSError) -> DestinationError | StorageFailed:
@@ -81,11 +81,10 @@ class RunLock:
         kind = DestinationError if is_lasting(error) else StorageFailed
         return kind(f"{self._path} cannot be used: {explained(error)}.")
 
-    def _busy(self, holder: Holder) -> DestinationBusy:
+    def _busy(self, holder: Holder, end: str = "with its process") -> DestinationBusy:
         process = f"process {holder.pid} on {holder.host}" if holder.pid else "another process"
         return DestinationBusy(
-            f"another run is at work here: {process} holds {self._path}. Wait for it, or stop it; the lock ends with "
-            "its process.",
+            f"another run is at work here: {process} holds {self._path}. Wait for it, or stop it; the lock ends {end}.",
             pid=holder.pid,
             host=holder.host,
         )

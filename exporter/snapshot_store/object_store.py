@@ -125,7 +125,7 @@ class StoreDestination(Destination):
 
     def remove(self, snapshot: str) -> None:
         """The manifest first: without it the rest is not a snapshot any more."""
-        with self.writing(self.where(snapshot), "The next run tries again."):
+        with self.writing(self.where(snapshot), "It stays."):
             self.fs.delete_file(self.path(snapshot, MANIFEST))
             failpoints.hit("retention.renamed")
         self.delete_rest(snapshot)

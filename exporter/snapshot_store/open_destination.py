@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from exporter.errors import DestinationError
@@ -14,6 +13,7 @@ from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.object_store import StoreDestination
 from exporter.snapshot_store.open_bucket import SCHEMES, without_secrets
 from exporter.text import has_control, has_surrogate
+from exporter.user_path import user_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")
 
@@ -46,11 +46,11 @@ def _open_folder(path: str, shown: str) -> LocalDestination:
     if "\0" in path:
         raise DestinationError(f"{shown!r} is not a folder: a NUL is in it.")
     try:
-        return LocalDestination(Path(path).expanduser(), shown=shown)
+        return LocalDestination(user_path(path), shown=shown)
     except UnicodeError:
         raise DestinationError(f"{shown!a}: the name is not UTF-8, which the files' library needs.") from None
-    except RuntimeError as error:  # no home for ~
-        raise DestinationError(f"{shown!r} is not a folder: {error}.") from None
+    except OSError as error:
+        raise DestinationError(f"--out {shown}: {error.strerror}; write the whole path.") from None
 
 
 def _path_of(url: str) -> str:

@@ -6,13 +6,13 @@ the snapshot just published and any after it, a base in use, one of another acco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from exporter.errors import ExportError
 from exporter.model import Identity
-from exporter.snapshot_store.catalog import SnapshotInfo, belongs_to
+from exporter.snapshot_store.catalog import Catalog, belongs_to
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 
@@ -55,7 +55,7 @@ def to_remove(
 
 def apply_retention(
     destination: Destination,
-    snapshots: Iterable[SnapshotInfo],
+    catalog: Catalog,
     identity: Identity,
     *,
     published: str,
@@ -66,10 +66,12 @@ def apply_retention(
 ) -> tuple[list[str], list[str]]:
     """Remove old snapshots of this account: (removed, warnings). One that cannot go is a warning, and the others go.
 
-    `snapshots`: all of the destination. Other accounts' are not counted and not touched.
+    `catalog`: all of the destination. Other accounts' are not counted and not touched; nor is one whose manifest cannot
+    be read, which is told.
     """
-    own = [Dated(info.snapshot_id, info.data_id) for info in snapshots if belongs_to(info.manifest, identity)]
-    removed, warnings = [], []
+    own = [Dated(info.snapshot_id, info.data_id) for info in catalog.snapshots if belongs_to(info.manifest, identity)]
+    removed = []
+    warnings = [f"{entry.where} stays, however old it is: {entry.problem}" for entry in catalog.damaged]
     for snapshot in to_remove(own, published=published, keep=keep, keep_days=keep_days, now=now, in_use=in_use):
         try:
             if destination.removable(snapshot):

@@ -37,11 +37,14 @@ from jobs.support.param_types import (
     DAYS,
     DELIMITER,
     DURATION,
+    FILE,
+    FOLDER,
     PAGE_SIZE,
     PERCENT,
     RATE,
     SIZE,
     Parsed,
+    local_path,
     whole_number,
 )
 
@@ -82,7 +85,7 @@ TYPE = option(
 )  # fmt: skip
 METRICS_FILE = option(
     "--metrics-file",
-    type=Parsed("FILE", MetricsFile),
+    type=Parsed("FILE", lambda text: MetricsFile(local_path(text))),
     help="Write Prometheus metrics about the run to FILE, whatever its outcome.",
 )
 
@@ -111,7 +114,7 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
         help="Spread requests evenly, or send them as soon as the limit allows; auto: spread what takes more than five "
         "windows.",
     ),
-    option("--ledger", metavar="FILE", help="File that counts recent requests.  [default: in the user's state folder]"),
+    option("--ledger", type=FILE, help="File that counts recent requests.  [default: in the user's state folder]"),
     option("--no-ledger", is_flag=True, help="Keep no ledger: requests of other processes do not count for the limit."),
     option("--workers", type=whole_number(1, 1000), default=_FETCH.workers, help="Concurrent requests."),
     option("--attempts", type=whole_number(1, 100), default=_FETCH.attempts, help="Attempts for each ID."),
@@ -128,7 +131,7 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
 
 SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     option("--out", "dest", required=True, metavar="DEST", help="Destination: a folder or an s3, gs or abfs URL."),
-    option("--work-dir", metavar="DIR", help="Journal and lock.  [default: DEST/.work, or in the user's state folder]"),
+    option("--work-dir", type=FOLDER, help="Journal and lock.  [default: DEST/.work, or in the user's state folder]"),
     IDS_COLUMN,
     IDS_DELIMITER,
     TYPE,

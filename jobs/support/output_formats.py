@@ -14,6 +14,7 @@ from exporter.json_text import dumps
 from jobs.support.declare_option import Decorator, option
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import check_output
+from jobs.support.param_types import OUTPUT_FILE
 from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import print_table, table_text
 
@@ -48,7 +49,7 @@ def format_option(command: str) -> Decorator:
 
 
 OUTPUT: Decorator = option(
-    "-o", "--output", metavar="FILE", help="Write to FILE, atomically; its ending chooses the format."
+    "-o", "--output", type=OUTPUT_FILE, help="Write to FILE, atomically; its ending chooses the format."
 )
 
 

@@ -24,6 +24,7 @@ from exporter.units import (
     parse_rate,
     parse_size,
 )
+from exporter.user_path import user_path
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
@@ -79,6 +80,21 @@ def _page_size(text: str) -> int | None:
     return int(word)
 
 
+def local_path(text: str) -> str:
+    """The path of a file or folder. Raises `ValueError`."""
+    try:
+        return str(user_path(text)) if text.startswith("~") else text
+    except OSError as error:
+        raise ValueError(f"{text!r}: {error.strerror}; write the whole path") from None
+
+
+def _output(text: str) -> str | None:
+    return None if text == "-" else local_path(text)
+
+
+FILE = Parsed("FILE", local_path)
+FOLDER = Parsed("DIR", local_path)
+OUTPUT_FILE = Parsed("FILE", _output)
 DURATION = Parsed("DURATION", parse_duration)
 BOUND = Parsed("DURATION", parse_bound)
 DAYS = Parsed("DAYS", parse_days)

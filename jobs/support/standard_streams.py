@@ -3,6 +3,9 @@
 Standard error is for people: what cannot be written there (a full disk, a terminal that is gone, a closed pipe) is
 dropped, and the work goes on. Standard output is for data: what cannot be written there is an error. A stream that is
 closed is opened so that its use fails, and no other file gets its number.
+
+Where nobody reads standard error any more, but it is still open (a pager, a terminal stopped by Ctrl-S), what is said
+waits for `PATIENCE` and is then dropped until there is room again: the work, and a stop signal, do not wait for it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ import click
 from exporter.errors import StorageFailed
 from exporter.text import terminal_safe
 
+PATIENCE = 10.0
+"""Seconds that a line on standard error waits for its reader."""
+
 
 class ReaderGone(BaseException):
     """The reader of our pipe has ended (`| head`): no error, and nobody reads a message. Nothing may swallow it."""
@@ -29,6 +35,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._failed = False
+        self._is_stalled = False
 
     def fileno(self) -> int:
         return self._descriptor
@@ -40,9 +47,9 @@ class _Stream(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: Any) -> int:
-        while not self._failed:
+        while not self._failed and self.has_reader():
             try:
-                return os.write(self._descriptor, data)
+                return os.write(self._descriptor, data[: select.PIPE_BUF])  # so much never waits where there is room
             except BlockingIOError:
                 select.select([], [self._descriptor], [])
             except OSError as error:
@@ -51,11 +58,19 @@ class _Stream(io.RawIOBase):
                 self.fail(error)
         return len(data)
 
+    def has_reader(self) -> bool:
+        """Whether there is room for what is written now."""
+        self._is_stalled = not select.select([], [self._descriptor], [], 0 if self._is_stalled else PATIENCE)[1]
+        return not self._is_stalled
+
     def fail(self, error: OSError) -> None:
         """Nobody reads what goes to standard error any more; the work goes on."""
 
 
 class _Output(_Stream):
+    def has_reader(self) -> bool:
+        return True  # data waits for as long as its reader does
+
     def fail(self, error: OSError) -> None:
         if isinstance(error, BrokenPipeError):
             raise ReaderGone

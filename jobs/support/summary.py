@@ -39,7 +39,9 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
         repeated = "ID was" if manifest.ids.repeats == 1 else "IDs were"
         lines.append(f"  {manifest.ids.repeats:,} repeated {repeated} fetched once")
     everything = Usage(manifest.requests, manifest.seconds)
-    if attempt is None or attempt.requests.total == everything.requests.total:
+    if attempt is not None and not result.published:  # the manifest is of an earlier attempt
+        lines.append(f"  this attempt: {_spent(attempt)}")
+    elif attempt is None or attempt.requests.total == everything.requests.total:
         lines.append(f"  {_spent(everything)}")
     else:
         lines += [f"  this attempt: {_spent(attempt)}", f"  all attempts: {_spent(everything)}"]
@@ -48,7 +50,7 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
         saved = f"{counted(requests_saved, 'request')} and {format_duration(seconds_saved)}"
         lines.append(f"  {saved} saved against a full run")
     if result.removed:
-        lines.append(f"  removed by --keep or --keep-days: {', '.join(result.removed)}")
+        lines.append(f"  older snapshots removed: {', '.join(result.removed)}")
     if not result.complete and result.published:
         lines.append("Run the same command again: it tries only the failed campaigns, and publishes a whole snapshot.")
     return Summary(tuple(lines), tuple(reading(result)))

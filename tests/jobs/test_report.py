@@ -164,6 +164,12 @@ def test_the_size_is_that_of_the_file(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert told["bytes"] == (tmp_path / "report.html").stat().st_size
 
 
+def test_a_dash_is_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    publish(tmp_path)
+    assert run(["report", str(tmp_path), "-o", "-"]) == 0
+    assert capfd.readouterr().out.startswith("<!DOCTYPE html>")
+
+
 @pytest.mark.parametrize("week", ["0002-01-01", "9998-12-31"])
 def test_every_other_week_is_shown(tmp_path: Path, week: str) -> None:
     publish(tmp_path, failures=[], responses=[with_days({**DAY, "day": "SU"}, timezone="Pacific/Kiritimati")])

@@ -411,7 +411,7 @@ async def test_old_snapshots_are_looked_at_once_and_without_a_rule_not_at_all(
         looked.append(destination)
         return read_catalog(destination)
 
-    monkeypatch.setattr("exporter.snapshot_store.catalog.read_catalog", look)
+    monkeypatch.setattr("exporter.pipeline.end_of_run.read_catalog", look)
     async with open_site(tmp_path) as site:
         await site.snapshot(**rule)
         assert len(looked) == times

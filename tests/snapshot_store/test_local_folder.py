@@ -168,8 +168,8 @@ def test_no_glob_of_readers_sees_what_is_staged_or_removed(
 @pytest.mark.parametrize(
     ("dest", "reason"),
     [
-        ("link", "is a link to nowhere, and nothing is there: is it mounted?"),
-        ("link/below", "is a link to nowhere, and nothing is there: is it mounted?"),
+        ("link", "is a link to nowhere, and nothing is there (is it mounted?)"),
+        ("link/below", "is a link to nowhere, and nothing is there (is it mounted?)"),
         ("file/below", "is a file"),
         ("x" * 300, "File name too long (is the path right?)"),
     ],

@@ -177,7 +177,7 @@ class TestWithoutFileLocks:
     def test_a_process_in_another_pid_namespace_blocks_while_its_file_gives_signs_of_life(self, tmp_path: Path) -> None:
         """Its number says nothing here: a process of that number may be there or not."""
         held = write_holder(tmp_path, process=f"pid:[1]/{dead_pid()}/1/00")
-        with pytest.raises(DestinationBusy), lock(tmp_path):
+        with pytest.raises(DestinationBusy, match="the lock ends 30 s after the last sign of life"), lock(tmp_path):
             pass
         os.utime(held, (time.time() - 60, time.time() - 60))
         with lock(tmp_path):

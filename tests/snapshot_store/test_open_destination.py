@@ -29,7 +29,7 @@ def test_a_folder_can_be_written_as_a_path_or_a_file_url(tmp_path: Path, dest: s
 def test_a_tilde_is_the_home_folder_also_where_no_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert open_destination("~/exports").root == "/home/somebody/exports"
-    with pytest.raises(DestinationError, match="is not a folder"):
+    with pytest.raises(DestinationError, match="no home folder is known for ~"):
         open_destination("~nobody-of-that-name/exports")
 
 

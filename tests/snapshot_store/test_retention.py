@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import StorageFailed
 from exporter.model import Identity
-from exporter.snapshot_store.catalog import list_snapshots
+from exporter.snapshot_store.catalog import list_snapshots, read_catalog
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
@@ -76,9 +76,15 @@ def retain(
     keep_days: float | None = None,
     in_use: str = "",
 ) -> tuple[list[str], list[str]]:
-    snapshots = list_snapshots(destination)
     return apply_retention(
-        destination, snapshots, identity, published=published, keep=keep, keep_days=keep_days, now=NOW, in_use={in_use}
+        destination,
+        read_catalog(destination),
+        identity,
+        published=published,
+        keep=keep,
+        keep_days=keep_days,
+        now=NOW,
+        in_use={in_use},
     )
 
 
@@ -139,6 +145,17 @@ def test_another_users_snapshot_in_a_shared_folder_is_reported_and_the_others_go
     assert f"snapshot={FIVE[1]}: Permission denied (may this user read and write there?)" in warning
 
 
+def test_one_whose_manifest_cannot_be_read_is_reported_each_night_and_the_others_go(tmp_path: Path) -> None:
+    for name in FIVE:
+        publish(tmp_path, name)
+    (tmp_path / f"snapshot={FIVE[1]}" / "manifest.json").write_text("{")
+    destination = open_destination(str(tmp_path))
+    for expected in ([FIVE[0], FIVE[2]], []):
+        removed, (warning,) = retain(destination, keep_days=2)
+        assert removed == expected
+        assert f"snapshot={FIVE[1]} stays, however old it is: " in warning
+
+
 def test_what_is_left_of_a_removal_is_reported_by_the_next_run(tmp_path: Path) -> None:
     publish(tmp_path, FIVE[0])
     file = tmp_path / f"snapshot={FIVE[0]}" / "campaigns.parquet"
@@ -192,7 +209,7 @@ def test_a_link_to_a_snapshot_elsewhere_is_never_removed(tmp_path: Path) -> None
     (tmp_path / f"dest/snapshot={ONE}").symlink_to(tmp_path / f"elsewhere/snapshot={ONE}")
     destination = open_destination(str(tmp_path / "dest"))
     removed, warnings = apply_retention(
-        destination, list_snapshots(destination), Identity("https://h", "st-1", "acc", "v2"), published=TWO, keep=1,
+        destination, read_catalog(destination), Identity("https://h", "st-1", "acc", "v2"), published=TWO, keep=1,
         keep_days=None, now=datetime.now(UTC), in_use=set(),
     )  # fmt: skip
     assert (removed, len(warnings)) == ([], 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from jobs.support import standard_streams
 from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
@@ -132,3 +135,20 @@ def test_a_log_that_does_not_block_is_written_whole(tmp_path: Path) -> None:
         data = pipe.read()
     assert running.wait(30) == 0
     assert data.rstrip().endswith(b"]")
+
+
+def test_a_log_that_nobody_reads_any_more_holds_up_neither_work_nor_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standard_streams, "PATIENCE", 0.05)
+    reader, writer = os.pipe()
+    log = io.TextIOWrapper(io.BufferedWriter(standard_streams._Stream(writer)), line_buffering=True)
+    began = time.monotonic()
+    for number in range(200):
+        log.write(f"{number} {'x' * 5000}\n")
+    assert time.monotonic() - began < 2
+    assert os.read(reader, 1 << 20).startswith(b"0 xxx")
+    log.write("read again\n")
+    assert os.read(reader, 1 << 20) == b"read again\n"
+    os.close(reader)
+    log.write("nobody there\n")
+    log.close()
+    os.close(writer)

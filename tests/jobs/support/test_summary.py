@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from exporter.model import Requests, Usage
 from exporter.options import FetchOptions
 from exporter.pipeline.publish import SnapshotResult
 from exporter.units import Allowance, Limit
@@ -32,7 +33,11 @@ async def test_failed_campaigns_are_named_and_a_retry_that_brings_nothing_says_s
         assert f"1 invalid (HTTP 400: Invalid StreamId): {bad}" in text
         assert "is published" in text
         assert "Run the same command again" in text
-        again = text_of(await site.snapshot(max_failures=Allowance(1, None)))
+        result = await site.snapshot(max_failures=Allowance(1, None))
+        again = text_of(result)
         assert "stays as it was" in again
+        spent = "\n".join(summary_of(result, Usage(Requests(total=1))).lines)
+        assert "this attempt: 1 request" in spent
+        assert "all attempts" not in spent, "the manifest knows nothing of this attempt"
         assert bad in again
         assert "Run the same command again" not in again
