@@ -23,6 +23,7 @@ from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.model import FileEntry
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, PREFIX, folder_name, is_snapshot_id
+from exporter.units import counted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -192,8 +193,9 @@ class Destination(ABC):
         fleet = [folder for folder in self.folders() if folder.startswith(("account=", "stream="))]
         if fleet:
             below = f"{fleet[0]}/stream=…" if fleet[0].startswith("account=") else fleet[0]
+            number = counted(len(fleet), fleet[0].partition("=")[0])
             raise DestinationError(
-                f"{self.shown} is the folder of a fleet, with {len(fleet)} {fleet[0].partition('=')[0]}s: name that of "
+                f"{self.shown} is the folder of a fleet, with {number}: name that of "
                 f"one, such as {self.shown.rstrip('/')}/{below}"
             )
 

@@ -151,7 +151,8 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
     ),
     option("--max-missing", type=ALLOWANCE, default="50%", help="Publish nothing when more IDs were not found."),
     option("--fail-on-missing", is_flag=True, help="Count an ID that does not exist as a failure."),
-    option("--keep", type=whole_number(1), help="Keep the newest N snapshots; remove older ones."),
+    option("--keep", type=whole_number(1),
+        help="Keep the newest N snapshots, and the full one that incremental runs build on; remove older ones."),
     option("--keep-days", type=DAYS, help="Keep snapshots of the last DAYS days; remove older ones."),
 )  # fmt: skip
 

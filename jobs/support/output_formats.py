@@ -49,7 +49,10 @@ def format_option(command: str) -> Decorator:
 
 
 OUTPUT: Decorator = option(
-    "-o", "--output", type=OUTPUT_FILE, help="Write to FILE, atomically; its ending chooses the format."
+    "-o",
+    "--output",
+    type=OUTPUT_FILE,
+    help="Write to FILE, atomically. Its ending chooses the format; CSV, where it names none.",
 )
 
 

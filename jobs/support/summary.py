@@ -71,8 +71,8 @@ def _spent(usage: Usage) -> str:
 def reading(result: SnapshotResult) -> list[str]:
     """Commands that read the snapshot, and work as printed."""
     if "campaigns.parquet" not in result.manifest.files:
-        code = f"import pandas; print(pandas.read_csv({result.where + '/campaigns.csv'!r}, dtype=str))"
-        return [f"Read it:  {python_command(code)}"]
+        arguments = f"{result.where + '/campaigns.csv'!r}, dtype=str, keep_default_na=False"
+        return [f"Read it:  {python_command(f'import pandas; print(pandas.read_csv({arguments}))')}"]
     dest = result.where.rsplit("/", 1)[0]
     commands = [python_command(f"import exporter; print(exporter.read_snapshot({dest!r}))")]
     if duckdb := duckdb_command(f"{result.where}/campaigns.parquet"):
