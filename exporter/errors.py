@@ -5,6 +5,7 @@ ExportError
 │   ├── SettingsError       the account, the credentials, the configuration file
 │   ├── IdsError            the campaign IDs
 │   └── DestinationError    never writable, or not what it should be
+│       └── NotReadable     this user may not read it
 ├── CredentialsRefused      401 or 403                                                  exit 3
 ├── StoppedEarly            nothing published, the same command resumes                 exit 4
 │   ├── ServiceDown         the outage outlasted --patience
@@ -59,6 +60,10 @@ class IdsError(InputError):
 
 class DestinationError(InputError):
     """DEST cannot be written or read, or what is asked for is not in it."""
+
+
+class NotReadable(DestinationError):
+    """This user, or these credentials, may not read something: it may be sound or not."""
 
 
 class CredentialsRefused(ExportError):

@@ -29,7 +29,13 @@ with lazy_imports(__name__):
 @job(
     "verify",
     example="campaign-export verify exports --all",
-    codes={**READING, 0: "sound", 1: "damage found", 4: "not checked: the disk or the store does not answer"},
+    codes={
+        **READING,
+        0: "sound",
+        1: "damage found",
+        2: "wrong usage, no such snapshot, or it may not be read",
+        4: "not checked: the disk or the store does not answer",
+    },
 )
 @click.argument("dest")
 @click.argument("snapshot", required=False)

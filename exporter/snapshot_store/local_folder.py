@@ -20,7 +20,7 @@ from typing import BinaryIO
 import pyarrow.fs as pafs
 
 from exporter import failpoints
-from exporter.errors import DestinationError, ExportError, StorageFailed
+from exporter.errors import DestinationError, ExportError, NotReadable, StorageFailed
 from exporter.files import advice, explained, is_lasting, make_folder, sync_file, sync_folder
 from exporter.snapshot_store.destination import Destination, HashingFile, Staging
 from exporter.snapshot_store.names import MANIFEST, folder_name
@@ -54,6 +54,8 @@ class LocalDestination(Destination):
         """As everywhere; what a disk cannot read any more is damage."""
         if isinstance(error, OSError) and error.errno in _DAMAGE:
             return DestinationError(f"{name}: {self.explain(error)[0]}.")
+        if isinstance(error, PermissionError):
+            return NotReadable(f"{name}: {self.explain(error)[0]}.")
         return super().refused(name, error)
 
     def default_work_dir(self, state_dir: Path) -> Path:
@@ -73,6 +75,9 @@ class LocalDestination(Destination):
             text, is_lasting = self._explain_folder(error)
             message = f"--out {self.shown} cannot be written: {text}."
             raise (DestinationError if is_lasting else StorageFailed)(message) from None
+        for path in (self.folder / STAGING, self.folder / REMOVING):
+            if os.path.lexists(path) and not path.is_dir():
+                raise DestinationError(f"--out {self.shown} cannot be written: {path} is no folder: remove it.")
 
     def _explain_folder(self, error: OSError) -> tuple[str, bool]:
         for path in (self.folder, *self.folder.parents):

@@ -22,11 +22,11 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from exporter import failpoints
-from exporter.errors import DestinationError, ExportError, StorageFailed
+from exporter.errors import DestinationError, ExportError, NotReadable, StorageFailed
 from exporter.snapshot_store.destination import REFUSALS, Destination, HashingFile, Item, NameTaken, Result, Staging
 from exporter.snapshot_store.names import MANIFEST, OUR_FILES, REMOVAL_ORDER, folder_name
 from exporter.snapshot_store.open_bucket import StoreUrl, open_store, without_secrets
-from exporter.snapshot_store.store_errors import explain
+from exporter.snapshot_store.store_errors import explain, is_of_a_store
 from exporter.text import error_line
 
 CLAIM = ".writer-"
@@ -69,6 +69,9 @@ class StoreDestination(Destination):
         """As everywhere; an object that does not exist is missing."""
         if isinstance(error, FileNotFoundError):
             return DestinationError(f"{name}: it is missing.")
+        text, is_lasting = self.explain(error)
+        if is_lasting and is_of_a_store(error):
+            return NotReadable(f"{name}: {text}.")
         return super().refused(name, error)
 
     def check_writable(self) -> None:

@@ -43,7 +43,12 @@ def explain(error: Exception) -> tuple[str, bool]:
         for signs, meaning in table:
             if any(_is_word(sign, text) for sign in signs):
                 return f"{meaning} ({error_line(error)})", is_lasting
-    return error_line(error), not any(sign in text for sign in _OF_A_STORE)
+    return error_line(error), not is_of_a_store(error)
+
+
+def is_of_a_store(error: Exception) -> bool:
+    """Whether the store refused; any other error is what pyarrow found in a file."""
+    return any(sign in str(error) for sign in _OF_A_STORE)
 
 
 def _is_word(sign: str, text: str) -> bool:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from exporter.errors import DestinationError
+from exporter.errors import DestinationError, NotReadable
 from exporter.model import TableName
 from exporter.snapshot_store.catalog import SnapshotInfo, read_manifest
 from exporter.snapshot_store.destination import Destination
@@ -31,10 +31,13 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
 
     Files, sizes, hashes, rows, schemas; counts against rows; IDs unique over campaigns and failures; windows and
     responses belonging to campaigns; responses flattened again equal to the rows. What the bytes already disprove is
-    not looked into further. Raises `StorageFailed` where a store does not answer: that is no damage.
+    not looked into further. Raises `StorageFailed` where a store does not answer and `NotReadable` where something may
+    not be read: that is no damage.
     """
     try:
         manifest = read_manifest(destination, snapshot, sealed=True)
+    except NotReadable:
+        raise
     except DestinationError as error:
         return [_from_file_name(destination, snapshot, error)]
     problems = _as_lines(_files(destination, snapshot, manifest))
@@ -42,6 +45,8 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
         return problems
     try:
         return _as_lines([*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)])
+    except NotReadable:
+        raise
     except DestinationError as error:
         return [_from_file_name(destination, snapshot, error)]
 
@@ -97,6 +102,8 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
         try:
             if _hash(destination, snapshot, name) != (entry.bytes, entry.sha256):
                 yield f"{name}: its content is not what was written (SHA-256 differs)"
+        except NotReadable:
+            raise
         except DestinationError as error:
             yield _from_file_name(destination, snapshot, error)
 

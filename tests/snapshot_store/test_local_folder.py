@@ -59,6 +59,9 @@ def test_a_destination_that_cannot_be_written_is_reported(tmp_path: Path) -> Non
         open_destination(str(tmp_path / "file" / "below")).check_writable()
     with pytest.raises(DestinationError, match="not a kind of store"):
         open_destination("ftp://x/y")
+    (tmp_path / ".staging").symlink_to(tmp_path / "gone")
+    with pytest.raises(DestinationError, match=r"\.staging is no folder: remove it"):
+        open_destination(str(tmp_path)).check_writable()
 
 
 def test_two_runs_that_begin_at_once_do_not_take_each_others_probe_for_a_fault(

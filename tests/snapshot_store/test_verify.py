@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from exporter.errors import NotReadable
 from exporter.model import Counts
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store import manifest as manifests
@@ -33,6 +35,22 @@ def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: SnapshotFor
             assert damages(destination, ONE), f"{path.name}, byte {at}"
         path.write_bytes(data)
     assert damages(destination, ONE) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@pytest.mark.parametrize("name", ["manifest.json", "responses.parquet"])
+def test_what_may_not_be_read_is_no_damage(tmp_path: Path, name: str) -> None:
+    publish(tmp_path)
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        parent.chmod(0o755)
+    (tmp_path / f"snapshot={ONE}" / name).chmod(0o600)
+    destination = open_destination(str(tmp_path))
+    os.seteuid(4711)
+    try:
+        with pytest.raises(NotReadable, match=f"{name}: Permission denied"):
+            damages(destination, ONE)
+    finally:
+        os.seteuid(0)
 
 
 def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
