@@ -53,10 +53,16 @@ def _certificate(
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     called = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (subject, issuer)]
+    # Python 3.13 asks for these (RFC 5280).
+    signs = isinstance(extension, x509.BasicConstraints)
+    usage = x509.KeyUsage(not signs, False, False, False, False, signs, False, False, False)
     return (
         x509.CertificateBuilder(called[1], called[0], key.public_key(), x509.random_serial_number())
         .not_valid_before(now + since)
         .not_valid_after(now + until)
-        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        .add_extension(extension, critical=signs)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
