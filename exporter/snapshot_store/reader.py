@@ -268,6 +268,7 @@ def _flattened(destination: Destination, snapshot: str, table: TableName, manife
 def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manifest) -> pa.Table:
     schema = schema_of("failures")
     with destination.open_file(snapshot, file_name("failures", "csv")) as file:
+        # Only a file that was made safe for spreadsheets begins with a byte order mark.
         is_excel_safe = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         file.seek(0)
         texts = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}

@@ -36,19 +36,15 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
     """
     try:
         manifest = read_manifest(destination, snapshot, sealed=True)
-    except NotReadable:
-        raise
     except DestinationError as error:
-        return [_from_file_name(destination, snapshot, error)]
+        return [_damage(destination, snapshot, error)]
     problems = _as_lines(_files(destination, snapshot, manifest))
     if problems:
         return problems
     try:
         return _as_lines([*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)])
-    except NotReadable:
-        raise
     except DestinationError as error:
-        return [_from_file_name(destination, snapshot, error)]
+        return [_damage(destination, snapshot, error)]
 
 
 def stored_problem(destination: Destination, snapshot: str, *tables: TableName) -> str | None:
@@ -102,10 +98,8 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
         try:
             if _hash(destination, snapshot, name) != (entry.bytes, entry.sha256):
                 yield f"{name}: its content is not what was written (SHA-256 differs)"
-        except NotReadable:
-            raise
         except DestinationError as error:
-            yield _from_file_name(destination, snapshot, error)
+            yield _damage(destination, snapshot, error)
 
 
 def _hash(destination: Destination, snapshot: str, name: str) -> tuple[int, str]:
@@ -196,6 +190,13 @@ class _Stored:
         for table, (expected, sums) in self._csv.items():
             if expected not in [digest.hexdigest() for digest in sums]:
                 yield f"{table}.csv: its rows are not what responses.parquet gives"
+
+
+def _damage(destination: Destination, snapshot: str, error: DestinationError) -> str:
+    """What an error says to be damaged. Raises `NotReadable`, which says nothing of what is there."""
+    if isinstance(error, NotReadable):
+        raise error
+    return _from_file_name(destination, snapshot, error)
 
 
 def _from_file_name(destination: Destination, snapshot: str, error: DestinationError) -> str:
