@@ -48,7 +48,8 @@ def explain(error: Exception) -> tuple[str, bool]:
 
 def is_of_a_store(error: Exception) -> bool:
     """Whether the store refused; any other error is what pyarrow found in a file."""
-    return any(sign in str(error) for sign in _OF_A_STORE)
+    text = " ".join(str(error).split())
+    return any(sign in text for sign in _OF_A_STORE)
 
 
 def _is_word(sign: str, text: str) -> bool:
