@@ -6,13 +6,16 @@ Pages: ai-for-service/apis/automation/api-introduction (claims `sub` and `appId`
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from exporter.clock import Clock
 from exporter.json_text import dumps
-from exporter.settings import Credentials, ReadyToken
+from exporter.settings import Credentials, ReadyToken, SigningKey
 
 LIFETIME = 600
 """Seconds a token is good for: well below the hour that the service allows at most."""
@@ -33,12 +36,7 @@ class TokenSource:
         self._series = uuid.uuid4().hex
         self._numbers = count(1)
         if not isinstance(credentials, ReadyToken):
-            # Here, not above: a ready-made token needs nothing of it, and it takes longer than a small run.
-            import jwt
-
-            # Once for all tokens: reading a private key takes forty milliseconds, in which nothing else would happen.
-            self._algorithm = jwt.get_algorithm_by_name(credentials.algorithm)
-            self._key = self._algorithm.prepare_key(credentials.key.reveal())
+            self._sign = _signer(credentials)
             self._header = _base64url(dumps({"alg": credentials.algorithm, "typ": "JWT"}).encode())
 
     def token(self) -> str:
@@ -54,7 +52,20 @@ class TokenSource:
             "jti": f"{self._series}-{next(self._numbers)}",
         }
         signed = b".".join((self._header, _base64url(dumps(claims).encode())))
-        return b".".join((signed, _base64url(self._algorithm.sign(signed, self._key)))).decode()
+        return b".".join((signed, _base64url(self._sign(signed)))).decode()
+
+
+def _signer(credentials: SigningKey) -> Callable[[bytes], bytes]:
+    """What makes the signature of a token (RFC 7518, sections 3.2 and 3.3)."""
+    key = credentials.key.reveal()
+    if credentials.algorithm.startswith("HS"):
+        return partial(hmac.digest, key.encode(), digest=credentials.algorithm.replace("HS", "sha"))
+    # Here, not above: with a shared secret nothing of it is needed, and it takes longer than a small run.
+    import jwt
+
+    algorithm = jwt.get_algorithm_by_name(credentials.algorithm)
+    # Once for all tokens: reading a private key takes forty milliseconds, in which nothing else would happen.
+    return partial(algorithm.sign, key=algorithm.prepare_key(key))
 
 
 def _base64url(part: bytes) -> bytes:

@@ -47,7 +47,7 @@ class Converter(msgspec.Struct, frozen=True):
 
 def _is_blank(value: Any) -> bool:
     """Whether a value is an empty text: nothing, where a number, a flag, a date or a name is expected."""
-    return isinstance(value, str) and not without_format_characters(value)
+    return isinstance(value, str) and not (value[:1].isalnum() or without_format_characters(value))
 
 
 def _blank(value: Any) -> Iterable[tuple[str, Any]]:
@@ -240,7 +240,7 @@ def _names(value: Any) -> list[str] | None:
 
 def _names_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     _only(values, list)
-    if any([value and len(value) > MOST_ELEMENTS for value in values]):
+    if max(map(len, filter(None, values)), default=0) > MOST_ELEMENTS:
         raise ValueError
     names = pa.array([value or None for value in values], kind)
     if names.flatten().null_count:
@@ -321,9 +321,12 @@ def _which_days(value: Any) -> list[str] | None:
 
 
 def _which_days_batch(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if any([value is not None and _blank_days(value) for value in values]):
+    _only(values, list)
+    different = set(map(tuple, filter(None, values)))  # few
+    if any(map(_blank_days, map(list, different))):
         raise ValueError  # left over
-    return pa.array([None if value is None else _which_days(value) for value in values], kind)
+    cells = {days: _which_days(list(days)) for days in different}
+    return pa.array([cells[tuple(value)] if value else None for value in values], kind)
 
 
 def _blank_days(value: Any) -> list[tuple[str, Any]]:

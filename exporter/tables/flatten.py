@@ -11,7 +11,8 @@ The law: every leaf of an answer's `data` is in its row, as a column or in `extr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, compress, count, repeat
+from operator import is_not
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -85,7 +86,10 @@ class _Block:
         self.remarks = Remarks(len(responses))
         self._located: dict[tuple[Paths, int], str] = {}
         self._odd_sms: set[int] = set()
-        self._items = [self._item(row, r.list_item) for row, r in enumerate(responses)]
+        self._items = [
+            _EMPTY if response.list_item is None else self._item(row, response.list_item)
+            for row, response in enumerate(responses)
+        ]
         self._has_items = any(self._items)
         self._nothing: Sequence[Any] = [None] * len(responses)
         self.values = self._find()
@@ -151,9 +155,7 @@ class _Block:
             self.remarks.extra_of(row).keep_leaves("data", data)
         return _EMPTY
 
-    def _item(self, row: int, text: str | None) -> dict[str, Any]:
-        if text is None:
-            return _EMPTY
+    def _item(self, row: int, text: str) -> dict[str, Any]:
         try:
             item = loads_exactly(text)
         except NotJson:
@@ -229,13 +231,15 @@ class _Block:
 
     def _holding(self, columns: tuple[Paths, ...], item_keys: tuple[str, ...]) -> set[int]:
         """The rows with a value in one of the columns, or under one of the keys of the list item."""
-        rows = {
-            row
-            for paths in columns
-            if self.values[paths] is not self._nothing
-            for row, value in enumerate(self.values[paths])
-            if value is not None and (type(value) is str or not is_nothing(value))
-        }
+        rows: set[int] = set()
+        for paths in columns:
+            values = self.values[paths]
+            if values is self._nothing:
+                continue
+            if {list, dict}.isdisjoint(map(type, values)):
+                rows.update(compress(count(), map(is_not, values, repeat(None))))
+            else:
+                rows.update(row for row, value in enumerate(values) if not is_nothing(value))
         if self._has_items:
             rows.update(
                 row for row, item in enumerate(self._items) if any(has_leaf(item.get(key)) for key in item_keys)
