@@ -59,7 +59,15 @@ def _signer(credentials: SigningKey) -> Callable[[bytes], bytes]:
     """What makes the signature of a token (RFC 7518, sections 3.2 and 3.3)."""
     key = credentials.key.reveal()
     if credentials.algorithm.startswith("HS"):
-        return partial(hmac.digest, key.encode(), digest=credentials.algorithm.replace("HS", "sha"))
+        keyed = hmac.new(key.encode(), digestmod=credentials.algorithm.replace("HS", "sha"))
+
+        def sign(signed: bytes) -> bytes:
+            # Not `hmac.digest`: it lets other threads run in the middle of every request.
+            mac = keyed.copy()
+            mac.update(signed)
+            return mac.digest()
+
+        return sign
     # Here, not above: with a shared secret nothing of it is needed, and it takes longer than a small run.
     import jwt
 
