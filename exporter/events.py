@@ -117,11 +117,12 @@ class Warned(Event, frozen=True):
 
 
 class ListPageRead(Event, frozen=True):
-    """One page of the list call."""
+    """One page of the list call: the rows that it had, and how many campaigns were on no page before."""
 
     campaign_type: str
     page: int
     found: int
+    new: int
     total: int | None
 
 

@@ -55,7 +55,6 @@ class ListPass:
                 continue
             page, seconds = answer
             pages += 1
-            self._engine.emit(ListPageRead(campaign_type, pages, len(page.items), page.total))
             size = page.bytes + (size if paging.readings == reading else 0)
             reading = paging.readings
             if size > MOST_BYTES:
@@ -63,7 +62,7 @@ class ListPass:
                     f"the list call for {campaign_type} campaigns has no end: page {pages:,}, {len(items):,} campaigns "
                     f"and {MOST_BYTES:,} bytes so far. Give the IDs in a file instead."
                 )
-            rows = []
+            rows, before = [], len(items)
             for item in page.items:
                 text = dumps(item)
                 key = item_id(item)
@@ -74,6 +73,7 @@ class ListPass:
                     items[key] = text
                 rows.append(ListRow(key, _created(item)))
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
+            self._engine.emit(ListPageRead(campaign_type, pages, len(rows), len(items) - before, page.total))
         self._warn(campaign_type, paging, len(nameless))
         return {key: items[key] for key in paging.keys if key not in nameless}
 

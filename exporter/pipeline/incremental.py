@@ -83,12 +83,12 @@ def expected_changes(own: Sequence[SnapshotInfo]) -> int | None:
 
 
 def newest_sound(destination: Destination, bases: Bases, *, emit: Emit) -> str | None:
-    """The first candidate whose stored answers are what its manifest says; a damaged one is a warning."""
+    """The first candidate whose stored answers are what its manifest says; any other is a warning."""
     for info in bases.candidates:
         problem = stored_problem(destination, info.snapshot_id, "responses")
         if problem is None:
             return info.snapshot_id
-        emit(Warned(f"{info.where} is damaged ({problem}), so it is not a base; see `campaign-export verify`"))
+        emit(Warned(f"{info.where} is not taken as a base ({problem}); see `campaign-export verify`"))
     if bases.candidates:
         emit(Warned("--incremental: no sound snapshot of this account is left, so this is a full run"))
     return None

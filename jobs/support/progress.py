@@ -93,7 +93,7 @@ class Tally:
         elif isinstance(event, events.ListPageRead):
             self.trouble = ""
             self.pages += 1
-            self.listed += event.found
+            self.listed += event.new
         elif isinstance(event, events.Writing):
             self.writing = True
         elif isinstance(event, events.Spent):

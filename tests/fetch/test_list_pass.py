@@ -15,7 +15,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.errors import ListFailed
-from exporter.events import Event, Warned
+from exporter.events import Event, ListPageRead, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import open_engine
 from exporter.model import CampaignType
@@ -59,6 +59,7 @@ async def test_a_quiet_list_costs_no_request_too_many() -> None:
     assert await reading.read() == list(reading.service.campaigns)
     assert reading.requests == 11, "each page begins at the last row of the one before"
     assert reading.warned() == []
+    assert sum(event.new for event in reading.events if isinstance(event, ListPageRead)) == 95
 
 
 async def test_an_empty_list_costs_one_request() -> None:

@@ -114,14 +114,14 @@ def tallied(*more: events.Event) -> Tally:
 
 
 def test_the_list_pass_is_reported_too() -> None:
-    pages = [events.ListPageRead("sms", page, 50, 200) for page in (1, 2)]
-    assert tallied(*pages).line() == "list call: 100 campaigns in 2 pages"
+    pages = [events.ListPageRead("sms", 1, 50, 50, 200), events.ListPageRead("sms", 2, 50, 49, 200)]
+    assert tallied(*pages).line() == "list call: 99 campaigns in 2 pages"
 
 
 def test_a_list_call_that_fails_is_no_silent_beginning() -> None:
     found = tallied(events.RetryPlanned("list call, sms", 2, 1.0, "no complete answer within 30 s (--timeout)"))
     assert found.line() == "starting, attempt 2 failed (no complete answer within 30 s (--timeout))"
-    found.note(events.ListPageRead("sms", 1, 50, 200))
+    found.note(events.ListPageRead("sms", 1, 50, 50, 200))
     assert found.line() == "list call: 50 campaigns in 1 page"
 
 
