@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import unicodedata
 
 import pyarrow as pa
@@ -131,3 +133,9 @@ def test_an_excerpt_shows_the_beginning_invisible_characters_and_no_token() -> N
     assert excerpt("abcd", 3) == "abc…"
     assert excerpt("a\u200e\n\ufeffb", 9) == "a\\u200e\\n\\ufeffb"
     assert excerpt(f"x {TOKEN}", 200) == "x [token hidden]"
+
+
+def test_no_letter_or_digit_is_invisible() -> None:
+    """So a text that begins with one is not blank."""
+    characters = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert not any(map(str.isalnum, re.findall(f"[{INVISIBLE}]", characters)))
