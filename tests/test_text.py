@@ -16,6 +16,7 @@ from exporter.text import (
     CONTROL,
     INVISIBLE,
     LONGEST_ID,
+    escaped,
     excerpt,
     has_control,
     has_control_in_prose,
@@ -24,6 +25,8 @@ from exporter.text import (
     id_problem,
     is_visible_ascii,
     one_line,
+    storable,
+    terminal_cell,
     terminal_safe,
     trim_invisible,
     without_format_characters,
@@ -133,6 +136,25 @@ def test_an_excerpt_shows_the_beginning_invisible_characters_and_no_token() -> N
     assert excerpt("abcd", 3) == "abc…"
     assert excerpt("a\u200e\n\ufeffb", 9) == "a\\u200e\\n\\ufeffb"
     assert excerpt(f"x {TOKEN}", 200) == "x [token hidden]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("plain ä", "plain ä"), ("a\nb", "a\\nb"), ("\u200b", "\\u200b"), ("", "")]
+)
+def test_what_is_not_printable_is_seen_escaped(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_any_text_can_be_stored_and_one_that_is_utf_8_as_it_is(text: str) -> None:
+    stored = storable(text)
+    assert stored.encode().decode() == stored
+    assert (stored == text) == (not has_surrogate(text))
+    assert storable("a\udcffb") == "a\\udcffb"
+
+
+def test_a_cell_of_a_table_is_one_line_and_harmless() -> None:
+    assert terminal_cell("a\r\nb\nc\td\x1b[2J") == "a⏎b⏎c d\\x1b[2J"
 
 
 def test_no_letter_or_digit_is_invisible() -> None:

@@ -30,11 +30,13 @@ def test_a_refusal_says_what_to_check(error: str, words: list[str]) -> None:
 
 def test_a_refusal_names_a_clock_that_is_off() -> None:
     assert "2 min behind the service's" in refusal("HTTP 401", skew=-120.0)
-    assert "behind" not in refusal("HTTP 401", skew=-3.0)
+    assert "Besides" not in refusal("HTTP 401", skew=-3.0)
+    assert "Besides" not in refusal("HTTP 401")
 
 
 @pytest.mark.parametrize(
-    ("skew", "part"), [(None, None), (0.0, None), (60.0, None), (-60.0, None), (61.0, "ahead of"), (-3600.0, "behind")]
+    ("skew", "part"),
+    [(None, None), (0.0, None), (60.0, None), (-60.0, None), (61.0, " 1 s ahead of "), (-3600.0, " 1 h behind ")],
 )
 def test_a_clock_is_reported_when_it_is_more_than_a_minute_off(skew: float | None, part: str | None) -> None:
     warning = skew_warning(skew)

@@ -31,6 +31,7 @@ def test_an_even_pace_sends_one_request_a_second() -> None:
 
 def test_an_even_pace_waits_for_slots_too_that_are_held_through_the_latency() -> None:
     assert seconds_for(61, [MINUTE], latency=0.5, pace="even") == 61.0
+    assert seconds_for(63, [MINUTE], latency=0.5, pace="even") == 63.0
     assert seconds_for(121, [MINUTE], latency=0.5, pace="even") == 121.5
 
 
