@@ -419,6 +419,27 @@ def test_a_body_is_utf_8_or_what_its_header_names() -> None:
         assert decode_body(HttpResponse(200, b"\xe9", charset=charset)) == "\ufffd"
 
 
+@pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
+def test_a_text_that_begins_with_a_mark_of_utf_16_needs_no_header(mark: str) -> None:
+    """No character of it is ASCII, as those of JSON are, so no byte of it is zero."""
+    assert decode_body(HttpResponse(502, "\ufeff網關錯誤".encode(mark))) == "網關錯誤"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"data": {}, "message": "please try again"}, "a success answer without a campaign in it, which says that the "
+         "service fails"),
+        ({"data": {}}, "a success answer without a campaign in it"),
+        ({"data": {"name": "n"}}, "a success answer whose campaign has no ID"),
+        ({"data": {"results": []}}, "the answer is that of a list call"),
+        ({"data": {"_id": "cd-2"}}, "the answer is about another campaign: cd-2"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_about_a_success_answer_is_said(body: dict[str, Any], said: str) -> None:
+    assert judged(200, {"status": "success", **body})[1] == said
+
+
 SOMETHING_ELSE = [
     "Unable to find instance for campaign-service",
     "ns not found",
@@ -521,7 +542,7 @@ def test_a_list_answer_out_of_step_is_known_as_such() -> None:
     body = json.dumps({"status": "success", "data": {"_id": "cd-1", "name": "n"}}).encode()
     page = classify_list(HttpResponse(200, body), url=ORIGIN + ASKED, now=NOW)
     assert isinstance(page, Verdict)
-    assert page.kind == "wrong_campaign"
+    assert (page.kind, page.error) == ("wrong_campaign", "the answer is that of a single campaign")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from exporter.api.error_meaning import says_campaign_missing, says_other_missing
         "campaign_id cd-1 doesn't exist",
         "The campaign has been deleted",
         'Campaign "cd-1" not found',
+        '"Campaign" not found',
+        "No such “campaign”",
         "Campaign (cd-1) not found in account 66f",
         "Cannot find campaign with id 7",
         "Campaign does not exist",
