@@ -6,9 +6,11 @@ import hashlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -46,6 +48,21 @@ class Desk:
 
     def run(self, prepare: str = "") -> subprocess.CompletedProcess[str]:
         return self.program.run(*self.command(), env=self.env, prepare=prepare)
+
+    def journaled(self) -> set[str]:
+        """The IDs that the journal has an outcome of, by a copy of it: opening it would change it."""
+        copy = self.out.parent / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.out / ".work", copy)
+        found: set[str] = set()
+        for path in copy.glob("journal-*.sqlite"):
+            with closing(sqlite3.connect(path)) as db:
+                found.update(
+                    row[0]
+                    for table in ("answers", "failures")
+                    for row in db.execute(f"SELECT campaign_id FROM {table}")
+                )
+        return found
 
     def contents(self) -> dict[str, str]:
         """A hash of every file that readers see."""
@@ -167,6 +184,8 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     if killed.returncode != 0 and not revealed:
         assert desk.contents() == before, "readers saw something change"
     sent = len(desk.service.arrivals)
+    journaled = desk.journaled()
+    assert journaled or step != "journal.after_commit"
 
     again = desk.run()
 
@@ -179,10 +198,11 @@ def test_killed_at_any_step_the_same_command_completes_the_run(
     if killed.returncode == 0:
         return  # the signal came too late to matter
     assert set(desk.service.asked_for()) == {*desk.service.campaigns, "cd-nowhere"}
-    twice = [one for one, asked in desk.service.asked_for().items() if asked > 1]
-    assert len(twice) <= 2 * WORKERS, "more was asked again than was under way"
+    twice = {one for one, asked in desk.service.asked_for().items() if asked > 1}
+    # What was under way, or waited for a disk that was busy.
+    assert not twice & journaled, "what was journaled was fetched again"
     if not step.startswith(("request", "journal")):
-        assert len(desk.service.arrivals) == sent, "what was journaled was fetched again"
+        assert len(desk.service.arrivals) == sent, "something was fetched again"
 
 
 @pytest.mark.parametrize("step", [*ASKED_IN_WRITING, "publish.before_manifest", "publish.staged"])
