@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.json_text import dumps, dumps_sorted, loads, loads_exactly
+from exporter.json_text import NotJson, dumps, dumps_sorted, loads, loads_exactly
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,14 @@ def test_half_a_pair_becomes_what_stands_for_an_unreadable_character(read: Calla
 
 def test_sorted_json_has_the_keys_of_every_object_in_order() -> None:
     assert dumps_sorted({"b": [{"d": 1, "c": 2}], "a": 1.0}) == '{"a":1.0,"b":[{"c":2,"d":1}]}'
+
+
+@pytest.mark.parametrize("read", [loads, loads_exactly])
+def test_a_byte_order_mark_is_no_part_of_the_text(read: Callable[[str], object]) -> None:
+    assert read('\ufeff{"a":1}') == {"a": 1}
+
+
+def test_bytes_with_a_byte_order_mark_are_read_as_text_is() -> None:
+    assert loads(b'\xef\xbb\xbf{"a":"\xc3\xa9"}') == {"a": "é"}
+    with pytest.raises(NotJson):
+        loads(b'{"a":"\xe9"}')

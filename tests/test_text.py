@@ -16,6 +16,7 @@ from exporter.text import (
     CONTROL,
     INVISIBLE,
     LONGEST_ID,
+    error_line,
     escaped,
     excerpt,
     has_control,
@@ -136,6 +137,21 @@ def test_an_excerpt_shows_the_beginning_invisible_characters_and_no_token() -> N
     assert excerpt("abcd", 3) == "abc…"
     assert excerpt("a\u200e\n\ufeffb", 9) == "a\\u200e\\n\\ufeffb"
     assert excerpt(f"x {TOKEN}", 200) == "x [token hidden]"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "/tmp/x"), "No space left on device"),
+        (OSError("refused"), "refused"),
+        (ValueError("  first.\nsecond"), "first"),
+        (ValueError(""), "ValueError"),
+        (KeyError(), "KeyError"),
+        (ValueError("…" * 400), "…" * 300),
+    ],
+)
+def test_what_an_error_says_is_one_line(error: BaseException, line: str) -> None:
+    assert error_line(error) == line
 
 
 @pytest.mark.parametrize(

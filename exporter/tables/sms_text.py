@@ -2,7 +2,7 @@
 
 Pages create-sms-campaign-without-template (plain), get-all-campaigns-v2 (percent-encoded Base64), most tables
 (Base64). `Reminder`, `City` and `1500` are Base64, too, of bytes that nobody wrote. So a text is decoded only where it
-is beyond doubt: what comes out reads as text, and the text is padded, percent-encoded or longer than a word.
+is beyond doubt: what comes out reads as text (a short one of one script), and is padded, percent-encoded or long.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Encoding = Literal["plain", "base64", "percent_base64"]
 LONGER_THAN_A_WORD = 16
 """Characters from which Base64 without padding is beyond doubt: 12 bytes of a chance word hardly read as text."""
 
-_SURE_OF_CP1252 = 40
-"""The same for CP1252, in which nearly all bytes are letters of some kind."""
+_SURE_OF_ANY_TEXT = 40
+"""The same for CP1252, in which nearly all bytes are letters of some kind, and for a text of several scripts."""
 
 _ASCII_OF_CP1252 = 0.75
 """The share of ASCII from which bytes that are no UTF-8 are CP1252."""
@@ -55,8 +55,10 @@ def decode_message(raw: str) -> Message:
         return Message(raw, "plain")
     text, longest_word = _utf8(data), LONGER_THAN_A_WORD
     if text is None:
-        text, longest_word = _cp1252(data), _SURE_OF_CP1252
+        text, longest_word = _cp1252(data), _SURE_OF_ANY_TEXT
     if text is None or not _reads_as_text(text):
+        return Message(raw, "plain")
+    if len(encoded) < _SURE_OF_ANY_TEXT and not _is_of_one_script(text):
         return Message(raw, "plain")
     if encoded.endswith("=") or "%" in raw or len(encoded) >= longest_word:
         return Message(text, "percent_base64" if "%" in raw else "base64")
@@ -109,15 +111,18 @@ def _cp1252(data: bytes) -> str | None:
 
 
 def _reads_as_text(text: str) -> bool:
-    """Whether somebody may have written it: no control characters, one script besides Latin, only real characters."""
+    """Whether somebody may have written it: no control characters, only real characters."""
     if has_control_in_prose(text) or text[0] in "\t\n\r":
         return False
-    if text.isascii() or max(text) < "\u0250":
-        return True
-    # Below U+0250 is Latin, and signs that all scripts use.
-    characters = unicodedata.normalize("NFKC", "".join(character for character in set(text) if character >= "\u0250"))
-    scripts = {unicodedata.name(character, "").split(" ")[0] for character in characters if character.isalpha()}
-    others = {_ONE_SCRIPT.get(script, script) for script in scripts} - {"LATIN", "MODIFIER"}
-    return len(others) <= 1 and not any(
-        unicodedata.category(character) in _NO_CHARACTER or character == "\ufffd" for character in characters
+    return text.isascii() or not any(
+        unicodedata.category(character) in _NO_CHARACTER or character == "\ufffd" for character in set(text)
     )
+
+
+def _is_of_one_script(text: str) -> bool:
+    """Whether it has letters of one script at most, besides Latin and the signs below U+0250 that all scripts use."""
+    others = unicodedata.normalize("NFKC", "".join(character for character in set(text) if character >= "\u0250"))
+    # Not the letters that change others, such as the mark for a long vowel: several scripts share them.
+    letters = (letter for letter in others if letter.isalpha() and unicodedata.category(letter) != "Lm")
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
+    return len({_ONE_SCRIPT.get(script, script) for script in scripts} - {"LATIN"}) <= 1

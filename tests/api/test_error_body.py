@@ -24,6 +24,11 @@ from tests.support.json_values import json_values
         ("a", "a", None),
         ([1], "", None),
         ({"errors": [None, 7]}, "", None),
+        ({"status": "failure", "message": "a"}, "a", None),
+        ({"status": " FAILED ", "message": "a"}, "a", None),
+        ({"error": {"status": 404, "message": "a"}}, "a", 404),
+        ({"error": {"statusCode": 503, "status": True, "message": "a"}}, "a", 503),
+        ({"error": {"status": False, "statusCode": "x", "message": "a"}}, "a", None),
     ],
 )
 def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code: Any) -> None:

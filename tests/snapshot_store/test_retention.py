@@ -54,6 +54,13 @@ def test_the_newest_and_what_either_rule_keeps_stay(have: list[str], keep: int |
         assert not gone
 
 
+def test_the_oldest_answers_go_first_and_of_one_night_the_older_snapshot() -> None:
+    first, second, third, fourth, last = FIVE
+    dated = [Dated(first, first), Dated(third, second), Dated(second, second), Dated(fourth, first), Dated(last, last)]
+    gone = to_remove(dated, keep=1, keep_days=None, now=NOW, in_use=set(), published=last)
+    assert gone == [first, fourth, second, third]
+
+
 def test_foreign_files_and_other_accounts_are_never_removed(tmp_path: Path) -> None:
     for day in (5, 4, 3, 2, 1):
         publish(tmp_path, days_ago(day))

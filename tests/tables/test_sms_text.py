@@ -89,6 +89,45 @@ def test_what_was_encoded_comes_back_in_every_form(text: str) -> None:
             assert decode_message(raw).text == text, raw
 
 
+@given(st.text(st.characters(exclude_categories=["Cc", "Cn", "Co", "Cs"]), min_size=10))
+def test_a_text_of_any_scripts_comes_back_where_it_is_long_enough(text: str) -> None:
+    assume(len(text.encode()) >= 30 and "\ufffd" not in text)
+    for raw in forms_of(text.encode()):
+        assert decode_message(raw).text == text, raw
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "キャンペーン", "カード", "人々の", "ﾊﾟｰﾃｨｰ", "ひらがなとカタカナと漢字", "日本 OK", "ㄅㄆㄇ 注音", "안녕 漢字",
+        "x² μ-law Ω", "ªº µ και", "Ünïcödé привет", "한글 ok ✓", "1ˢᵗ день",
+    ],
+)  # fmt: skip
+def test_scripts_that_are_written_side_by_side_are_one(text: str) -> None:
+    text += "!" * (len(text.encode()) % 3 == 0)  # with padding, so that it need not be long
+    assert decode_message(b64encode(text.encode()).decode())[:2] == (text, "base64")
+
+
+@pytest.mark.parametrize("text", ["αи", "אا", "คи", "漢и", "αβγ и"])
+def test_a_short_text_of_several_scripts_is_in_doubt(text: str) -> None:
+    raw = b64encode(text.encode()).decode()
+    assert decode_message(raw) == (raw, "plain", None)
+
+
+@pytest.mark.parametrize(("foreign", "encoding"), [(10, "base64"), (11, "plain")])
+def test_bytes_that_are_mostly_no_ascii_are_not_taken_for_cp1252(foreign: int, encoding: str) -> None:
+    data = b"\xe9" * foreign + b"e" * (40 - foreign)
+    assert decode_message(b64encode(data).decode()).encoding == encoding
+
+
+@pytest.mark.parametrize(
+    "text", ["\tindented", "\nHi there", "a\x00b", "\ufffd replaced", "\ue000 private", "\u0378 unassigned"]
+)
+def test_what_nobody_writes_is_not_taken_for_a_text(text: str) -> None:
+    raw = b64encode((text + " and so on, for long enough").encode()).decode()
+    assert decode_message(raw)[:2] == (raw, "plain")
+
+
 @given(
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=40),
     st.text("éàüß€’…ñ", min_size=1, max_size=8),
