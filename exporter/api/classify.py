@@ -249,7 +249,7 @@ def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str
 
 def _classify_redirect(response: HttpResponse, url: str) -> Verdict:
     try:
-        return Verdict("redirect", text=redirect_target(response.location, url))
+        return Verdict("redirect", f"HTTP {response.status}", text=redirect_target(response.location, url))
     except NotFollowed as error:
         return Verdict("invalid", f"HTTP {response.status} {error}")
 

@@ -88,7 +88,7 @@ def test_every_answer_has_its_meaning(status: int, body: Any, kind: str) -> None
 
 
 def test_a_redirect_within_the_origin_is_followed_and_one_away_from_it_is_not() -> None:
-    assert judged(302, b"", location="/other?x=1")[0] == "redirect"
+    assert judged(302, b"", location="/other?x=1") == ("redirect", "HTTP 302")
     for away in (
         "https://evil.example/x",
         "http://platform.kore.ai/x",
