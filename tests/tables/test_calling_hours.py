@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.json_text import dumps
 from exporter.tables.calling_hours import MOST_ENTRIES, Week, read_week
 from exporter.tables.time_of_day import DAY, clock
 from exporter.tables.weekdays import WEEKDAYS
@@ -38,7 +39,7 @@ def test_the_same_time_at_both_ends_is_a_whole_day_and_reported() -> None:
     week = week_of(("TU", "9:00 AM", "9:00 AM"))
     assert (week.texts[1], week.minutes) == ("09:00-09:00", 1440)
     assert (week.windows[0].end_minute, week.windows[0].crosses_midnight) == (540 + 1440, True)
-    assert "whole day" in week.issues[0][1]
+    assert week.issues == ((".0", "starts and ends at the same time; read as a whole day"),)
     midnight = week_of(("TU", "12:00 AM", "12:00 AM"))
     assert (midnight.texts[1], midnight.minutes) == ("00:00-24:00", 1440)
     assert "whole day" in midnight.issues[0][1]
@@ -53,7 +54,7 @@ def test_daily_without_a_day_gives_seven_rows_and_is_reported() -> None:
     week = read_week([{"start": "10:00 AM", "end": "3:00 PM"}], daily=True)
     assert week.texts == ("10:00-15:00",) * 7
     assert [window.day for window in week.windows] == list(WEEKDAYS)
-    assert "each of the seven" in week.issues[0][1]
+    assert week.issues == ((".0", "DAILY without a day; read as each of the seven"),)
 
 
 def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
@@ -129,13 +130,14 @@ def test_minutes_are_a_lower_bound_when_another_entry_could_not_be_read() -> Non
     [
         ("enabled", False), ("isClosed", True), ("is_closed", "true"), ("timezone", "Asia/Tokyo"), ("active", 0),
         ("date", "2026-12-25"), ("type", "closed"), ("enabled", "no"), ("exceptions", [{"day": "MO"}]), ("Day", "TU"),
+        ("emergencyOnly", False), ("sendsOnHolidays", "false"),
     ],
 )  # fmt: skip
 def test_a_flag_or_a_time_zone_inside_an_entry_makes_its_window_not_sure(key: str, value: Any) -> None:
     week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", key: value}], daily=False)
     ((path, text),) = week.issues
     assert path == ".0"
-    assert text.startswith(f"not sure, because of {key}: ")
+    assert text == f"not sure, because of {key}: {dumps(value)}"
     assert dict(week.left_over) == {f".0.{key}": value}
     assert week.texts[0] == "09:00-17:00"
 
@@ -160,6 +162,7 @@ def test_two_identical_windows_are_one_in_the_text_the_rows_and_the_minutes() ->
     [
         ("09:00:10", "09:00:40", "09:00:10-09:00:40", (540, 541)),
         ("09:00:00.2", "09:00:00.7", "09:00-09:00:01", (540, 541)),
+        ("09:00", "09:00:00.7", "09:00-09:00:01", (540, 541)),
         ("23:59:30", "23:59:59", "23:59:30-23:59:59", (1439, 1440)),
         ("23:59:59", "00:00:01", "23:59:59-00:00:01", (1439, 1440)),
         ("12:00:00 AM", "12:00:05 AM", "00:00-00:00:05", (0, 1)),
@@ -179,6 +182,11 @@ def test_days_that_came_as_one_object_are_its_only_entry_and_an_issue() -> None:
     assert [path for path, _ in week.issues] == ["", ".end"]
     assert "not a list" in week.issues[0][1]
     assert dict(week.left_over) == {".end": "noon"}
+    daily = read_week({"start": "9:00 AM", "end": "5:00 PM"}, daily=True)
+    assert daily.texts == ("09:00-17:00",) * 7
+    assert daily.issues[0] == (
+        "", 'not a list; read as its only entry: {"start":"9:00 AM","end":"5:00 PM"}'
+    )  # fmt: skip
 
 
 @given(st.text("\u200b\u200e\u202f\ufeff\u00a0 ", max_size=4), st.text("\u200e\u2009 \u2066", max_size=3))
