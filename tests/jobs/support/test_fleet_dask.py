@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ import pytest
 
 from exporter import __version__
 from exporter.clock import SystemClock
+from exporter.errors import DestinationBusy
 from exporter.events import Emit, Paused, Settled, Spent, WaitingForSlot, Warned, ignore
 from exporter.model import Usage
 from exporter.pipeline.fleet import AccountResult
@@ -272,7 +272,15 @@ def test_an_account_waits_for_the_lock_of_its_destination_and_leaves_a_worker_th
     assert run_on("running", patience=0.1)["exit_code"] == 5
     with pytest.raises(distributed.Reschedule):
         run_on("closing", patience=60.0)
-    threading.Timer(0.3, another.close).start()
+    run_account = fleet_dask.run_account
+
+    async def freed_once_it_was_busy(*arguments: Any, **more: Any) -> AccountResult:
+        result = await run_account(*arguments, **more)
+        if isinstance(result.error, DestinationBusy):
+            another.close()
+        return result
+
+    monkeypatch.setattr(fleet_dask, "run_account", freed_once_it_was_busy)
     row = run_on("running", patience=60.0)
     assert (row["exit_code"], row["ok"]) == (0, 12)
     assert "waits for its destination: another run is at work here" in row["log"][0]
