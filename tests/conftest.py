@@ -13,6 +13,7 @@ from hypothesis import settings
 from tests.support.forked_program import ForkedProgram, forked_program
 
 MUTATION = "mutation"
+MUTATING = os.environ.get("HYPOTHESIS_PROFILE") == MUTATION
 
 # The same few examples for each mutant, so that a mutant that is killed once is killed again.
 settings.register_profile(MUTATION, max_examples=25, derandomize=True, database=None, deadline=None)
@@ -25,7 +26,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=os.environ.get("HYPOTHESIS_PROFILE") == MUTATION)
+if MUTATING:
+    # Each function is called by way of one more, and what may be nested 1,000 deep needs more of the stack.
+    sys.setrecursionlimit(4 * sys.getrecursionlimit())
+
+
+@pytest.fixture(autouse=MUTATING)
 def nothing_remembered() -> Iterator[None]:
     """Empty the library's caches: a mutant is tried in a process that has run all tests before."""
     for name, module in list(sys.modules.items()):

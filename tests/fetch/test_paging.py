@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -292,3 +293,58 @@ def test_a_list_in_the_order_of_changes_that_moves_twice_is_read_a_third_time() 
     paging = read(service)
     assert set(paging.keys) == {f"c{number}" for number in range(1, 41)}
     assert paging.readings >= 3
+
+
+MOVING: list[tuple[dict[str, Any], int | None, list[int]]] = [
+    ({"uses": "skip", "cap": 20}, None, [27, 26, 28, 24, 23]),
+    ({"uses": "skip", "cap": 20, "sorts": False}, None, [107, 107, 113, 53, 109]),
+    ({"uses": "skip", "says_more": True, "cap": 35}, None, [16, 17, 21, 16, 17]),
+    ({"uses": "skip", "has_more": True, "total": TOTALS["none"]}, 17, [31, 31, 30, 29, 26]),
+    ({"uses": "page", "cap": 20}, None, [30, 29, 30, 27, 27]),
+    ({"uses": "page", "cap": 20, "sorts": False}, None, [137, 133, 142, 139, 143]),
+    ({"uses": "page", "says_more": True, "cap": 35}, None, [15, 17, 15, 16, 17]),
+    ({"uses": "page", "has_more": True, "total": TOTALS["none"]}, 17, [30, 34, 36, 32, 31]),
+    ({"uses": "neither", "cap": None}, None, [4, 48, 4, 4, 4]),
+    ({"uses": "neither", "cap": None, "sorts": False}, None, [4, 5, 9, 8, 11]),
+    ({"uses": "neither", "has_more": True, "total": TOTALS["none"]}, 17, [4, 44, 4, 4, 4]),
+    ({"refuses_above": 60}, None, [13, 2, 13, 12, 15]),
+    ({"refuses_above": 150, "sorts": False}, None, [29, 35, 27, 27, 28]),
+    ({"total": TOTALS["too high"], "cap": 50}, None, [24, 14, 12, 11, 11]),
+    ({"total": TOTALS["too low"], "uses": "page", "cap": 50}, 30, [18, 18, 23, 18, 18]),
+]
+"""A service's habits, the page size, and the calls that reading its list takes, for each of five histories."""
+
+
+@pytest.mark.parametrize(("habits", "page_size", "calls"), MOVING)
+def test_what_a_list_that_moves_costs(habits: dict[str, Any], page_size: int | None, calls: list[int]) -> None:
+    """The very number: a rule about steps back, restarts, sizes or the end that changes, changes one of them."""
+    assert [calls_for(habits, page_size, seed) for seed in range(len(calls))] == calls
+
+
+def calls_for(habits: dict[str, Any], page_size: int | None, seed: int) -> int:
+    """Calls to read a list of 300 that changes 40 times meanwhile, and that now and then is shown empty."""
+    random = Random(seed)
+    service = at_rest(300, **habits)
+    left, real = 40, service.page
+
+    def move() -> None:
+        nonlocal left
+        while left and random.random() < 0.7:
+            left -= 1
+            kind = random.random()
+            if kind < 0.2:
+                service.make()
+            elif kind < 0.4:
+                service.clock += 1
+                service.campaigns[int(random.random() * len(service.campaigns))].changed = service.clock
+            else:
+                # Mostly what was read already: that is what moves the rest.
+                del service.campaigns[int(random.random() ** 3 * len(service.campaigns))]
+
+    def page(ask: Ask, seconds: float = 0.1) -> Page | None:
+        shown = real(ask, seconds)
+        return Page([]) if shown and random.random() < 0.05 else shown
+
+    service.between, service.page = move, page  # type: ignore[method-assign]
+    read(service, page_size, most=2000)
+    return len(service.asked)
