@@ -348,3 +348,39 @@ def calls_for(habits: dict[str, Any], page_size: int | None, seed: int) -> int:
     service.between, service.page = move, page  # type: ignore[method-assign]
     read(service, page_size, most=2000)
     return len(service.asked)
+
+
+def test_one_page_that_says_it_is_all_is_all_though_its_order_is_not_known() -> None:
+    paging = Paging()
+    ask = paging.next_ask()
+    assert ask is not None
+    paging.took(ask, Page([ListRow("b", None), ListRow("a", None)], total=2, has_more=False))
+    assert (paging.next_ask(), paging.keys, paging.settled) == (None, ["b", "a"], True)
+
+
+@pytest.mark.parametrize(("total", "has_more"), [(1, None), (None, True)])
+def test_an_empty_first_page_that_says_there_is_more_is_asked_for_again(
+    total: int | None, has_more: bool | None
+) -> None:
+    paging = Paging()
+    for _ in range(3):
+        ask = paging.next_ask()
+        assert ask is not None
+        paging.took(ask, Page([], total=total, has_more=has_more))
+    assert paging.keys == []
+
+
+def test_what_any_reading_found_is_there_where_no_two_readings_are_the_same() -> None:
+    paging = Paging()
+    while (ask := paging.next_ask()) is not None:
+        paging.took(ask, Page([ListRow(f"r{paging.readings}", None)] if ask.skip == 0 else [], total=9))
+    assert not paging.settled
+    assert set(paging.keys) == {f"r{reading}" for reading in range(1, 7)}
+
+
+def test_all_rows_at_once_are_not_asked_for_in_smaller_pages() -> None:
+    paging = Paging()
+    while (ask := paging.next_ask()) is not None and ask.limit <= 1000:
+        paging.took(ask, Page([ListRow(str(n), n) for n in range(100)], has_more=True))
+    assert ask is not None
+    assert not paging.refused(ask, for_good=True)
