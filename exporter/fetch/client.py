@@ -153,8 +153,9 @@ class Client:
         try:
             response = without_token(await self._transport.send(request, on_sent=on_sent), token)
         except TransportError as error:
-            if error.permanent and self.limiter.answered_at is None:
-                # Nothing was ever answered, and waiting does not change what is set up wrongly.
+            if error.permanent and self.limiter.answered_at is None and self.sending <= {task}:
+                # Nothing was ever answered, and waiting does not change what is set up wrongly. While others are
+                # under way it may be one bad response among good ones.
                 raise SettingsError(f"{error}.") from None
             if error.dropped:
                 return None

@@ -40,6 +40,42 @@ def test_what_can_never_work_ends_the_run_with_its_setting_where_nothing_was_eve
         run_virtually(main())
 
 
+class NoHttp(MadeUpService):
+    """What it answers badly is no HTTP at all."""
+
+    async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
+        try:
+            return await super().send(request, on_sent=on_sent)
+        except TransportError as error:
+            error.permanent = True
+            raise
+
+
+def test_one_response_that_is_no_http_ends_no_run_while_others_are_under_way() -> None:
+    """The first of all is slow, and so it is the bad one that comes first."""
+    service = NoHttp(
+        lambda asked: TransportError("no HTTP") if asked.campaign_id == "cd-1" and asked.at < 1010
+        else good(asked.campaign_id),
+        latency=lambda asked: 8.0 if asked.campaign_id == "cd-0" else 0.1 if asked.campaign_id == "cd-1" else 5.0,
+    )  # fmt: skip
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service).fetch([f"cd-{number}" for number in range(6)])
+
+    assert set(run_virtually(main()).values()) == {"ok"}
+
+
+def test_where_every_response_is_no_http_the_run_ends_with_its_setting() -> None:
+    service = NoHttp(lambda asked: TransportError("no HTTP; check KORE_HOST"), latency=lambda asked: 0.1 + asked.before)
+
+    async def main() -> None:
+        await Fetching(service).fetch([f"cd-{number}" for number in range(20)])
+
+    with pytest.raises(SettingsError, match="KORE_HOST"):
+        run_virtually(main())
+    assert len(service.asked) < 20
+
+
 def test_after_an_answer_it_is_a_failure_like_others() -> None:
     """A name server that knows nothing for a minute costs no ID."""
     service = MadeUpService(
