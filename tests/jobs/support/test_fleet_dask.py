@@ -48,6 +48,10 @@ def held() -> Iterator[ExitStack]:
         yield stack
 
 
+LOOPBACK = "127.0.0.1:0"
+"""Of the pages that every process of Dask serves; without it they are served to the whole network."""
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two workers, each a process with the secrets in its environment. The tests of this file share them."""
@@ -60,7 +64,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             processes=True,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # None is port 8787 of all addresses
+            dashboard_address=LOOPBACK,
+            worker_dashboard_address=LOOPBACK,
             silence_logs=50,
         ) as running:
             yield running
@@ -85,8 +90,23 @@ def worker(address: str, fleet: Fleet, site: Path, customize: str, cwd: Path = R
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(customize)
     env = full(fleet.env)
-    arguments = ("distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1")
-    with process(*arguments, env={**env, "PYTHONPATH": f"{site}:{env['PYTHONPATH'] if cwd == ROOT else ''}"}, cwd=cwd):
+    arguments = (
+        "--no-nanny",
+        "--nthreads",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--no-dashboard",
+        "--dashboard-address",
+        LOOPBACK,
+    )
+    with process(
+        "distributed.cli.dask_worker",
+        address,
+        *arguments,
+        env={**env, "PYTHONPATH": f"{site}:{env['PYTHONPATH'] if cwd == ROOT else ''}"},
+        cwd=cwd,
+    ):
         yield
 
 
@@ -205,8 +225,8 @@ def test_workers_that_lack_the_package_or_have_another_version_are_named_before_
 def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A scheduler in a process of its own, and its address."""
     file = tmp_path / "scheduler.json"
-    arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    with process("distributed.cli.dask_scheduler", *arguments, env=full({})) as running:
+    arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", LOOPBACK)
+    with process("distributed.cli.dask_scheduler", *arguments, "--scheduler-file", str(file), env=full({})) as running:
         while not file.exists() or not file.read_text():
             assert running.poll() is None
             time.sleep(0.05)
