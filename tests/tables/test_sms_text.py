@@ -62,6 +62,9 @@ def written(draw: st.DrawFn) -> str:
         ("", "", "plain"),
         ("xxxx", "xxxx", "plain"),
         ("Welcome1", "Welcome1", "plain"),
+        ("PHA%2B", "<p>", "percent_base64"),
+        ("RGVhbCBl\nbmRzIH5+PiBvaw==", "Deal ends ~~> ok", "base64"),
+        ("RGVhbCBl\rbmRzIH5+PiBvaw==", "Deal ends ~~> ok", "base64"),
     ],
 )
 def test_each_documented_form_is_read(raw: str, text: str, encoding: str) -> None:
@@ -177,6 +180,7 @@ def test_what_may_be_base64_and_is_too_short_to_be_sure_is_left_alone_with_a_dou
     message = decode_message(raw)
     assert (message.text, message.encoding) == (raw, "plain")
     assert message.doubt == f"may be Base64 of {text!r}; too short to be sure"
+    assert decode_message("w6nDqQ") == ("w6nDqQ", "plain", None), "of two letters that a chance word gives, too"
 
 
 @pytest.mark.parametrize(
