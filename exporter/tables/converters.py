@@ -47,7 +47,7 @@ class Converter(msgspec.Struct, frozen=True):
 
 def _is_blank(value: Any) -> bool:
     """Whether a value is an empty text: nothing, where a number, a flag, a date or a name is expected."""
-    # The first letter says it mostly, and quicker: no letter is invisible.
+    # Mostly the first character is enough, and that is quicker: no letter or digit is invisible.
     return isinstance(value, str) and not (value[:1].isalnum() or without_format_characters(value))
 
 

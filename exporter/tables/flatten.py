@@ -236,7 +236,7 @@ class _Block:
             values = self.values[paths]
             if values is self._nothing:
                 continue
-            if {list, dict}.isdisjoint(map(type, values)):
+            if {list, dict}.isdisjoint(map(type, values)):  # then only None is nothing, which is looked for quickly
                 rows.update(compress(count(), map(is_not, values, repeat(None))))
             else:
                 rows.update(row for row, value in enumerate(values) if not is_nothing(value))

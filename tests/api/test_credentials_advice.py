@@ -30,6 +30,7 @@ def test_a_refusal_says_what_to_check(error: str, words: list[str]) -> None:
 
 def test_a_refusal_names_a_clock_that_is_off() -> None:
     assert "2 min behind the service's" in refusal("HTTP 401", skew=-120.0)
+    assert "behind" not in refusal("HTTP 401", skew=-3.0)
     assert "Besides" not in refusal("HTTP 401", skew=-3.0)
     assert "Besides" not in refusal("HTTP 401")
 
