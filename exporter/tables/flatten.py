@@ -184,7 +184,7 @@ class _Block:
         if column.list_key is not None and self._has_items:
             values, from_list = self._filled_from_list(values, column.list_key)
         if values is self._nothing:
-            return pa.array(values, column.type)
+            return pa.nulls(len(values), column.type)
         assert column.converter is not None  # noqa: S101 - the caller's choice
         try:
             return column.converter.parse_batch(values, column.type)

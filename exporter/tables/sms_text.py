@@ -25,7 +25,8 @@ _SURE_OF_ANY_TEXT = 40
 _ASCII_OF_CP1252 = 0.75
 """The share of ASCII from which bytes that are no UTF-8 are CP1252."""
 
-_OTHER_THAN_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\r\n%]|%(?![0-9A-Fa-f]{2})")
+_OTHER_THAN_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\r\n%]")
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _STANDARD = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _LINE_BREAKS = {ord("\r"): None, ord("\n"): None}
@@ -70,6 +71,8 @@ def _percent_decoded(text: str) -> str:
     if _OTHER_THAN_BASE64.search(text):
         return ""
     if "%" in text:
+        if _NO_ESCAPE.search(text):
+            return ""
         # As quoted-printable, which is the same with another sign: `unquote` makes a list of all pieces, which takes
         # eighty times the room of a text that is nothing but escapes. And `+` stays `+`.
         try:

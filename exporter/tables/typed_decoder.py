@@ -77,7 +77,8 @@ NO_DATA = _DATA()
 
 def decode_typed(body: str) -> msgspec.Struct:
     """The record of an answer's data. Raises `NotTyped`, also for one with U+FFFD: `parse_issues` names its place."""
-    if REPLACED in body or ("\\u" in body and _REPLACED_ESCAPE.search(body)):
+    # One character is looked for ten times as fast as two.
+    if REPLACED in body or ("\\" in body and _REPLACED_ESCAPE.search(body)):
         raise NotTyped
     try:
         return _decode(body).data or NO_DATA  # type: ignore[attr-defined]
@@ -95,7 +96,7 @@ def values_of(records: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:
 
 def _collect(at: _TypedObject, path: str, records: Sequence[Any], values: dict[str, Sequence[Any]]) -> None:
     for key, column in zip(at.types, zip(*map(_astuple, records), strict=True), strict=True):
-        if column.count(None) == len(column):
+        if column[0] is None and column.count(None) == len(column):  # mostly the first one says it
             continue
         part = at.parts.get(key)
         if part is None:

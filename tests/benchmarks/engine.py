@@ -18,6 +18,11 @@ from urllib.request import urlopen
 
 import aiohttp
 
+from jobs.cli import lighten_pyarrow
+
+if __name__ == "__main__":
+    lighten_pyarrow()  # as the program does, before pyarrow is imported
+
 from exporter.clock import SystemClock
 from exporter.events import Event, RunStarted, Writing
 from exporter.ids.ids_file import ids_of

@@ -17,6 +17,11 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from jobs.cli import lighten_pyarrow
+
+if __name__ == "__main__" and "pandas" not in sys.argv[1]:
+    lighten_pyarrow()  # as the program does, before pyarrow is imported
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -263,8 +268,6 @@ MEASURED: dict[str, Callable[..., float]] = {
 
 if __name__ == "__main__":
     name, folder, *numbers = sys.argv[1:]
-    if "pandas" not in name:
-        sys.modules["numpy"] = None  # type: ignore[assignment]  # as jobs.cli does
     if name in PREPARE:
         PREPARE[name](Path(folder), int(numbers[0]))
         print(0, 0)

@@ -157,3 +157,15 @@ def test_imports_of_other_threads_are_not_made_lazy() -> None:
         from fractions import Fraction
     assert Fraction(1, 2) == 0.5
     assert isinstance(Fraction, type)
+
+
+@pytest.mark.parametrize(("own", "pool"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")])
+def test_pyarrow_uses_the_allocator_of_the_system_unless_its_own_variable_says_otherwise(
+    own: dict[str, str], pool: str
+) -> None:
+    code = (
+        "from jobs.cli import lighten_pyarrow; lighten_pyarrow(); "
+        "import sys, pyarrow; print(pyarrow.default_memory_pool().backend_name, sys.modules['numpy'])"
+    )
+    done = python("-c", code, **own)
+    assert done.stdout.split() == [pool, "None"], done.stderr
