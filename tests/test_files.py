@@ -28,6 +28,7 @@ from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
 from exporter.model import Identity
 from exporter.snapshot_store.lock import RunLock
+from tests.support.another_user import another_user, needs_root
 
 WHO = Identity("https://kore.example", "st", "acc", "v2")
 
@@ -59,21 +60,14 @@ def test_a_link_or_a_pipe_is_refused_by_lock_and_journal(tmp_path: Path, make: o
     assert not (tmp_path / "victim").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make another user's file")
-def test_another_users_open_file_is_refused(tmp_path: Path) -> None:
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(0o755)
-    tmp_path.chmod(0o777)
-    path = tmp_path / "file"
+@needs_root
+def test_another_users_open_file_is_refused(shared_folder: Path) -> None:
+    path = shared_folder / "file"
     path.touch()
     path.chmod(0o666)
     os.chown(path, 4711, 4711)
-    os.seteuid(4712)
-    try:
-        with pytest.raises(NotPrivate, match="it belongs to user 4711"):
-            open_private(path)
-    finally:
-        os.seteuid(0)
+    with another_user(4712), pytest.raises(NotPrivate, match="it belongs to user 4711"):
+        open_private(path)
 
 
 def test_a_new_file_has_the_users_usual_permissions_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:

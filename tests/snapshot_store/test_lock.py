@@ -23,6 +23,7 @@ from exporter.files import boot_id, this_holder
 from exporter.snapshot_store import lock_without_flock
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.lock_without_flock import Holder, StandInLock
+from tests.support.another_user import another_user, needs_root
 
 CLOCK = SystemClock()
 
@@ -102,22 +103,17 @@ def test_a_lock_that_is_a_link_elsewhere_is_not_followed(tmp_path: Path) -> None
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
-def test_a_lock_of_another_user_says_whose_it_is_and_what_helps(tmp_path: Path) -> None:
-    with lock(tmp_path / "work"):
+@needs_root
+def test_a_lock_of_another_user_says_whose_it_is_and_what_helps(shared_folder: Path) -> None:
+    with lock(shared_folder / "work"):
         pass
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(0o755)
-    os.seteuid(4711)
-    try:
-        for mode in (0o700, 0o755):
-            os.seteuid(0)
-            (tmp_path / "work").chmod(mode)
-            os.seteuid(4711)
-            with pytest.raises(DestinationError, match=r"belongs to root: run as that user, or write to a"):
-                lock(tmp_path / "work").__enter__()
-    finally:
-        os.seteuid(0)
+    for mode in (0o700, 0o755):
+        (shared_folder / "work").chmod(mode)
+        with (
+            another_user(),
+            pytest.raises(DestinationError, match=r"belongs to root: run as that user, or write to a"),
+        ):
+            lock(shared_folder / "work").__enter__()
 
 
 def dead_pid() -> int:

@@ -22,6 +22,7 @@ from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, open_columns, read_responses, read_table
 from exporter.tables.arrow_schemas import schema_of
+from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, RESPONSES, TWO, changed, publish
 
 
@@ -148,21 +149,16 @@ def test_the_folder_of_a_fleet_or_of_a_snapshot_gets_a_hint(tmp_path: Path) -> N
             read(tmp_path / "account=acc" / "stream=st-1" / f"snapshot={ONE}")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
-def test_what_a_user_may_not_read_is_reported_and_hides_nothing_else(tmp_path: Path) -> None:
-    publish(tmp_path, ONE, responses=RESPONSES[:1])
-    publish(tmp_path, TWO, responses=RESPONSES[:1])
-    (tmp_path / f"snapshot={TWO}").chmod(0o700)
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(0o755)
-    os.seteuid(4711)
-    try:
-        assert [info.snapshot_id for info in exporter.snapshots(tmp_path)] == [ONE]
-        tmp_path_of_root = tmp_path / f"snapshot={TWO}"
+@needs_root
+def test_what_a_user_may_not_read_is_reported_and_hides_nothing_else(shared_folder: Path) -> None:
+    publish(shared_folder, ONE, responses=RESPONSES[:1])
+    publish(shared_folder, TWO, responses=RESPONSES[:1])
+    (shared_folder / f"snapshot={TWO}").chmod(0o700)
+    with another_user():
+        assert [info.snapshot_id for info in exporter.snapshots(shared_folder)] == [ONE]
+        of_root = shared_folder / f"snapshot={TWO}"
         with pytest.raises(DestinationError, match="Permission denied"):
-            exporter.snapshots(tmp_path_of_root / "below")
-    finally:
-        os.seteuid(0)
+            exporter.snapshots(of_root / "below")
 
 
 class FailsToClose(io.FileIO):

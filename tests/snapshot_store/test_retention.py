@@ -18,6 +18,7 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.retention import Dated, apply_retention, to_remove
+from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, TWO, publish
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -133,21 +134,16 @@ def test_one_that_cannot_be_removed_is_reported_each_night_and_the_others_go(tmp
     assert destination.snapshot_ids() == [FIVE[1], *FIVE[3:]]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make another user's folder")
-def test_another_users_snapshot_in_a_shared_folder_is_reported_and_the_others_go(tmp_path: Path) -> None:
+@needs_root
+def test_another_users_snapshot_in_a_shared_folder_is_reported_and_the_others_go(shared_folder: Path) -> None:
     for name in FIVE:
-        publish(tmp_path, name)
-    for path in (tmp_path, *tmp_path.rglob("*")):
+        publish(shared_folder, name)
+    for path in (shared_folder, *shared_folder.rglob("*")):
         os.chown(path, 4711, 4711)
-    os.chown(tmp_path / f"snapshot={FIVE[1]}", 4712, 4712)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(0o755)
-    tmp_path.chmod(0o1777)
-    os.seteuid(4711)
-    try:
-        removed, (warning,) = retain(open_destination(str(tmp_path)), keep_days=2)
-    finally:
-        os.seteuid(0)
+    os.chown(shared_folder / f"snapshot={FIVE[1]}", 4712, 4712)
+    shared_folder.chmod(0o1777)
+    with another_user():
+        removed, (warning,) = retain(open_destination(str(shared_folder)), keep_days=2)
     assert removed == [FIVE[0], FIVE[2]]
     assert f"snapshot={FIVE[1]}: Permission denied (may this user read and write there?)" in warning
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages, missing_files
+from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, RESPONSES, changed, forge, publish
 
 
@@ -37,20 +37,14 @@ def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: SnapshotFor
     assert damages(destination, ONE) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@needs_root
 @pytest.mark.parametrize("name", ["manifest.json", "responses.parquet"])
-def test_what_may_not_be_read_is_no_damage(tmp_path: Path, name: str) -> None:
-    publish(tmp_path)
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(0o755)
-    (tmp_path / f"snapshot={ONE}" / name).chmod(0o600)
-    destination = open_destination(str(tmp_path))
-    os.seteuid(4711)
-    try:
-        with pytest.raises(NotReadable, match=f"{name}: Permission denied"):
-            damages(destination, ONE)
-    finally:
-        os.seteuid(0)
+def test_what_may_not_be_read_is_no_damage(shared_folder: Path, name: str) -> None:
+    publish(shared_folder)
+    (shared_folder / f"snapshot={ONE}" / name).chmod(0o600)
+    destination = open_destination(str(shared_folder))
+    with another_user(), pytest.raises(NotReadable, match=f"{name}: Permission denied"):
+        damages(destination, ONE)
 
 
 def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
