@@ -65,9 +65,7 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"jobs.{cmd_name}").command
-        if not isinstance(command, click.Command):
-            return None
+        command: click.Command = importlib.import_module(f"jobs.{cmd_name}").command
         command.help = command.help or COMMANDS[cmd_name]  # `python -OO` takes the docstring away
         return command
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
 from exporter.settings_reader import read_settings
-from exporter.units import parse_rate
+from exporter.units import Limit
 from jobs.support.command import job, option
 from jobs.support.copyable_commands import program_command
 from jobs.support.event_console import Console
+from jobs.support.exit_codes import MEANINGS
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import locations_of, snapshot_format_option
 from jobs.support.param_types import FOLDER, whole_number
@@ -29,13 +30,17 @@ with lazy_imports(__name__):
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.stop import Stop
     from jobs.support.demo_state import DemoFolder
-    from jobs.support.summary import reading, summary_of
+    from jobs.support.summary import reading
 
-RATE = "60/2s"
+LIMIT = Limit(60, 2.0)
 """The service's limit with its minute made short, so that the demo shows the pacing and ends soon."""
 
 
-@job("demo", example="campaign-export demo --out demo", codes=(0, 1, 2, 4, 5, 130, 143))
+@job(
+    "demo",
+    example="campaign-export demo --out demo",
+    codes={code: MEANINGS[code] for code in (0, 1, 2, 4, 5, 130, 143)},
+)
 @option("--out", "dest", default="campaign-export-demo", type=FOLDER, help="Folder to work in.")
 @option("--campaigns", type=whole_number(1, 100_000), default=150, help="Number of campaigns.")
 @snapshot_format_option(default="both")
@@ -47,24 +52,25 @@ def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat)
     is gone and one is new.
     """
     folder = DemoFolder(Path(dest), campaigns=campaigns)
-    limit = parse_rate(RATE)
     today, changes = folder.next_day()
-    service = Behaviour(today.values(), limit=limit)
-    options = SnapshotOptions(format=format, campaign_type="all", list_pass="always")  # noqa: S106 - no password
+    service = Behaviour(today.values(), limit=LIMIT)
+    options = SnapshotOptions(
+        format=format,
+        campaign_type="all",
+        list_pass="always",  # noqa: S106 - no password
+        incremental=changes is not None,
+    )
     if changes is not None:
         console.say(
             f"the next day: {len(changes.changed)} campaigns have changed, {len(changes.gone)} is gone, "
             f"{len(changes.new)} is new"
         )
-        options = SnapshotOptions(format=format, campaign_type="all", incremental=True)
-    console.track([limit])
-    try:
-        result = _take_snapshot(console, folder, service, options)
-    finally:
-        console.close()
-    _show(console, folder, result)
+    result = _take_snapshot(console, folder, service, options)
+    console.summarize(result)
+    page, _ = render_report(open_destination(dest), result.manifest.snapshot_id, now=SystemClock().now())
+    folder.write("report.html", page.encode())
     console.say(
-        f"The service saw at most {service.most_in_a_window(limit.seconds)} requests in any {limit.seconds:g} s "
+        f"The service saw at most {service.most_in_a_window(LIMIT.seconds)} requests in any {LIMIT.seconds:g} s "
         f"and refused {service.refused()}."
     )
     _suggest(console, folder, result)
@@ -77,22 +83,19 @@ def _take_snapshot(
     """Serve the day and take its snapshot. Raises `ExportError`."""
     dest = str(folder.folder)
     ids = None if options.incremental else read_ids(str(_write_ids(folder, service)))
+    fetch = FetchOptions(rates=(LIMIT,))
 
     async def main(stop: Stop) -> SnapshotResult:
         async with serve(service, port=_usable(folder.state.port), latency=(0.02, 0.08)) as url:
             folder.state.port = int(url.rpartition(":")[2])
             folder.save()
-            console.say(f"a simulator of the API serves {len(service.campaigns)} campaigns at {url}, at most {RATE}")
-            job = ExportJob(
-                ids,
-                read_settings(account_variables(url), {}),
-                locations_of(dest, None),
-                FetchOptions(rates=(parse_rate(RATE),)),
-                options,
-            )
+            console.say(f"a simulator of the API serves {len(service.campaigns)} campaigns at {url}, at most {LIMIT}")
+            settings = read_settings(account_variables(url), {})
+            job = ExportJob(ids, settings, locations_of(dest, None), fetch, options)
             return await take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop)
 
-    result = run_until_stopped(main)
+    with console.tracking(fetch):
+        result = run_until_stopped(main)
     folder.state.published += 1
     folder.save()
     return result
@@ -113,14 +116,6 @@ def _usable(port: int) -> int:
             return port
     except OSError:
         return 0
-
-
-def _show(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
-    """The summary, and the report."""
-    destination = open_destination(str(folder.folder))
-    console.summarize(summary_of(result), result)
-    page, _ = render_report(destination, result.manifest.snapshot_id, now=SystemClock().now())
-    folder.write("report.html", page.encode())
 
 
 def _suggest(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:

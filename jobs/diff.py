@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from itertools import groupby, islice
 from operator import itemgetter
@@ -72,7 +71,7 @@ def command(
     compared, ignored = read_all(
         lambda: choose_columns("--columns", columns, known), lambda: choose_columns("--ignore", ignore, known)
     )
-    destination = open_destination(dest, environ=dict(os.environ))
+    destination = open_destination(dest)
     before, after = _choose(console, destination, old, new, account)
     changes = changes_between(destination, before, after, columns=compared, ignore=ignored)
     if changes.not_compared:
@@ -102,8 +101,7 @@ def _choose(
     """The two snapshots. Raises `DestinationError`."""
     named = find(destination, old) if old is not None else None
     chosen = snapshots_of_account(destination, time.time(), account=account, snapshot=named)
-    for notice in chosen.notices:
-        console.say(notice, event="notice")
+    console.notices(chosen.notices)
     ids = [info.snapshot_id for info in chosen.snapshots]
     if named is None and len(ids) < 2:
         number = len(ids) or "none"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from exporter.json_text import loads
@@ -15,6 +14,7 @@ from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.output_formats import write_rows
 from jobs.support.param_types import OUTPUT_FILE
 from jobs.support.run_until_stopped import run_until_stopped
 
@@ -24,11 +24,7 @@ with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.fetch.list_pass import ListPass
     from exporter.fetch.open_engine import open_engine
-    from exporter.files import replace_file
-    from exporter.ratelimit.estimate import shared
-    from exporter.snapshot_store.writer import csv_header, csv_text
     from exporter.stop import Stop
-    from jobs.support.standard_streams import print_bytes
 
 COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 
@@ -66,17 +62,10 @@ def command(
             async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
                 return await ListPass(engine, stop).read_until_stopped(types_of(campaign_type))
 
-    console.track(shared(fetch.rates, fetch.rate_share))
-    try:
+    with console.tracking(fetch):
         campaigns = run_until_stopped(main)
-    finally:
-        console.close()
     rows = rows_of(campaigns, statuses)
-    data = csv_header(COLUMNS, excel_safe=excel_safe) + csv_text(rows, excel_safe=excel_safe)
-    if output is None:
-        print_bytes(data)
-    else:
-        replace_file(Path(output), data)
+    write_rows(rows, "csv", output, excel_safe=excel_safe)
     console.say(
         counted(rows.num_rows, "campaign") + (f" in {output}" if output else ""), event="discovered", rows=rows.num_rows
     )
@@ -93,4 +82,4 @@ def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.
         if not wanted or (texts[1] or "").lower() in wanted:
             rows.append([campaign.campaign_id, campaign.list_type, *texts])
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], names=list(COLUMNS))
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=list(COLUMNS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -77,7 +76,7 @@ def command(
         lambda: choose_format(form, output), lambda: choose_columns("--columns", columns, schema_of(table).names)
     )
     history = history_of(
-        open_destination(dest, environ=dict(os.environ)),
+        open_destination(dest),
         time.time(),
         ids=ids or None,
         table=table,
@@ -85,8 +84,7 @@ def command(
         as_of=as_of,
         account=account,
     )
-    for notice in history.notices:
-        console.say(notice, event="notice")
+    console.notices(history.notices)
     rows = history.versions
     if not columns and chosen_format == "table" and output is None:
         rows = rows.select(list(SHOWN[table]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,6 @@ with lazy_imports(__name__):
     from exporter.clock import SystemClock
     from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
     from exporter.pipeline.pull_to_memory import Pulled, pull_campaigns
-    from exporter.ratelimit.estimate import shared
-    from exporter.stop import Stop
     from exporter.tables.arrow_schemas import schema_of
 
 SHOWN = {
@@ -93,18 +92,12 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
 
     for warning in wanted.warnings:
         console.emit(Warned(warning))
-
-    async def main(stop: Stop) -> Pulled:
-        return await pull_campaigns(
-            wanted, settings=settings, fetch=fetch, clock=SystemClock(), emit=console.emit, stop=stop
+    with console.tracking(fetch, len(wanted.ids)) if len(wanted.ids) >= PROGRESS_FROM else nullcontext():
+        pulled = run_until_stopped(
+            lambda stop: pull_campaigns(
+                wanted, settings=settings, fetch=fetch, clock=SystemClock(), emit=console.emit, stop=stop
+            )
         )
-
-    if len(wanted.ids) >= PROGRESS_FROM:
-        console.track_all(len(wanted.ids), shared(fetch.rates, fetch.rate_share))
-    try:
-        pulled = run_until_stopped(main)
-    finally:
-        console.close()
     if pulled.error is not None and not (pulled.responses or pulled.failures):
         raise pulled.error
     names = columns or (SHOWN[table] if form == "table" and output is None else schema_of(table).names)

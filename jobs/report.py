@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import date
 from pathlib import Path
@@ -109,7 +108,7 @@ def command(
     check_output(output)
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours, such as --quiet-hours 21:00-08:00.")
-    destination = open_destination(dest, environ=dict(os.environ))
+    destination = open_destination(dest)
     page, facts = render_report(
         destination,
         snapshot,
@@ -119,8 +118,7 @@ def command(
         quiet=quiet_hours,
         week=week,
     )
-    for notice in (*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)):
-        console.say(notice, event="notice")
+    console.notices((*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)))
     data = page.encode()
     if output is None:
         print_bytes(data)

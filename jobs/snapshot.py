@@ -9,6 +9,7 @@ import click
 from exporter.events import Event
 from jobs.support.command import job
 from jobs.support.event_console import Console
+from jobs.support.exit_codes import MEANINGS
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.options import METRICS_FILE, fetch_options, settings_options, snapshot_options, take_job
@@ -16,18 +17,10 @@ from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.pipeline.publish import SnapshotResult
     from exporter.pipeline.take_snapshot import take_snapshot
-    from exporter.ratelimit.estimate import shared
-    from exporter.stop import Stop
-    from jobs.support.summary import summary_of
 
 
-@job(
-    "snapshot",
-    example="campaign-export snapshot ids.csv --out exports",
-    codes=(0, 1, 2, 3, 4, 5, 6, 130, 143),
-)
+@job("snapshot", example="campaign-export snapshot ids.csv --out exports", codes=MEANINGS)
 @click.argument("ids", required=False, metavar="[IDS]")
 @snapshot_options
 @METRICS_FILE
@@ -58,16 +51,9 @@ def command(
             repeats=job.ids.repeats,
         )
 
-    async def main(stop: Stop) -> SnapshotResult:
-        return await take_snapshot(job, clock=SystemClock(), emit=emit, stop=stop)
-
-    console.track(shared(job.fetch.rates, job.fetch.rate_share))
-    try:
-        result = run_until_stopped(main)
-    finally:
-        console.close()
-    if not console.quiet:
-        console.summarize(summary_of(result, console.tally.attempt), result)
+    with console.tracking(job.fetch):
+        result = run_until_stopped(lambda stop: take_snapshot(job, clock=SystemClock(), emit=emit, stop=stop))
+    console.summarize(result)
     if metrics_file is not None:
         metrics_file.manifest = result.manifest
     return 0 if result.complete else 1

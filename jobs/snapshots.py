@@ -57,13 +57,12 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     A snapshot is damaged if its manifest cannot be read, or if a file is missing or has another size. `verify` checks
     the contents of the files.
     """
-    destination = open_destination(dest, environ=dict(os.environ))
+    destination = open_destination(dest)
     if destination.is_missing():
         raise DestinationError(f"{dest}: there is no such folder.")
     if latest:
         chosen = snapshots_of_account(destination, time.time(), account=account)
-        for notice in chosen.notices:
-            console.say(notice, event="notice")
+        console.notices(chosen.notices)
         print_bytes(os.fsencode(f"{chosen.snapshots[-1].where}\n"))
         return 0
     catalog = read_catalog(destination)
@@ -71,8 +70,7 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     if account is not None:
         wanted = choose_account(destination, catalog, time.time(), account=account).account
         infos = [info for info in infos if account_of(info.manifest) == wanted]
-    for notice in misdated_notices([info.where for info in infos if info.is_misdated(time.time())]):
-        console.say(notice, event="notice")
+    console.notices(misdated_notices([info.where for info in infos if info.is_misdated(time.time())]))
     problems = destination.of_each(partial(missing_files, destination), infos)
     rows = [_row(info, account_of(info.manifest), problem) for info, problem in zip(infos, problems, strict=True)]
     rows += [_damaged_row(damaged) for damaged in catalog.damaged]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ def command(console: Console, dest: str, snapshot: str | None, everyone: bool, a
     """
     if sum((snapshot is not None, everyone, account is not None)) > 1:
         raise InputError("SNAPSHOT, --all and --account exclude each other: give one of them.")
-    destination = open_destination(dest, environ=dict(os.environ))
+    destination = open_destination(dest)
     if snapshot is not None:
         ids = [find(destination, snapshot)]
     elif everyone:
@@ -86,7 +85,6 @@ def _latest(console: Console, destination: Destination, account: str | None) -> 
         if account is None and damaged:
             return damaged[-1:]
         raise
-    for notice in chosen.notices:
-        console.say(notice, event="notice")
+    console.notices(chosen.notices)
     latest = chosen.snapshots[-1].snapshot_id
     return [latest, *(snapshot_id for snapshot_id in damaged if snapshot_id > latest)]

@@ -4,12 +4,13 @@ A command is a file of `jobs` with a function `command`. It gets a `Console` fir
 returns its exit code:
 
     from jobs.support.command import job, option
+    from jobs.support.exit_codes import ASKING
     from jobs.support.lazy_imports import lazy_imports
 
     with lazy_imports(__name__):                    # imported when the command uses it, so that `--help` is quick
         from exporter.pipeline.pull_to_memory import pull_campaigns
 
-    @job("pull", example="campaign-export pull cd-1 --columns name", codes=(0, 1, 2, 3, 4, 130, 143))
+    @job("pull", example="campaign-export pull cd-1 --columns name", codes={**ASKING, 0: "every ID gave its campaign"})
     @click.argument("ids", nargs=-1)
     @option("--format", "form", type=click.Choice(FORMATS), default="csv", help="Output format.")
     @option("--keep-days", type=DAYS, help="Keep snapshots of the last DAYS days.")
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -37,7 +38,7 @@ from jobs.support.config_file import check_config, read_toml
 from jobs.support.declare_option import CONFIG, PREFIX, PROBLEMS, Option
 from jobs.support.declare_option import option as option
 from jobs.support.event_console import LOG_FORMATS, Console
-from jobs.support.exit_codes import BUG, MEANINGS, exit_code
+from jobs.support.exit_codes import BUG, exit_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.param_types import nearest
@@ -54,10 +55,10 @@ _SOURCES = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterS
 class JobCommand(click.Command):
     """A command whose help ends with an example and its exit codes, and whose errors become exit codes."""
 
-    def __init__(self, *args: Any, example: str = "", codes: Mapping[int, str] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, example: str, codes: Mapping[int, str], params: list[click.Parameter], **kwargs: Any) -> None:
+        super().__init__(params=[*params, *COMMON], **kwargs)
         self.example = example
-        self.exit_code_meanings = dict(sorted((codes or {}).items()))
+        self.exit_code_meanings = dict(sorted(codes.items()))
 
     @property
     def options(self) -> dict[str, Option]:
@@ -68,13 +69,12 @@ class JobCommand(click.Command):
         """As click does; of two options that exclude each other, the one of the stronger source counts."""
         rest = super().parse_args(ctx, args)
         for pair in EXCLUSIVE:
-            given = [name for name in pair if ctx.params.get(name)]
-            if len(given) == 2:
-                first, second = given if _rank(ctx, given[0]) <= _rank(ctx, given[1]) else given[::-1]
-                if _rank(ctx, first) == _rank(ctx, second):
+            if all(ctx.params.get(name) for name in pair):
+                stronger, weaker = sorted(pair, key=lambda name: _rank(ctx, name))
+                if _rank(ctx, stronger) == _rank(ctx, weaker):
                     names = " and ".join(f"--{name.replace('_', '-')}" for name in pair)
                     ctx.meta.setdefault(PROBLEMS, []).append(f"{names} exclude each other: give one of them.")
-                ctx.params[second] = self.options[second].absent()
+                ctx.params[weaker] = self.options[weaker].absent()
         return rest
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -95,20 +95,16 @@ class JobCommand(click.Command):
             _warn_of_variables(console, self)
             code = super().invoke(ctx)
             sys.stdout.flush()
-        except ExportError as error:
-            code = exit_code(error)
-            console.fail(error, code)
-        except (MemoryError, RuntimeError) as error:
-            out_of_room = exhausted(error)
-            if out_of_room is None:
+        except (ExportError, MemoryError, RuntimeError) as error:
+            failure = error if isinstance(error, ExportError) else exhausted(error)
+            if failure is None:
                 raise
-            code = exit_code(out_of_room)
-            console.fail(out_of_room, code)
+            code = exit_code(failure)
+            console.fail(failure, code)
         except (SystemExit, KeyboardInterrupt) as error:  # a signal before the event loop took them over
             code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
             raise
         finally:
-            console.close()
             metrics_file = ctx.params.get("metrics_file")
             if isinstance(metrics_file, MetricsFile):
                 account, stream = (str(ctx.params.get(key) or "").strip() for key in ("account_id", "stream_id"))
@@ -159,24 +155,14 @@ def _raise_problems(ctx: click.Context) -> None:
     raise InputError(problems)
 
 
-def job(
-    name: str, *, example: str, codes: Mapping[int, str] | Sequence[int] = (0, 2)
-) -> Callable[[Callable[..., int]], JobCommand]:
-    """Declare a command: its name, an example for `--help`, and its exit codes.
+def job(name: str, *, example: str, codes: Mapping[int, str]) -> Callable[[Callable[..., int]], JobCommand]:
+    """Declare a command: its name, an example for `--help`, and its exit codes with what they mean.
 
-    `codes`: numbers that mean what `jobs.support.exit_codes` says of them, or a mapping with meanings of its own.
+    `jobs.support.exit_codes` has meanings that several commands share.
     """
-    meanings = codes if isinstance(codes, Mapping) else {code: MEANINGS[code] for code in codes}
 
     def decorate(function: Callable[..., int]) -> JobCommand:
-        own = list(getattr(function, "__click_params__", []))
-        decorated: Any = click.pass_obj(function)
-        for decorator in reversed(COMMON):
-            decorated = decorator(decorated)
-        # Options given by `function`'s own decorators are listed before the common ones.
-        common = [p for p in decorated.__click_params__ if p not in own]
-        decorated.__click_params__ = common + own
-        return click.command(name, cls=JobCommand, example=example, codes=meanings)(decorated)
+        return click.command(name, cls=JobCommand, example=example, codes=codes)(click.pass_obj(function))
 
     return decorate
 
@@ -209,17 +195,17 @@ def known_option_names() -> set[str]:
 
 
 COMMON = (
-    option(
-        "--config",
-        cls=ConfigOption,
+    ConfigOption(
+        ["--config"],
         is_eager=True,
         metavar="FILE.toml",
         help='TOML file of options and settings but no secrets: rate_share = "80%" for --rate-share.',
     ),
-    option("-v", "--verbose", count=True, help="Log more; twice: every campaign."),
-    option("-q", "--quiet", is_flag=True, help="Log errors only."),
-    option("--log-format", type=click.Choice(LOG_FORMATS), default="text", help="Log format on stderr."),
+    Option(["-v", "--verbose"], count=True, help="Log more; twice: every campaign."),
+    Option(["-q", "--quiet"], is_flag=True, help="Log errors only."),
+    Option(["--log-format"], type=click.Choice(LOG_FORMATS), default="text", help="Log format on stderr."),
 )
+"""Options of every command, listed after its own."""
 
 
 def take_settings(options: dict[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

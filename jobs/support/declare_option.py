@@ -152,9 +152,9 @@ class Option(click.Option):
         return ParameterSource.DEFAULT, self.long_name, self.absent
 
 
-def option(*names: str, cls: type[Option] = Option, **attributes: Any) -> Decorator:
+def option(*names: str, **attributes: Any) -> Decorator:
     """Declare an option, as with `click.option`. `type`: of `jobs.support.param_types`, or one of click's."""
-    return click.option(*names, cls=cls, **attributes)
+    return click.option(*names, cls=Option, **attributes)
 
 
 def read_file_values(options: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,22 +9,25 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import msgspec
 
 from exporter import events
 from exporter.errors import ExportError, StoppedEarly
+from exporter.options import FetchOptions
+from exporter.ratelimit.estimate import shared
 from exporter.text import terminal_safe
-from exporter.units import Limit, counted, format_duration
+from exporter.units import counted, format_duration
+from jobs.support.lazy_imports import lazy_imports
 from jobs.support.progress import WORTH_SHOWING, Bar, ProgressLines, Tally, clock_time
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
     from exporter.pipeline.publish import SnapshotResult
-    from jobs.support.summary import Summary
-
+    from jobs.support.summary import reading, summary_of
 
 LOG_FORMATS = ("text", "json")
 
@@ -39,32 +42,32 @@ class Console:
         self.is_terminal = stream.isatty() and not as_json
         self.tally = Tally()
         self._bar: Bar | None = None
-        self._lines: ProgressLines | None = None
 
     @classmethod
     def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
         """The console that the common options of a command ask for."""
         return cls(stream=sys.stderr, verbosity=-1 if quiet else verbose, as_json=log_format == "json")
 
-    @property
-    def quiet(self) -> bool:
-        """Whether only errors are shown."""
-        return self._verbosity < 0
+    @contextmanager
+    def tracking(self, fetch: FetchOptions, total: int | None = None) -> Iterator[None]:
+        """Show within the block how far the run is: a bar on a terminal, else a line every half minute.
 
-    def track(self, limits: Sequence[Limit]) -> None:
-        """Show how far the run is: a bar on a terminal, else a line every half minute."""
-        self.tally = Tally(limits)
+        `total`: campaigns to fetch, where that is known from the start. The terminal is left as it was.
+        """
+        self.tally = Tally(shared(fetch.rates, fetch.rate_share))
+        if total is not None:
+            self.tally.begin(total)
         if self._verbosity < 0:
+            yield
             return
-        if self.is_terminal and os.environ.get("TERM") != "dumb":
-            self._bar = Bar(self.tally)
-        else:
-            self._lines = ProgressLines(self.tally, self._say_progress)
-
-    def track_all(self, total: int, limits: Sequence[Limit]) -> None:
-        """As `track`, for work whose size is known from the start."""
-        self.track(limits)
-        self.tally.begin(total)
+        with_bar = self.is_terminal and os.environ.get("TERM") != "dumb"
+        shown = Bar(self.tally) if with_bar else ProgressLines(self.tally, self._say_progress)
+        self._bar = shown if isinstance(shown, Bar) else None
+        try:
+            yield
+        finally:
+            self._bar = None
+            shown.close()
 
     def _say_progress(self, tally: Tally) -> None:
         self.say(
@@ -89,23 +92,19 @@ class Console:
 
     def emit_for(self, account: str, event: events.Event) -> None:
         """Show an event of one of several accounts."""
-        if _level(event) > self._verbosity:
-            return
-        text = f"{account}: {describe(event, utc=not self.is_terminal)}"
-        if self._as_json:
-            fields = {"message": text, "account": account, **_fields(event)}
-            self._write_json(_severity(event), _name(event), fields)
-        else:
-            self._write(text)
+        if _level(event) <= self._verbosity:
+            text = f"{account}: {describe(event, utc=not self.is_terminal)}"
+            self._tell(_severity(event), _name(event), text, {"account": account, **_fields(event)})
 
-    def say(self, text: str, **fields: Any) -> None:
+    def say(self, text: str, *, event: str = "message", **fields: Any) -> None:
         """A line of information. `fields` are beside the text in JSON logs."""
-        if self._verbosity < 0:
-            return
-        if self._as_json:
-            self._write_json("info", fields.pop("event", "message"), {"message": text, **fields})
-        else:
-            self._write(text)
+        if self._verbosity >= 0:
+            self._tell("info", event, text, fields)
+
+    def notices(self, texts: Iterable[str]) -> None:
+        """What is worth knowing about the snapshots that were read, a line each."""
+        for text in texts:
+            self.say(text, event="notice")
 
     def block(self, text: str, **fields: Any) -> None:
         """Lines to copy, without time stamps before them. `fields` are beside the text in JSON logs."""
@@ -114,15 +113,14 @@ class Console:
         elif self._verbosity >= 0:
             self._put(terminal_safe(text) + "\n")
 
-    def trouble(self, text: str, **fields: Any) -> None:
+    def trouble(self, text: str, *, event: str = "trouble", **fields: Any) -> None:
         """What went wrong with one item, shown in quiet, too. `fields` are beside the text in JSON logs."""
-        if self._as_json:
-            self._write_json("error", fields.pop("event", "trouble"), {"message": text, **fields})
-        else:
-            self._write(text)
+        self._tell("error", event, text, fields)
 
-    def summarize(self, summary: Summary, result: SnapshotResult) -> None:
+    def summarize(self, result: SnapshotResult) -> None:
         """The end of a run that published a snapshot. Commands to copy are for terminals."""
+        if self._verbosity < 0:
+            return
         if self._as_json:
             fields = result.manifest
             self._write_json(
@@ -135,9 +133,9 @@ class Console:
                 },
             )  # fmt: skip
         elif self.is_terminal:
-            self.block("\n".join(["", *summary.lines, "", *summary.commands]))
+            self.block("\n".join(["", *summary_of(result, self.tally.attempt), "", *reading(result)]))
         else:
-            self.say("\n".join(summary.lines))
+            self.say("\n".join(summary_of(result, self.tally.attempt)))
 
     def fail(self, error: ExportError, code: int) -> None:
         """Why the command ends with `code`, and what is kept all the same."""
@@ -150,13 +148,11 @@ class Console:
         first, *others = text.split("\n")
         self._write("\n".join([f"campaign-export: {first}", *(f"                 {line}" for line in others)]))
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._lines is not None:
-            self._lines.close()
-        if self._bar is not None:
-            bar, self._bar = self._bar, None
-            bar.close()
+    def _tell(self, level: str, name: str, text: str, fields: dict[str, Any]) -> None:
+        if self._as_json:
+            self._write_json(level, name, {"message": text, **fields})
+        else:
+            self._write(text)
 
     def _write(self, text: str) -> None:
         stamp = "" if self.is_terminal else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")

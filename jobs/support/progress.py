@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from exporter import events
 from exporter.model import Usage
 from exporter.ratelimit.estimate import seconds_for
@@ -32,40 +34,34 @@ WORTH_SHOWING = 1.0
 """Seconds; shorter pauses and waits are not shown."""
 
 
-class Tally:
-    """What has happened so far. Times are monotonic seconds, but `until`, which is wall time."""
+class Tally(msgspec.Struct):
+    """What has happened so far. Times are monotonic seconds, but `paused_until` and `slot_at`, which are wall time."""
 
-    def __init__(
-        self,
-        limits: Sequence[Limit] = (),
-        *,
-        now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._now = now
-        self._monotonic = monotonic
-        self.limits = limits
-        self.snapshot_id = ""
-        self.wanted = 0
-        self.total = 0
-        self.unchanged = 0
-        self.resumed = 0
-        self.done = 0
-        self.failed = 0
-        self.missing = 0
-        self.pages = self.listed = 0
-        self.refusals = 0
-        self.attempt = Usage()
-        self.began: float | None = None
-        self.paused_why = ""
-        self.paused_until = 0.0
-        self.trouble = ""
-        self.slot_at = 0.0
-        self.writing = False
+    limits: Sequence[Limit] = ()
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    snapshot_id: str = ""
+    wanted: int = 0
+    total: int = 0
+    unchanged: int = 0
+    resumed: int = 0
+    done: int = 0
+    failed: int = 0
+    missing: int = 0
+    pages: int = 0
+    listed: int = 0
+    refusals: int = 0
+    attempt: Usage = Usage()
+    began: float | None = None
+    paused_why: str = ""
+    paused_until: float = 0.0
+    trouble: str = ""
+    slot_at: float = 0.0
+    writing: bool = False
 
     def begin(self, total: int) -> None:
         """`total` campaigns are fetched from now on."""
-        self.total, self.began = total, self._monotonic()
+        self.total, self.began = total, self.monotonic()
 
     def note(self, event: events.Event) -> None:
         """Count one event."""
@@ -106,14 +102,14 @@ class Tally:
 
     def per_minute(self) -> float:
         """Campaigns a minute so far."""
-        elapsed = self._monotonic() - self.began if self.began is not None else 0.0
+        elapsed = self.monotonic() - self.began if self.began is not None else 0.0
         return self.done / elapsed * 60 if elapsed > 0 else 0.0
 
     def seconds_left(self) -> float | None:
         """What the rest will take: no less than the limit allows, no less than the pace so far says."""
         if self.began is None or self.done >= self.total:
             return None
-        elapsed = self._monotonic() - self.began
+        elapsed = self.monotonic() - self.began
         by_pace = (self.total - self.done) * elapsed / self.done if self.done else 0.0
         by_limit = max(0.0, seconds_for(self.total, self.limits) - elapsed)
         burst = max((limit.slots for limit in self.limits), default=0)
@@ -126,7 +122,7 @@ class Tally:
 
         After the pause one request goes first, and may be long under way.
         """
-        now = self._now()
+        now = self.now()
         if self.paused_why:
             if self.paused_until <= now:
                 return f"{self.paused_why}: one request goes first"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from exporter.model import Usage
 from exporter.pipeline.plan import savings
 from exporter.pipeline.publish import SnapshotResult
@@ -11,15 +9,8 @@ from exporter.units import counted, format_duration
 from jobs.support.copyable_commands import duckdb_command, python_command
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """What to show at the end: lines of text, and commands to copy."""
-
-    lines: tuple[str, ...]
-    commands: tuple[str, ...]
-
-
-def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
-    """The counts, what was left out and why, where things are, how to read them, what to do next.
+def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> list[str]:
+    """The counts, what was left out and why, where things are, what to do next.
 
     `attempt`: what the last attempt has spent, if there were others.
     """
@@ -53,7 +44,7 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> Summary:
         lines.append(f"  older snapshots removed: {', '.join(result.removed)}")
     if not result.complete and result.published:
         lines.append("Run the same command again: it tries only the failed campaigns, and publishes a whole snapshot.")
-    return Summary(tuple(lines), tuple(reading(result)))
+    return lines
 
 
 def _spent(usage: Usage) -> str:

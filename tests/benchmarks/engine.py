@@ -86,7 +86,6 @@ def ours(url: str, ids: list[str], workers: int) -> float:
     """Seconds of `snapshot` from the first request to the last journal entry."""
     moments: dict[str, float] = {}
     console = Console.of(verbose=0, quiet=False, log_format="text")
-    console.track(())
 
     def emit(event: Event) -> None:
         if isinstance(event, RunStarted | Writing):
@@ -104,9 +103,8 @@ def ours(url: str, ids: list[str], workers: int) -> float:
             )
             await take_snapshot(job, clock=SystemClock(), emit=emit, stop=Stop())
 
-        with new_runner() as runner:
+        with console.tracking(FetchOptions(rates=())), new_runner() as runner:
             runner.run(main())
-    console.close()
     return moments["Writing"] - moments["RunStarted"]
 
 

@@ -13,7 +13,7 @@ from tests.support.site import open_site
 
 
 def text_of(result: SnapshotResult) -> str:
-    return "\n".join(summary_of(result).lines)
+    return "\n".join(summary_of(result))
 
 
 async def test_an_incremental_run_says_what_it_saved(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ async def test_failed_campaigns_are_named_and_a_retry_that_brings_nothing_says_s
         result = await site.snapshot(max_failures=Allowance(1, None))
         again = text_of(result)
         assert "stays as it was" in again
-        spent = "\n".join(summary_of(result, Usage(Requests(total=1))).lines)
+        spent = "\n".join(summary_of(result, Usage(Requests(total=1))))
         assert "this attempt: 1 request" in spent
         assert "all attempts" not in spent, "the manifest knows nothing of this attempt"
         assert bad in again
