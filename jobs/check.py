@@ -12,7 +12,7 @@ from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING, code_of
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import interactive_fetch_options, settings_options, take_fetch_options
+from jobs.support.options import interactive_fetch_options, take_fetch_options
 from jobs.support.output_formats import format_option
 from jobs.support.run_until_stopped import run_until_stopped
 
@@ -37,9 +37,8 @@ MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
     },
 )
 @option("--out", "dest", metavar="DEST", help="Also check whether this destination can be written.")
-@format_option("check")
+@format_option("text", "json")
 @interactive_fetch_options
-@settings_options
 def command(console: Console, dest: str | None, form: str, **options: Any) -> int:
     """Check whether an account is set up right, with one to three requests within its rate limit.
 

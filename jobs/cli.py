@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     allow_open_files(OPEN_FILES)
     lighten_pyarrow()
     # Until the event loop takes them over. Without it SIGTERM would not end the first process of a container.
-    with handling_signals(dict.fromkeys(SIGNALS, _exit_at_once)):
+    with handling_signals(SIGNALS, _exit_at_once):
         code = run(sys.argv[1:])
     sys.exit(code)
 

@@ -6,12 +6,13 @@ import json
 import time
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.errors import DestinationError
 from jobs.support.command import job, option, read_all
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
@@ -20,15 +21,11 @@ from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import DiffLines
 
-if TYPE_CHECKING:
-    from exporter.snapshot_store.destination import Destination
-    from exporter.snapshot_store.diff import Changes
-    from jobs.support.event_console import Console
-
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_manifest
     from exporter.snapshot_store.choose_account_and_snapshot import account_of, find, snapshots_of_account
-    from exporter.snapshot_store.diff import all_changes, changes_between, spoken
+    from exporter.snapshot_store.destination import Destination
+    from exporter.snapshot_store.diff import Changes, all_changes, changes_between, spoken
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.tables.arrow_schemas import schema_of
 
@@ -44,7 +41,7 @@ MOST_ROWS = 200
 @click.argument("dest")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@format_option("diff")
+@format_option("table", "csv", "json")
 @EXCEL_SAFE
 @option("--columns", type=COLUMNS, help="Compare only these columns, separated by commas.")
 @option("--ignore", type=COLUMNS, help="Do not compare these columns.")

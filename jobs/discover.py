@@ -13,7 +13,7 @@ from jobs.support.command import job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, settings_options, take_fetch_options
+from jobs.support.options import EXCEL_SAFE, TYPE, check_output, fetch_options, take_fetch_options
 from jobs.support.output_formats import write_rows
 from jobs.support.param_types import OUTPUT_FILE
 from jobs.support.run_until_stopped import run_until_stopped
@@ -41,7 +41,6 @@ COLUMNS = ("campaign_id", "campaign_type", "name", "status", "updated_at")
 )
 @EXCEL_SAFE
 @fetch_options
-@settings_options
 def command(
     console: Console,
     output: str | None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 
 from exporter.errors import ExportError, InputError
-from exporter.events import Event, RetryPlanned, Settled
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, worst
@@ -57,7 +57,7 @@ OPEN_FILES = 65_536
     help="Run in this process, or on the workers of a Dask cluster.",
 )  # fmt: skip
 @option("--scheduler", metavar="tcp://HOST:PORT", help="Address of the Dask scheduler.")
-@format_option("fleet")
+@format_option("table", "json")
 @METRICS_FILE
 def command(
     console: Console,
@@ -128,22 +128,9 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
             return AccountResult(name, error=error)
         finally:
             preparing.close()
-        return await run_account(name, job, emit=labelled(console, name), stop=stop)
+        return await run_account(name, job, emit=partial(console.emit_for, name), stop=stop)
 
-    async def main(stop: Stop) -> list[AccountResult]:
-        return await run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop)
-
-    return run_until_stopped(main)
-
-
-def labelled(console: Console, name: str) -> Callable[[Event], None]:
-    """Tells what concerns an account as a whole, with its name; not each campaign."""
-
-    def emit(event: Event) -> None:
-        if not isinstance(event, Settled | RetryPlanned):
-            console.emit_for(name, event)
-
-    return emit
+    return run_until_stopped(lambda stop: run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop))
 
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:
@@ -175,4 +162,4 @@ def _print(rows: list[dict[str, Any]]) -> None:
     ]
     styles = [None if row["exit_code"] == 0 else "yellow" if row["exit_code"] == 1 else "red" for row in rows]
     columns = ["account", "exit", "campaigns", "failed", "not found", "requests", "snapshot", "error"]
-    print_table(None, columns, cells, right=("exit", "campaigns", "failed", "not found", "requests"), styles=styles)
+    print_table(columns, cells, right=("exit", "campaigns", "failed", "not found", "requests"), styles=styles)

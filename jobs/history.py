@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
 from exporter.model import ROW_TABLES, RowTable
 from jobs.support.command import job, option, read_all
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, EXCEL_SAFE
-from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
+from jobs.support.output_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 from jobs.support.param_types import COLUMNS, Parsed, choose_columns
-
-if TYPE_CHECKING:
-    from jobs.support.event_console import Console
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.history import history_of, parse_moment
@@ -51,7 +48,7 @@ OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "st
     help="The table as it was at TIME: 2026-11-20 (the end of that day, UTC) or 2026-11-20T14:00Z.",
 )
 @ACCOUNT
-@format_option("history")
+@ROW_FORMAT
 @OUTPUT
 @EXCEL_SAFE
 def command(

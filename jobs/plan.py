@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.units import counted, format_duration
 from jobs.support.command import job, option
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
-from jobs.support.options import fetch_options, settings_options, snapshot_options, take_job
-
-if TYPE_CHECKING:
-    from jobs.support.event_console import Console
+from jobs.support.options import fetch_options, snapshot_options, take_job
 
 with lazy_imports(__name__):
     from exporter.pipeline.plan import Plan, make_plan
@@ -30,7 +28,6 @@ with lazy_imports(__name__):
 @snapshot_options
 @option("--metrics-file", metavar="FILE", help="Ignored, so that the options of `snapshot` can be given as they are.")
 @fetch_options
-@settings_options
 def command(
     console: Console,
     ids: str | None,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
@@ -14,6 +13,7 @@ from exporter.errors import ExportError, IdsError
 from exporter.events import Warned
 from exporter.model import ROW_TABLES
 from jobs.support.command import job, option, read_all, take_settings
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING, exit_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import (
@@ -21,19 +21,16 @@ from jobs.support.options import (
     IDS_COLUMN,
     IDS_DELIMITER,
     interactive_fetch_options,
-    settings_options,
+    read_ids_at,
     take_fetch_options,
 )
-from jobs.support.output_formats import OUTPUT, choose_format, format_option, write_rows
+from jobs.support.output_formats import OUTPUT, ROW_FORMAT, choose_format, write_rows
 from jobs.support.param_types import COLUMNS, choose_columns
 from jobs.support.run_until_stopped import run_until_stopped
 
-if TYPE_CHECKING:
-    from jobs.support.event_console import Console
-
 with lazy_imports(__name__):
     from exporter.clock import SystemClock
-    from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
+    from exporter.ids.ids_file import CampaignIds, ids_of
     from exporter.pipeline.pull_to_memory import Pulled, pull_campaigns
     from exporter.tables.arrow_schemas import schema_of
 
@@ -62,7 +59,7 @@ PROGRESS_FROM = 10
     codes={**ASKING, 0: "every ID gave its campaign", 1: "some IDs gave nothing; stderr names them"},
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID_OR_FILE...")
-@format_option("pull")
+@ROW_FORMAT
 @OUTPUT
 @EXCEL_SAFE
 @option(
@@ -72,7 +69,6 @@ PROGRESS_FROM = 10
 @IDS_COLUMN
 @IDS_DELIMITER
 @interactive_fetch_options
-@settings_options
 def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     """Fetch some campaigns to the terminal, a file or a pipe.
 
@@ -138,10 +134,8 @@ def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: st
     problems: list[str] = []
     for argument in arguments:
         try:
-            if argument == "-":
-                read = read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
-            elif argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
-                read = read_ids(argument, column=column, delimiter=delimiter)
+            if argument == "-" or argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
+                read = read_ids_at(argument, column, delimiter)
             elif argument.strip():
                 read = ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
             else:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.errors import InputError
 from exporter.units import counted, format_size
 from jobs.support.command import job, option
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT, check_output
+from jobs.support.output_formats import write_output
 from jobs.support.param_types import OUTPUT_FILE, Parsed
 
-if TYPE_CHECKING:
-    from jobs.support.event_console import Console
-
 with lazy_imports(__name__):
-    from exporter.files import replace_file
     from exporter.report.compliance import ids_of
     from exporter.report.page import render_report
     from exporter.report.quiet_hours import parse_quiet_hours
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.tables.time_zones import resolve_time_zone
-    from jobs.support.standard_streams import print_bytes
 
 MOST_NAMED = 10
 """Campaigns that stderr names; the page has all of them."""
@@ -120,10 +116,7 @@ def command(
     )
     console.notices((*facts.notices, *(f"quiet hours {hours.text}" for hours in quiet_hours if "whole" in hours.text)))
     data = page.encode()
-    if output is None:
-        print_bytes(data)
-    else:
-        replace_file(Path(output), data)
+    write_output(data, output)
     console.say(f"{output or 'report'}: {format_size(len(data))}", event="reported", file=output, bytes=len(data))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (

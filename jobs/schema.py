@@ -24,7 +24,7 @@ with lazy_imports(__name__):
     example="campaign-export schema --format markdown",
     codes={0: "printed", 2: "wrong usage", 4: "the output cannot be written"},
 )
-@format_option("schema")
+@format_option("table", "markdown", "json")
 @option("--table", type=click.Choice(TABLE_NAMES), help="Print only this table.")
 def command(console: Console, form: str, table: str | None) -> int:
     """Print the data dictionary: every column with its type, its source and its meaning."""
@@ -72,4 +72,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
              str(row["description"])]
             for row in rows if row["table"] == table
         ]  # fmt: skip
-        print_table(table, ["column", "type", "path", "meaning"], cells, wrap=True)
+        print_table(["column", "type", "path", "meaning"], cells, title=table, wrap=True)

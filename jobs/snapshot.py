@@ -12,7 +12,7 @@ from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
-from jobs.support.options import METRICS_FILE, fetch_options, settings_options, snapshot_options, take_job
+from jobs.support.options import METRICS_FILE, fetch_options, snapshot_options, take_job
 from jobs.support.run_until_stopped import run_until_stopped
 
 with lazy_imports(__name__):
@@ -25,7 +25,6 @@ with lazy_imports(__name__):
 @snapshot_options
 @METRICS_FILE
 @fetch_options
-@settings_options
 def command(
     console: Console,
     ids: str | None,

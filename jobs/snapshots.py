@@ -8,13 +8,14 @@ import json
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from exporter.errors import DestinationError
 from exporter.units import format_size
 from jobs.support.command import job, option
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
@@ -22,12 +23,8 @@ from jobs.support.output_formats import format_option
 from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import print_table
 
-if TYPE_CHECKING:
-    from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
-    from jobs.support.event_console import Console
-
 with lazy_imports(__name__):
-    from exporter.snapshot_store.catalog import read_catalog
+    from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo, read_catalog
     from exporter.snapshot_store.choose_account_and_snapshot import (
         Account,
         account_of,
@@ -48,7 +45,7 @@ COLUMNS = (*TABLE, "account", "problem")
     codes={**READING, 0: "listed", 2: "wrong usage, no such place, or --latest of nothing"},
 )
 @click.argument("dest")
-@format_option("snapshots")
+@format_option("table", "csv", "json")
 @option("--latest", is_flag=True, help="Print only the path of the newest snapshot, for scripts.")
 @ACCOUNT
 def command(console: Console, dest: str, form: str, latest: bool, account: str | None) -> int:
@@ -117,7 +114,6 @@ def _print(rows: list[dict[str, Any]], form: str) -> None:
         several = len({row["account"] for row in rows if row["account"]}) > 1
         columns = (*TABLE, "account") if several else TABLE
         print_table(
-            None,
             columns,
             [[_cell(row, column) for column in columns] for row in rows],
             right=("campaigns", "failures", "not_found", "size"),

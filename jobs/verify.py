@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option
+from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.options import ACCOUNT
 from jobs.support.standard_streams import print_line
 
-if TYPE_CHECKING:
-    from exporter.snapshot_store.destination import Destination
-    from jobs.support.event_console import Console
-
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
     from exporter.snapshot_store.choose_account_and_snapshot import choose_account, find
+    from exporter.snapshot_store.destination import Destination
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages
 

@@ -91,8 +91,8 @@ class Console:
         self.say(text)
 
     def emit_for(self, account: str, event: events.Event) -> None:
-        """Show an event of one of several accounts."""
-        if _level(event) <= self._verbosity:
+        """Show an event of one of several accounts, if it concerns the account as a whole: not each campaign."""
+        if _level(event) <= self._verbosity and not isinstance(event, events.Settled | events.RetryPlanned):
             text = f"{account}: {describe(event, utc=not self.is_terminal)}"
             self._tell(_severity(event), _name(event), text, {"account": account, **_fields(event)})
 

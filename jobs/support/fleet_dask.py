@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from distributed import Client, KilledWorker, Reschedule, Worker, get_worker
@@ -34,7 +34,7 @@ from exporter.stop import Stop
 from jobs.support.event_console import Console, describe, is_detail
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
-from jobs.support.run_until_stopped import handling_signals
+from jobs.support.run_until_stopped import SIGNALS, handling_signals, interrupted
 
 ANSWER_WITHIN = 10.0
 """Seconds that a scheduler has to answer."""
@@ -101,7 +101,7 @@ def run_on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str)
     with _connected(scheduler) as client:
         futures: dict[str, Any] = {}
         try:
-            with _raising_signals():
+            with handling_signals((signal.SIGINT, *SIGNALS), _interrupt):
                 _check_workers(console, client)
                 client.subscribe_topic(topic, tasks.begins)
                 for entry in entries:
@@ -151,18 +151,8 @@ def _connected(scheduler: str) -> Iterator[Client]:
             client.close(timeout=LOOK_EVERY)
 
 
-@contextmanager
-def _raising_signals() -> Iterator[None]:
-    """Within it a signal raises `Interrupted`."""
-
-    def interrupt(number: int, frame: object) -> None:
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        raise Interrupted(
-            f"stopped by {name}: the workers were asked to stop. The same command resumes.", signal_number=number
-        )
-
-    with handling_signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), interrupt)):
-        yield
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise interrupted(number, ": the workers were asked to stop. The same command resumes.")
 
 
 def _check_workers(console: Console, client: Client) -> None:

@@ -117,7 +117,6 @@ def write_metrics(path: str, outcomes: list[RunOutcome], before: Samples, *, now
     """Replace the file at once. Accounts that are not among `outcomes` stay. Raises `StorageFailed`."""
     samples = dict(before)
     for outcome in outcomes:
-        new = dict(_samples(outcome, now))
         if outcome.manifest is not None:
             # Files and outcomes that the new snapshot lacks.
             samples = {
@@ -125,7 +124,7 @@ def write_metrics(path: str, outcomes: list[RunOutcome], before: Samples, *, now
                 or not set(outcome.labels) <= set(key[1])
             }  # fmt: skip
         samples.setdefault(("last_success_timestamp_seconds", outcome.labels), 0.0)
-        samples |= new
+        samples.update(_samples(outcome, now))
     registry = CollectorRegistry()
     registry.register(_Families(samples))
     replace_file(Path(path), generate_latest(registry), mode=0o644)  # the collector is another user

@@ -6,7 +6,6 @@ its name, from `--config` and from a fleet file alike (`jobs.support.declare_opt
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -89,7 +88,7 @@ METRICS_FILE = option(
     help="Write Prometheus metrics about the run to FILE, whatever its outcome.",
 )
 
-SETTINGS_OPTIONS = tuple(
+_SETTINGS_OPTIONS = tuple(
     option(
         setting.option, setting.name, variable=setting.variable, metavar=setting.value,
         help=f"{setting.meaning}  [{setting.variable}]",
@@ -98,12 +97,19 @@ SETTINGS_OPTIONS = tuple(
     if not setting.secret
 )  # fmt: skip
 
-_PATIENCE, _SHORT_PATIENCE = (
-    option("--patience", type=DURATION, default=default, help="How long to wait for a service that is down.")
-    for default in ("15m", "30s")
-)
 
-FETCH_OPTIONS: tuple[Decorator, ...] = (
+def _group(*decorators: Decorator) -> Decorator:
+    """All of these options, in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+_FETCH_OPTIONS = (
     option(
         "--rate", "rates", type=RATE, multiple=True,
         help="Rate limit: requests in a window, such as 60/1m or 1800/1h; off for none. Repeatable.  [default: 60/1m]",
@@ -119,7 +125,6 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     option("--workers", type=whole_number(1, 1000), default=_FETCH.workers, help="Concurrent requests."),
     option("--attempts", type=whole_number(1, 100), default=_FETCH.attempts, help="Attempts for each ID."),
     option("--timeout", type=BOUND, default="30s", help="Time limit of one attempt."),
-    _PATIENCE,
     option("--max-body", type=SIZE, default="16MiB", help="Largest response to accept, after decompression."),
     option("--max-duration", type=DURATION, help="Send no request after this time, and exit with 4."),
     option("--grace", type=DURATION, default="10s", help="Time that open requests get after a stop signal."),
@@ -129,7 +134,18 @@ FETCH_OPTIONS: tuple[Decorator, ...] = (
     ),
 )  # fmt: skip
 
-SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
+_PATIENCE, _SHORT_PATIENCE = (
+    option("--patience", type=DURATION, default=default, help="How long to wait for a service that is down.")
+    for default in ("15m", "30s")
+)
+
+fetch_options = _group(*_FETCH_OPTIONS, _PATIENCE, *_SETTINGS_OPTIONS)
+"""`--rate`, `--workers`, `--timeout` …: how requests are sent; and one option for each setting that is not a secret."""
+
+interactive_fetch_options = _group(*_FETCH_OPTIONS, _SHORT_PATIENCE, *_SETTINGS_OPTIONS)
+"""As `fetch_options`, for a command that somebody waits for: half a minute of an outage is enough."""
+
+snapshot_options = _group(
     option("--out", "dest", required=True, metavar="DEST", help="Destination: a folder or an s3, gs or abfs URL."),
     option("--work-dir", type=FOLDER, help="Journal and lock.  [default: DEST/.work, or in the user's state folder]"),
     IDS_COLUMN,
@@ -155,38 +171,14 @@ SNAPSHOT_OPTIONS: tuple[Decorator, ...] = (
         help="Keep the newest N snapshots, and the full one that incremental runs build on; remove older ones."),
     option("--keep-days", type=DAYS, help="Keep snapshots of the last DAYS days; remove older ones."),
 )  # fmt: skip
-
-
-def _group(decorators: tuple[Decorator, ...], function: Callable[..., Any]) -> Callable[..., Any]:
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
-
-
-def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--host`, `--stream-id` …: one option for each setting that is not a secret."""
-    return _group(SETTINGS_OPTIONS, function)
-
-
-def fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--rate`, `--workers`, `--timeout` …: how requests are sent."""
-    return _group(FETCH_OPTIONS, function)
-
-
-def interactive_fetch_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `fetch_options`, for a command that somebody waits for: half a minute of an outage is enough."""
-    return _group(
-        tuple(_SHORT_PATIENCE if decorator is _PATIENCE else decorator for decorator in FETCH_OPTIONS), function
-    )
-
-
-def snapshot_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--out`, `--incremental`, `--keep` …: what to export, where to, and when to publish it."""
-    return _group(SNAPSHOT_OPTIONS, function)
+"""`--out`, `--incremental`, `--keep` …: what to export, where to, and when to publish it."""
 
 
 def take_fetch_options(options: dict[str, Any], settings: Settings) -> FetchOptions:
-    """Take out what `fetch_options` put in. The ledger's file follows from host and account. Raises `InputError`."""
+    """Take out what `fetch_options` put in beside the settings. Raises `InputError`.
+
+    The ledger's file follows from host and account.
+    """
     rates = options.pop("rates")
     ledger, no_ledger = options.pop("ledger"), options.pop("no_ledger")
     own = {name: options.pop(name) for name in FetchOptions.__struct_fields__ if name not in ("rates", "ledger")}
@@ -200,12 +192,6 @@ def take_fetch_options(options: dict[str, Any], settings: Settings) -> FetchOpti
     elif not ledger:
         ledger = str(default_ledger_path(state_dir(), settings.host, settings.account_id))
     return FetchOptions(rates=limits, ledger=ledger, **own)
-
-
-def take_snapshot_options(options: dict[str, Any]) -> tuple[Locations, SnapshotOptions]:
-    """Take out what `snapshot_options` put in, what is about IDS excepted."""
-    locations = locations_of(options.pop("dest"), options.pop("work_dir"))
-    return locations, SnapshotOptions(**{name: options.pop(name) for name in SnapshotOptions.__struct_fields__})
 
 
 def state_dir(*, needed: bool = True) -> str:
@@ -222,7 +208,7 @@ def state_dir(*, needed: bool = True) -> str:
 def locations_of(dest: str, work_dir: str | None) -> Locations:
     """Where a run works. Raises `InputError` when it needs a state folder and there is none."""
     needed = "://" in dest and work_dir is None
-    return Locations(dest, state_dir(needed=needed), work_dir=work_dir, environ=dict(os.environ))
+    return Locations(dest, state_dir(needed=needed), work_dir=work_dir)
 
 
 def check_output(output: str | None) -> None:
@@ -246,22 +232,28 @@ def take_ids(ids: str | None, column: str | None, delimiter: str | None) -> Camp
             name = "--id-column" if column is not None else "--delimiter"
             raise InputError(f"{name} is about the file IDS, and no IDS are given.")
         return None
-    if ids == "-":
+    return read_ids_at(ids, column, delimiter)
+
+
+def read_ids_at(place: str, column: str | None, delimiter: str | None) -> CampaignIds:
+    """The IDs of a file, or of standard input where `place` is `-`. Raises `IdsError`."""
+    if place == "-":
         return read_ids(sys.stdin.buffer, column=column, delimiter=delimiter, name="standard input")
-    return read_ids(ids, column=column, delimiter=delimiter)
+    return read_ids(place, column=column, delimiter=delimiter)
 
 
 def take_job(
     ids: str | list[str] | None, options: dict[str, Any], environ: Mapping[str, str] | None = None
 ) -> ExportJob:
-    """Take out what `snapshot_options`, `fetch_options` and `settings_options` put in.
+    """Take out what `snapshot_options` and `fetch_options` put in.
 
     `ids`: a file, or the IDs. `environ`: as for `take_settings`. Raises `InputError` with all problems.
     """
     id_column, delimiter = options.pop("id_column"), options.pop("delimiter")
-    settings, campaign_ids, (locations, wanted) = read_all(
+    settings, campaign_ids, locations = read_all(
         lambda: take_settings(options, environ),
         lambda: ids_of(ids, source="ids") if isinstance(ids, list) else take_ids(ids, id_column, delimiter),
-        lambda: take_snapshot_options(options),
+        lambda: locations_of(options.pop("dest"), options.pop("work_dir")),
     )
+    wanted = SnapshotOptions(**{name: options.pop(name) for name in SnapshotOptions.__struct_fields__})
     return ExportJob(campaign_ids, settings, locations, take_fetch_options(options, settings), wanted)

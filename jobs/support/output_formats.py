@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,36 +17,26 @@ from jobs.support.param_types import OUTPUT_FILE
 from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import print_table, table_text
 
-if TYPE_CHECKING:
+with lazy_imports(__name__):
     import pyarrow as pa
 
-with lazy_imports(__name__):
     from exporter.files import replace_file
     from exporter.snapshot_store.writer import csv_column, csv_header, csv_text, json_rows, minutes_text, parquet_bytes
 
 ROW_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 
-OUTPUT_FORMATS = {
-    "check": ("text", "json"),
-    "diff": ("table", "csv", "json"),
-    "fleet": ("table", "json"),
-    "history": ROW_FORMATS,
-    "pull": ROW_FORMATS,
-    "schema": ("table", "markdown", "json"),
-    "snapshots": ("table", "csv", "json"),
-}
-"""What each command prints, its usual format first. Those of a snapshot are in `exporter.options`."""
 
-
-def format_option(command: str) -> Decorator:
-    """`--format` of a command; one that prints rows chooses by where they go."""
-    formats = OUTPUT_FORMATS[command]
-    if formats is ROW_FORMATS:
-        text = "Output format.  [default: table on a terminal, csv in a pipe]"
-        return option("--format", "form", type=click.Choice(formats), help=text)
+def format_option(*formats: str) -> Decorator:
+    """`--format` of a command, its usual one first. Those of a snapshot are in `jobs.support.options`."""
     return option("--format", "form", type=click.Choice(formats), default=formats[0], help="Output format.")
 
 
+ROW_FORMAT: Decorator = option(
+    "--format",
+    "form",
+    type=click.Choice(ROW_FORMATS),
+    help="Output format.  [default: table on a terminal, csv in a pipe]",
+)
 OUTPUT: Decorator = option(
     "-o",
     "--output",
@@ -79,11 +68,14 @@ def write_rows(
 ) -> None:
     """Write `rows` to a file, or to standard output. `optional`: columns that a narrow terminal can do without."""
     if form == "table" and output is None:
-        print_table(
-            None, rows.schema.names, text_rows(rows), optional=[name for name in optional if name in rows.schema.names]
-        )
-        return
-    data = render(rows, form, excel_safe=excel_safe)
+        names = rows.schema.names
+        print_table(names, text_rows(rows), optional=[name for name in optional if name in names])
+    else:
+        write_output(render(rows, form, excel_safe=excel_safe), output)
+
+
+def write_output(data: bytes, output: str | None) -> None:
+    """Write to the file that `-o` names, atomically, or to standard output. Raises `StorageFailed`."""
     if output is None:
         print_bytes(data)
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, TypeVar
 
 from exporter.errors import Interrupted
@@ -23,20 +24,22 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def handling_signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+def handling_signals(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], Any]
+) -> Iterator[None]:
     """Handle signals within the block, and give them back to their former handlers after it.
 
     Only the main thread can handle signals; in another one nothing is changed. A signal that is ignored stays so:
     that is how `nohup` keeps a program alive.
     """
     mine = threading.current_thread() is threading.main_thread()
-    taken = [number for number in handlers if mine and signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handlers[number]) for number in taken}
+    taken = [number for number in numbers if mine and signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in taken}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Result:
@@ -51,21 +54,20 @@ def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Res
 
         def ask(number: int, frame: object) -> None:
             signal.signal(number, signal.SIG_DFL)
-            loop.call_soon_threadsafe(stop.ask, _interrupted(signal.Signals(number)))
+            kept = ". Nothing was published, nothing fetched is lost; the same command resumes."
+            loop.call_soon_threadsafe(stop.ask, interrupted(number, kept))
 
-        with handling_signals(dict.fromkeys((signal.SIGINT, *SIGNALS), ask)):
+        with handling_signals((signal.SIGINT, *SIGNALS), ask):
             return await job(stop)
 
     with new_runner() as runner:
         return runner.run(main())
 
 
-def _interrupted(number: signal.Signals) -> Interrupted:
-    name = "Ctrl-C" if number == signal.SIGINT else number.name
-    return Interrupted(
-        f"stopped by {name}. Nothing was published, nothing fetched is lost; the same command resumes.",
-        signal_number=number,
-    )
+def interrupted(number: int, outcome: str) -> Interrupted:
+    """What a signal ends a run with. `outcome`: what becomes of the work."""
+    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    return Interrupted(f"stopped by {name}{outcome}", signal_number=number)
 
 
 def new_runner() -> asyncio.Runner:

@@ -42,10 +42,10 @@ HIDDEN_NAMED = 5
 
 
 def print_table(
-    title: str | None,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
+    title: str | None = None,
     wrap: bool = False,
     right: Sequence[str] = (),
     whole: Sequence[str] = (),
@@ -116,7 +116,7 @@ def _caption(hidden: Sequence[str]) -> str | None:
 def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as text for a file, as wide as it needs."""
     text = io.StringIO()
-    print_table(None, columns, rows, file=text)
+    print_table(columns, rows, file=text)
     return text.getvalue()
 
 
@@ -129,7 +129,8 @@ class DiffLines:
 
     def heading(self, text: str) -> None:
         """A title of what follows, after an empty line."""
-        self._print("", (text, "bold"), before="\n")
+        self.line("")
+        self.line(text, "bold")
 
     def line(self, text: str, style: str = "") -> None:
         """A line of text."""
@@ -149,28 +150,22 @@ class DiffLines:
             old, new = _cut_both(old, new, self._width - len(lead) - len(" → "))
         self._print(lead, (old, "red"), (" → ", ""), (new, "green"))
 
-    def _print(self, whole: str, *parts: tuple[str, str], style: str = "", before: str = "") -> None:
-        line = Text(before + terminal_cell(whole), style)
+    def _print(self, whole: str, *parts: tuple[str, str], style: str = "") -> None:
+        line = Text(terminal_cell(whole), style)
         for text, own in parts:
             line.append(terminal_cell(text), own or "default")
         if self._width is not None:
-            least = cell_len(before + terminal_cell(whole))
-            if least + LEAST_WIDTH > self._width and whole.strip():
-                line = line[: len(before + terminal_cell(whole))]
+            if cell_len(terminal_cell(whole)) + LEAST_WIDTH > self._width and whole.strip():
+                line = line[: len(terminal_cell(whole))]
             else:
                 line.truncate(self._width, overflow="ellipsis")
         self._console.print(line, soft_wrap=True)
 
 
 def _cut_both(old: str, new: str, room: int) -> tuple[str, str]:
+    """Each may have half of the room, and what the other leaves of it."""
     half = max(room // 2, 1)
-    if len(old) + len(new) <= room:
-        return old, new
-    if len(old) <= half:
-        return old, _cut(new, room - len(old))
-    if len(new) <= half:
-        return _cut(old, room - len(new)), new
-    return _cut(old, half), _cut(new, half)
+    return _cut(old, max(half, room - len(new))), _cut(new, max(half, room - len(old)))
 
 
 def _cut(text: str, most: int) -> str:
