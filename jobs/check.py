@@ -61,10 +61,8 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
 
 
 def _json(result: CheckResult, code: int) -> str:
-    findings = [
-        {"name": finding.name, "state": finding.state, "detail": finding.detail, "advice": finding.advice}
-        for finding in result.findings
-    ]
+    shown = ("name", "state", "detail", "advice")
+    findings = [{key: getattr(finding, key) for key in shown} for finding in result.findings]
     return dumps({"exit_code": code, "requests": result.requests, "findings": findings}) + "\n"
 
 

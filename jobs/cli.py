@@ -174,8 +174,7 @@ def _fail(error: ExportError, arguments: list[str], show: Callable[[], None] | N
     if show is not None and not as_json:
         show()
     else:
-        console = Console.of(verbose=0, quiet=False, log_format="json" if as_json else "text")
-        console.fail(error, exit_code(error))
+        Console(stream=sys.stderr, verbosity=0, as_json=as_json).fail(error, exit_code(error))
     return exit_code(error)
 
 

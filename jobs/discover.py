@@ -79,6 +79,5 @@ def rows_of(campaigns: Sequence[ListedCampaign], statuses: Sequence[str]) -> pa.
         item = loads(campaign.item)
         texts = [value if isinstance(value := item.get(key), str) else None for key in ("name", "status", "updatedAt")]
         if not wanted or (texts[1] or "").lower() in wanted:
-            rows.append([campaign.campaign_id, campaign.list_type, *texts])
-    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    return pa.table([pa.array(column, pa.string()) for column in columns], names=list(COLUMNS))
+            rows.append(dict(zip(COLUMNS, (campaign.campaign_id, campaign.list_type, *texts), strict=True)))
+    return pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in COLUMNS]))

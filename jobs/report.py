@@ -120,18 +120,17 @@ def command(
     console.say(f"{output or 'report'}: {format_size(len(data))}", event="reported", file=output, bytes=len(data))
     check, dnc = facts.quiet_hours, facts.dnc
     findings = (
-        ("quiet_hours", "reach into quiet hours", ids_of(check.violations)),
-        ("quiet_hours_not_checked", "not checked for quiet hours", ids_of(check.not_checked)),
-        ("dnc_missing", "SMS without a do-not-contact list", dnc.missing),
-        ("dnc_not_checked", "not checked for a do-not-contact list", ids_of(dnc.not_checked)),
+        ("quiet_hours", "reach into quiet hours", ids_of(check.violations), fail_on_quiet_hours),
+        ("quiet_hours_not_checked", "not checked for quiet hours", ids_of(check.not_checked), fail_on_quiet_hours),
+        ("dnc_missing", "SMS without a do-not-contact list", dnc.missing, fail_on_missing_dnc),
+        ("dnc_not_checked", "not checked for a do-not-contact list", ids_of(dnc.not_checked), fail_on_missing_dnc),
     )
-    failed = False
-    for event, finding, campaign_ids in findings:
-        fails = bool(campaign_ids) and (fail_on_missing_dnc if event.startswith("dnc") else fail_on_quiet_hours)
-        failed = failed or fails
+    code = 0
+    for event, finding, campaign_ids, fails in findings:
         if campaign_ids:
             named = ", ".join(campaign_ids[:MOST_NAMED]) + (", …" if len(campaign_ids) > MOST_NAMED else "")
             tell = console.trouble if fails else console.say
             number = len(campaign_ids)
             tell(f"{finding}: {counted(number, 'campaign')} ({named})", event=event, campaigns=number)
-    return 1 if failed else 0
+            code = 1 if fails else code
+    return code

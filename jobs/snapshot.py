@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from exporter.events import Event
 from jobs.support.command import job
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS
@@ -38,11 +37,6 @@ def command(
     """
     job = take_job(ids, options)
 
-    def emit(event: Event) -> None:
-        console.emit(event)
-        if metrics_file is not None:
-            metrics_file.note(event)
-
     if job.ids is not None and job.ids.repeats:
         console.say(
             f"{job.ids.repeats:,} repeated {'IDs are' if job.ids.repeats > 1 else 'ID is'} fetched once",
@@ -51,7 +45,7 @@ def command(
         )
 
     with console.tracking(job.fetch):
-        result = run_until_stopped(lambda stop: take_snapshot(job, clock=SystemClock(), emit=emit, stop=stop))
+        result = run_until_stopped(lambda stop: take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop))
     console.summarize(result)
     if metrics_file is not None:
         metrics_file.manifest = result.manifest

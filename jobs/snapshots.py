@@ -24,7 +24,7 @@ from jobs.support.standard_streams import print_bytes
 from jobs.support.terminal_tables import print_table
 
 with lazy_imports(__name__):
-    from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo, read_catalog
+    from exporter.snapshot_store.catalog import SnapshotInfo, read_catalog
     from exporter.snapshot_store.choose_account_and_snapshot import (
         Account,
         account_of,
@@ -70,7 +70,8 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     console.notices(misdated_notices([info.where for info in infos if info.is_misdated(time.time())]))
     problems = destination.of_each(partial(missing_files, destination), infos)
     rows = [_row(info, account_of(info.manifest), problem) for info, problem in zip(infos, problems, strict=True)]
-    rows += [_damaged_row(damaged) for damaged in catalog.damaged]
+    nothing = dict.fromkeys(COLUMNS)
+    rows += [{**nothing, "snapshot": each.snapshot_id, "problem": each.problem} for each in catalog.damaged]
     rows.sort(key=lambda row: str(row["snapshot"]))
     if not rows:
         destination.check_is_root()
@@ -95,10 +96,6 @@ def _row(info: SnapshotInfo, account: Account, problems: list[str]) -> dict[str,
         "account": str(account),
         "problem": f"{info.where}: {'; '.join(problems)}" if problems else None,
     }
-
-
-def _damaged_row(damaged: DamagedSnapshot) -> dict[str, Any]:
-    return {**dict.fromkeys(COLUMNS), "snapshot": damaged.snapshot_id, "problem": damaged.problem}
 
 
 def _print(rows: list[dict[str, Any]], form: str) -> None:

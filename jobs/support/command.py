@@ -118,11 +118,9 @@ def _console(ctx: click.Context) -> Console:
     log_format = ctx.params.pop("log_format", None)
     if ctx.get_parameter_source("log_format") is not ParameterSource.COMMANDLINE:
         log_format = group.get("log_format") or log_format
-    return Console.of(
-        verbose=(ctx.params.pop("verbose", 0) or 0) + group.get("verbose", 0),
-        quiet=bool(ctx.params.pop("quiet", False)) or group.get("quiet", False),
-        log_format=log_format,
-    )
+    verbose = (ctx.params.pop("verbose", 0) or 0) + group.get("verbose", 0)
+    quiet = ctx.params.pop("quiet", False) or group.get("quiet", False)
+    return Console(stream=sys.stderr, verbosity=-1 if quiet else verbose, as_json=log_format == "json")
 
 
 def _rank(ctx: click.Context, name: str) -> int:

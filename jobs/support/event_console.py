@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,7 +32,7 @@ LOG_FORMATS = ("text", "json")
 
 
 class Console:
-    """Shows people, or their log collector, what happens."""
+    """Shows people, or their log collector, what happens. `verbosity`: -1 for errors only, 2 for every campaign."""
 
     def __init__(self, *, stream: TextIO, verbosity: int, as_json: bool) -> None:
         self._stream = stream
@@ -42,11 +41,6 @@ class Console:
         self.is_terminal = stream.isatty() and not as_json
         self.tally = Tally()
         self._bar: Bar | None = None
-
-    @classmethod
-    def of(cls, *, verbose: int, quiet: bool, log_format: str | None) -> Console:
-        """The console that the common options of a command ask for."""
-        return cls(stream=sys.stderr, verbosity=-1 if quiet else verbose, as_json=log_format == "json")
 
     @contextmanager
     def tracking(self, fetch: FetchOptions, total: int | None = None) -> Iterator[None]:
@@ -80,7 +74,7 @@ class Console:
     def emit(self, event: events.Event) -> None:
         """Show one event, if it is shown at this verbosity."""
         self.tally.note(event)
-        if _level(event) > self._verbosity:
+        if level_of(event) > self._verbosity:
             return
         if self._as_json:
             self._write_json(_severity(event), _name(event), _fields(event))
@@ -92,7 +86,7 @@ class Console:
 
     def emit_for(self, account: str, event: events.Event) -> None:
         """Show an event of one of several accounts, if it concerns the account as a whole: not each campaign."""
-        if _level(event) <= self._verbosity and not isinstance(event, events.Settled | events.RetryPlanned):
+        if level_of(event) <= self._verbosity and not isinstance(event, events.Settled | events.RetryPlanned):
             text = f"{account}: {describe(event, utc=not self.is_terminal)}"
             self._tell(_severity(event), _name(event), text, {"account": account, **_fields(event)})
 
@@ -212,12 +206,7 @@ _LEVELS: dict[type[events.Event], int] = {
 """Verbosity from which an event is shown; 0, where none is named."""
 
 
-def is_detail(event: events.Event) -> bool:
-    """Whether an event is only shown to those who ask for more."""
-    return _level(event) > 0
-
-
-def _level(event: events.Event) -> int:
+def level_of(event: events.Event) -> int:
     """The verbosity from which this event is shown; short pauses are details."""
     seconds = (
         event.seconds if isinstance(event, events.Paused)

@@ -31,7 +31,7 @@ from exporter.events import Event
 from exporter.pipeline.fleet import AccountResult, fault_of, run_account
 from exporter.pipeline.job_description import ExportJob
 from exporter.stop import Stop
-from jobs.support.event_console import Console, describe, is_detail
+from jobs.support.event_console import Console, describe, level_of
 from jobs.support.fleet_file import prepare
 from jobs.support.fleet_rows import result_row
 from jobs.support.run_until_stopped import SIGNALS, handling_signals, interrupted
@@ -221,7 +221,7 @@ def run_entry(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     log: list[str] = []
 
     def note(event: Event) -> None:
-        if not is_detail(event):
+        if level_of(event) == 0:
             log.append(describe(event))
 
     async def main(job: ExportJob) -> AccountResult:

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from exporter.errors import StorageFailed
-from exporter.events import Event, Spent
 from exporter.model import Usage
 from exporter.text import storable
 from jobs.support.event_console import Console
@@ -81,24 +80,19 @@ class MetricsFile:
             raise ValueError(f"{path!r} cannot be written: there is no such folder, or it is not yours")
         self.path = path
         self._began = time.monotonic()
-        self.usage = Usage()
         self.manifest: Manifest | None = None
         self.outcomes: list[RunOutcome] = []
-
-    def note(self, event: Event) -> None:
-        """Remember what the run has spent."""
-        if isinstance(event, Spent):
-            self.usage = event.usage
 
     def finish(self, console: Console, exit_code: int, account: str, stream: str) -> None:
         """Write the file. A failure is a warning, in quiet, too: it changes nothing of the run.
 
-        The run is that of `account`, unless the command has reported `outcomes` of its own.
+        The run is that of `account`, and has spent what `console` counted, unless the command has reported `outcomes`
+        of its own.
         """
         before = read_samples(self.path)
         seconds = time.monotonic() - self._began
         outcomes = self.outcomes or [
-            RunOutcome(account, stream, exit_code, seconds, self.usage, self.manifest)
+            RunOutcome(account, stream, exit_code, seconds, console.tally.usage, self.manifest)
             for account, stream in ([(account, stream)] if account or stream else _accounts(before) or [("", "")])
         ]
         try:

@@ -35,7 +35,10 @@ WORTH_SHOWING = 1.0
 
 
 class Tally(msgspec.Struct):
-    """What has happened so far. Times are monotonic seconds, but `paused_until` and `slot_at`, which are wall time."""
+    """What has happened so far. Times are monotonic seconds, but `paused_until` and `slot_at`, which are wall time.
+
+    `usage`: what all attempts have spent, the last `attempt` included.
+    """
 
     limits: Sequence[Limit] = ()
     now: Callable[[], float] = time.time
@@ -51,6 +54,7 @@ class Tally(msgspec.Struct):
     pages: int = 0
     listed: int = 0
     refusals: int = 0
+    usage: Usage = Usage()
     attempt: Usage = Usage()
     began: float | None = None
     paused_why: str = ""
@@ -93,7 +97,7 @@ class Tally(msgspec.Struct):
         elif isinstance(event, events.Writing):
             self.writing = True
         elif isinstance(event, events.Spent):
-            self.attempt = event.attempt
+            self.usage, self.attempt = event.usage, event.attempt
 
     @property
     def kept(self) -> int:

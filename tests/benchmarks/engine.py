@@ -85,7 +85,7 @@ def bare(url: str, ids: list[str], workers: int) -> float:
 def ours(url: str, ids: list[str], workers: int) -> float:
     """Seconds of `snapshot` from the first request to the last journal entry."""
     moments: dict[str, float] = {}
-    console = Console.of(verbose=0, quiet=False, log_format="text")
+    console = Console(stream=sys.stderr, verbosity=0, as_json=False)
 
     def emit(event: Event) -> None:
         if isinstance(event, RunStarted | Writing):

@@ -128,8 +128,10 @@ def test_a_metrics_file_that_can_never_be_written_is_refused(path: str) -> None:
 def test_a_run_that_fails_before_it_knows_its_account_counts_for_those_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.prom"
     console = Console(stream=io.StringIO(), verbosity=0, as_json=False)
+    console.emit(Spent(USAGE))
     MetricsFile(str(path)).finish(console, 2, "", "")
     assert read(path, "")["last_run_exit_code"] == 2
+    assert read(path, "")["requests"] == 310
     path.unlink()
     write(path, outcome(0))
     MetricsFile(str(path)).finish(console, 2, "", "")
@@ -149,7 +151,6 @@ def test_metrics_that_cannot_be_written_are_a_warning_in_quiet_too(tmp_path: Pat
     shown = io.StringIO()
     (tmp_path / "gone").mkdir()
     metrics_file = MetricsFile(str(tmp_path / "gone" / "a.prom"))
-    metrics_file.note(Spent(USAGE))
     (tmp_path / "gone").rmdir()
     metrics_file.finish(Console(stream=shown, verbosity=-1, as_json=False), 0, "north", "st-1")
     assert "warning: --metrics-file" in shown.getvalue()
