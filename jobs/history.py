@@ -82,10 +82,8 @@ def command(
         account=account,
     )
     console.notices(history.notices)
-    rows = history.versions
-    if not columns and chosen_format == "table" and output is None:
-        rows = rows.select(list(SHOWN[table]))
-    write_rows(rows, chosen_format, output, excel_safe=excel_safe, optional=OPTIONAL)
+    shown = () if columns else SHOWN[table]
+    write_rows(history.versions, chosen_format, output, excel_safe=excel_safe, shown=shown, optional=OPTIONAL)
     for campaign_id in history.unknown_ids:
         console.trouble(f"{campaign_id}: in no snapshot", event="unknown_id", campaign_id=campaign_id)
     return 1 if history.unknown_ids else 0

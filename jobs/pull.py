@@ -96,10 +96,9 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
         )
     if pulled.error is not None and not (pulled.responses or pulled.failures):
         raise pulled.error
-    names = columns or (SHOWN[table] if form == "table" and output is None else schema_of(table).names)
-    optional = () if columns else LEFT_OUT[table]
-    rows = pulled.table(table).select(list(names))
-    write_rows(rows, form, output, excel_safe=excel_safe, optional=optional)
+    rows = pulled.table(table).select(list(columns or schema_of(table).names))
+    shown, optional = ((), ()) if columns else (SHOWN[table], LEFT_OUT[table])
+    write_rows(rows, form, output, excel_safe=excel_safe, shown=shown, optional=optional)
     for failure in pulled.failures:
         console.trouble(
             f"{failure.campaign_id}: {failure.outcome.replace('_', ' ')} ({failure.error})",

@@ -64,12 +64,16 @@ def write_rows(
     output: str | None = None,
     *,
     excel_safe: bool = False,
+    shown: Sequence[str] = (),
     optional: Sequence[str] = (),
 ) -> None:
-    """Write `rows` to a file, or to standard output. `optional`: columns that a narrow terminal can do without."""
+    """Write `rows` to a file, or to standard output.
+
+    `shown`: the columns of the table on a terminal, else all. `optional`: those that a narrow one can do without.
+    """
     if form == "table" and output is None:
-        names = rows.schema.names
-        print_table(names, text_rows(rows), optional=[name for name in optional if name in names])
+        names = list(shown) or rows.schema.names
+        print_table(names, text_rows(rows.select(names)), optional=[name for name in optional if name in names])
     else:
         write_output(render(rows, form, excel_safe=excel_safe), output)
 
