@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
 import msgspec
 
-from exporter.errors import ExportError, IdsError
+from exporter.errors import ExportError
 from exporter.events import Warned
 from exporter.model import ROW_TABLES
 from jobs.support.command import job, option, read_all, take_settings
@@ -127,29 +128,16 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
 
 
 def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: str | None) -> CampaignIds:
-    """The IDs of all arguments, in their order. Raises `IdsError` with all problems."""
-    ids: list[str] = []
-    warnings: list[str] = []
-    problems: list[str] = []
-    for argument in arguments:
-        try:
-            if argument == "-" or argument.lower().endswith((".csv", ".tsv", ".txt")) or _is_file(argument):
-                read = read_ids_at(argument, column, delimiter)
-            elif argument.strip():
-                read = ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
-            else:
-                continue
-            ids.extend(read.ids.to_pylist())
-            warnings.extend(read.warnings)
-        except IdsError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise IdsError(problems)
+    """The IDs of all arguments, in their order. Raises `InputError` with all problems."""
+
+    def read(argument: str) -> CampaignIds:
+        # Path.is_file raises where an ID is longer than any file's name.
+        is_file = argument.lower().endswith((".csv", ".tsv", ".txt")) or os.path.isfile(argument)  # noqa: PTH113
+        if is_file or argument == "-":
+            return read_ids_at(argument, column, delimiter)
+        return ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
+
+    parts = read_all(*(partial(read, argument) for argument in arguments if argument.strip()))
+    ids = [campaign_id for part in parts for campaign_id in part.ids.to_pylist()]
+    warnings = [warning for part in parts for warning in part.warnings]
     return msgspec.structs.replace(ids_of(ids, source="ID_OR_FILE"), warnings=tuple(warnings))
-
-
-def _is_file(argument: str) -> bool:
-    try:
-        return Path(argument).is_file()
-    except (OSError, ValueError):  # an ID may be longer than any file's name, or hold what none can
-        return False

@@ -16,6 +16,7 @@ import gc
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -46,17 +47,6 @@ class _StandIn:
         return isinstance(instance, self._load())
 
 
-class _Module:
-    """Takes the place of the module of a `from` import, whose names become stand-ins."""
-
-    def __init__(self, namespace: dict[str, Any], module: str) -> None:
-        self._namespace = namespace
-        self._path = module
-
-    def __getattr__(self, name: str) -> Any:
-        return _StandIn(self._namespace, self._path, name)
-
-
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """An import makes many objects that stay; to look for garbage among them takes a twelfth of a small run."""
@@ -78,7 +68,9 @@ def lazy_imports(importer: str) -> Iterator[None]:
     def import_later(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if globals is None or globals.get("__name__") != importer:  # another thread imports at the same time
             return real(name, globals, locals, fromlist, level)
-        return _Module(globals, name) if fromlist else _StandIn(globals, name)
+        if not fromlist:
+            return _StandIn(globals, name)
+        return SimpleNamespace(**{each: _StandIn(globals, name, each) for each in fromlist})
 
     builtins.__import__ = import_later
     try:
