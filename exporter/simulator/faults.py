@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 from exporter.simulator.replies import HTML, RATE_TEXT, Reply, error_reply, json_reply
-
-Fault = Literal[
-    "500", "502", "503", "503-not-found", "500-not-found", "503-retry-after", "408", "reset", "truncated", "slow",
-    "html", "empty", "429", "429-retry-after", "429-date", "rate-text-200", "rate-text-400", "400", "401", "403",
-    "403-html", "scope", "404-html", "404-text", "404-empty", "409", "421", "423", "425", "449", "499", "redirect",
-    "redirect-relative", "redirect-away", "wrong-id", "no-data", "not-found-200", "not-found-400", "timed-out-200",
-    "error-200", "missing-200", "bad-utf8", "x-gzip", "second-answer", "long-header", "many-headers", "silent", "drip",
-    "bomb", "endless", "close-after",
-]  # fmt: skip
-FAULTS: tuple[str, ...] = get_args(Fault)
 
 LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
 
@@ -56,6 +44,11 @@ _REPLIES: dict[str, Reply] = {
     "error-200": json_reply(200, {"status": "error", "message": "Internal Server Error"}),
     "missing-200": json_reply(200, {"status": "error", "message": "Session not found"}),
 }
+
+FAULTS = (
+    *_REPLIES, "reset", "truncated", "slow", "silent", "drip", "bomb", "endless", "close-after", "second-answer",
+    "bad-utf8", "x-gzip", "long-header", "many-headers", "redirect", "redirect-relative",
+)  # fmt: skip
 
 
 def needs_good_reply(fault: str) -> bool:

@@ -25,6 +25,9 @@ STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 )
 """A second answer that nobody asked for."""
 
+SLOW, SILENT = 60.0, 3600.0
+"""Seconds until a slow answer, and until one of a server that is silent."""
+
 DRIP = 1.0
 """Seconds between two bytes of an answer that drips."""
 
@@ -41,15 +44,9 @@ async def serve(
     *,
     port: int = 0,
     latency: tuple[float, float] = (0.0, 0.0),
-    late_connections: float = 0.0,
-    slow: float = 60.0,
 ) -> AsyncIterator[str]:
-    """Serve `behaviour` at the URL that is yielded.
-
-    `latency`: least and most seconds of an answer. `late_connections`: seconds that the first request of a new
-    connection takes longer to arrive. `slow`: seconds that the fault `slow` takes.
-    """
-    handler = _Handler(behaviour, latency, late_connections, slow)
+    """Serve `behaviour` at the URL that is yielded. `latency`: least and most seconds of an answer."""
+    handler = _Handler(behaviour, latency)
     server = web.Server(handler.handle, access_log=None, max_line_size=65536, max_field_size=65536)
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
@@ -62,27 +59,13 @@ async def serve(
         await runner.cleanup()
 
 
-_CARRIED_OUT = frozenset({
-    "reset", "silent", "slow", "truncated", "drip", "bomb", "endless", "close-after", "x-gzip", "second-answer",
-})  # fmt: skip
-"""Faults that need the connection."""
-
-
 class _Handler:
-    def __init__(
-        self, behaviour: Behaviour, latency: tuple[float, float], late_connections: float, slow: float
-    ) -> None:
+    def __init__(self, behaviour: Behaviour, latency: tuple[float, float]) -> None:
         self._behaviour = behaviour
         self._latency = latency
-        self._late = late_connections
-        self._slow = slow
         self._random = Random(11)  # noqa: S311 - chance, no secret
-        self._known: set[int] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._late and id(request.transport) not in self._known:
-            self._known.add(id(request.transport))
-            await asyncio.sleep(self._late)
         delay = self._random.uniform(*self._latency)
         way = delay * self._random.random()
         body = await request.read()
@@ -98,44 +81,37 @@ class _Handler:
             await asyncio.sleep(delay - way)
         return await self._carry_out(request, reply)
 
-    async def _carry_out(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-        if reply.fault in _CARRIED_OUT:
-            return await self._break(request, reply, reply.fault)
-        return self._response(reply)
-
     def _response(self, reply: Reply) -> web.Response:
         headers = dict(reply.headers)
         if self._behaviour.clock_ahead:
             headers["Date"] = formatdate(time.time() + self._behaviour.clock_ahead, usegmt=True)
         return web.Response(status=reply.status, body=reply.body, headers=headers)
 
-    async def _break(self, request: web.BaseRequest, reply: Reply, fault: str) -> web.StreamResponse:
-        transport = request.transport
+    async def _carry_out(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+        """Answer, with the fault if it is one that needs the connection."""
+        fault, transport = reply.fault, request.transport
         if fault == "reset" and transport is not None:
             transport.abort()
             return web.Response()
-        if fault == "silent":
-            await asyncio.sleep(3600)
-        if fault == "slow":
-            await asyncio.sleep(self._slow)
-        if fault in ("silent", "slow"):
-            return self._response(reply)
+        if fault in ("truncated", "drip", "bomb", "endless"):
+            return await self._stream(request, reply)
         if fault == "x-gzip":
             headers = {**reply.headers, "Content-Encoding": "x-gzip"}
             return web.Response(status=reply.status, body=gzip.compress(reply.body), headers=headers)
+        if fault in ("silent", "slow"):
+            await asyncio.sleep(SILENT if fault == "silent" else SLOW)
+        response = self._response(reply)
         if fault in ("close-after", "second-answer"):
-            response = self._response(reply)
             await response.prepare(request)
             await response.write_eof()
             if fault == "close-after" and transport is not None:
                 transport.close()
             elif isinstance(transport, asyncio.WriteTransport):
                 transport.write(STRAY)
-            return response
-        return await self._stream(request, reply, fault)
+        return response
 
-    async def _stream(self, request: web.BaseRequest, reply: Reply, fault: str) -> web.StreamResponse:
-        response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+    async def _stream(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+        fault, response = reply.fault, web.StreamResponse(status=reply.status, headers=dict(reply.headers))
         if fault == "bomb":
             response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)

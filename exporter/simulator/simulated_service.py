@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Literal
@@ -31,8 +33,11 @@ from exporter.simulator.variables import CLIENT_SECRET as CLIENT_SECRET
 from exporter.simulator.variables import STREAM_ID as STREAM_ID
 from exporter.units import Limit
 
-PREFIXES = ("/agentassist/api/v1/public", "/campaign/api/v2/public")
-"""Of v1 and v2. Stated here again, and not taken from the client: a simulator must not agree with its mistakes."""
+_PATH = re.compile("(?:/agentassist/api/v1|/campaign/api/v2)/public/[^/]*/campaign/([^/]+)/?")
+"""Stated here again, and not taken from the client: a simulator must not agree with its mistakes."""
+
+LIST_CALL = "getAllCampaignDetails"
+"""What stands in the path in the place of an ID."""
 
 
 MOVING_CALLS = 20
@@ -43,67 +48,49 @@ LONGEST_TOKEN = 3600.0
 
 
 class Arrival(msgspec.Struct):
-    """One request, as it came. `at`: seconds on the server's monotonic clock."""
+    """One request, as it came. `at`: seconds on the server's monotonic clock. `body`: what a list call asks for."""
 
     at: float
-    method: str
     path: str
     campaign_id: str | None
-    jti: str | None
     body: dict[str, Any] | None = None
     status: int = 0
-    fault: str | None = None
 
 
+@dataclass(eq=False, repr=False)
 class Behaviour:
     """A simulated service of one account.
 
-    `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `refused_count`: whether
-    refused requests use up the limit too. `faults`: for an ID the faults of its next requests, in order. `chances`:
-    for a fault its probability at any get-one. `always`: a fault for every request, such as in an outage.
-    `clock_ahead`: seconds by which the service's clock, its `Date` header, is ahead of ours.
+    `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `clock_ahead`: seconds by
+    which the service's clock, its `Date` header, is ahead of ours. `faults`: for an ID the faults of its next requests,
+    in order. `chances`: for a fault its probability at any get-one. `always`: a fault for every request, such as in an
+    outage.
     """
 
-    def __init__(
-        self,
-        campaigns: Iterable[SampleCampaign],
-        *,
-        limit: Limit | None = None,
-        window: Literal["sliding", "fixed"] = "sliding",
-        retry_after: bool = False,
-        refused_count: bool = False,
-        check_credentials: bool = True,
-        key: str = CLIENT_SECRET,
-        algorithms: Sequence[str] = ("HS256", "HS512"),
-        enforce_jti: bool = True,
-        ready_token: str | None = None,
-        account_id: str = ACCOUNT_ID,
-        stream_id: str = STREAM_ID,
-        clock_ahead: float = 0.0,
-        seed: int = 1,
-    ) -> None:
-        self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
-        self.limit = limit
-        self.window = window
-        self.retry_after = retry_after
-        self.refused_count = refused_count
-        self.check_credentials = check_credentials
-        self.key = key
-        self.algorithms = tuple(algorithms)
-        self.enforce_jti = enforce_jti
-        self.ready_token = ready_token
-        self.account_id = account_id
-        self.stream_id = stream_id
-        self.clock_ahead = clock_ahead
-        self.faults: dict[str, list[str]] = {}
-        self.chances: dict[str, float] = {}
-        self.always: str | None = None
-        self.bodies: dict[str, bytes] = {}
-        self.listing = ListHabits()
-        self.arrivals: list[Arrival] = []
+    samples: InitVar[Iterable[SampleCampaign]]
+    _: KW_ONLY
+    limit: Limit | None = None
+    window: Literal["sliding", "fixed"] = "sliding"
+    retry_after: bool = False
+    check_credentials: bool = True
+    key: str = CLIENT_SECRET
+    algorithms: Sequence[str] = ("HS256", "HS512")
+    enforce_jti: bool = True
+    ready_token: str | None = None
+    account_id: str = ACCOUNT_ID
+    clock_ahead: float = 0.0
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    chances: dict[str, float] = field(default_factory=dict)
+    always: str | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    listing: ListHabits = field(default_factory=ListHabits)
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    def __post_init__(self, samples: Iterable[SampleCampaign]) -> None:
+        self.campaigns = {campaign.campaign_id: campaign for campaign in samples}
         self._counted: deque[float] = deque()
         self._tokens: set[str] = set()
-        self._random = Random(seed)  # noqa: S311 - chance, no secret
+        self._random = Random(1)  # noqa: S311 - chance, no secret
         self._list_calls = 0
         self._changes = 0
 
@@ -144,47 +131,33 @@ class Behaviour:
         self, method: str, raw_path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now: float
     ) -> Reply:
         """The reply to one request; `now`: seconds on a monotonic clock."""
-        campaign_id, listing = _read_path(raw_path)
-        arrival = Arrival(now, method, raw_path, campaign_id, None)
+        match = _PATH.fullmatch(raw_path)
+        name = unquote(match[1]) if match is not None else None
+        arrival = Arrival(now, raw_path, None if name == LIST_CALL else name)
         self.arrivals.append(arrival)
-        reply = self._reply(arrival, method, query, headers, body, now, listing=listing)
-        arrival.status, arrival.fault = reply.status, reply.fault
+        reply = self._credentials(raw_path, query, headers) or self._rate(now)
+        if reply is None:
+            fault = self._fault(arrival.campaign_id)
+            needs_good = fault is None or needs_good_reply(fault)
+            reply = self._good(arrival, name, method, body) if needs_good else Reply(200, b"")
+            if fault is not None:
+                reply = faulty_reply(fault, reply, path=raw_path, query=urlencode(query))
+        arrival.status = reply.status
         return reply
 
-    def _reply(
-        self,
-        arrival: Arrival,
-        method: str,
-        query: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: bytes,
-        now: float,
-        *,
-        listing: bool,
-    ) -> Reply:
-        refused = self._credentials(arrival, query, headers) or self._rate(now)
-        if refused is not None:
-            return refused
-        fault = self._fault(arrival.campaign_id)
-        if fault is None:
-            return self._good(arrival, method, body, listing=listing)
-        good = self._good(arrival, method, body, listing=listing) if needs_good_reply(fault) else Reply(200, b"")
-        return faulty_reply(fault, good, path=arrival.path, query=urlencode(query))
-
-    def _good(self, arrival: Arrival, method: str, body: bytes, *, listing: bool) -> Reply:
-        if listing:
-            return self._list(arrival, method, body)
-        if arrival.campaign_id is None:
+    def _good(self, arrival: Arrival, name: str | None, method: str, body: bytes) -> Reply:
+        if name is None:
             return error_reply(404, "Cannot find the path", code=404)
-        if method != "GET":
+        if method != ("POST" if name == LIST_CALL else "GET"):
             return error_reply(405, "Method Not Allowed", code=405)
-        return self._campaign(arrival)
+        version: ApiVersion = "v1" if arrival.path.startswith("/agentassist/") else "v2"
+        return self._list(arrival, body, version) if name == LIST_CALL else self._campaign(name, version)
 
-    def _credentials(self, arrival: Arrival, query: Mapping[str, str], headers: Mapping[str, str]) -> Reply | None:
+    def _credentials(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Reply | None:
         if not self.check_credentials:
             return None
         bad = error_reply(401, "Invalid SDK credentials", code=4002)
-        if f"/{self.stream_id}/" not in arrival.path or headers.get("iid") != self.stream_id:
+        if f"/{STREAM_ID}/" not in path or headers.get("iid") != STREAM_ID:
             return bad
         if headers.get("accountId") != self.account_id or query.get("accountId") != self.account_id:
             return bad
@@ -201,11 +174,11 @@ class Behaviour:
             return bad
         if claims["appId"] != CLIENT_ID:
             return bad
-        arrival.jti = str(claims.get("jti", ""))
-        return self._enforced(claims, arrival.jti) if self.enforce_jti else None
+        return self._enforced(claims) if self.enforce_jti else None
 
-    def _enforced(self, claims: Mapping[str, Any], jti: str) -> Reply | None:
+    def _enforced(self, claims: Mapping[str, Any]) -> Reply | None:
         """What else an app asks for that enforces the JTI (page sdk-security)."""
+        jti = str(claims.get("jti", ""))
         if not jti or not isinstance(claims.get("exp"), int | float):
             return error_reply(401, "Invalid SDK credentials", code=4002)
         if claims["exp"] > time.time() + LONGEST_TOKEN:
@@ -225,8 +198,6 @@ class Behaviour:
             self._counted.append(now)
             return None
         free = (self._counted[0] if self.window == "sliding" else start) + self.limit.seconds - now
-        if self.refused_count:
-            self._counted.append(now)
         headers = {"Retry-After": str(max(1, math.ceil(free)))} if self.retry_after else {}
         return error_reply(429, RATE_TEXT, code=429, headers=headers)
 
@@ -241,22 +212,16 @@ class Behaviour:
                 return fault
         return None
 
-    def _campaign(self, arrival: Arrival) -> Reply:
-        campaign_id = arrival.campaign_id
-        campaign = self.campaigns.get(campaign_id or "")
+    def _campaign(self, campaign_id: str, version: ApiVersion) -> Reply:
         if campaign_id in self.bodies:
-            return Reply(200, self.bodies[campaign_id or ""], JSON)
+            return Reply(200, self.bodies[campaign_id], JSON)
+        campaign = self.campaigns.get(campaign_id)
         if campaign is None:
             return error_reply(404, "Campaign not found", code=404)
-        name = campaign.data["name"]
-        data = campaign.answer(_version(arrival.path))
-        return json_reply(
-            200, {"status": "success", "message": f"Campaign {name} retrieved successfully", "data": data}
-        )
+        message = f"Campaign {campaign.data['name']} retrieved successfully"
+        return json_reply(200, {"status": "success", "message": message, "data": campaign.answer(version)})
 
-    def _list(self, arrival: Arrival, method: str, body: bytes) -> Reply:
-        if method != "POST":
-            return error_reply(405, "Method Not Allowed", code=405)
+    def _list(self, arrival: Arrival, body: bytes, version: ApiVersion) -> Reply:
         try:
             asked = json.loads(body)
         except ValueError:
@@ -269,20 +234,4 @@ class Behaviour:
         if habits.between_pages is not None and self._list_calls > 1:
             habits.between_pages(self._list_calls)
         campaigns = [campaign for campaign in self.campaigns.values() if campaign.campaign_type == asked["type"]]
-        return json_reply(200, list_page(campaigns, asked, habits, _version(arrival.path), call=self._list_calls))
-
-
-def _version(raw_path: str) -> ApiVersion:
-    return "v1" if raw_path.startswith(PREFIXES[0]) else "v2"
-
-
-def _read_path(raw_path: str) -> tuple[str | None, bool]:
-    """(campaign ID, whether it is the list call) of a path as it was sent, escapes and all."""
-    for prefix in PREFIXES:
-        if raw_path.startswith(prefix + "/"):
-            parts = raw_path.removeprefix(prefix + "/").split("/")
-            if parts[3:] in ([], [""]) and parts[1:2] == ["campaign"] and parts[2:3] not in ([], [""]):
-                if parts[2] == "getAllCampaignDetails":
-                    return None, True
-                return unquote(parts[2]), False
-    return None, False
+        return json_reply(200, list_page(campaigns, asked, habits, version, call=self._list_calls))
