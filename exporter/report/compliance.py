@@ -6,8 +6,9 @@ What could not be read is *not checked*; it never counts as kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -29,19 +30,19 @@ _READ_ALL_THE_SAME = re.compile(
 """Issues that say how something was read, or repeat what another issue says."""
 
 
-class NotChecked(msgspec.Struct, frozen=True):
-    """A campaign of which a check cannot say anything, and why."""
+class Remarks(msgspec.Struct, frozen=True):
+    """What is to be said of a campaign."""
 
     campaign_id: str
-    reasons: list[str]
+    texts: list[str]
 
 
 class QuietHoursCheck(msgspec.Struct, frozen=True):
-    """Calling windows against quiet hours. A campaign can be in both lists."""
+    """Calling windows against quiet hours. A campaign can be in both lists. `not_checked`: and why."""
 
     quiet: Sequence[QuietHours]
     violations: list[Violation]
-    not_checked: list[NotChecked]
+    not_checked: list[Remarks]
 
     @property
     def kept(self) -> bool:
@@ -53,19 +54,25 @@ class DncCheck(msgspec.Struct, frozen=True):
     """SMS campaigns without a do-not-contact list: nobody is scrubbed for them."""
 
     missing: list[str]
-    not_checked: list[NotChecked]
+    not_checked: list[Remarks]
 
 
-def ids_of(findings: Sequence[Violation] | Sequence[NotChecked]) -> list[str]:
+def ids_of(findings: Sequence[Violation] | Sequence[Remarks]) -> list[str]:
     """The campaigns of findings."""
     return [finding.campaign_id for finding in findings]
 
 
-def not_fetched(failures: pa.Table) -> list[NotChecked]:
+def rows_of(table: pa.Table, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a table, with some of its columns."""
+    return zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+
+
+def not_fetched(failures: pa.Table) -> list[Remarks]:
     """Campaigns that may be there and could not be read: their hours and lists are not known."""
-    columns = (failures.column(name).to_pylist() for name in ("campaign_id", "outcome"))
-    unknown = (campaign_id for campaign_id, outcome in zip(*columns, strict=True) if outcome != "not_found")
-    return [NotChecked(campaign_id, ["could not be fetched"]) for campaign_id in unknown]
+    outcomes = rows_of(failures, ("campaign_id", "outcome"))
+    return [
+        Remarks(campaign_id, ["could not be fetched"]) for campaign_id, outcome in outcomes if outcome != "not_found"
+    ]
 
 
 def check_quiet_hours(
@@ -82,15 +89,14 @@ def check_quiet_hours(
     if not quiet:
         return QuietHoursCheck(quiet, [], [])
     not_checked = not_fetched(failures)
-    columns = ["campaign_id", "calling_hours_timezone", "parse_issues"]
-    for campaign_id, zone, issues in zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True):
+    for campaign_id, zone, issues in rows_of(campaigns, ("campaign_id", "calling_hours_timezone", "parse_issues")):
         reasons = [issue for issue in issues or () if is_unsure(issue)]
         if campaign_id not in with_entries:
             reasons.append("no calling window")
         if zone is None:
             reasons.append("no time zone")
         if reasons:
-            not_checked.append(NotChecked(campaign_id, reasons))
+            not_checked.append(Remarks(campaign_id, reasons))
     return QuietHoursCheck(quiet, violations(windows, quiet), not_checked)
 
 
@@ -103,8 +109,7 @@ def is_unsure(issue: str) -> bool:
 
 def readable(windows: pa.Table) -> list[Window]:
     """Every window that could be read, its time zone by its IANA name where it has one."""
-    columns = (windows.column(name).to_pylist() for name in Window._fields)
-    rows = (Window(*row) for row in zip(*columns, strict=True) if row[1] is not None and row[3] is not None)
+    rows = (Window(*row) for row in rows_of(windows, Window._fields) if row[1] is not None and row[3] is not None)
     return [row._replace(timezone=zone_name(row.timezone)) for row in rows]
 
 
@@ -121,17 +126,16 @@ def check_dnc(campaigns: pa.Table, failures: pa.Table, api_version: str) -> DncC
     """
     missing: list[str] = []
     not_checked = not_fetched(failures)
-    columns = ["campaign_id", "campaign_type", "dnc_list_ids", "dnc_list_names", "extra"]
-    for row in campaigns.select(columns).to_pylist():
-        campaign_id, kind = row["campaign_id"], row["campaign_type"]
-        if kind == "voice" or any(row["dnc_list_ids"] or ()) or any(row["dnc_list_names"] or ()):
+    columns = ("campaign_id", "campaign_type", "dnc_list_ids", "dnc_list_names", "extra")
+    for campaign_id, kind, list_ids, list_names, extra in rows_of(campaigns, columns):
+        if kind == "voice" or any(list_ids or ()) or any(list_names or ()):
             continue
-        if any(spelling(path).startswith("dnclist") for path in loads(row["extra"] or "{}")):
-            not_checked.append(NotChecked(campaign_id, ["its dncLists could not be read"]))
+        if any(spelling(path).startswith("dnclist") for path in loads(extra or "{}")):
+            not_checked.append(Remarks(campaign_id, ["its dncLists could not be read"]))
         elif kind is None:
-            not_checked.append(NotChecked(campaign_id, ["neither known to be SMS nor voice"]))
+            not_checked.append(Remarks(campaign_id, ["neither known to be SMS nor voice"]))
         elif api_version == "v1":
-            not_checked.append(NotChecked(campaign_id, ["API v1 shows no do-not-contact lists"]))
+            not_checked.append(Remarks(campaign_id, ["API v1 shows no do-not-contact lists"]))
         else:
             missing.append(campaign_id)
     return DncCheck(missing, not_checked)

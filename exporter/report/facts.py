@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 
 from exporter.errors import DestinationError
 from exporter.model import FailureGroup, Pause, group_failures
-from exporter.report.compliance import DncCheck, QuietHoursCheck, check_dnc, check_quiet_hours, readable, zone_name
+from exporter.report.compliance import (
+    DncCheck,
+    QuietHoursCheck,
+    Remarks,
+    check_dnc,
+    check_quiet_hours,
+    readable,
+    rows_of,
+    zone_name,
+)
 from exporter.report.intervals import DAY
 from exporter.report.quiet_hours import QuietHours, all_of, window_text
 from exporter.report.week_grid import Grid, Window, by_campaign, overlapping, own_time_grid, time_zone_grid, weeks_of
@@ -19,7 +28,7 @@ from exporter.snapshot_store.catalog import SnapshotInfo
 from exporter.snapshot_store.choose_account_and_snapshot import find, one_per_run, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, changes_between
-from exporter.snapshot_store.manifest import Manifest, milliseconds
+from exporter.snapshot_store.manifest import Manifest, Pacing, milliseconds
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.reader import read_table
 from exporter.tables.time_zones import time_zones
@@ -31,6 +40,9 @@ EXAMPLES = 8
 """IDs that are named of each kind of failure."""
 
 NOT_GIVEN = "not given"
+
+STEPS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
+"""The units in which the progress of a run is shown."""
 
 Counted = list[tuple[str, int]]
 """Values with the number of campaigns that have them, the most frequent first."""
@@ -44,28 +56,19 @@ class Campaign(msgspec.Struct, frozen=True):
     timezone: str
 
 
-class Overnight(msgspec.Struct, frozen=True):
-    """A campaign with windows whose end is not after their start, read as an end on the next day."""
-
-    campaign_id: str
-    windows: list[str]
-
-
-class Issues(msgspec.Struct, frozen=True):
-    """What deserves a look in a campaign."""
-
-    campaign_id: str
-    texts: list[str]
-
-
 class Progress(msgspec.Struct, frozen=True):
-    """How the run went: answers by time, the limits, the pauses."""
+    """How the run went: answers by time (second, minute or hour), the limits, the pauses."""
 
     answers: list[tuple[datetime, int]]
-    step: timedelta
+    unit: str
     limits: list[str]
     pauses: list[tuple[datetime, Pause]]
     """when each began, and what it was"""
+
+    @property
+    def step(self) -> timedelta:
+        """From one of the answers to the next."""
+        return STEPS[self.unit]
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -82,7 +85,8 @@ class Facts(msgspec.Struct, frozen=True):
     time_zone_week: Grid
     quiet_week: Grid
     """as `own_week`, in quiet hours only"""
-    overnight: list[Overnight]
+    overnight: list[Remarks]
+    """windows whose end is not after their start, read as an end on the next day"""
     zone_unknown: int
     """campaigns that are not in `time_zone_week`"""
     by_status: Counted
@@ -96,7 +100,8 @@ class Facts(msgspec.Struct, frozen=True):
     unreadable: list[str]
     progress: Progress
     failures: tuple[FailureGroup, ...]
-    issues: list[Issues]
+    issues: list[Remarks]
+    """what deserves a look"""
     quiet_hours: QuietHoursCheck
     dnc: DncCheck
 
@@ -153,7 +158,7 @@ def gather(
         changes=_changes(destination, previous, snapshot, unreadable),
         unreadable=unreadable,
         progress=_progress(manifest, campaigns, failures),
-        failures=_failures(failures),
+        failures=group_failures(rows_of(failures, ("campaign_id", "outcome", "error")), examples=EXAMPLES),
         issues=_issues(campaigns, rows, with_entries),
         quiet_hours=check_quiet_hours(campaigns, rows, with_entries, failures, quiet),
         dnc=check_dnc(campaigns, failures, manifest.api.version),
@@ -161,8 +166,7 @@ def gather(
 
 
 def _campaigns(campaigns: pa.Table) -> dict[str, Campaign]:
-    columns = ["campaign_id", "name", "status", "calling_hours_timezone"]
-    rows = zip(*(campaigns.column(name).to_pylist() for name in columns), strict=True)
+    rows = rows_of(campaigns, ("campaign_id", "name", "status", "calling_hours_timezone"))
     return {row[0]: Campaign(row[1] or "", row[2] or NOT_GIVEN, row[3] or NOT_GIVEN) for row in rows}
 
 
@@ -172,9 +176,9 @@ def _history(snapshots: list[SnapshotInfo], snapshot: str) -> list[SnapshotInfo]
     return one_per_run(snapshots[: end + 1])[-MOST_SNAPSHOTS:]
 
 
-def _overnight(windows: list[Window]) -> list[Overnight]:
+def _overnight(windows: list[Window]) -> list[Remarks]:
     late = by_campaign(window for window in windows if window.end_minute > DAY)
-    return [Overnight(campaign_id, [window_text(window) for window in own]) for campaign_id, own in late.items()]
+    return [Remarks(campaign_id, list(map(window_text, own))) for campaign_id, own in late.items()]
 
 
 def _statuses(
@@ -212,44 +216,32 @@ def _counted(campaigns: pa.Table, column: str, name_of: Callable[[str], str | No
 
 def _progress(manifest: Manifest, campaigns: pa.Table, failures: pa.Table) -> Progress:
     """Answers by second, minute or hour, as long as the run was, from the time of each answer."""
-    limits: list[str] = []
-    pauses: list[tuple[datetime, Pause]] = []
-    if not isinstance(manifest.pacing, msgspec.UnsetType):
-        limits = manifest.pacing.limits
-        pauses = [
-            (datetime.fromtimestamp(milliseconds(pause.at) / 1000, UTC), pause) for pause in manifest.pacing.pauses
-        ]
+    pacing = manifest.pacing if isinstance(manifest.pacing, Pacing) else Pacing([], [])
+    pauses = [(datetime.fromtimestamp(milliseconds(pause.at) / 1000, UTC), pause) for pause in pacing.pauses]
     fresh = campaigns.filter(pc.is_null(campaigns.column("carried_from"))).column("fetched_at")
     times = pa.chunked_array([*fresh.chunks, *failures.column("last_at").chunks], fresh.type)
     if manifest.mode == "rebuild" or not len(times):
-        return Progress([], timedelta(minutes=1), limits, pauses)
+        return Progress([], "minute", pacing.limits, pauses)
     span = pc.max(times).as_py() - pc.min(times).as_py()
-    unit, step = ("second", timedelta(seconds=1)) if span < timedelta(minutes=4) else ("minute", timedelta(minutes=1))
-    if span > timedelta(hours=24):
-        unit, step = "hour", timedelta(hours=1)
+    unit = "second" if span < timedelta(minutes=4) else "minute" if span <= timedelta(hours=24) else "hour"
     counts = pc.value_counts(pc.floor_temporal(times, unit=unit)).to_pylist()
     answers = {row["values"].astimezone(UTC): row["counts"] for row in counts}
     first, last = min(answers), max(answers)
+    step = STEPS[unit]
     steps = min(int((last - first) / step), 24 * 400)
     every = (first + step * index for index in range(steps + 1))
-    return Progress([(moment, answers.get(moment, 0)) for moment in every], step, limits, pauses)
+    return Progress([(moment, answers.get(moment, 0)) for moment in every], unit, pacing.limits, pauses)
 
 
-def _failures(failures: pa.Table) -> tuple[FailureGroup, ...]:
-    columns = (failures.column(name).to_pylist() for name in ("campaign_id", "outcome", "error"))
-    return group_failures(zip(*columns, strict=True), examples=EXAMPLES)
-
-
-def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[Issues]:
+def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[Remarks]:
     with_overlaps = overlapping(rows)
     result = []
-    columns = (campaigns.column(name).to_pylist() for name in ("campaign_id", "parse_issues"))
-    for campaign_id, parse_issues in zip(*columns, strict=True):
+    for campaign_id, parse_issues in rows_of(campaigns, ("campaign_id", "parse_issues")):
         texts = list(parse_issues or ())
         if campaign_id not in with_entries:
             texts.append("no calling window")
         if campaign_id in with_overlaps:
             texts.append("calling windows overlap")
         if texts:
-            result.append(Issues(campaign_id, texts))
+            result.append(Remarks(campaign_id, texts))
     return result

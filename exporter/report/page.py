@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ from exporter.report.intervals import common
 from exporter.report.quiet_hours import QuietHours, all_of
 from exporter.report.week_grid import Grid
 from exporter.snapshot_store.destination import Destination
-from exporter.snapshot_store.diff import spoken
+from exporter.snapshot_store.diff import Changes, spoken
 from exporter.snapshot_store.names import began_at
 from exporter.tables.weekdays import WEEKDAY_NAMES
 from exporter.text import CONTROL, DIRECTION, SURROGATE
@@ -72,12 +72,11 @@ def render_report(destination: Destination, snapshot: str | None, **choices: Any
         progress_chart=_progress_chart(facts),
         began=began_at(facts.manifest.snapshot_id),
         most=MOST_ROWS,
-        changed=_changed(facts),
-        changed_columns=_changed_columns(facts),
+        changed_campaigns=_changed_campaigns,
+        changed_columns=_changed_columns,
         week_rows=_week_rows,
         busiest=_busiest,
         kinds=_kinds(facts),
-        unit=_unit(facts.progress.step),
     )
     return page, facts
 
@@ -125,44 +124,37 @@ def _busiest(grid: Grid) -> str:
     return f"Most campaigns, {short_count(top[0])}, may send on {WEEKDAY_NAMES[day]} at {hour:02}:00."
 
 
-def _changed(facts: Facts) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+def _changed_campaigns(changes: Changes) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
     """(ID, name, changes as people say them) of the campaigns that changed."""
-    if facts.changes is None:
-        return []
-    rows = facts.changes.changed.slice(0, MOST_ROWS).to_pylist()
+    rows = changes.changed.slice(0, MOST_ROWS).to_pylist()
     return [
         (campaign_id, name or "", [spoken(cell) for cell in cells])
         for (campaign_id, name), cells in groupby(rows, key=itemgetter("campaign_id", "name"))
     ]
 
 
-def _changed_columns(facts: Facts) -> list[tuple[str, int]]:
-    if facts.changes is None:
-        return []
-    counts = pc.value_counts(facts.changes.changed.column("column")).to_pylist()
+def _changed_columns(changes: Changes) -> list[tuple[str, int]]:
+    counts = pc.value_counts(changes.changed.column("column")).to_pylist()
     return sorted(((row["values"], row["counts"]) for row in counts), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _kinds(facts: Facts) -> list[tuple[str, int]]:
     """Issues by kind: the path of a value that could not be read with an example, or what is with the windows."""
-    counts: dict[str, int] = {}
-    examples: dict[str, str] = {}
+    found: defaultdict[str, list[str]] = defaultdict(list)
     for issues in facts.issues:
         kinds = {_INDEX.sub("", path): text for path, _, text in (text.partition(": ") for text in issues.texts)}
         for kind, text in kinds.items():
-            counts[kind] = counts.get(kind, 0) + 1
-            examples.setdefault(kind, text)
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_KINDS]
-    return [(f"{kind}, such as: {examples[kind]}" if examples[kind] else kind, number) for kind, number in ordered]
+            found[kind].append(text)
+    ordered = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:MOST_KINDS]
+    return [(f"{kind}, such as: {texts[0]}" if texts[0] else kind, len(texts)) for kind, texts in ordered]
 
 
 def status_series(statuses: dict[str, dict[str, int]]) -> list[tuple[str, int, list[int]]]:
     """(status, number of its colour, counts over the snapshots): the usual statuses, then the most frequent others."""
     snapshots = list(statuses.values())
-    sizes: dict[str, int] = {}
+    sizes: Counter[str] = Counter()
     for counts in snapshots:
-        for name, number in counts.items():
-            sizes[name] = sizes.get(name, 0) + number
+        sizes.update(counts)
     colors = {name: number for number, name in enumerate(STATUSES) if name in sizes}
     free = [number for number in range(SERIES - 1) if number not in colors.values()]
     unusual = sorted((name for name in sizes if name not in colors), key=lambda name: (-sizes[name], name))
@@ -187,7 +179,3 @@ def _progress_chart(facts: Facts) -> Any:
         return None
     pauses = [(began, pause.seconds) for began, pause in progress.pauses]
     return timeline(progress.answers, step=progress.step, limit=limit_of(facts), pauses=pauses)
-
-
-def _unit(step: timedelta) -> str:
-    return {timedelta(seconds=1): "second", timedelta(minutes=1): "minute"}.get(step, "hour")

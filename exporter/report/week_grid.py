@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo
 from exporter.report.intervals import DAY, WEEK, Intervals, common, joined, wrapped
 from exporter.tables.time_zones import time_zones
 
-HOURS = 24
-
 Grid = list[list[float]]
 """Seven weekdays of 24 hours: campaigns that may send in that hour, a part of an hour counting as a part."""
 
@@ -111,7 +109,7 @@ def _mark(steps: list[float], start: int, stop: int) -> None:
 
 def _hours(steps: list[float]) -> Grid:
     level = 0.0
-    grid = [[0.0] * HOURS for _ in range(7)]
+    grid = [[0.0] * 24 for _ in range(7)]
     for minute, step in enumerate(steps):
         level += step
         grid[minute // DAY][minute % DAY // 60] += level / 60
