@@ -30,13 +30,8 @@ class ExportError(Exception):
     """Base of all: its text can be shown to a user as it is, and holds no secret. All of them can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, dict(self.__dict__))
-
-
-def _restore(kind: type[ExportError], arguments: tuple[Any, ...], state: dict[str, Any]) -> ExportError:
-    error = kind.__new__(kind, *arguments)
-    error.__dict__.update(state)
-    return error
+        # Not by calling the class, as exceptions do: some want more than their text.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class InputError(ExportError):

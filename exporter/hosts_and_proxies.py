@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -48,24 +49,20 @@ def _is_host(name: str) -> bool:
     if ":" not in name and name.strip("0123456789."):
         labels = name.removesuffix(".").split(".")
         return len(name) <= LONGEST_NAME and all(0 < len(label) <= LONGEST_LABEL for label in labels)
-    import ipaddress
-
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False
+    return _address(name) is not None
 
 
 def is_loopback(name: str) -> bool:
     """Whether `name` can only be this machine."""
-    if name.lower() == "localhost":
-        return True
-    import ipaddress
+    address = _address(name)
+    return name.lower() == "localhost" or (address is not None and address.is_loopback)
 
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None
 
 
 def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
@@ -110,8 +107,6 @@ def _goes_direct(url: SplitResult, no_proxy: str) -> bool:
 
 def _is_within(address: str, network: str) -> bool:
     """Whether both are IP addresses, and the one is in the other's network."""
-    import ipaddress
-
     try:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False)
     except ValueError:

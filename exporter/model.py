@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 ApiVersion = Literal["v1", "v2"]
 CampaignType = Literal["sms", "voice"]
@@ -147,18 +148,10 @@ class Usage(msgspec.Struct, frozen=True):
 
     def plus(self, other: Usage) -> Usage:
         """The usage of two attempts together."""
-        mine, theirs = self.requests, other.requests
+        busiest = max(self.requests.most_in_a_window, other.requests.most_in_a_window)
+        requests = zip(astuple(self.requests), astuple(other.requests), strict=True)
+        seconds = zip(astuple(self.seconds), astuple(other.seconds), strict=True)
         return Usage(
-            Requests(
-                total=mine.total + theirs.total,
-                list=mine.list + theirs.list,
-                retries=mine.retries + theirs.retries,
-                rate_limited=mine.rate_limited + theirs.rate_limited,
-                most_in_a_window=max(mine.most_in_a_window, theirs.most_in_a_window),
-            ),
-            Seconds(
-                total=round(self.seconds.total + other.seconds.total, 3),
-                waiting_for_rate=round(self.seconds.waiting_for_rate + other.seconds.waiting_for_rate, 3),
-                paused=round(self.seconds.paused + other.seconds.paused, 3),
-            ),
+            replace(Requests(*map(sum, requests)), most_in_a_window=busiest),
+            Seconds(*(round(sum(both), 3) for both in seconds)),
         )

@@ -60,8 +60,6 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(hidden)"
 
-    __str__ = __repr__
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._text == self._text
 

@@ -57,11 +57,14 @@ class _Reading:
         self._environ = environ
         self._options = options
 
-    def value(self, name: str) -> str:
+    def value(self, name: str, *, required: bool = False) -> str:
         setting = _BY_NAME[name]
         given = (self._options.get(name), self._environ.get(setting.variable))
         texts = (trim_invisible(str(text))[0] for text in given if text is not None)
-        return self._unquoted(next((text for text in texts if text), ""), _named(name))
+        text = next((text for text in texts if text), "")
+        if required and not text:
+            self.problems.append(f"{_named(name)} is missing: {setting.meaning}")
+        return self._unquoted(text, _named(name))
 
     def _unquoted(self, text: str, source: str) -> str:
         """`text`; quotes around it are a problem: some env files are read with their quotes."""
@@ -70,10 +73,8 @@ class _Reading:
         return text
 
     def identifier(self, name: str, *, required: bool = False) -> str:
-        text = self.value(name)
-        if not text and required:
-            self.problems.append(f"{_named(name)} is missing: {_BY_NAME[name].meaning}")
-        elif not is_visible_ascii(text):
+        text = self.value(name, required=required)
+        if not is_visible_ascii(text):
             self.problems.append(f"{_named(name)} holds a blank, a control or a non-ASCII character: {text!r}")
         return text
 
@@ -87,12 +88,9 @@ class _Reading:
         return allowed[0]
 
     def host(self) -> str:
-        text = self.value("host")
-        if not text:
-            self.problems.append(f"{_named('host')} is missing: {_BY_NAME['host'].meaning}")
-            return ""
+        text = self.value("host", required=True)
         try:
-            return read_host(text)
+            return read_host(text) if text else ""
         except ValueError as error:
             self.problems.append(f"{_named('host')}: {error}")
             return ""
@@ -103,12 +101,9 @@ class _Reading:
         client_id = self.identifier("client_id")
         key_file = self.value("private_key_file")
         algorithm = self.choice("jwt_algorithm", ALGORITHMS)
+        given = {"jwt": token, "client_secret": secret, "private_key_file": key_file or None}
+        self._keep_one([_named(name) for name, text in given.items() if text is not None])
         if token is not None:
-            others = [
-                _named(name) for name, given in (("client_secret", secret), ("private_key_file", key_file)) if given
-            ]
-            if others:
-                self.problems.append(f"KORE_JWT and {' and '.join(others)} exclude each other: keep one of them.")
             if not is_visible_ascii(token):
                 self.problems.append(
                     "KORE_JWT holds a character that cannot be in a token (a line break, a blank, the word Bearer?)."
@@ -128,6 +123,10 @@ class _Reading:
             key = self._shared_secret(secret, algorithm, key_file)
         return SigningKey(client_id, Secret(key), algorithm) if key else None  # type: ignore[arg-type]
 
+    def _keep_one(self, given: list[str]) -> None:
+        if len(given) > 1:
+            self.problems.append(f"{' and '.join(given)} exclude each other: keep one of them.")
+
     def _shared_secret(self, secret: str | None, algorithm: str, key_file: str) -> str:
         if secret is None and key_file:
             self.problems.append(
@@ -137,10 +136,6 @@ class _Reading:
         elif secret is None:
             self.problems.append(
                 "KORE_CLIENT_SECRET (or KORE_CLIENT_SECRET_FILE, or KORE_CLIENT_SECRET_COMMAND) is missing."
-            )
-        elif key_file:
-            self.problems.append(
-                f"KORE_CLIENT_SECRET and {_named('private_key_file')} exclude each other: keep one of them."
             )
         elif "-----BEGIN" in secret or secret.startswith("ssh-"):
             # PyJWT refuses it, too: whoever knows the public key could sign with it.
@@ -157,10 +152,6 @@ class _Reading:
             what = "not with KORE_CLIENT_SECRET" if has_secret else "which is missing"
             self.problems.append(f"{algorithm} signs with {_named('private_key_file')}, {what}.")
             return ""
-        if has_secret:
-            self.problems.append(
-                f"KORE_CLIENT_SECRET and {_named('private_key_file')} exclude each other: keep one of them."
-            )
         text = self._file(key_file, _named("private_key_file"))
         if text:
             from cryptography.exceptions import UnsupportedAlgorithm
@@ -184,8 +175,7 @@ class _Reading:
         given = [each for each in names if texts[each]]
         if not given:
             return None
-        if len(given) > 1:
-            self.problems.append(f"{' and '.join(given)} exclude each other: keep one of them.")
+        self._keep_one(given)
         source, text = given[0], texts[given[0]]
         if source.endswith("_FILE"):
             text = self._file(text, source)

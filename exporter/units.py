@@ -16,19 +16,8 @@ import msgspec
 Item = TypeVar("Item")
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "k": 2**10,
-    "m": 2**20,
-    "g": 2**30,
-}
+_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_BYTES |= {"k": 2**10, "m": 2**20, "g": 2**30}
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,40})?)"
 """No more digits before the point than a double holds: longer ones are typing errors, and would overflow elsewhere."""
 

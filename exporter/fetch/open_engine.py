@@ -25,7 +25,7 @@ from exporter.options import FetchOptions
 from exporter.ratelimit.estimate import shared
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
-from exporter.ratelimit.slot_backends import LedgerSlots, MemorySlots, Slots
+from exporter.ratelimit.slot_backends import LedgerSlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import Settings
 
@@ -114,4 +114,4 @@ def choose_slots(options: FetchOptions, *, clock: Clock, emit: Emit) -> Slots:
     """Slots shared by the ledger, or in memory."""
     if options.ledger and options.rates:
         return LedgerSlots(options.ledger, clock=clock, emit=emit)
-    return MemorySlots(clock)
+    return Slots(clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
@@ -81,8 +82,8 @@ class IdReader:
         self._header_name = layout.header[layout.index] if layout.header is not None else None
         self._ids: dict[str, None] = {}
         self._given = 0
-        self._problems: dict[str, list[int]] = {}
-        self._notes: dict[str, list[int]] = {}
+        self._problems: defaultdict[str, list[int]] = defaultdict(list)
+        self._notes: defaultdict[str, list[int]] = defaultdict(list)
 
     def add(self, record: Record) -> None:
         """Take the ID of one record, or note why there is none."""
@@ -97,11 +98,11 @@ class IdReader:
         if not campaign_id and not any(trim_invisible(field)[0] for field in fields):
             return
         if campaign_id == self._header_name and names_in(fields) == layout.header:
-            self._note(self._notes, REPEATED_HEADER, record.line)
+            self._notes[REPEATED_HEADER].append(record.line)
             return
         problem = record.problem or self._problem(record, campaign_id, is_quoted=is_quoted)
         if problem is not None:
-            self._note(self._problems, problem, record.problem_line or record.line)
+            self._problems[problem].append(record.problem_line or record.line)
         else:
             self._given += 1
             self._ids[campaign_id] = None
@@ -124,17 +125,17 @@ class IdReader:
         """The ID in a cell, without what is around it."""
         text, is_trimmed = trim_invisible(cell)
         if is_trimmed and text:
-            self._note(self._notes, TRIMMED, line)
+            self._notes[TRIMMED].append(line)
         if wrapped := _EXCEL_TEXT.fullmatch(text):
-            self._note(self._notes, UNWRAPPED, line)
+            self._notes[UNWRAPPED].append(line)
             return trim_invisible(wrapped[1].replace('""', '"'))[0]
         if not is_quoted and len(text) > 1 and text[0] == text[-1] == '"':
-            self._note(self._notes, UNQUOTED, line)
+            self._notes[UNQUOTED].append(line)
             return trim_invisible(text[1:-1].replace('""', '"'))[0]
         if text and (text[0] in _QUOTATION_MARKS or text[-1] in _QUOTATION_MARKS):
-            self._note(self._notes, MARKED, line)
+            self._notes[MARKED].append(line)
         if not text.isprintable() and id_problem(text) is None:
-            self._note(self._notes, HIDDEN, line)
+            self._notes[HIDDEN].append(line)
         return text
 
     def _problem(self, record: Record, campaign_id: str, *, is_quoted: bool) -> str | None:
@@ -179,9 +180,6 @@ class IdReader:
         has_no_digit = not _has_digit(first) and all(map(_has_digit, others))
         if others and (has_no_digit or has_other_prefix):
             self._notes[HEADER_LIKE] = [self._layout.skipped + 1]
-
-    def _note(self, notes: dict[str, list[int]], text: str, line: int) -> None:
-        notes.setdefault(text, []).append(line)
 
     def _sentence(self, text: str, numbers: list[int]) -> str:
         places = f"{self._place}{'s' if len(numbers) > 1 else ''} {first_of(numbers, MOST_NAMED)}"

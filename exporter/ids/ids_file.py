@@ -39,8 +39,7 @@ def read_ids(
     else the only column. `delimiter`: None for the one under which that column is found. `name`: what messages and
     the manifest call the source. Raises `IdsError` with every problem of the file.
     """
-    name = name or (source if isinstance(source, str) else "standard input")
-    name = storable(name)
+    name = storable(name or (source if isinstance(source, str) else "standard input"))
     data = _read(source, name)
     body = data.removeprefix(_BYTE_ORDER_MARK)
     _refuse_other_encodings(body, name)

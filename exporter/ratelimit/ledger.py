@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sqlite3
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exporter.clock import Clock
@@ -57,12 +56,9 @@ class Ledger(LedgerFile):
 
     def __init__(self, path: Path, *, clock: Clock, emit: Emit) -> None:
         super().__init__(path, clock=clock, emit=emit)
+        self._holder = this_holder()
         self._waiting_until = -math.inf
         self._seen_alive: dict[str, float] = {}
-
-    @cached_property
-    def _holder(self) -> str:
-        return this_holder()
 
     def acquire(self, limits: Sequence[Limit], *, probe: bool = False) -> LedgerSlot | Wait | None:
         """A slot, or how long to wait; None: the file cannot be used."""
@@ -76,28 +72,27 @@ class Ledger(LedgerFile):
 
     def release(self, row: LedgerSlot, ending: Ending, now: float) -> None:
         """The request that held the slot ended at `now`."""
-        if self._db is None:
-            return
-        try:
-            with self._transaction() as db:
-                self._release(db, row, ending, now)
-        except FAILURES as error:
-            self._recover(error)
+        self._attempt(lambda db: self._release(db, row, ending, now))
 
     def stop_waiting(self) -> None:
         """This process wants no slot for now: others need not let it go first."""
-        if self._db is None or self._waiting_until == -math.inf:
-            return
-        try:
-            with self._transaction() as db:
-                self._forget_waiting(db)
-        except FAILURES as error:
-            self._recover(error)
+        if self._waiting_until > -math.inf:
+            self._attempt(self._forget_waiting)
 
     def close(self) -> None:
         """Close the file."""
         self.stop_waiting()
         super().close()
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Do `work` in a transaction, if the file can be used."""
+        if self._db is None:
+            return
+        try:
+            with self._transaction() as db:
+                work(db)
+        except FAILURES as error:
+            self._recover(error)
 
     # The rule
 

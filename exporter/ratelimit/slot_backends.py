@@ -1,11 +1,10 @@
-"""The slots of an account, behind one interface: in memory, or shared by all processes of the machine."""
+"""The slots of an account, in memory, or shared by all processes of the machine."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from exporter.blocking_calls import BackgroundThread, in_this_loop
 from exporter.clock import Clock
@@ -16,39 +15,15 @@ from exporter.ratelimit.sliding_window import Ending, SlidingWindow, Slot, Wait
 from exporter.units import Limit
 
 
-class Slots(Protocol):
-    """What the limiter asks of slots."""
-
-    async def acquire(self, limits: Sequence[Limit], *, probe: bool) -> Slot | Wait:
-        """A slot, or how long to wait. A probe counts no request that was given up."""
-        ...
-
-    def release(self, slot: Slot, ending: Ending) -> None:
-        """The request that held `slot` has ended."""
-        ...
-
-    def held(self, seconds: float) -> int:
-        """As many of this process's requests the service may see in a window of `seconds`."""
-        ...
-
-    def stop_waiting(self) -> None:
-        """No slot is wanted for now: other processes need not let this one go first."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of what is held."""
-        ...
-
-
-class MemorySlots:
-    """The slots of this process alone."""
+class Slots:
+    """The slots of this process alone, in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._window = SlidingWindow()
 
     async def acquire(self, limits: Sequence[Limit], *, probe: bool) -> Slot | Wait:
-        """A slot, or how long to wait."""
+        """A slot, or how long to wait. A probe counts no request that was given up."""
         return self._window.acquire(limits, self._clock.monotonic(), probe=probe)
 
     def release(self, slot: Slot, ending: Ending) -> None:
@@ -56,17 +31,17 @@ class MemorySlots:
         self._window.release(slot, ending, self._clock.monotonic())
 
     def held(self, seconds: float) -> int:
-        """Slots held in a window of `seconds`."""
+        """As many of this process's requests the service may see in a window of `seconds`."""
         return self._window.held(seconds, self._clock.monotonic())
 
     def stop_waiting(self) -> None:
-        """Nobody else waits here."""
+        """No slot is wanted for now: other processes need not let this one go first."""
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Let go of what is held."""
 
 
-class LedgerSlots(MemorySlots):
+class LedgerSlots(Slots):
     """The slots of a ledger. Its file may be locked or slow, so it is only touched in a background thread.
 
     This process's slots are held in memory too: they go on counting when the file fails.

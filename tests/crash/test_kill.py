@@ -16,7 +16,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exporter.failpoints import FAILPOINTS
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store import manifest as manifests
@@ -98,6 +97,27 @@ def desk(tmp_path: Path, older: Path, forked: ForkedProgram) -> Iterator[Desk]:
             path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, api=api)))
         yield desk
 
+
+FAILPOINTS = (
+    "list.kept",
+    "carry.block",
+    "request.answered",
+    "journal.before_commit",
+    "journal.after_commit",
+    "write.campaigns.parquet",
+    "write.campaigns.csv",
+    "write.calling_windows.parquet",
+    "write.calling_windows.csv",
+    "write.responses.parquet",
+    "write.failures.parquet",
+    "write.failures.csv",
+    "publish.before_manifest",
+    "publish.staged",
+    "publish.published",
+    "retention.renamed",
+    "publish.before_journal_closed",
+)
+"""In the order of a run. A step `write.FILE` is hit many times: whenever a piece of the file has been written."""
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 

@@ -12,7 +12,7 @@ from exporter.errors import ServiceDown
 from exporter.events import Event, PaceLowered, PaceRaised, Paused, Probing, Resumed
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.ratelimit.limiter import Limiter
-from exporter.ratelimit.slot_backends import LedgerSlots, MemorySlots, Slots
+from exporter.ratelimit.slot_backends import LedgerSlots, Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
 from tests.support.strict_server import StrictServer, most_in_a_window
@@ -37,7 +37,7 @@ class Rig:
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.server = StrictServer(true, self.clock, Random(7), latency, retry_after)
-        self.slots: Slots = MemorySlots(self.clock)
+        self.slots = Slots(self.clock)
         if ledger is not None:
             self.slots = LedgerSlots(ledger, clock=self.clock, emit=self.events.append, thread=InlineThread())
         self.meter = UsageMeter(self.clock)

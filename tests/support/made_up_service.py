@@ -20,7 +20,7 @@ from exporter.fetch.worker_pool import WorkerPool
 from exporter.model import CampaignResponse, Failure
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
-from exporter.ratelimit.slot_backends import MemorySlots
+from exporter.ratelimit.slot_backends import Slots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import Secret, SigningKey
 from exporter.stop import Stop
@@ -105,7 +105,7 @@ class Fetching:
         self.meter = UsageMeter(self.clock)
         self.limiter = Limiter(
             limits,
-            slots=MemorySlots(self.clock),
+            slots=Slots(self.clock),
             clock=self.clock,
             emit=self.events.append,
             meter=self.meter,
