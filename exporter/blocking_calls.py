@@ -54,7 +54,9 @@ class BackgroundThread:
 
         def call() -> None:
             try:
-                self._raise_earlier()
+                earlier, self._error = self._error, None
+                if earlier is not None:
+                    raise earlier
                 value = function(*arguments)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 hand_over(result.set_exception, error)
@@ -71,11 +73,6 @@ class BackgroundThread:
     def close(self) -> None:
         """End the thread when all calls are done, without waiting for it."""
         self._calls.put(None)
-
-    def _raise_earlier(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

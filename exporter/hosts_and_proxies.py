@@ -9,12 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from exporter.text import is_visible_ascii
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?")
-"""A host name, or an IP address: two readers of a URL can't disagree about these."""
-
-
 _AUTHORITY = re.compile(r"(?:[^@\\\[\]]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::[0-9]*)?")
-"""Host and port of a URL; Python's own reader takes the brackets of `3[::1]` for the whole."""
+"""Host name or IP address, and port, of a URL: two readers can't disagree about these. Python's own takes the brackets
+of `3[::1]` for the whole."""
 
 LONGEST_NAME, LONGEST_LABEL = 253, 63
 """Characters of a host's name, and of each part of it between two dots (RFC 1035)."""
@@ -44,8 +41,6 @@ def read_host(text: str) -> str:
 
 def _is_host(name: str) -> bool:
     """Whether it is an address, or a name that can be looked up: any other would be taken for an outage."""
-    if not _HOST.fullmatch(name):
-        return False
     if ":" not in name and name.strip("0123456789."):
         labels = name.removesuffix(".").split(".")
         return len(name) <= LONGEST_NAME and all(0 < len(label) <= LONGEST_LABEL for label in labels)
@@ -125,5 +120,5 @@ def _http_url(text: str) -> SplitResult | None:
         host, port = url.hostname or "", url.port
     except ValueError:
         return None
-    fits = _is_host(host) and _AUTHORITY.fullmatch(url.netloc)
+    fits = _AUTHORITY.fullmatch(url.netloc) and _is_host(host)
     return url if fits and url.scheme in ("http", "https") and port != 0 else None

@@ -25,10 +25,7 @@ _COMMAND_TIMEOUT = 60.0
 """Seconds that a command has to print a secret; somebody may have to unlock a keychain."""
 
 
-def read_settings(
-    environ: Mapping[str, str],
-    options: Mapping[str, str | None] | None = None,
-) -> Settings:
+def read_settings(environ: Mapping[str, str], options: Mapping[str, str | None] | None = None) -> Settings:
     """The settings that options and environment give, in that order of precedence.
 
     `options` is keyed by the names of `SETTINGS`. An empty text counts as not given. Secrets come from the
