@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.events import Emit
 from exporter.files import is_alive, this_holder
 from exporter.ratelimit.ledger_file import (
-    FAILURES,
     LedgerFile,
     LedgerSlot,
     checksum,
@@ -62,13 +61,8 @@ class Ledger(LedgerFile):
 
     def acquire(self, limits: Sequence[Limit], *, probe: bool = False) -> LedgerSlot | Wait | None:
         """A slot, or how long to wait; None: the file cannot be used."""
-        try:
-            if self._begun_again:
-                self._fill(limits)
-            return self._acquire(limits, probe=probe)
-        except FAILURES as error:
-            self._recover(error)
-            return Wait(POLL) if self.shared else None
+        taken = self._attempt(lambda db: self._acquire(db, limits, probe=probe))
+        return taken or (Wait(POLL) if self.shared else None)
 
     def release(self, row: LedgerSlot, ending: Ending, now: float) -> None:
         """The request that held the slot ended at `now`."""
@@ -84,37 +78,26 @@ class Ledger(LedgerFile):
         self.stop_waiting()
         super().close()
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do `work` in a transaction, if the file can be used."""
-        if self._db is None:
-            return
-        try:
-            with self._transaction() as db:
-                work(db)
-        except FAILURES as error:
-            self._recover(error)
-
     # The rule
 
-    def _acquire(self, limits: Sequence[Limit], *, probe: bool) -> LedgerSlot | Wait | None:
-        if self._db is None:
-            return None
-        with self._transaction() as db:
-            now = self._clock.monotonic()
-            db.execute("DELETE FROM slots WHERE released + ? <= ?", (self._kept_for(db, limits), now))
-            self._give_up_for_the_dead(db, now)
-            wait = self._wait(db, limits, now, probe=probe)
-            if wait is None and self._another_goes_first(db, now):
-                wait = Wait(POLL)
-            if wait is not None:
-                # Where it depends on requests under way, they may be another's: look again soon.
-                wait = Wait(POLL, wait.silence) if math.isinf(wait.seconds) else wait
-                self._remember_waiting(db, now, now + wait.seconds + LATE)
-                return wait
-            self._forget_waiting(db)
-            row = LedgerSlot(newest_slot(db) + 1, self._holder, now, int(probe), wall=self._clock.now())
-            insert_slot(db, row)
-            return row
+    def _acquire(self, db: sqlite3.Connection, limits: Sequence[Limit], *, probe: bool) -> LedgerSlot | Wait:
+        if self._begun_again:
+            self._fill(db, limits)
+        now = self._clock.monotonic()
+        db.execute("DELETE FROM slots WHERE released + ? <= ?", (self._kept_for(db, limits), now))
+        self._give_up_for_the_dead(db, now)
+        wait = self._wait(db, limits, now, probe=probe)
+        if wait is None and self._another_goes_first(db, now):
+            wait = Wait(POLL)
+        if wait is not None:
+            # Where it depends on requests under way, they may be another's: look again soon.
+            wait = Wait(POLL, wait.silence) if math.isinf(wait.seconds) else wait
+            self._remember_waiting(db, now, now + wait.seconds + LATE)
+            return wait
+        self._forget_waiting(db)
+        row = LedgerSlot(newest_slot(db) + 1, self._holder, now, int(probe), wall=self._clock.now())
+        insert_slot(db, row)
+        return row
 
     def _wait(self, db: sqlite3.Connection, limits: Sequence[Limit], now: float, *, probe: bool) -> Wait | None:
         since = now - max(limit.seconds for limit in limits) - ROUNDING

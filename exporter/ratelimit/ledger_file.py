@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from exporter.clock import Clock
 from exporter.events import Emit, Warned
@@ -19,6 +19,8 @@ from exporter.files import boot_id
 from exporter.sqlite_files import open_database
 from exporter.text import error_line
 from exporter.units import Limit
+
+Result = TypeVar("Result")
 
 LOCKED = 30.0
 """Seconds that a locked file is waited for."""
@@ -85,19 +87,17 @@ class LedgerFile:
                 self._db.close()
             self._db = None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._db
-        assert db is not None  # noqa: S101 - the callers looked
-        db.execute("BEGIN IMMEDIATE")
+    def _attempt(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """What `work` gives, done in one transaction; None: the file cannot be used."""
+        if self._db is None:
+            return None
         try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-            raise
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                return work(self._db)
+        except FAILURES as error:
+            self._recover(error)
+            return None
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,15 +133,14 @@ class LedgerFile:
         if rebooted or fact(db, "boot") is None:
             save_fact(db, "boot", boot)
 
-    def _fill(self, limits: Sequence[Limit]) -> None:
+    def _fill(self, db: sqlite3.Connection, limits: Sequence[Limit]) -> None:
         """After damage it is not known which slots are held: hold all of the shortest window."""
         self._begun_again = False
         shortest = min(limits, key=lambda limit: limit.seconds)
         now, wall = self._clock.monotonic(), self._clock.now()
-        with self._transaction() as db:
-            newest = newest_slot(db)
-            for number in range(1, shortest.slots + 1):
-                insert_slot(db, LedgerSlot(newest + number, "lost", now, released=now, wall=wall))
+        newest = newest_slot(db)
+        for number in range(1, shortest.slots + 1):
+            insert_slot(db, LedgerSlot(newest + number, "lost", now, released=now, wall=wall))
 
     def _recover(self, error: Exception) -> None:
         LedgerFile.close(self)
