@@ -38,11 +38,7 @@ class Signal(Enum):
 TRANSITIONS: dict[State, dict[Signal, State]] = {
     State.CLOSED: {Signal.TRIPPED: State.OPEN},
     State.OPEN: {Signal.PROBE_SENT: State.HALF_OPEN, Signal.ANSWERED: State.CLOSED},
-    State.HALF_OPEN: {
-        Signal.PROBE_FAILED: State.OPEN,
-        Signal.PROBE_LOST: State.OPEN,
-        Signal.ANSWERED: State.CLOSED,
-    },
+    State.HALF_OPEN: {Signal.PROBE_FAILED: State.OPEN, Signal.PROBE_LOST: State.OPEN, Signal.ANSWERED: State.CLOSED},
 }
 
 

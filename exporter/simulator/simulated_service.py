@@ -165,9 +165,7 @@ class Behaviour:
         if self.ready_token is not None:
             return None if token == self.ready_token else bad
         try:
-            claims = jwt.decode(
-                token, self.key, algorithms=list(self.algorithms), options={"require": ["sub", "appId"]}
-            )
+            claims = jwt.decode(token, self.key, algorithms=self.algorithms, options={"require": ["sub", "appId"]})
         except jwt.DecodeError:
             return error_reply(401, "Invalid JWT token", code=4002)
         except jwt.InvalidTokenError:
