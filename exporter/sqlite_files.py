@@ -12,13 +12,11 @@ from exporter.files import NotPrivate, open_private
 LONGEST_PATH = 500
 """Bytes of a path: SQLite refuses more than 512, the `-wal` behind it included, as "unable to open database file"."""
 
-_NO_SHARED_MEMORY = frozenset(
-    {
-        sqlite3.SQLITE_IOERR_SHMMAP,
-        sqlite3.SQLITE_IOERR_SHMOPEN,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-        sqlite3.SQLITE_IOERR_SHMLOCK,
-    }
+_NO_SHARED_MEMORY = (
+    sqlite3.SQLITE_IOERR_SHMMAP,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
 )
 
 
