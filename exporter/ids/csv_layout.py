@@ -87,9 +87,12 @@ def find_layout(lines: Sequence[str], *, column: str | None, delimiter: str | No
     """
     first = next((number for number, line in enumerate(lines) if trim_invisible(line)[0]), len(lines))
     separator = _SEP_LINE.fullmatch(lines[first].strip(" \n\ufeff")) if first < len(lines) else None
-    delimiters = delimiter or DELIMITERS
     if separator is not None:
-        first, delimiters = first + 1, delimiter or separator[1]
+        return _layout(lines, first + 1, column, delimiter or separator[1], source)
+    return _layout(lines, first, column, delimiter or DELIMITERS, source)
+
+
+def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: str, source: str) -> Layout:
     readings = [reading for delimiter in delimiters if (reading := _read(lines, first, column, delimiter)) is not None]
     if not readings:
         return Layout(delimiters[0], 1, 0, None, len(lines))
