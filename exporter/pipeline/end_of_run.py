@@ -44,7 +44,8 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     checkpoint, identity = run.checkpoint, run.job.settings.identity
     draft = Draft(
         snapshot_id=checkpoint.snapshot_id,
-        source=run.journal,
+        responses=run.journal.responses,
+        failures=run.journal.failures,
         output_format=run.job.options.format,
         excel_safe=run.job.options.excel_safe,
         started_at=checkpoint.started_at,
@@ -68,17 +69,15 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
 
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
-    failures: list[FailureGroup] = []
-    removed: list[str] = []
-    warn_of_failure(lambda: failures.extend(_failures(run)), "its failures cannot be named", emit=run.emit)
-    warn_of_failure(lambda: removed.extend(_retain(run, manifest)), "old snapshots were not removed", emit=run.emit)
+    failures = warn_of_failure(lambda: _failures(run), "its failures cannot be named", emit=run.emit) or ()
+    removed = warn_of_failure(lambda: _retain(run, manifest), "old snapshots were not removed", emit=run.emit) or ()
     failpoints.hit("publish.before_journal_closed")
     warn_of_failure(
         lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
     )
     where = run.destination.where(manifest.snapshot_id)
     is_complete = incomplete_in(manifest, run.job.options) is None
-    return SnapshotResult(manifest, where, reused, tuple(removed), tuple(failures), complete=is_complete)
+    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=is_complete)
 
 
 def _failures(run: Run) -> tuple[FailureGroup, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from exporter.events import Emit, Warned
 from exporter.ids.campaign_ids import each_of
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.json_text import NotJson, loads
 from exporter.model import CampaignResponse
+from exporter.options import SnapshotOptions
 from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
@@ -38,17 +40,22 @@ class Bases(msgspec.Struct, frozen=True):
 def choose_bases(
     own: Sequence[SnapshotInfo],
     damaged: Sequence[DamagedSnapshot],
-    full_every: float | None,
+    options: SnapshotOptions,
     now: float,
     *,
-    first: str | None,
-    without: str | None,
+    earlier: Checkpoint | None,
 ) -> Bases:
     """Among an account's snapshots (oldest first) those to carry over from, newest first.
 
-    `damaged`: those whose manifest cannot be read. `first`: the base that an interrupted attempt used. `without`: an
-    incomplete snapshot that is about to be replaced.
+    `damaged`: those whose manifest cannot be read. `earlier`: an attempt of the same command, whose base comes first;
+    the incomplete snapshot that it is about to replace is none.
     """
+    if not options.incremental or options.fresh:
+        return Bases()
+    first = earlier.base if earlier is not None else None
+    replaced = earlier.incomplete if earlier is not None else None
+    without = replaced.snapshot_id if replaced is not None else None
+    full_every = options.full_every
     usable = [info for info in own if info.snapshot_id != without]
     kept = [info for info in usable if info.snapshot_id == first]
     newest = usable[-1].snapshot_id if usable else ""
@@ -94,25 +101,17 @@ def newest_sound(destination: Destination, bases: Bases, *, emit: Emit) -> str |
     return None
 
 
-def carried(
-    destination: Destination,
-    base: str,
-    *,
-    wanted: Callable[[str], bool],
-    item_of: Callable[[str], str | None],
-) -> Iterator[list[CampaignResponse]]:
+def carried(destination: Destination, base: str, items: Mapping[str, str]) -> Iterator[list[CampaignResponse]]:
     """The base's answers that are still true, in blocks.
 
-    `wanted`: whether an ID is wanted and not there yet. `item_of`: its item of this run's list pass.
+    `items`: the IDs that are wanted and not there yet, each with its item of this run's list pass.
     """
     for block in read_responses(destination, base):
-        kept = []
-        for response in block:
-            if not wanted(response.campaign_id):
-                continue
-            item = item_of(response.campaign_id)
-            if item is not None and is_unchanged(response, item):
-                kept.append(response._replace(carried_from=base, list_item=None, list_type=None))
+        kept = [
+            response._replace(carried_from=base, list_item=None, list_type=None)
+            for response in block
+            if (item := items.get(response.campaign_id)) is not None and is_unchanged(response, item)
+        ]
         if kept:
             yield kept
 

@@ -9,9 +9,8 @@ import msgspec
 
 from exporter.events import Emit
 from exporter.fetch.paging import expected_requests
-from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
-from exporter.options import FetchOptions, SnapshotOptions, types_of
+from exporter.options import types_of
 from exporter.pipeline.destination_and_work_dir import find_workplace
 from exporter.pipeline.incremental import expected_changes
 from exporter.pipeline.job_description import ExportJob
@@ -49,17 +48,18 @@ def make_plan(job: ExportJob, *, now: float, emit: Emit) -> Plan:
     needs_list = job.needs_list()
     job.warn_of_ids(emit)
     known = _look(job, now, needs_list=needs_list, emit=emit)
-    ids, fetch, options = job.ids, job.fetch, job.options
-    pages = _list_requests(known, fetch, options) if needs_list else 0
-    base = _base_of(known.decision)
+    ids, fetch = job.ids, job.fetch
+    missing = max((known.wanted or 0) - known.already_fetched, 0)
+    pages = _list_requests(known, job) if needs_list else 0
+    base = known.bases[0].snapshot_id if known.bases else None
     changes = expected_changes(known.own) if base is not None else None
-    requests = pages + (known.missing if changes is None else min(known.missing, changes))
-    full_requests = known.missing + (pages if ids is None or options.list_pass == "always" else 0)
+    requests = pages + (missing if changes is None else min(missing, changes))
+    full_requests = missing + (pages if ids is None or job.options.list_pass == "always" else 0)
     limits = shared(fetch.rates, fetch.rate_share)
     return Plan(
         wanted=known.wanted,
         repeats=ids.repeats if ids is not None else 0,
-        basis=known.latest.snapshot_id if ids is None and known.latest is not None else None,
+        basis=known.own[-1].snapshot_id if ids is None and known.own else None,
         already_fetched=known.already_fetched,
         list_requests=pages,
         requests=requests,
@@ -74,33 +74,17 @@ def make_plan(job: ExportJob, *, now: float, emit: Emit) -> Plan:
 
 class _Known(msgspec.Struct, frozen=True):
     """What is known without a request. `decision`: `Finish` where nothing else is left to do. `own`: the account's
-    snapshots, oldest first, where a plan needs them."""
+    snapshots, oldest first, where a plan needs them. `campaigns`: how many there were in the latest one."""
 
-    ids: CampaignIds | None
     decision: Fresh | Resume | Finish
     own: Sequence[SnapshotInfo]
-    reusable: int
+    campaigns: int | None
+    wanted: int | None
+    already_fetched: int
 
     @property
-    def latest(self) -> SnapshotInfo | None:
-        return self.own[-1] if self.own else None
-
-    @property
-    def campaigns(self) -> int | None:
-        """How many there were in the latest snapshot."""
-        return self.latest.manifest.counts.ok if self.latest is not None else None
-
-    @property
-    def wanted(self) -> int | None:
-        return len(self.ids.ids) if self.ids is not None else self.campaigns
-
-    @property
-    def already_fetched(self) -> int:
-        return (self.wanted or 0) if isinstance(self.decision, Finish) else self.reusable
-
-    @property
-    def missing(self) -> int:
-        return max((self.wanted or 0) - self.already_fetched, 0)
+    def bases(self) -> tuple[SnapshotInfo, ...]:
+        return () if isinstance(self.decision, Finish) else self.decision.bases.candidates
 
 
 def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known:
@@ -125,12 +109,10 @@ def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known
     own: Sequence[SnapshotInfo] = situation.own
     if needs_list and not job.options.incremental:
         own = own_snapshots(list_snapshots(place.destination), identity, now)
-    return _Known(job.ids, decision, own, 0 if job.options.fresh else situation.reusable)
-
-
-def _base_of(decision: Fresh | Resume | Finish) -> str | None:
-    candidates = () if isinstance(decision, Finish) else decision.bases.candidates
-    return candidates[0].snapshot_id if candidates else None
+    campaigns = own[-1].manifest.counts.ok if own else None
+    wanted = len(job.ids.ids) if job.ids is not None else campaigns
+    already_fetched = (wanted or 0) if isinstance(decision, Finish) else situation.reusable
+    return _Known(decision, own, campaigns, wanted, already_fetched)
 
 
 def savings(manifest: Manifest) -> tuple[int, float]:
@@ -144,12 +126,12 @@ def savings(manifest: Manifest) -> tuple[int, float]:
     return requests, seconds_for(sent + requests, limits) - seconds_for(sent, limits)
 
 
-def _list_requests(known: _Known, fetch: FetchOptions, options: SnapshotOptions) -> int:
-    decision, types = known.decision, types_of(options.campaign_type)
+def _list_requests(known: _Known, job: ExportJob) -> int:
+    decision, types = known.decision, types_of(job.options.campaign_type)
     campaigns = known.campaigns if known.campaigns is not None else known.wanted or 0
     if isinstance(decision, Finish):
         return 0
     if isinstance(decision, Resume) and decision.keep_list and decision.checkpoint.listed_types == types:
         return 0
     # The API has no type for all: a pass for each, and each can end in a page that is not full.
-    return expected_requests(campaigns, fetch.page_size) + len(types) - 1
+    return expected_requests(campaigns, job.fetch.page_size) + len(types) - 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import TypeVar
 
 import msgspec
 
@@ -26,29 +26,22 @@ from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.stop import Stop
 from exporter.tables.columns import SCHEMA_VERSION
 
-
-class Source(Protocol):
-    """Where the rows come from: the journal, or an old snapshot."""
-
-    def responses(self) -> Iterator[list[CampaignResponse]]:
-        """The answers, in blocks, in the order of the rows."""
-        ...
-
-    def failures(self) -> Iterator[Failure]:
-        """The IDs that gave no campaign."""
-        ...
+Result = TypeVar("Result")
 
 
 class Draft(msgspec.Struct, frozen=True):
     """A snapshot that is to be written, with what its manifest says.
 
-    `started_at`: milliseconds since 1970. `usage`: what the run has spent until `began` (monotonic seconds), when the
-    publishing began. `lacking`: the error where another number of answers was written than was counted. `renamed`:
-    called with the ID that is taken instead, when another writer has the first one.
+    `responses`: gives the answers, in blocks, in the order of the rows, and `failures` the IDs that gave no campaign:
+    from the journal, or from an old snapshot. `started_at`: milliseconds since 1970. `usage`: what the run has spent
+    until `began` (monotonic seconds), when the publishing began. `lacking`: the error where another number of answers
+    was written than was counted. `renamed`: called with the ID that is taken instead, when another writer has the
+    first one.
     """
 
     snapshot_id: str
-    source: Source
+    responses: Callable[[], Iterator[list[CampaignResponse]]]
+    failures: Callable[[], Iterator[Failure]]
     output_format: SnapshotFormat
     excel_safe: bool
     started_at: int
@@ -109,12 +102,13 @@ def publish(draft: Draft, destination: Destination, *, clock: Clock, events: Eve
     return manifest
 
 
-def warn_of_failure(work: Callable[[], None], consequence: str, *, emit: Emit) -> None:
-    """Do something after publishing: its failure is a warning."""
+def warn_of_failure(work: Callable[[], Result], consequence: str, *, emit: Emit) -> Result | None:
+    """Do something after publishing: its failure is a warning, and gives None."""
     try:
-        work()
+        return work()
     except ExportError as error:
         emit(Warned(f"the snapshot is published, but {consequence}: {error}"))
+        return None
 
 
 def _stage(draft: Draft, destination: Destination) -> Staging:
@@ -129,10 +123,10 @@ def _stage(draft: Draft, destination: Destination) -> Staging:
 
 def _write_tables(draft: Draft, staging: Staging, stop: Stop) -> dict[str, FileEntry]:
     with SnapshotWriter(staging, form=draft.output_format, excel_safe=draft.excel_safe) as writer:
-        for block in draft.source.responses():
+        for block in draft.responses():
             _check(stop)
             writer.add(block)
-        writer.add_failures(draft.source.failures())
+        writer.add_failures(draft.failures())
         return writer.close()
 
 

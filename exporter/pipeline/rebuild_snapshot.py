@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-
-import msgspec
+from functools import partial
 
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import DestinationError
 from exporter.events import Emit, Warned
-from exporter.model import CampaignResponse, Failure
 from exporter.options import Locations, SnapshotFormat
 from exporter.pipeline.destination_and_work_dir import find_workplace, lock_destination
 from exporter.pipeline.event_relay import EventRelay
@@ -23,21 +20,6 @@ from exporter.snapshot_store.names import free_id, snapshot_id
 from exporter.snapshot_store.reader import read_failures, read_responses
 from exporter.snapshot_store.verify import stored_problem
 from exporter.stop import Stop
-
-
-class StoredAnswers(msgspec.Struct, frozen=True):
-    """A published snapshot as a source of rows."""
-
-    destination: Destination
-    snapshot: str
-
-    def responses(self) -> Iterator[list[CampaignResponse]]:
-        """The answers, in blocks."""
-        return read_responses(self.destination, self.snapshot)
-
-    def failures(self) -> Iterator[Failure]:
-        """The IDs that gave no campaign."""
-        return read_failures(self.destination, self.snapshot)
 
 
 def rebuild_snapshot(
@@ -62,7 +44,8 @@ def rebuild_snapshot(
         started = clock.now()
         draft = Draft(
             snapshot_id=free_id(snapshot_id(started), destination.folder_ids()),
-            source=StoredAnswers(destination, base),
+            responses=partial(read_responses, destination, base),
+            failures=partial(read_failures, destination, base),
             output_format=form,
             excel_safe=excel_safe,
             started_at=to_milliseconds(started),

@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.errors import StorageFailed
-from exporter.events import Spent
+from exporter.events import Event, Spent
 from exporter.fetch.open_engine import Engine
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
@@ -22,28 +22,20 @@ from exporter.snapshot_store.destination import Destination
 from exporter.stop import Stop
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """Built whole when it is decided what the run is. Only `remember` changes it."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        job: ExportJob,
-        clock: Clock,
-        stop: Stop,
-        events: EventRelay,
-        destination: Destination,
-        journal: Journal,
-    ) -> None:
-        self.checkpoint = checkpoint
-        self.job = job
-        self.clock = clock
-        self.stop = stop
-        self.events = events
-        self.emit = events.emit
-        self.destination = destination
-        self.journal = journal
+    checkpoint: Checkpoint
+    job: ExportJob
+    clock: Clock
+    stop: Stop
+    events: EventRelay
+    destination: Destination
+    journal: Journal
+
+    def emit(self, event: Event) -> None:
+        """Hand an event on."""
+        self.events.emit(event)
 
     def remember(self, **changes: Any) -> None:
         """Change fields of the checkpoint, and save it with the warnings and pauses so far. Raises `StorageFailed`."""

@@ -113,22 +113,20 @@ def decide(
     since = reuse_since(checkpoint, options, now)
     new = Checkpoint(free_id(snapshot_id(now), situation.folders), to_milliseconds(now), situation.request)
     if checkpoint is None:
-        return Fresh(new, since, _choose_bases(None, situation, options, now))
+        return Fresh(new, since, choose_bases(situation.own, situation.damaged, options, now, earlier=None))
     same = checkpoint.request == situation.request and not options.fresh
     if situation.manifest is not None and not checkpoint.is_published:
         return _finish(checkpoint, situation.manifest, now, same=same)
     goes_on = same and since != NOTHING
     retries = goes_on and situation.incomplete_is_there
-    is_earlier = retries or (goes_on and not checkpoint.is_published)
-    bases = _choose_bases(checkpoint if is_earlier else None, situation, options, now)
+    earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
+    bases = choose_bases(situation.own, situation.damaged, options, now, earlier=earlier)
     incomplete = checkpoint.incomplete if retries else None
-    if options.fresh:
-        return Fresh(new, since, bases)
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)
     keep_list = checkpoint.listed_at is not None and checkpoint.listed_at >= since
-    if not (situation.reusable or keep_list):
+    if options.fresh or not (situation.reusable or keep_list):
         return Fresh(new, since, bases)
     resumed = msgspec.structs.replace(
         checkpoint,
@@ -154,17 +152,6 @@ def incomplete_in(manifest: Manifest, options: SnapshotOptions) -> Incomplete | 
     return Incomplete(manifest.snapshot_id, manifests.milliseconds(manifest.finished_at))
 
 
-def _choose_bases(checkpoint: Checkpoint | None, situation: Situation, options: SnapshotOptions, now: float) -> Bases:
-    """The bases of an incremental run. `checkpoint`: of an earlier attempt of the same command."""
-    if not options.incremental or options.fresh:
-        return Bases()
-    first = without = None
-    if checkpoint is not None:
-        first = checkpoint.base
-        without = checkpoint.incomplete.snapshot_id if checkpoint.incomplete is not None else None
-    return choose_bases(situation.own, situation.damaged, options.full_every, now, first=first, without=without)
-
-
 def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
     """A hash of what decides what the snapshot holds: the same command has the same."""
     asked = (
@@ -187,10 +174,8 @@ def read_situation(
     if journal is not None:
         asked = ids.each() if ids is not None else None
         reusable = journal.reusable_count(asked, since=since, keep_not_found=not options.fail_on_missing)
-    published = incomplete = None
-    if checkpoint is not None:
-        published = _published(destination, checkpoint, identity)
-        incomplete = checkpoint.incomplete
+    published = _published(destination, checkpoint, identity)
+    incomplete = checkpoint.incomplete if checkpoint is not None else None
     catalog = read_catalog(destination) if options.incremental else Catalog((), ())
     return Situation(
         request=request_of(ids, options),
@@ -203,9 +188,9 @@ def read_situation(
     )
 
 
-def _published(destination: Destination, checkpoint: Checkpoint, identity: Identity) -> Manifest | None:
+def _published(destination: Destination, checkpoint: Checkpoint | None, identity: Identity) -> Manifest | None:
     """The manifest of the checkpoint's run, where it was published."""
-    if not destination.has_manifest(checkpoint.snapshot_id):
+    if checkpoint is None or not destination.has_manifest(checkpoint.snapshot_id):
         return None
     try:
         manifest = read_manifest(destination, checkpoint.snapshot_id)

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
-import msgspec
 import pyarrow as pa
 
 from exporter import failpoints
@@ -151,29 +150,33 @@ def carry_over(run: Run) -> None:
     if base is None:
         return
     pending = set(run.journal.pending())
-    items = {campaign.campaign_id: campaign.item for campaign in run.journal.listed()}
+    items = {listed.campaign_id: listed.item for listed in run.journal.listed() if listed.campaign_id in pending}
     now = to_milliseconds(run.clock.now())
-    for block in carried(run.destination, base, wanted=pending.__contains__, item_of=items.get):
+    for block in carried(run.destination, base, items):
         run.stop.check()
         run.journal.add([(response, 1, now) for response in block])
         failpoints.hit("carry.block")
 
 
-class Work(msgspec.Struct, frozen=True):
-    """What a run has still to fetch. `canary`: a campaign that was fetched before, where there is one."""
+def find_work(run: Run) -> tuple[RunStarted, pa.Array, str | None]:
+    """What is there, the IDs that are still to be fetched, and one that was fetched before, if there is one.
 
-    wanted: int
-    pending: pa.Array
-    carried_over: int
-    canary: str | None
-
-
-def find_work(run: Run) -> Work:
-    """Look into the journal, which a slow disk may hold up: not for the event loop."""
-    journal = run.journal
+    Looks into the journal, which a slow disk may hold up: not for the event loop.
+    """
+    journal, checkpoint = run.journal, run.checkpoint
     # With the size Arrow takes the IDs one by one: a million of them are no list in memory.
     pending = pa.array(journal.pending(), pa.large_string(), size=journal.pending_count())
-    return Work(journal.wanted_count(), pending, journal.counts().carried_over, journal.canary())
+    wanted, to_fetch = journal.wanted_count(), len(pending)
+    started = RunStarted(
+        checkpoint.snapshot_id,
+        checkpoint.mode,
+        wanted,
+        already_fetched=wanted - to_fetch,
+        to_fetch=to_fetch,
+        work_dir=str(journal.path.parent),
+        carried_over=journal.counts().carried_over,
+    )
+    return started, pending, journal.canary()
 
 
 async def fetch_missing(run: Run, engine: Engine) -> int:
@@ -181,23 +184,16 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
 
     Returns how many were there already.
     """
-    journal, checkpoint = run.journal, run.checkpoint
-    work = await in_thread(run.stop, find_work, run)
-    to_fetch = len(work.pending)
-    reused = work.wanted - to_fetch
-    work_dir = str(journal.path.parent)
-    started = RunStarted(
-        checkpoint.snapshot_id, checkpoint.mode, work.wanted, reused, to_fetch, work_dir, work.carried_over
-    )
+    started, pending, canary = await in_thread(run.stop, find_work, run)
     run.emit(started)
-    if not to_fetch:
-        return reused
+    if not started.to_fetch:
+        return started.already_fetched
 
-    writer = BatchWriter(journal.path, emit=run.emit)
-    pool = engine.pool(to_fetch, canary=work.canary)
+    writer = BatchWriter(run.journal.path, emit=run.emit)
+    pool = engine.pool(started.to_fetch, canary=canary)
     try:
-        await pool.run(each_of(work.pending), writer.put, run.stop)
+        await pool.run(each_of(pending), writer.put, run.stop)
     finally:
         await in_thread(run.stop, writer.finish)
         writer.check()
-    return reused
+    return started.already_fetched
