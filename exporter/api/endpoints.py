@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from exporter._version import __version__
 from exporter.json_text import dumps
-from exporter.model import ApiVersion, CampaignType
+from exporter.model import ApiVersion, CampaignType, Identity
 from exporter.text import TOKEN_HIDDEN, hide_tokens
 
 PATHS: Mapping[ApiVersion, str] = {"v1": "/agentassist/api/v1/public", "v2": "/campaign/api/v2/public"}
@@ -62,21 +63,19 @@ class HttpResponse(msgspec.Struct, frozen=True):
 class CampaignApi:
     """Builds the requests of one account.
 
-    `host` is an origin such as `https://platform.kore.ai`; `app_id` goes into the `iid` header.
+    `account.host` is an origin such as `https://platform.kore.ai`; `app_id` goes into the `iid` header.
     """
 
-    def __init__(
-        self, *, host: str, stream_id: str, account_id: str, app_id: str, version: ApiVersion, user_agent: str
-    ) -> None:
-        self._campaign = f"{host}{PATHS[version]}/{quote_id(stream_id)}/campaign/"
+    def __init__(self, account: Identity, app_id: str) -> None:
+        self._campaign = f"{account.host}{PATHS[account.version]}/{quote_id(account.stream_id)}/campaign/"
         # v2 takes accountId in the query and in a header; v1 in one of them, depending on the age of the
         # page: both are always sent.
-        self._query = "?accountId=" + quote(account_id, safe="")
+        self._query = "?accountId=" + quote(account.account_id, safe="")
         self._headers = {
             "iid": app_id,
-            "accountId": account_id,
+            "accountId": account.account_id,
             "Accept": "application/json",
-            "User-Agent": user_agent,
+            "User-Agent": f"campaign-export/{__version__}",
         }
 
     def get(self, campaign_id: str, token: str) -> Request:

@@ -39,10 +39,6 @@ class ListPass:
                 campaigns.setdefault(campaign_id, ListedCampaign(campaign_id, campaign_type, item))
         return list(campaigns.values())
 
-    async def read_until_stopped(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
-        """As `read`; a stop ends it at once, also while it waits."""
-        return await self._stop.interrupting(self.read(types))
-
     async def _read_type(self, campaign_type: CampaignType) -> dict[str, str]:
         """ID -> the item's JSON text, which takes a fifth of the room that the parsed item would."""
         paging = Paging(self._engine.options.page_size)
@@ -79,23 +75,22 @@ class ListPass:
 
     def _warn(self, campaign_type: CampaignType, paging: Paging, nameless: int) -> None:
         campaigns = len(paging.keys) - nameless
-        problems = []
+
+        def warn(text: str) -> None:
+            self._engine.emit(Warned(text))
+
         if nameless:
-            problems.append(
-                f"{nameless} items of the {campaign_type} list have no ID that can be used and are left out"
-            )
+            warn(f"{nameless} items of the {campaign_type} list have no ID that can be used and are left out")
         if paging.missing:
-            problems.append(
+            warn(
                 f"the list of {campaign_type} campaigns does not agree with itself: {campaigns:,} were found, "
                 f"totalResults said {paging.missing + campaigns + nameless:,}"
             )
         elif not paging.settled:
-            problems.append(
+            warn(
                 f"the list of {campaign_type} campaigns changed each time while it was read {paging.readings} times; "
                 f"{campaigns:,} were found in all"
             )
-        for problem in problems:
-            self._engine.emit(Warned(problem))
 
     async def _ask(self, campaign_type: CampaignType, ask: Ask, paging: Paging) -> tuple[ListPage, float] | None:
         """The page, and the seconds that it took; None where the service wants smaller pages."""

@@ -6,21 +6,18 @@ worker pool, list pass -> client -> limiter (circuit breaker, pause, slot) -> HT
 
 from __future__ import annotations
 
-import random as randomness
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import msgspec
 
-from exporter._version import __version__
 from exporter.api.auth import TokenSource
 from exporter.api.endpoints import CampaignApi
 from exporter.api.http import HttpTransport
 from exporter.clock import Clock
 from exporter.events import Emit
 from exporter.fetch.client import Client
-from exporter.fetch.service_health import ServiceHealth
-from exporter.fetch.worker_pool import WorkerPool
 from exporter.options import FetchOptions
 from exporter.ratelimit.estimate import shared
 from exporter.ratelimit.limiter import Limiter
@@ -41,34 +38,15 @@ class Engine(msgspec.Struct, frozen=True):
     emit: Emit
     options: FetchOptions
 
-    def pool(self, requests: int, *, canary: str | None = None) -> WorkerPool:
-        """A worker pool for `requests` IDs.
-
-        `canary`: an ID that was fetched before, so that an outage is not taken for a bad ID.
-        """
-        self.limiter.expect(self.meter.usage().requests.total + requests)
-        return WorkerPool(
-            self.client,
-            ServiceHealth(self.client, retry=self.retry, clock=self.clock, canary=canary),
-            meter=self.meter,
-            clock=self.clock,
-            emit=self.emit,
-            workers=self.options.workers,
-            grace=self.options.grace,
-        )
-
 
 @asynccontextmanager
-async def open_engine(
-    settings: Settings,
-    options: FetchOptions,
-    *,
-    clock: Clock,
-    emit: Emit,
-    random: randomness.Random | None = None,
-) -> AsyncIterator[Engine]:
+async def open_engine(settings: Settings, options: FetchOptions, *, clock: Clock, emit: Emit) -> AsyncIterator[Engine]:
     """Connections, tokens and limiter of one account; closed at the end."""
-    slots = choose_slots(options, clock=clock, emit=emit)
+    slots: Slots
+    if options.ledger and options.rates:
+        slots = LedgerSlots(options.ledger, clock=clock, emit=emit)
+    else:
+        slots = Slots(clock)
     meter = UsageMeter(clock)
     limiter = Limiter(
         shared(options.rates, options.rate_share),
@@ -87,14 +65,7 @@ async def open_engine(
         ca_file=settings.ca_file,
     )
     client = Client(
-        api=CampaignApi(
-            host=settings.host,
-            stream_id=settings.stream_id,
-            account_id=settings.account_id,
-            app_id=settings.app_id,
-            version=settings.api,
-            user_agent=f"campaign-export/{__version__}",
-        ),
+        api=CampaignApi(settings.identity, settings.app_id),
         tokens=TokenSource(settings.credentials, clock=clock),
         transport=transport,
         limiter=limiter,
@@ -102,16 +73,9 @@ async def open_engine(
         clock=clock,
         emit=emit,
     )
-    retry = RetryPolicy(attempts=options.attempts, random=random or randomness.Random())  # noqa: S311 - jitter
+    retry = RetryPolicy(attempts=options.attempts, random=Random())  # noqa: S311 - jitter
     try:
         async with transport:
             yield Engine(client, limiter, meter, retry, clock, emit, options)
     finally:
         await slots.close()
-
-
-def choose_slots(options: FetchOptions, *, clock: Clock, emit: Emit) -> Slots:
-    """Slots shared by the ledger, or in memory."""
-    if options.ledger and options.rates:
-        return LedgerSlots(options.ledger, clock=clock, emit=emit)
-    return Slots(clock)

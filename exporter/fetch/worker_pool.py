@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator
 
 from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.verdict import VerdictKind
-from exporter.clock import Clock, to_milliseconds, wait_at_most
+from exporter.clock import to_milliseconds, wait_at_most
 from exporter.errors import ExportError
-from exporter.events import Emit, RetryPlanned, Stopping
-from exporter.fetch.client import Client, Exchange
+from exporter.events import RetryPlanned, Stopping
+from exporter.fetch.client import Exchange
+from exporter.fetch.open_engine import Engine
 from exporter.fetch.service_health import ServiceHealth
 from exporter.fetch.work_queue import Item, WorkQueue
 from exporter.model import CampaignResponse, Failure, FailureOutcome
-from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.stop import Stop
 
 FIRST_ALONE = 1.0
@@ -40,36 +39,26 @@ _LAST_WORDS: dict[VerdictKind, FailureOutcome] = {"not_found": "not_found", "den
 """Outcomes of verdicts that are final; of all others it is invalid."""
 
 
-class OutcomeSink(Protocol):
-    """Where outcomes go; returning means that the sink has taken responsibility for the outcome."""
-
-    def __call__(self, outcome: CampaignResponse | Failure, attempts: int) -> Awaitable[None]:
-        """Take one outcome."""
-        ...
+OutcomeSink = Callable[[CampaignResponse | Failure, int], Awaitable[None]]
+"""Where an outcome goes, with the attempts it took. Returning means that the sink has taken responsibility for it."""
 
 
 class WorkerPool:
-    """`workers` tasks that take IDs from one queue until every one has its outcome."""
+    """`--workers` tasks that take IDs from one queue until every one has its outcome.
 
-    def __init__(
-        self,
-        client: Client,
-        health: ServiceHealth,
-        *,
-        meter: UsageMeter,
-        clock: Clock,
-        emit: Emit,
-        workers: int,
-        grace: float,
-    ) -> None:
-        self._client = client
-        self._health = health
-        self._meter = meter
-        self._clock = clock
-        self._emit = emit
-        self._workers = workers
-        self._grace = grace
+    `requests`: how many IDs there are. `canary`: one that was fetched before, so that an outage is not taken for a bad
+    ID.
+    """
+
+    def __init__(self, engine: Engine, requests: int, *, canary: str | None = None) -> None:
+        self._client = engine.client
+        self._health = ServiceHealth(engine.client, retry=engine.retry, clock=engine.clock, canary=canary)
+        self._meter = engine.meter
+        self._clock = engine.clock
+        self._emit = engine.emit
+        self._options = engine.options
         self._answered = asyncio.Event()
+        engine.limiter.expect(engine.meter.usage().requests.total + requests)
 
     async def run(self, ids: Iterator[str], sink: OutcomeSink, stop: Stop) -> None:
         """Fetch every one of `ids` and hand each outcome to `sink`.
@@ -78,27 +67,21 @@ class WorkerPool:
         under way then get the grace, and what they bring is handed on.
         """
         queue = WorkQueue(ids, self._clock)
-        tasks = [asyncio.create_task(self._work(queue, sink, number)) for number in range(self._workers)]
-        stopping = asyncio.create_task(stop.wait())
+        tasks = [asyncio.create_task(self._work(queue, sink, number)) for number in range(self._options.workers)]
+        everything, stopping = asyncio.gather(*tasks), asyncio.create_task(stop.wait())
         try:
-            await self._wait(tasks, stopping)
+            await asyncio.wait((everything, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if everything.done():
+                everything.result()
+            if stopping.done():
+                raise stopping.result()
         except ExportError as error:
             await self._wind_down(queue, tasks, error)
             raise
         finally:
             for task in (*tasks, stopping):
                 task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
-
-    async def _wait(self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[ExportError]) -> None:
-        open_tasks: set[asyncio.Task[None]] = set(tasks)
-        while open_tasks:
-            done, _ = await asyncio.wait({*open_tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done & open_tasks:
-                open_tasks.discard(task)
-                task.result()
-            if stopping in done:
-                raise stopping.result()
+            await asyncio.gather(*tasks, everything, stopping, return_exceptions=True)
 
     async def _wind_down(self, queue: WorkQueue, tasks: list[asyncio.Task[None]], reason: ExportError) -> None:
         """Send nothing more; what is under way gets the grace."""
@@ -110,22 +93,19 @@ class WorkerPool:
                 task.cancel()
         if not sending:
             return
-        self._emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._grace))
-        await asyncio.wait(sending, timeout=self._grace)
+        self._emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._options.grace))
+        await asyncio.wait(sending, timeout=self._options.grace)
 
     async def _work(self, queue: WorkQueue, sink: OutcomeSink, number: int) -> None:
         if number > 0:
-            await self._first_answer(number)
+            # One request goes first, then a few more: a first ID that is slow must not hold up all others.
+            await wait_at_most(FIRST_ALONE if number < FIRST_FEW else math.inf, self._answered)
         while (item := await queue.next()) is not None:
             try:
                 await self._attempt(item, queue, sink)
             finally:
                 queue.done(item)
             self._answered.set()
-
-    async def _first_answer(self, number: int) -> None:
-        """Let one request go first, then a few more: a first ID that is slow must not hold up all others."""
-        await wait_at_most(FIRST_ALONE if number < FIRST_FEW else math.inf, self._answered)
 
     async def _attempt(self, item: Item, queue: WorkQueue, sink: OutcomeSink) -> None:
         item.first_at = item.first_at or self._clock.now()

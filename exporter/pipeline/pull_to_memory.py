@@ -9,6 +9,7 @@ from exporter.clock import Clock
 from exporter.errors import CredentialsRefused, ExportError, StoppedEarly
 from exporter.events import Emit, Settled
 from exporter.fetch.open_engine import open_engine
+from exporter.fetch.worker_pool import WorkerPool
 from exporter.ids.ids_file import CampaignIds
 from exporter.model import CampaignResponse, Failure, RowTable
 from exporter.options import FetchOptions
@@ -55,7 +56,7 @@ async def pull_campaigns(
     async with open_engine(settings, fetch, clock=clock, emit=emit) as engine:
         try:
             with stop.child() as own_stop, own_stop.after(fetch.max_duration):
-                await engine.pool(len(ids.ids)).run(ids.each(), sink, own_stop)
+                await WorkerPool(engine, len(ids.ids)).run(ids.each(), sink, own_stop)
         except (StoppedEarly, CredentialsRefused) as ended:
             error = ended
     wanted: list[str] = ids.ids.to_pylist()

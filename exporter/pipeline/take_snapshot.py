@@ -21,6 +21,7 @@ from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Event, RunStarted, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
+from exporter.fetch.worker_pool import WorkerPool
 from exporter.ids.campaign_ids import each_of
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.batch_writer import BatchWriter
@@ -119,7 +120,7 @@ async def read_list(run: Run, engine: Engine) -> None:
     types = types_of(run.job.options.campaign_type)
     if run.checkpoint.listed_at is not None and run.checkpoint.listed_types == types:
         return
-    campaigns = await ListPass(engine, run.stop).read_until_stopped(types)
+    campaigns = await run.stop.interrupting(ListPass(engine, run.stop).read(types))
     await in_thread(run.stop, _keep_list, run, campaigns, types)
 
 
@@ -190,7 +191,7 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
         return started.already_fetched
 
     writer = BatchWriter(run.journal.path, emit=run.emit)
-    pool = engine.pool(started.to_fetch, canary=canary)
+    pool = WorkerPool(engine, started.to_fetch, canary=canary)
     try:
         await pool.run(each_of(pending), writer.put, run.stop)
     finally:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
+from exporter import __version__
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, body_start, is_askable, quote_id, without_token
+from exporter.model import Identity
 from exporter.text import TOKEN_HIDDEN
 
 ORIGIN = "https://platform.kore.ai"
@@ -19,9 +21,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 
 
 def api(version: Any = "v2") -> CampaignApi:
-    return CampaignApi(
-        host=ORIGIN, stream_id="st-1", account_id="acc 1", app_id="st-1", version=version, user_agent="test"
-    )
+    return CampaignApi(Identity(ORIGIN, "st-1", "acc 1", version), "st-1")
 
 
 def test_the_get_request_has_path_query_and_headers_of_the_page() -> None:
@@ -81,9 +81,10 @@ def test_the_token_of_a_request_is_hidden_wherever_it_comes_back() -> None:
 
 def test_requests_are_complete_and_differ_only_in_what_the_pages_say() -> None:
     headers = {
-        "iid": "app-1", "accountId": "a/1", "Accept": "application/json", "User-Agent": "test", "auth": "t1",
+        "iid": "app-1", "accountId": "a/1", "Accept": "application/json",
+        "User-Agent": f"campaign-export/{__version__}", "auth": "t1",
     }  # fmt: skip
-    own = CampaignApi(host=ORIGIN, stream_id="st/1", account_id="a/1", app_id="app-1", version="v2", user_agent="test")
+    own = CampaignApi(Identity(ORIGIN, "st/1", "a/1", "v2"), "app-1")
     base = f"{ORIGIN}/campaign/api/v2/public/st%2F1/campaign"
     get = own.get("cd/1", "t1")
     assert get == Request("GET", f"{base}/cd%2F1?accountId=a%2F1", headers)

@@ -15,9 +15,10 @@ from exporter.api.http import HttpTransport
 from exporter.api.transport_errors import TransportError
 from exporter.events import Event
 from exporter.fetch.client import Client
-from exporter.fetch.service_health import ServiceHealth
+from exporter.fetch.open_engine import Engine
 from exporter.fetch.worker_pool import WorkerPool
-from exporter.model import CampaignResponse, Failure
+from exporter.model import CampaignResponse, Failure, Identity
+from exporter.options import FetchOptions
 from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.retry import RetryPolicy
 from exporter.ratelimit.slot_backends import Slots
@@ -112,9 +113,7 @@ class Fetching:
             patience=patience,
         )
         self.client = Client(
-            api=CampaignApi(
-                host="https://h", stream_id="st", account_id="a", app_id="st", version="v2", user_agent="t"
-            ),
+            api=CampaignApi(Identity("https://h", "st", "a", "v2"), "st"),
             tokens=TokenSource(SigningKey("cs-1", KEY), clock=self.clock),
             transport=cast(HttpTransport, service),
             limiter=self.limiter,
@@ -122,20 +121,20 @@ class Fetching:
             clock=self.clock,
             emit=self.events.append,
         )
-        retry = RetryPolicy(attempts=attempts, random=Random(1))
-        self.pool = WorkerPool(
+        self.engine = Engine(
             self.client,
-            ServiceHealth(self.client, retry=retry, clock=self.clock, canary=canary),
-            meter=self.meter,
-            clock=self.clock,
-            emit=self.events.append,
-            workers=16,
-            grace=grace,
+            self.limiter,
+            self.meter,
+            RetryPolicy(attempts=attempts, random=Random(1)),
+            self.clock,
+            self.events.append,
+            FetchOptions(workers=16, rates=limits, grace=grace),
         )
+        self.canary = canary
 
     async def fetch(self, ids: Iterable[str]) -> dict[str, str]:
         """The outcome of each ID."""
-        await self.pool.run(iter(ids), self._sink, self.stop)
+        await WorkerPool(self.engine, 0, canary=self.canary).run(iter(ids), self._sink, self.stop)
         return {name: one.outcome if isinstance(one, Failure) else "ok" for name, one in self.outcomes.items()}
 
     async def _sink(self, outcome: CampaignResponse | Failure, attempts: int) -> None:

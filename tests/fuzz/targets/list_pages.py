@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from random import Random
 from typing import NamedTuple, cast
 
 from exporter.api.classify import ListPage, classify_list, item_id
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.errors import ExportError
 from exporter.fetch.list_pass import ListPass
-from exporter.fetch.open_engine import Engine
 from exporter.json_text import loads
 from exporter.model import ListedCampaign
-from exporter.options import FetchOptions
-from exporter.ratelimit.retry import RetryPolicy
 from exporter.text import id_problem
 from tests.fuzz.http_text import response_in
 from tests.fuzz.promises import check_error, check_verdict
@@ -62,12 +58,8 @@ def read(data: bytes) -> Listed:
 
 async def _read(script: Script) -> list[ListedCampaign] | ExportError:
     parts = Fetching(cast(MadeUpService, script))
-    engine = Engine(
-        parts.client, parts.limiter, parts.meter, RetryPolicy(attempts=5, random=Random(1)), parts.clock,
-        parts.events.append, FetchOptions(rates=()),
-    )  # fmt: skip
     try:
-        return await ListPass(engine, parts.stop).read(["sms"])
+        return await ListPass(parts.engine, parts.stop).read(["sms"])
     except ExportError as error:
         return error
 

@@ -78,11 +78,7 @@ def check(data: bytes, found: Read) -> None:
     assert token and is_visible_ascii(token)
     if not isinstance(settings.credentials, ReadyToken):
         assert token.count(".") == 2
-    api = CampaignApi(
-        host=settings.host, stream_id=settings.stream_id, account_id=settings.account_id, app_id=settings.app_id,
-        version=settings.api, user_agent="x",
-    )  # fmt: skip
-    request = api.get("cd-1", token)
+    request = CampaignApi(settings.identity, settings.app_id).get("cd-1", token)
     assert URL(request.url, encoded=True).origin() == URL(settings.host).origin()
     assert all(is_visible_ascii(value) for value in request.headers.values())
 
