@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from exporter.api.endpoints import HttpResponse, body_start
-from exporter.api.error_body import read_error
+from exporter.api.error_body import ErrorBody, read_error
 from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
 from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
@@ -220,15 +220,8 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple
             not_json = str(reason)
     if kind == 2 and isinstance(document, dict) and _is_success(document):
         return None, document
-    error = None if not_json else read_error(document)
-    failure = _Failure(
-        response.status,
-        error.message if error else body_start(response),
-        error.code if error else None,
-        not_json,
-        error is not None and error.of_api,
-        response.oversized,
-    )
+    error = ErrorBody(body_start(response), None) if not_json else read_error(document)
+    failure = _Failure(response.status, error.message, error.code, not_json, error.of_api, response.oversized)
     verdict_kind = next(kind for kind, holds in _RULES if holds(failure))
     # A date is one of the service's clock, which its `Date` tells: ours may be off.
     wait = read_retry_after(response.retry_after, read_date(response.date) or now)

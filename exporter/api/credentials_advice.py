@@ -10,16 +10,17 @@ from exporter.units import format_duration
 WORTH_TELLING = 60.0
 """Seconds by which our clock and the service's may differ."""
 
-_SCOPE = re.compile(r"scope|permission", re.IGNORECASE)
-_REPLAY = re.compile(r"replay|seen before|already used", re.IGNORECASE)
-_CLOCK = re.compile(
-    r"expired|\bexp\b|\biat\b|\bnbf\b|issued at|in the future|not yet valid|not active|clock", re.IGNORECASE
-)
-
 Cause = Literal["scope", "replay", "clock", "credentials"]
 """Why credentials may be refused; `credentials`: the service gives one answer for many causes."""
 
-_ADVICE: dict[Cause, str] = {
+_WORDS: dict[Cause, str] = {
+    "scope": r"scope|permission",
+    "replay": r"replay|seen before|already used",
+    "clock": r"expired|\bexp\b|\biat\b|\bnbf\b|issued at|in the future|not yet valid|not active|clock",
+}
+"""What the service says then. The first that is found decides."""
+
+ADVICE: dict[Cause, str] = {
     "scope": "Give the JWT app the scope 'Campaign Management' (App Settings > Dev Tools > API Scopes) and publish.",
     "replay": "The app enforces that a token is good once: use KORE_CLIENT_ID and KORE_CLIENT_SECRET, not KORE_JWT.",
     "clock": (
@@ -33,26 +34,18 @@ _ADVICE: dict[Cause, str] = {
         "and that campaigns, which are an option of the account, are enabled for it."
     ),
 }
+"""Where to mend it."""
 
 
 def cause_of(error: str) -> Cause:
     """The likely cause of a refusal. `error`: what the service said."""
-    if _SCOPE.search(error):
-        return "scope"
-    if _REPLAY.search(error):
-        return "replay"
-    return "clock" if _CLOCK.search(error) else "credentials"
-
-
-def advice_for(cause: Cause) -> str:
-    """Where to mend it."""
-    return _ADVICE[cause]
+    return next((cause for cause, words in _WORDS.items() if re.search(words, error, re.IGNORECASE)), "credentials")
 
 
 def refusal(error: str, skew: float | None = None) -> str:
     """The message for refused credentials. `error`: what the service said. `skew`: as `skew_warning` takes it."""
     clock = skew_warning(skew)
-    lines = [f"the service refused the credentials ({error}).", advice_for(cause_of(error))]
+    lines = [f"the service refused the credentials ({error}).", ADVICE[cause_of(error)]]
     return "\n".join([*lines, f"Besides, {clock}."] if clock else lines)
 
 

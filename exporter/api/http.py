@@ -17,11 +17,11 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import aiohttp
+import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
@@ -81,9 +81,7 @@ class HttpTransport:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         if self._session is not None:
             await self._session.close()
 
@@ -154,15 +152,14 @@ class HttpTransport:
         return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
 
 
-class _Attempt:
+class _Attempt(msgspec.Struct, eq=False):
     """One request of a task, from its beginning to its answer."""
 
-    def __init__(self, on_sent: Callable[[], None]) -> None:
-        self.on_sent = on_sent
-        self.transport: asyncio.Transport | None = None
-        self.reused = False
-        self.answered = False
-        self.ended = 0.0
+    on_sent: Callable[[], None]
+    transport: asyncio.Transport | None = None
+    reused: bool = False
+    answered: bool = False
+    ended: float = 0.0
 
 
 _ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")

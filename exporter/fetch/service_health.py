@@ -46,8 +46,13 @@ class ServiceHealth:
 
     def note(self, campaign_id: str, exchange: Exchange) -> None:
         """Take the outcome of a request for a campaign."""
-        if exchange.verdict.kind == "good":
-            self._answered_well(campaign_id)
+        if exchange.verdict.kind != "good":
+            return
+        now = self._clock.monotonic()
+        if self._canary is None:
+            # What failed before anything was answered well is more likely the service's fault.
+            self._outages.append((-math.inf, now))
+        self._canary, self._good_at = campaign_id, now
 
     async def delay_after_failure(self, item: Item, *, retry_after: float = 0.0) -> float | None:
         """Seconds until the next try of an ID that has just failed; None: it has failed for good."""
@@ -116,18 +121,10 @@ class ServiceHealth:
         exchange = await self._client.campaign(canary, may_probe=may_probe)
         while exchange.verdict.kind == "rate_limited":
             exchange = await self._client.campaign(canary, may_probe=may_probe)
-        if exchange.verdict.kind == "good":
-            self._answered_well(canary)
-        elif exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
+        self.note(canary, exchange)
+        if exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
             self._canary = None  # it is gone: another one has to be found
         return exchange
-
-    def _answered_well(self, campaign_id: str) -> None:
-        now = self._clock.monotonic()
-        if self._canary is None:
-            # What failed before anything was answered well is more likely the service's fault.
-            self._outages.append((-math.inf, now))
-        self._canary, self._good_at = campaign_id, now
 
     def _in_outage(self, sent_at: float, failed_at: float) -> bool:
         return any(began <= failed_at and sent_at <= ended for began, ended in self._outages)

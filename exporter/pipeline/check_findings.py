@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from exporter.api.credentials_advice import advice_for, cause_of, skew_warning
+from exporter.api.credentials_advice import ADVICE, cause_of, skew_warning
 from exporter.api.endpoints import HttpResponse
 from exporter.api.response_headers import read_date
 from exporter.errors import CredentialsRefused, ExportError, ServiceDown, SettingsError
@@ -101,9 +101,9 @@ class Findings:
         cause = cause_of(error)
         if cause == "scope":
             self.note("token", "ok", "accepted")
-            self.note("scope", "failed", error, advice_for(cause), CredentialsRefused)
+            self.note("scope", "failed", error, ADVICE[cause], CredentialsRefused)
             return
-        self.note("token", "failed", error, advice_for(cause), CredentialsRefused)
+        self.note("token", "failed", error, ADVICE[cause], CredentialsRefused)
         self.note("scope", "skipped", "not known before the token is accepted")
         self.note("account", "skipped", "not known before the token is accepted")
 
