@@ -111,9 +111,9 @@ def classify_campaign(response: HttpResponse, campaign_id: str, *, url: str, now
     if _is_plainly_good(response, campaign_id):
         with suppress(UnicodeDecodeError):  # then it is to be looked at closer
             return Verdict("good", text=response.body.decode("utf-8"))
-    verdict, document = _classify_envelope(response, url=url, now=now)
-    if verdict is not None:
-        return verdict
+    document = _classify_envelope(response, url=url, now=now)
+    if isinstance(document, Verdict):
+        return document
     data = document.get("data")
     if not isinstance(data, dict) or not data:
         if says_service_fails(read_error(document).message):
@@ -157,9 +157,9 @@ class ListPage(msgspec.Struct, frozen=True):
 
 def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage | Verdict:
     """The page that a response to `CampaignApi.list` holds, or what else the response means; never raises."""
-    verdict, document = _classify_envelope(response, url=url, now=now)
-    if verdict is not None:
-        return verdict
+    document = _classify_envelope(response, url=url, now=now)
+    if isinstance(document, Verdict):
+        return document
     data = document.get("data")
     if not isinstance(data, dict) or ("results" not in data and data.keys().isdisjoint(_OF_A_PAGE)):
         if isinstance(data, dict) and item_id(data) is not None:
@@ -206,11 +206,11 @@ def _count(value: Any) -> int | None:
     return int(value) if 0 <= value < 1e15 and value == int(value) else None
 
 
-def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple[Verdict | None, dict[str, Any]]:
-    """A verdict on all that is not a success answer; else None and the parsed body."""
+def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> Verdict | dict[str, Any]:
+    """A verdict on all that is not a success answer; else the parsed body."""
     kind = response.status // 100
     if kind == 3:
-        return _classify_redirect(response, url), {}
+        return _classify_redirect(response, url)
     document: Any = None
     not_json = "not read"
     if response.body and not response.oversized and (kind == 2 or len(response.body) <= LARGEST_ERROR):
@@ -219,13 +219,13 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> tuple
         except NotJson as reason:
             not_json = str(reason)
     if kind == 2 and isinstance(document, dict) and _is_success(document):
-        return None, document
+        return document
     error = ErrorBody(body_start(response), None) if not_json else read_error(document)
     failure = _Failure(response.status, error.message, error.code, not_json, error.of_api, response.oversized)
     verdict_kind = next(kind for kind, holds in _RULES if holds(failure))
     # A date is one of the service's clock, which its `Date` tells: ours may be off.
     wait = read_retry_after(response.retry_after, read_date(response.date) or now)
-    return Verdict(verdict_kind, _reason(verdict_kind, failure, response), retry_after=wait), {}
+    return Verdict(verdict_kind, _reason(verdict_kind, failure, response), retry_after=wait)
 
 
 def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str:

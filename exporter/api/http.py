@@ -92,7 +92,8 @@ class HttpTransport:
         """
         if self._session is None or self._connector is None:
             raise RuntimeError("send() outside of `async with`")
-        attempt = self._connector.begin(on_sent)
+        attempt = _Attempt(on_sent)
+        _ATTEMPT.set(attempt)
         try:
             async with self._session.request(
                 request.method,
@@ -175,12 +176,6 @@ class _Connector(aiohttp.TCPConnector):
         """kept-alive connections that were dropped under a request"""
         self._last: WeakKeyDictionary[object, _Attempt] = WeakKeyDictionary()
         """connection -> the last request that it was used for"""
-
-    def begin(self, on_sent: Callable[[], None]) -> _Attempt:
-        """The current task begins a request."""
-        attempt = _Attempt(on_sent)
-        _ATTEMPT.set(attempt)
-        return attempt
 
     def reset(self) -> None:
         """Close the current task's connection with a RST: what waits in it somewhere is not delivered later."""

@@ -11,7 +11,7 @@
    `ratelimit/limiter.py`, a token of `api/auth.py`, the request of `api/endpoints.py`, sent by `api/http.py`, and
    `api/classify.py` says what the response means.
 5. `journal/batch_writer.py` writes the outcome to the disk; from here on the ID is not asked for again.
-6. `pipeline/end_of_run.py` counts, and refuses what must not be published (`may_publish.py`).
+6. `pipeline/end_of_run.py` counts, and refuses what must not be published.
 7. `pipeline/publish.py` reads the response from the journal and gives it to `snapshot_store/writer.py`, which writes
    the rows that `tables/flatten.py` makes of it into the staging of `snapshot_store/local_folder.py`. The manifest
    (`snapshot_store/manifest.py`) comes last and makes them visible. `rebuild_snapshot.py` enters here, with the

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from exporter.api.classify import ListPage, item_id
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import ExportError, InputError, ServiceDown, SettingsError
+from exporter.errors import CredentialsRefused, ExportError, InputError, ListFailed, ServiceDown, SettingsError
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
@@ -74,10 +74,6 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
             Path(destination.root).rmdir()
 
 
-class _Failed(Exception):
-    """A request failed, and no other makes sense; the finding is noted."""
-
-
 class _ServiceCheck:
     """What requests show about an account."""
 
@@ -87,13 +83,16 @@ class _ServiceCheck:
         self.requests = 0
 
     async def run(self) -> None:
-        """The list call, and one campaign of it."""
+        """The list call, and one campaign of it. After what ends it no other request makes sense."""
         try:
             items = await self._list()
             if items:
                 await self._campaign(items)
-        except _Failed:
-            pass
+        except CredentialsRefused as error:
+            self._findings.refused(str(error))
+        except ListFailed as error:
+            advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
+            self._findings.note("list", "failed", str(error), advice, ServiceDown)
         except SettingsError as error:
             self._findings.never_works(str(error))
         except ServiceDown as error:
@@ -129,9 +128,7 @@ class _ServiceCheck:
             lambda: self._engine.client.list_page(campaign_type, limit=limit, skip=0, page=1)
         )
         if exchange.page is None:
-            advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
-            self._findings.note("list", "failed", exchange.verdict.error, advice, ServiceDown)
-            raise _Failed
+            raise ListFailed(exchange.verdict.error)
         return exchange.page
 
     async def _campaign(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -158,7 +155,7 @@ class _ServiceCheck:
     async def _exchange(self, ask: Callable[[], Coroutine[Any, Any, Exchange]]) -> Exchange:
         """An exchange that is a last word. Where the service fails, tried again as long as the patience lasts.
 
-        Raises `_Failed`.
+        Raises `CredentialsRefused`, `ServiceDown`.
         """
         engine = self._engine
         latest = engine.clock.monotonic() + engine.options.patience
@@ -169,8 +166,7 @@ class _ServiceCheck:
             if exchange.response is not None:
                 self._findings.reached(exchange.response, engine.clock.now())
             if exchange.verdict.kind == "denied":
-                self._findings.refused(exchange.verdict.error)
-                raise _Failed
+                raise CredentialsRefused(exchange.verdict.error)
             if exchange.verdict.kind not in _AGAIN:
                 self._findings.accepted()
                 return exchange
@@ -179,8 +175,7 @@ class _ServiceCheck:
             attempts += not is_limited
             delay = 0.0 if is_limited else engine.retry.delay_after(attempts)
             if delay is None or engine.clock.monotonic() + delay > latest:
-                self._findings.service_failed(exchange.verdict.error)
-                raise _Failed
+                raise ServiceDown(exchange.verdict.error)
             await engine.clock.sleep(delay)
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
 from exporter import failpoints
-from exporter.errors import DestinationError, ExportError, NotReconciled
+from exporter.errors import DestinationError, ExportError, NotPublished, NotReconciled
 from exporter.events import Warned
 from exporter.ids.ids_file import CampaignIds
+from exporter.journal.run_checkpoint import Incomplete
 from exporter.model import Counts, FailureGroup, Usage, group_failures
 from exporter.pipeline.incremental import gone, last_full
-from exporter.pipeline.may_publish import BUG, refuse_incomplete, refuse_unreconciled
 from exporter.pipeline.publish import Draft, SnapshotResult, publish, warn_of_failure
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import incomplete_in
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.catalog import own_snapshots, read_catalog, read_manifest
+from exporter.snapshot_store.catalog import latest_of, own_snapshots, read_catalog, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
 from exporter.units import counted
 
 EXAMPLES = 3
 """IDs that are named of each kind of failure."""
+
+BUG = "This is a bug of campaign-export: please report it with this message."
 
 GONE_NAMED = 5
 """Names of vanished campaigns that a warning holds."""
@@ -36,8 +39,8 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     """
     began = run.clock.monotonic()
     counts = _count(run)
-    refuse_unreconciled(ids, counts, run.journal.wanted_count())
-    refuse_incomplete(run, counts)
+    _refuse_unreconciled(ids, counts, run.journal.wanted_count())
+    _refuse_incomplete(run, counts)
     unchanged = _unchanged(run, ids, counts)
     if unchanged is not None:
         return _keep_incomplete(run, unchanged, reused)
@@ -67,17 +70,62 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     return finish(run, manifest, reused)
 
 
+def _refuse_unreconciled(ids: CampaignIds, counts: Counts, unique: int) -> None:
+    """Raise `NotReconciled` unless every ID that was given has one outcome, or repeats another."""
+    if not counts.unique == unique == ids.given - ids.repeats:
+        raise NotReconciled(
+            f"the counts do not add up ({ids.given:,} given, {ids.repeats:,} repeats, {unique:,} wanted, {counts}), so "
+            f"nothing is published. {BUG}"
+        )
+
+
+def _refuse_incomplete(run: Run, counts: Counts) -> None:
+    """Raise `NotPublished` where more failed or is missing than the options allow; the journal stays."""
+    options = run.job.options
+    failed = options.failures(counts)
+    if options.max_failures.exceeded_by(failed, counts.unique):
+        examples = "; ".join(f"{failure.campaign_id}: {failure.error}" for failure in islice(run.journal.failures(), 3))
+        raise NotPublished(
+            f"not published: {failed:,} of {counts.unique:,} campaigns failed, more than --max-failures "
+            f"{options.max_failures} allows. The same command tries only those again.\nFor example: {examples}"
+        )
+    if options.max_missing.exceeded_by(counts.not_found, counts.unique):
+        raise NotPublished(
+            f"not published: {counts.not_found:,} of {counts.unique:,} campaigns do not exist, more than "
+            f"--max-missing {options.max_missing} allows. Are the IDs of this app, and is KORE_STREAM_ID "
+            f"({run.job.settings.stream_id}) the right one?"
+        )
+    _refuse_emptied_table(run, counts)
+
+
+def _refuse_emptied_table(run: Run, counts: Counts) -> None:
+    """Where the list call decides what is wanted, much less than before is more likely the wrong app."""
+    base = run.checkpoint.base
+    if base is None and counts.unique:
+        return
+    latest = latest_of(run.destination, run.job.settings.identity, run.clock.now()) if base is None else None
+    before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
+    if before is None or not before.counts.ok:
+        return
+    lost = counts.gone if base is not None else before.counts.ok
+    if run.job.options.max_missing.exceeded_by(lost, before.counts.ok):
+        raise NotPublished(
+            f"not published: {lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone, more "
+            f"than --max-missing {run.job.options.max_missing} allows. Is KORE_STREAM_ID "
+            f"({run.job.settings.stream_id}) the right one?"
+        )
+
+
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
     failures = warn_of_failure(lambda: _failures(run), "its failures cannot be named", emit=run.emit) or ()
     removed = warn_of_failure(lambda: _retain(run, manifest), "old snapshots were not removed", emit=run.emit) or ()
     failpoints.hit("publish.before_journal_closed")
-    warn_of_failure(
-        lambda: _close_journal(run, manifest), "the journal could not be closed; the next run does that", emit=run.emit
-    )
+    incomplete = incomplete_in(manifest, run.job.options)
+    closing = "the journal could not be closed; the next run does that"
+    warn_of_failure(lambda: _close_journal(run, incomplete), closing, emit=run.emit)
     where = run.destination.where(manifest.snapshot_id)
-    is_complete = incomplete_in(manifest, run.job.options) is None
-    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=is_complete)
+    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=incomplete is None)
 
 
 def _failures(run: Run) -> tuple[FailureGroup, ...]:
@@ -166,9 +214,8 @@ def _replace(run: Run, snapshot: str) -> list[str]:
     return []
 
 
-def _close_journal(run: Run, manifest: Manifest) -> None:
-    incomplete = incomplete_in(manifest, run.job.options)
-    if incomplete is not None:
-        run.remember(snapshot_id=manifest.snapshot_id, incomplete=incomplete, usage=Usage(), pauses=(), warnings=())
-    else:
+def _close_journal(run: Run, incomplete: Incomplete | None) -> None:
+    if incomplete is None:
         run.journal.clear()
+    else:
+        run.remember(snapshot_id=incomplete.snapshot_id, incomplete=incomplete, usage=Usage(), pauses=(), warnings=())

@@ -90,20 +90,16 @@ class Fresh(msgspec.Struct, frozen=True):
 
 def reuse_since(checkpoint: Checkpoint | None, options: SnapshotOptions, now: float) -> int:
     """From when on (milliseconds since 1970) outcomes in the journal are used again; each is judged by its own age."""
-    if options.fresh or (checkpoint is not None and (_is_over(checkpoint, now) or _is_misdated(checkpoint, now))):
+    published_at = checkpoint.incomplete.published_at if checkpoint is not None and checkpoint.incomplete else None
+    if options.fresh or (checkpoint is not None and _is_over(checkpoint, published_at, now)):
         return NOTHING
     return to_milliseconds(now - options.resume_within)
 
 
-def _is_over(checkpoint: Checkpoint, now: float) -> bool:
-    """Whether it is too late to complete what was published with failed campaigns."""
-    published = checkpoint.incomplete
-    return published is not None and to_milliseconds(now) - published.published_at > to_milliseconds(RETRY_WITHIN)
-
-
-def _is_misdated(checkpoint: Checkpoint, now: float) -> bool:
-    """Whether the run began under a wrong clock: the age of its answers is not known."""
-    return is_misdated(checkpoint.snapshot_id, now)
+def _is_over(checkpoint: Checkpoint, published_at: int | None, now: float) -> bool:
+    """Whether it is too late to complete what was published, or its age is not known, since the clock was wrong."""
+    is_late = published_at is not None and to_milliseconds(now) - published_at > to_milliseconds(RETRY_WITHIN)
+    return is_late or is_misdated(checkpoint.snapshot_id, now)
 
 
 def decide(
@@ -116,7 +112,9 @@ def decide(
         return Fresh(new, since, choose_bases(situation.own, situation.damaged, options, now, earlier=None))
     same = checkpoint.request == situation.request and not options.fresh
     if situation.manifest is not None and not checkpoint.is_published:
-        return _finish(checkpoint, situation.manifest, now, same=same)
+        finished_at = manifests.milliseconds(situation.manifest.finished_at)
+        is_this_run = same and not _is_over(checkpoint, finished_at, now)
+        return Finish(checkpoint, situation.manifest, is_this_run)
     goes_on = same and since != NOTHING
     retries = goes_on and situation.incomplete_is_there
     earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
@@ -136,12 +134,6 @@ def decide(
         listed_at=checkpoint.listed_at if keep_list else None,
     )
     return Resume(resumed, since, keep_list, bases)
-
-
-def _finish(checkpoint: Checkpoint, manifest: Manifest, now: float, *, same: bool) -> Finish:
-    age = to_milliseconds(now) - manifests.milliseconds(manifest.finished_at)
-    soon = age <= to_milliseconds(RETRY_WITHIN) and not _is_misdated(checkpoint, now)
-    return Finish(checkpoint, manifest, is_this_run=same and soon)
 
 
 def incomplete_in(manifest: Manifest, options: SnapshotOptions) -> Incomplete | None:
