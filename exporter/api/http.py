@@ -150,7 +150,7 @@ class HttpTransport:
                 response.close()
                 return b"".join(chunks)[:4096], True
         unpacker.end()
-        return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), False
+        return b"".join(chunks), False
 
 
 class _Attempt(msgspec.Struct, eq=False):

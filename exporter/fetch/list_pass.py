@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from exporter.api.classify import ListPage, item_id
 from exporter.api.credentials_advice import refusal
@@ -67,7 +66,8 @@ class ListPass:
                     nameless.add(key)
                 else:
                     items[key] = text
-                rows.append(ListRow(key, _created(item)))
+                created = item.get("createdAt")
+                rows.append(ListRow(key, read_instant(created) if isinstance(created, str) else None))
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
             self._engine.emit(ListPageRead(campaign_type, pages, len(rows), len(items) - before, page.total))
         self._warn(campaign_type, paging, len(nameless))
@@ -126,8 +126,3 @@ class ListPass:
             engine.meter.retried()
             engine.emit(RetryPlanned(name, attempts, delay, verdict.error))
             await engine.clock.sleep(delay)
-
-
-def _created(item: Mapping[str, Any]) -> int | None:
-    created = item.get("createdAt")
-    return read_instant(created) if isinstance(created, str) else None

@@ -13,11 +13,10 @@ import math
 
 from exporter.api.credentials_advice import refusal
 from exporter.api.verdict import Verdict
-from exporter.clock import Clock
 from exporter.errors import CredentialsRefused
-from exporter.fetch.client import Client, Exchange
+from exporter.fetch.client import Exchange
+from exporter.fetch.open_engine import Engine
 from exporter.fetch.work_queue import Item
-from exporter.ratelimit.retry import RetryPolicy
 
 _FAILURES = ("retry", "gateway_404", "wrong_campaign")
 """Verdicts that say nothing of a campaign: the service failed."""
@@ -26,11 +25,8 @@ _FAILURES = ("retry", "gateway_404", "wrong_campaign")
 class ServiceHealth:
     """What the outcomes so far say about the service. `canary`: an ID that an earlier attempt has fetched."""
 
-    def __init__(self, client: Client, *, retry: RetryPolicy, clock: Clock, canary: str | None = None) -> None:
-        self._client = client
-        self._limiter = client.limiter
-        self._retry = retry
-        self._clock = clock
+    def __init__(self, engine: Engine, *, canary: str | None) -> None:
+        self._engine = engine
         self._canary = canary
         self._good_at = -math.inf
         """when (monotonic) a campaign was last answered well in this run"""
@@ -48,7 +44,7 @@ class ServiceHealth:
         """Take the outcome of a request for a campaign."""
         if exchange.verdict.kind != "good":
             return
-        now = self._clock.monotonic()
+        now = self._engine.clock.monotonic()
         if self._canary is None:
             # What failed before anything was answered well is more likely the service's fault.
             self._outages.append((-math.inf, now))
@@ -57,12 +53,12 @@ class ServiceHealth:
     async def delay_after_failure(self, item: Item, *, retry_after: float = 0.0) -> float | None:
         """Seconds until the next try of an ID that has just failed; None: it has failed for good."""
         await self._watch_outage()
-        delay = self._retry.delay_after(len(item.failures))
+        delay = self._engine.retry.delay_after(len(item.failures))
         if delay is None:
             if not await self.others_are_answered(item):
                 return 0.0  # the breaker is open now: the limiter decides when the next request goes
             item.failures = [failure for failure in item.failures if not self._in_outage(*failure)]
-            delay = self._retry.delay_after(len(item.failures))
+            delay = self._engine.retry.delay_after(len(item.failures))
         return max(delay, retry_after) if delay is not None else None
 
     async def others_are_answered(self, item: Item) -> bool:
@@ -74,7 +70,7 @@ class ServiceHealth:
             exchange = await self._ask_canary()
             if exchange is not None and exchange.verdict.kind == "good":
                 return True
-            self._limiter.open_breaker(item.error)
+            self._engine.limiter.open_breaker(item.error)
         await self._watch_outage()
         return False
 
@@ -88,7 +84,7 @@ class ServiceHealth:
             if self._good_at == -math.inf:
                 raise self._credentials_refused(refused)
             item.attempts += 1
-            again = await self._client.campaign(item.campaign_id, may_probe=self.any_id_may_probe)
+            again = await self._engine.client.campaign(item.campaign_id, may_probe=self.any_id_may_probe)
             self.note(item.campaign_id, again)
             if again.verdict.kind != "denied":
                 return again
@@ -103,24 +99,24 @@ class ServiceHealth:
 
     async def _watch_outage(self) -> None:
         """While the breaker is not closed: ask the canary at its intervals, until the service answers again."""
-        began = self._limiter.outage_began
+        began = self._engine.limiter.outage_began
         if began is None or self._canary is None or self._probing.locked():
             return
         confirmed = False
         async with self._probing:
-            while self._limiter.outage_began is not None:
+            while self._engine.limiter.outage_began is not None:
                 exchange = await self._ask_canary(may_probe=True)
                 confirmed = confirmed or exchange is None or exchange.verdict.kind in _FAILURES
         if confirmed:
-            self._outages.append((began, self._clock.monotonic()))
+            self._outages.append((began, self._engine.clock.monotonic()))
 
     async def _ask_canary(self, *, may_probe: bool = False) -> Exchange | None:
         canary = self._canary
         if canary is None:
             return None
-        exchange = await self._client.campaign(canary, may_probe=may_probe)
+        exchange = await self._engine.client.campaign(canary, may_probe=may_probe)
         while exchange.verdict.kind == "rate_limited":
-            exchange = await self._client.campaign(canary, may_probe=may_probe)
+            exchange = await self._engine.client.campaign(canary, may_probe=may_probe)
         self.note(canary, exchange)
         if exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
             self._canary = None  # it is gone: another one has to be found
@@ -130,4 +126,4 @@ class ServiceHealth:
         return any(began <= failed_at and sent_at <= ended for began, ended in self._outages)
 
     def _credentials_refused(self, exchange: Exchange) -> CredentialsRefused:
-        return CredentialsRefused(refusal(exchange.verdict.error, self._client.skew))
+        return CredentialsRefused(refusal(exchange.verdict.error, self._engine.client.skew))

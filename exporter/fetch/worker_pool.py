@@ -51,12 +51,8 @@ class WorkerPool:
     """
 
     def __init__(self, engine: Engine, requests: int, *, canary: str | None = None) -> None:
-        self._client = engine.client
-        self._health = ServiceHealth(engine.client, retry=engine.retry, clock=engine.clock, canary=canary)
-        self._meter = engine.meter
-        self._clock = engine.clock
-        self._emit = engine.emit
-        self._options = engine.options
+        self._engine = engine
+        self._health = ServiceHealth(engine, canary=canary)
         self._answered = asyncio.Event()
         engine.limiter.expect(engine.meter.usage().requests.total + requests)
 
@@ -66,13 +62,13 @@ class WorkerPool:
         Raises `CredentialsRefused`, `ServiceDown`, `StorageFailed` or the reason of `stop`; requests that are
         under way then get the grace, and what they bring is handed on.
         """
-        queue = WorkQueue(ids, self._clock)
-        tasks = [asyncio.create_task(self._work(queue, sink, number)) for number in range(self._options.workers)]
+        queue = WorkQueue(ids, self._engine.clock)
+        tasks = [asyncio.create_task(self._work(queue, sink, number)) for number in range(self._engine.options.workers)]
         everything, stopping = asyncio.gather(*tasks), asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((everything, stopping), return_when=asyncio.FIRST_COMPLETED)
             if everything.done():
-                everything.result()
+                everything.result()  # raises what the first worker to fail has raised
             if stopping.done():
                 raise stopping.result()
         except ExportError as error:
@@ -86,15 +82,15 @@ class WorkerPool:
     async def _wind_down(self, queue: WorkQueue, tasks: list[asyncio.Task[None]], reason: ExportError) -> None:
         """Send nothing more; what is under way gets the grace."""
         queue.close()
-        self._client.limiter.stop(reason)
-        sending = [task for task in tasks if task in self._client.sending]
+        self._engine.client.limiter.stop(reason)
+        sending = [task for task in tasks if task in self._engine.client.sending]
         for task in tasks:
             if task not in sending:
                 task.cancel()
         if not sending:
             return
-        self._emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._options.grace))
-        await asyncio.wait(sending, timeout=self._options.grace)
+        self._engine.emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._engine.options.grace))
+        await asyncio.wait(sending, timeout=self._engine.options.grace)
 
     async def _work(self, queue: WorkQueue, sink: OutcomeSink, number: int) -> None:
         if number > 0:
@@ -108,13 +104,13 @@ class WorkerPool:
             self._answered.set()
 
     async def _attempt(self, item: Item, queue: WorkQueue, sink: OutcomeSink) -> None:
-        item.first_at = item.first_at or self._clock.now()
-        exchange = await self._client.campaign(item.campaign_id, may_probe=self._health.any_id_may_probe)
+        item.first_at = item.first_at or self._engine.clock.now()
+        exchange = await self._engine.client.campaign(item.campaign_id, may_probe=self._health.any_id_may_probe)
         self._health.note(item.campaign_id, exchange)
         if exchange.verdict.kind == "denied":
             exchange = await self._health.second_opinion(item, exchange)
         if exchange.verdict.kind == "rate_limited":
-            self._meter.retried()
+            self._engine.meter.retried()
             queue.again(item, 0.0)
             return
         item.attempts += 1
@@ -126,7 +122,7 @@ class WorkerPool:
         """What has become of the ID; None: it is in the queue again."""
         verdict, response = exchange.verdict, exchange.response
         if verdict.kind == "good" and response is not None:
-            now = to_milliseconds(self._clock.now())
+            now = to_milliseconds(self._engine.clock.now())
             return CampaignResponse(item.campaign_id, now, response.status, verdict.text)
         item.error = verdict.error
         item.out_of_step += verdict.kind == "wrong_campaign"
@@ -140,7 +136,7 @@ class WorkerPool:
     async def _after_failure(self, item: Item, exchange: Exchange, queue: WorkQueue) -> Failure | None:
         """What becomes of an ID when the service or the connection failed; None: it is in the queue again."""
         verdict = exchange.verdict
-        item.failures.append((exchange.sent_at, self._clock.monotonic()))
+        item.failures.append((exchange.sent_at, self._engine.clock.monotonic()))
         absent, seemed_absent = verdict.kind == "gateway_404", item.seemed_absent
         if absent and seemed_absent and await self._health.others_are_answered(item):
             return self._failure(item, "not_found", exchange.response)
@@ -154,8 +150,8 @@ class WorkerPool:
         return None
 
     def _again(self, item: Item, delay: float, queue: WorkQueue) -> None:
-        self._meter.retried()
-        self._emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
+        self._engine.meter.retried()
+        self._engine.emit(RetryPlanned(item.campaign_id, item.attempts, delay, item.error))
         queue.again(item, delay)
 
     def _failure(self, item: Item, outcome: FailureOutcome, response: HttpResponse | None) -> Failure:
@@ -167,5 +163,5 @@ class WorkerPool:
             item.error,
             body_start(response) if response is not None else None,
             to_milliseconds(item.first_at),
-            to_milliseconds(self._clock.now()),
+            to_milliseconds(self._engine.clock.now()),
         )

@@ -17,11 +17,11 @@ from exporter.events import Emit, Warned
 from exporter.ids.ids_file import CampaignIds
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint, Incomplete
-from exporter.model import Identity, SnapshotMode
+from exporter.model import Identity
 from exporter.options import SnapshotOptions
-from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
 from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.run_context import Run
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
     Catalog,
@@ -213,18 +213,9 @@ def warn_of_misdated(destination: Destination, *, now: float, emit: Emit) -> Non
         emit(Warned(notice))
 
 
-def begin(
-    decision: Fresh | Resume,
-    *,
-    options: SnapshotOptions,
-    destination: Destination,
-    journal: Journal,
-    events: EventRelay,
-) -> Checkpoint:
-    """Do what was decided: forget what is not used again, choose the base. Returns the checkpoint to go on from.
-
-    Raises `StorageFailed`.
-    """
+def begin(run: Run, decision: Fresh | Resume) -> None:
+    """Do what was decided: forget what is not used again, choose the base, remember the run. Raises `StorageFailed`."""
+    options, journal = run.job.options, run.journal
     if options.fresh:
         journal.clear()
     journal.forget_older(decision.reuse_since, keep_not_found=not options.fail_on_missing)
@@ -232,10 +223,9 @@ def begin(
     if not keep_list:
         journal.forget_list()
     for text in decision.bases.notes:
-        events.emit(Warned(text))
-    base = newest_sound(destination, decision.bases, emit=events.emit)
+        run.emit(Warned(text))
+    base = newest_sound(run.destination, decision.bases, emit=run.emit)
     # What is carried over is proven by the list pass: with another one, it is carried again.
     journal.forget_carried(but_from=base if keep_list else None)
-    events.resume(decision.checkpoint.warnings, decision.checkpoint.pauses)
-    mode: SnapshotMode = "full" if base is None else "incremental"
-    return msgspec.structs.replace(decision.checkpoint, mode=mode, base=base)
+    run.events.resume(run.checkpoint.warnings, run.checkpoint.pauses)
+    run.remember(mode="full" if base is None else "incremental", base=base)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from functools import partial
 
 import pyarrow as pa
 
@@ -94,23 +93,20 @@ def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, sto
     journal = Journal.open(place.work_dir, job.settings.identity, emit=events.emit)
     held.callback(journal.close)
 
-    run_from = partial(Run, job=job, clock=clock, stop=stop, events=events, destination=destination, journal=journal)
     clean_up(destination, journal.checkpoint(), emit=events.emit)
     warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:
         checkpoint, now = journal.checkpoint(), clock.now()
         situation = read_situation(job, checkpoint, journal, destination, now)
         decision = decide(checkpoint, situation, job.options, now)
+        run = Run(decision.checkpoint, job, clock, stop, events, destination, journal)
         if not isinstance(decision, Finish):
-            run = run_from(
-                begin(decision, options=job.options, destination=destination, journal=journal, events=events)
-            )
-            run.remember()
+            begin(run, decision)
             return run
         if decision.is_this_run:
             published = decision.checkpoint.snapshot_id
             events.emit(Warned(f"the run before had published {published} when it was ended; nothing was left to do"))
-        result = finish(run_from(decision.checkpoint), decision.manifest, reused=decision.manifest.counts.ok)
+        result = finish(run, decision.manifest, reused=decision.manifest.counts.ok)
         if decision.is_this_run:
             return result
 
