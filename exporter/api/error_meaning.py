@@ -91,16 +91,18 @@ def says_campaign_missing(message: str) -> bool:
 
 def says_service_fails(message: str) -> bool:
     """Whether an error says that the service failed, to be tried again: in words, or since a part of it is missing."""
-    if _has(_FOR_A_WHILE, message):
-        return True
-    plain = _plain(message)
-    return _has(_SOMETHING_ABSENT, plain) and _has(_PART_WORD, plain) and not says_campaign_missing(message)
+    return _has(_FOR_A_WHILE, message) or _says_missing(_PART_WORD, message)
 
 
 def says_other_missing(message: str) -> bool:
     """Whether an error says that something is missing which is not the campaign: a stream, an account, a path."""
+    return _says_missing(_OTHER_WORD, message)
+
+
+def _says_missing(words: str, message: str) -> bool:
+    """Whether an error says that something is missing which is not the campaign, and has one of the words."""
     plain = _plain(message)
-    return _has(_SOMETHING_ABSENT, plain) and _has(_OTHER_WORD, plain) and not says_campaign_missing(message)
+    return _has(_SOMETHING_ABSENT, plain) and _has(words, plain) and not says_campaign_missing(message)
 
 
 def _plain(message: str) -> str:

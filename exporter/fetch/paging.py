@@ -52,7 +52,6 @@ MOST_READINGS = 6
 """Readings of a list, of which no two in a row are the same, after which what they found together is taken."""
 
 Way = Literal["skip", "page", "at once"]
-WAYS: tuple[Way, ...] = ("skip", "page", "at once")
 
 
 class Ask(NamedTuple):
@@ -85,7 +84,7 @@ class Paging:
 
     def __init__(self, page_size: int | None = None) -> None:
         self._size = PageSize(page_size)
-        self._ways = list(WAYS)
+        self._ways: list[Way] = ["skip", "page", "at once"]
         self._total: int | None = None
         self._earlier: dict[str, None] = {}
         self._last_reading: list[str] | None = None
