@@ -59,8 +59,9 @@ class HttpTransport:
         self._limit = connections
         self._proxy, self._proxy_headers = _split_proxy(proxy)
         self._ca_file = ca_file
-        self._connector: _Connector | None = None
-        self._session: aiohttp.ClientSession | None = None
+        # Made in `__aenter__`: a transport is only used in its `async with`.
+        self._connector: _Connector
+        self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
         # True: the context that aiohttp has made when it was imported, the system's certificates in it. Reading them
@@ -82,16 +83,13 @@ class HttpTransport:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._session.close()
 
     async def send(self, request: Request, *, on_sent: Callable[[], None]) -> HttpResponse:
         """The response to `request`, whatever its status. Redirects are responses. Raises `TransportError`.
 
         `on_sent` is called just before the request is written: from then on it may reach the service.
         """
-        if self._session is None or self._connector is None:
-            raise RuntimeError("send() outside of `async with`")
         attempt = _Attempt(on_sent)
         _ATTEMPT.set(attempt)
         try:
@@ -131,8 +129,7 @@ class HttpTransport:
 
     def drop_connection(self) -> None:
         """Close the connection that this task used last: it is out of step."""
-        if self._connector is not None:
-            self._connector.reset()
+        self._connector.reset()
 
     async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
         encoding = ", ".join(response.headers.getall(hdrs.CONTENT_ENCODING, ()))
