@@ -42,11 +42,7 @@ class Engine(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_engine(settings: Settings, options: FetchOptions, *, clock: Clock, emit: Emit) -> AsyncIterator[Engine]:
     """Connections, tokens and limiter of one account; closed at the end."""
-    slots: Slots
-    if options.ledger and options.rates:
-        slots = LedgerSlots(options.ledger, clock=clock, emit=emit)
-    else:
-        slots = Slots(clock)
+    slots = LedgerSlots(options.ledger, clock=clock, emit=emit) if options.ledger and options.rates else Slots(clock)
     meter = UsageMeter(clock)
     limiter = Limiter(
         shared(options.rates, options.rate_share),
