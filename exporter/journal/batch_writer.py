@@ -18,7 +18,7 @@ from exporter import failpoints
 from exporter.errors import StorageFailed
 from exporter.events import Emit, Settled
 from exporter.files import storage_failed
-from exporter.journal.database import Outcome, Transaction, connect, with_checksum
+from exporter.journal.database import Outcome, connect, transaction, with_checksum
 from exporter.model import CampaignResponse, Failure
 
 BACKLOG = 2000
@@ -80,7 +80,7 @@ class BatchWriter:
             db = connect(self._path)
             try:
                 while (batch := self._batch()) is not None:
-                    with Transaction(db, self._path):
+                    with transaction(db, self._path):
                         batch = [(_proven(db, outcome), attempts, now) for outcome, attempts, now in batch]
                         write_outcomes(db, batch)
                         failpoints.hit("journal.before_commit")
@@ -146,15 +146,8 @@ def _proven(db: sqlite3.Connection, outcome: Outcome) -> Outcome:
 def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
     """Insert (outcome, attempts, now in milliseconds); the caller holds the transaction."""
     answers = [
-        with_checksum(
-            outcome.campaign_id,
-            outcome.fetched_at,
-            outcome.http_status,
-            outcome.body,
-            outcome.carried_from,
-            now,
-            attempts,
-        )
+        # ID, time, status and body; what the list call showed is in a table of its own.
+        with_checksum(*outcome[:4], outcome.carried_from, now, attempts)
         for outcome, attempts, now in outcomes
         if isinstance(outcome, CampaignResponse)
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -54,29 +54,19 @@ _NOT_DAMAGE = frozenset(
 Outcome = CampaignResponse | Failure
 
 
-class Transaction:
+@contextmanager
+def transaction(db: sqlite3.Connection, path: Path) -> Iterator[None]:
     """One transaction; what the disk refuses comes out as `StorageFailed`."""
-
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db = db
-        self._path = path
-
-    def __enter__(self) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise storage_failed(self._path, error) from None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            self._db.execute("ROLLBACK" if kind is not None and self._db.in_transaction else "COMMIT")
-        except sqlite3.Error as failed:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            if kind is None:
-                raise storage_failed(self._path, failed) from None
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    except BaseException as error:
+        with suppress(sqlite3.Error):  # what failed may have been the beginning
+            db.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error):
-            raise storage_failed(self._path, error) from None
+            raise storage_failed(path, error) from None
+        raise
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -84,7 +74,6 @@ def connect(path: Path) -> sqlite3.Connection:
     # Pages that hold several answers: less than a third of the reads and writes that SQLite's usual 4,096 bytes take. A
     # journal that is there keeps its own.
     db = open_database(path, timeout=30.0, page_size=16384)
-    db.text_factory = _text
     db.execute("PRAGMA cache_size = -16000")
     return db
 
@@ -93,35 +82,29 @@ def connect_checked(path: Path) -> sqlite3.Connection:
     """As `connect`, with all tables made and every row proven. Raises `sqlite3.Error`, `OSError`."""
     if path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
         raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
-    db = connect(path)
+    return _checked(connect(path), may_be_new=True)
+
+
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """Open the file only for reading, every row proven. Raises `sqlite3.Error`."""
+    return _checked(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True), may_be_new=False)
+
+
+def _checked(db: sqlite3.Connection, *, may_be_new: bool) -> sqlite3.Connection:
+    """The connection, whose pages, tables and rows are proven; closed where they are not what was written."""
     try:
-        _check_pages(db)
-        if not _tables(db):
+        # A byte that rotted must not end the reading with an error of another kind: the checksum finds it.
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if result != "ok":
+            raise sqlite3.DatabaseError(f"check: {result.splitlines()[0]}")
+        if may_be_new and not _tables(db):
             db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         prove(db)
     except BaseException:
         db.close()
         raise
     return db
-
-
-def connect_to_look(path: Path) -> sqlite3.Connection:
-    """Open the file only for reading, every row proven. Raises `sqlite3.Error`."""
-    db = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
-    try:
-        db.text_factory = _text
-        _check_pages(db)
-        prove(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _check_pages(db: sqlite3.Connection) -> None:
-    result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if result != "ok":
-        raise sqlite3.DatabaseError(f"check: {result.splitlines()[0]}")
 
 
 def prove(db: sqlite3.Connection) -> None:
@@ -149,11 +132,6 @@ def set_aside(path: Path) -> Path:
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
-
-
-def _text(raw: bytes) -> str:
-    # A byte that rotted must not end the reading with an error of another kind: the checksum finds it.
-    return raw.decode("utf-8", "replace")
 
 
 def _tables(db: sqlite3.Connection) -> set[tuple[str, str]]:

@@ -10,8 +10,8 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
-from typing import Any
+from itertools import islice, starmap
+from typing import get_args
 
 import msgspec
 
@@ -20,11 +20,13 @@ from exporter.journal.batch_writer import write_outcomes
 from exporter.journal.database import Outcome, checksum, with_checksum
 from exporter.journal.journal_file import JournalFile
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.model import CampaignResponse, Counts, Failure, ListedCampaign
+from exporter.model import CampaignResponse, Counts, Failure, FailureOutcome, ListedCampaign
 from exporter.tables.flatten import BLOCK_ROWS
 
 BLOCK_BYTES = 32 * 2**20
 """Bytes of bodies from which a block of answers is handed on."""
+
+OUTCOMES = get_args(FailureOutcome)
 
 LOOKED_UP = 10_000
 """IDs that are looked up in one statement."""
@@ -187,13 +189,7 @@ class Journal(JournalFile):
                 "WHERE NOT EXISTS (SELECT 1 FROM answers a WHERE a.campaign_id = w.campaign_id) GROUP BY 1"
             )
         )
-        return Counts(
-            ok=ok,
-            carried_over=carried,
-            not_found=failed.get("not_found", 0),
-            invalid=failed.get("invalid", 0),
-            failed=failed.get("failed", 0),
-        )
+        return Counts(ok=ok, carried_over=carried, **{outcome: failed.get(outcome, 0) for outcome in OUTCOMES})
 
     def set_listed(self, campaigns: Iterable[ListedCampaign]) -> None:
         """What the list pass found, oldest first."""
@@ -206,8 +202,7 @@ class Journal(JournalFile):
 
     def listed(self) -> Iterator[ListedCampaign]:
         """What the list pass found, in its order."""
-        for row in self._rows("SELECT campaign_id, list_type, item FROM listed ORDER BY position"):
-            yield ListedCampaign(*row)
+        return starmap(ListedCampaign, self._rows("SELECT campaign_id, list_type, item FROM listed ORDER BY position"))
 
     def add(self, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:
         """Journal (outcome, attempts, now in milliseconds) together, durably."""
@@ -220,27 +215,26 @@ class Journal(JournalFile):
         """The answers in blocks of bounded size, each proven by its checksum."""
         block: list[CampaignResponse] = []
         size = 0
-        for answer, expected, item, item_expected in self._answers():
-            if checksum(answer) != expected or (item[1] is not None and checksum(item) != item_expected):
-                raise self._damaged(f"the row of {answer[0]!r} is not what was written")
-            campaign_id, fetched_at, status, body, carried_from = answer[:5]
-            block.append(CampaignResponse(campaign_id, fetched_at, status, body, item[2], item[1], carried_from))
-            size += len(body) + len(item[2] or "")
-            if len(block) >= rows or size >= bytes_:
-                yield block
-                block, size = [], 0
-        if block:
-            yield block
-
-    def _answers(self) -> Iterator[tuple[tuple[Any, ...], int, tuple[Any, ...], int]]:
-        """(answer, checksum, list item, checksum), under the wanted ID: so an index that leads astray is found too."""
-        for row in self._rows(
+        # Under the wanted ID, so that an index that leads astray is found too.
+        for *answer, expected, list_type, item, item_expected in self._rows(
             "SELECT w.campaign_id, a.fetched_at, a.status, a.body, a.carried_from, a.journaled_at, a.attempts, "
             "a.checksum, l.list_type, l.item, l.checksum "
             "FROM wanted w JOIN answers a USING (campaign_id) LEFT JOIN listed l USING (campaign_id) "
             "ORDER BY w.position"
         ):
-            yield row[:7], row[7], (row[0], *row[8:10]), row[10]
+            campaign_id, fetched_at, status, body, carried_from, *_ = answer
+            is_listed = list_type is not None
+            if checksum(answer) != expected or (
+                is_listed and checksum((campaign_id, list_type, item)) != item_expected
+            ):
+                raise self._damaged(f"the row of {campaign_id!r} is not what was written")
+            block.append(CampaignResponse(campaign_id, fetched_at, status, body, item, list_type, carried_from))
+            size += len(body) + len(item or "")
+            if len(block) >= rows or size >= bytes_:
+                yield block
+                block, size = [], 0
+        if block:
+            yield block
 
     def failures(self) -> Iterator[Failure]:
         """The IDs that gave no campaign."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,13 +14,7 @@ import msgspec
 from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit, Warned
 from exporter.files import NotPrivate, explained, storage_failed
-from exporter.journal.database import (
-    Transaction,
-    connect_checked,
-    connect_to_look,
-    is_damage,
-    set_aside,
-)
+from exporter.journal.database import connect_checked, connect_to_look, is_damage, set_aside, transaction
 from exporter.model import Identity
 
 
@@ -85,20 +80,10 @@ class JournalFile:
 
     def _rows(self, sql: str, parameters: Any = ()) -> Iterator[tuple[Any, ...]]:
         try:
-            cursor = self._db.execute(sql, parameters)
+            for row in self._db.execute(sql, parameters):  # noqa: UP028 - that closes the cursor, maybe after the file
+                yield row
         except sqlite3.Error as error:
-            raise self._failed(error) from None
-        while True:
-            try:
-                row = cursor.fetchone()
-            except sqlite3.Error as error:
-                raise self._failed(error) from None
-            if row is None:
-                return
-            yield row
-
-    def _failed(self, error: sqlite3.Error) -> StorageFailed:
-        return self._damaged(str(error)) if is_damage(error) else storage_failed(self.path, error)
+            raise (self._damaged(str(error)) if is_damage(error) else storage_failed(self.path, error)) from None
 
     def _damaged(self, why: str) -> StorageFailed:
         """Set the file aside, so that the same command does not meet it again."""
@@ -112,5 +97,5 @@ class JournalFile:
             "starts over."
         )
 
-    def _changing(self) -> Transaction:
-        return Transaction(self._db, self.path)
+    def _changing(self) -> AbstractContextManager[None]:
+        return transaction(self._db, self.path)
