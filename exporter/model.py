@@ -28,7 +28,7 @@ class Identity(msgspec.Struct, frozen=True):
     host: str
     stream_id: str
     account_id: str
-    version: ApiVersion
+    version: str
 
 
 class CampaignResponse(NamedTuple):

@@ -54,7 +54,7 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
         started_at=checkpoint.started_at,
         mode=checkpoint.mode,
         base=checkpoint.base,
-        api=manifests.Api(identity.host, identity.stream_id, identity.account_id, identity.version),
+        api=identity,
         ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
         counts=counts,
         began=began,

@@ -27,7 +27,6 @@ from exporter.snapshot_store.catalog import (
     Catalog,
     DamagedSnapshot,
     SnapshotInfo,
-    belongs_to,
     own_snapshots,
     read_catalog,
     read_manifest,
@@ -188,7 +187,7 @@ def _published(destination: Destination, checkpoint: Checkpoint | None, identity
         manifest = read_manifest(destination, checkpoint.snapshot_id)
     except DestinationError:
         return None  # damaged, or not ours: the run gets another ID
-    ours = belongs_to(manifest, identity) and manifest.started_at == manifests.iso(checkpoint.started_at)
+    ours = manifest.api == identity and manifest.started_at == manifests.iso(checkpoint.started_at)
     return manifest if ours else None
 
 

@@ -116,21 +116,10 @@ def read_manifest(destination: Destination, snapshot: str, *, sealed: bool = Fal
 
 def own_snapshots(infos: Iterable[SnapshotInfo], identity: Identity, now: float) -> list[SnapshotInfo]:
     """Those of an account, without misdated ones, in the same order."""
-    return [info for info in infos if belongs_to(info.manifest, identity) and not info.is_misdated(now)]
+    return [info for info in infos if info.manifest.api == identity and not info.is_misdated(now)]
 
 
 def latest_of(destination: Destination, identity: Identity, now: float) -> SnapshotInfo | None:
     """The newest snapshot of an account."""
     own = own_snapshots(list_snapshots(destination), identity, now)
     return own[-1] if own else None
-
-
-def belongs_to(manifest: Manifest, identity: Identity) -> bool:
-    """Whether a snapshot is of that account."""
-    api = manifest.api
-    return (api.host, api.stream_id, api.account_id, api.version) == (
-        identity.host,
-        identity.stream_id,
-        identity.account_id,
-        identity.version,
-    )

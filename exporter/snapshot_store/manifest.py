@@ -17,19 +17,13 @@ import msgspec
 
 from exporter._version import __version__
 from exporter.json_text import MSGSPEC_REFUSES
-from exporter.model import Counts, FileEntry, Pause, Requests, Seconds, SnapshotMode
+from exporter.model import Counts, FileEntry, Identity, Pause, Requests, Seconds, SnapshotMode
 from exporter.snapshot_store.names import began_at
 from exporter.text import one_line
 from exporter.units import parse_rate
 
-
-class Api(msgspec.Struct, frozen=True):
-    """Whose campaigns these are."""
-
-    host: str
-    stream_id: str
-    account_id: str
-    version: str
+Api = Identity
+"""Whose campaigns these are, as a manifest names it."""
 
 
 class Ids(msgspec.Struct, frozen=True):

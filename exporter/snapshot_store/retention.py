@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from exporter.errors import ExportError
 from exporter.model import Identity
-from exporter.snapshot_store.catalog import Catalog, belongs_to
+from exporter.snapshot_store.catalog import Catalog
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 
@@ -69,7 +69,7 @@ def apply_retention(
     `catalog`: all of the destination. Other accounts' are not counted and not touched; nor is one whose manifest cannot
     be read, which is told.
     """
-    own = [Dated(info.snapshot_id, info.data_id) for info in catalog.snapshots if belongs_to(info.manifest, identity)]
+    own = [Dated(info.snapshot_id, info.data_id) for info in catalog.snapshots if info.manifest.api == identity]
     removed = []
     warnings = [f"{entry.where} stays, however old it is: {entry.problem}" for entry in catalog.damaged]
     for snapshot in to_remove(own, published=published, keep=keep, keep_days=keep_days, now=now, in_use=in_use):
