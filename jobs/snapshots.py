@@ -25,12 +25,7 @@ from jobs.support.terminal_tables import print_table
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import SnapshotInfo, read_catalog
-    from exporter.snapshot_store.choose_account_and_snapshot import (
-        Account,
-        account_of,
-        choose_account,
-        snapshots_of_account,
-    )
+    from exporter.snapshot_store.choose_account_and_snapshot import Account, account_of, snapshots_of_account
     from exporter.snapshot_store.names import misdated_notices
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import missing_files
@@ -65,7 +60,7 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     catalog = read_catalog(destination)
     infos = list(catalog.snapshots)
     if account is not None:
-        wanted = choose_account(destination, catalog, time.time(), account=account).account
+        wanted = snapshots_of_account(destination, time.time(), catalog, account=account).account
         infos = [info for info in infos if account_of(info.manifest) == wanted]
     console.notices(misdated_notices([info.where for info in infos if info.is_misdated(time.time())]))
     problems = destination.of_each(partial(missing_files, destination), infos)

@@ -16,7 +16,7 @@ from jobs.support.standard_streams import print_line
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_catalog
-    from exporter.snapshot_store.choose_account_and_snapshot import choose_account, find
+    from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
     from exporter.snapshot_store.destination import Destination
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.snapshot_store.verify import damages
@@ -77,7 +77,7 @@ def _latest(console: Console, destination: Destination, account: str | None) -> 
     catalog = read_catalog(destination)
     damaged = [entry.snapshot_id for entry in catalog.damaged]
     try:
-        chosen = choose_account(destination, catalog, time.time(), account=account)
+        chosen = snapshots_of_account(destination, time.time(), catalog, account=account)
     except DestinationError:
         if account is None and damaged:
             return damaged[-1:]

@@ -55,25 +55,21 @@ def account_of(manifest: Manifest) -> Account:
 
 
 def snapshots_of_account(
-    destination: Destination, now: float, *, account: str | None = None, snapshot: str | None = None
-) -> AccountSnapshots:
-    """The snapshots of one account. `now`: seconds since 1970.
-
-    `account`: an account ID, a stream ID, or account ID/stream ID; else the account of `snapshot`, else that of the
-    newest snapshot. Raises `DestinationError` when there is none.
-    """
-    return choose_account(destination, read_catalog(destination), now, account=account, snapshot=snapshot)
-
-
-def choose_account(
     destination: Destination,
-    catalog: Catalog,
     now: float,
+    catalog: Catalog | None = None,
+    /,
     *,
     account: str | None = None,
     snapshot: str | None = None,
 ) -> AccountSnapshots:
-    """As `snapshots_of_account`, from the catalog of the destination."""
+    """The snapshots of one account. `now`: seconds since 1970.
+
+    `account`: an account ID, a stream ID, or account ID/stream ID; else the account of `snapshot`, else that of the
+    newest snapshot. `catalog`: of the destination, where it was read before. Raises `DestinationError` when there is
+    none.
+    """
+    catalog = catalog or read_catalog(destination)
     counting = [info for info in catalog.snapshots if info.snapshot_id == snapshot or not info.is_misdated(now)]
     left_out = [f"left out: {damaged.problem}" for damaged in catalog.damaged]
     left_out += misdated_notices([info.where for info in catalog.snapshots if info not in counting])

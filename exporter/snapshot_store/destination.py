@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -32,29 +32,18 @@ REFUSALS = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What pyarrow's file systems and readers raise; the last for the name of a column that rotted."""
 
 
-class ByteSink(Protocol):
-    """What a file's bytes go to."""
-
-    def write(self, data: Any, /) -> Any:
-        """Write bytes."""
-        ...
-
-    def close(self) -> None:
-        """No more bytes."""
-        ...
-
-
 class HashingFile(io.RawIOBase):
     """A file that is being written: counts and hashes its bytes. What the disk refuses is a `StorageFailed`."""
 
-    def __init__(self, sink: ByteSink, name: str, destination: Destination) -> None:
+    def __init__(self, sink: BinaryIO, name: str, destination: Destination) -> None:
         super().__init__()
         self._sink = sink
         self._name = name
         self._destination = destination
         self._failpoint = "write." + name.rpartition("/")[2]
         self._hash = hashlib.sha256()
-        self._size = 0
+        self.size = 0
+        """bytes written so far"""
 
     def writable(self) -> bool:
         """It is."""
@@ -65,21 +54,15 @@ class HashingFile(io.RawIOBase):
         view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
         with self._destination.writing(self._name):
             self._sink.write(view)
-        self._hash.update(view)
-        self._size += len(view)
-        with self._destination.writing(self._name):
+            self._hash.update(view)
+            self.size += len(view)
             failpoints.hit(self._failpoint)
         return len(view)
-
-    @property
-    def size(self) -> int:
-        """Bytes written so far."""
-        return self._size
 
     def finish(self, rows: int) -> FileEntry:
         """Close the file; what the manifest says of it. Raises `StorageFailed`."""
         self.close()
-        return FileEntry(rows, self._size, self._hash.hexdigest())
+        return FileEntry(rows, self.size, self._hash.hexdigest())
 
     def close(self) -> None:
         """Close the file. Raises `StorageFailed`."""
@@ -212,10 +195,7 @@ class Destination(ABC):
     @contextmanager
     def open_file(self, snapshot: str, name: str) -> Iterator[pa.NativeFile]:
         """A file of a snapshot. Errors while it is open are raised as by `reading`."""
-        with (
-            self.reading(f"{self.where(snapshot)}/{name}"),
-            self.fs.open_input_file(self.path(snapshot, name)) as file,
-        ):
+        with self.reading(f"{self.where(snapshot)}/{name}"), self.fs.open_input_file(self.path(snapshot, name)) as file:
             yield file
 
     def files(self, snapshot: str) -> dict[str, int]:

@@ -9,13 +9,13 @@ them.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
@@ -196,27 +196,19 @@ class _LocalStaging(Staging):
             _remove_if_empty(self._folder.parent)
 
 
-class _SyncedFile:
+class _SyncedFile(io.BufferedWriter):
     """A new file that is on the disk when it is closed."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("xb")
-
-    def write(self, data: bytes) -> int:
-        return self._file.write(data)
+        super().__init__(io.FileIO(path, "xb"))
 
     def close(self) -> None:
         try:
-            self._file.flush()
-            sync_file(self._file.fileno())
+            if not self.closed:
+                self.flush()
+                sync_file(self.fileno())
         finally:
-            self._file.close()
-
-    def __enter__(self) -> _SyncedFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            super().close()
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.DirEntry[bytes]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
@@ -18,7 +17,6 @@ MANIFEST = "manifest.json"
 FileFormat = Literal["parquet", "csv"]
 _FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 
-_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z")
 _FORM = "%Y%m%dT%H%M%SZ"
 
 CLOCK_SLACK = timedelta(minutes=10)
@@ -57,13 +55,10 @@ def is_misdated(snapshot: str, now: float) -> bool:
 
 def is_snapshot_id(text: str) -> bool:
     """Whether a text has the form of an ID."""
-    if not _ID.fullmatch(text):
-        return False
     try:
-        began_at(text)
+        return began_at(text).strftime(_FORM) == text  # strptime alone takes months and days of one digit, too
     except ValueError:
         return False
-    return True
 
 
 def folder_name(snapshot: str) -> str:

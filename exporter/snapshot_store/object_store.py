@@ -210,13 +210,12 @@ class _StoreStaging(Staging):
             failpoints.hit("publish.before_manifest")
             self._check_that_it_is_ours_alone()
             failpoints.hit("publish.staged")
-        try:
-            with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
-                file.write(manifest)
-        except REFUSALS as error:
-            if not self._is_published(manifest):
-                raise StorageFailed(f"{self._where}: {self._destination.explain(error)[0]}. The same command "
-                                    "resumes.") from None  # fmt: skip
+            try:
+                with self._destination.fs.open_output_stream(self._destination.path(self.snapshot, MANIFEST)) as file:
+                    file.write(manifest)
+            except REFUSALS:
+                if not self._is_published(manifest):
+                    raise
         self._published = True
 
     def _is_published(self, manifest: bytes) -> bool:
