@@ -6,7 +6,7 @@ import codecs
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -100,33 +100,27 @@ def read_table(
     return rows if columns is None else rows.select(list(columns))
 
 
-class Columns(Protocol):
-    """A table whose columns are read when they are asked for; a `pyarrow.Table` is one, too."""
+class ColumnsOfFile(msgspec.Struct, frozen=True):
+    """A table whose columns are read when they are asked for, as those of a `pyarrow.Table`."""
 
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types."""
-        ...
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """One column."""
-        ...
-
-
-class _FileColumns(msgspec.Struct, frozen=True):
     file: pq.ParquetFile
     name: str
     destination: Destination
 
     @property
     def schema(self) -> pa.Schema:
+        """Names and types."""
         return self.file.schema_arrow
 
     def column(self, name: str) -> pa.ChunkedArray:
+        """One column. Raises `DestinationError`, `StorageFailed`."""
         with self.destination.reading(self.name):
             column = self.file.read([name]).column(0)
             _check_cells(column)
             return column
+
+
+Columns: TypeAlias = pa.Table | ColumnsOfFile
 
 
 @contextmanager
@@ -144,7 +138,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
         with destination.reading(where):
             opened = pq.ParquetFile(file)
             _readable_columns(opened.schema_arrow, table, manifest)
-        yield _FileColumns(opened, where, destination)
+        yield ColumnsOfFile(opened, where, destination)
     finally:
         with destination.reading(where):
             file.close()
@@ -169,21 +163,20 @@ def read_responses(
         for group in range(opened.num_row_groups):
             # One by one: a group has bounded bytes, a block over several of large answers would have not.
             for batch in opened.iter_batches(BLOCK_ROWS, row_groups=[group], columns=names):
-                yield _as_responses(batch)
+                rows = _with_columns(_sound(batch, "responses"), "responses", schema_of("responses").names)
+                yield list(map(CampaignResponse._make, _records(rows)))
 
 
-def _as_responses(rows: pa.RecordBatch) -> list[CampaignResponse]:
-    names = schema_of("responses").names
-    rows = _with_columns(_sound(rows, "responses"), "responses", names)
-    columns = [
-        _values(rows.column(name).cast(pa.int64()) if name == "fetched_at" else rows.column(name)) for name in names
-    ]
-    return list(map(CampaignResponse._make, zip(*columns, strict=True)))
+def _records(rows: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    """The rows as the records they were written from: times are milliseconds since 1970."""
+    return zip(*map(_values, rows.columns), strict=True)
 
 
 def _values(column: pa.Array) -> list[Any]:
     # What is empty as a whole, as the columns of the list pass often are, need not be looked at cell by cell.
-    return [None] * len(column) if column.null_count == len(column) else column.to_pylist()
+    if column.null_count == len(column):
+        return [None] * len(column)
+    return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
 
 
 def had_list_pass(destination: Destination, snapshot: str, *, manifest: Manifest | None = None) -> bool:
@@ -202,11 +195,7 @@ def not_fetched(destination: Destination, snapshot: str, *, manifest: Manifest |
 def read_failures(destination: Destination, base: str) -> Iterator[Failure]:
     """The failures of a snapshot. Raises `DestinationError`."""
     for batch in read_table(destination, base, "failures").to_batches():
-        columns = [
-            (batch.column(name).cast(pa.int64()) if name in ("first_at", "last_at") else batch.column(name)).to_pylist()
-            for name in Failure._fields
-        ]
-        yield from (Failure(*row) for row in zip(*columns, strict=True))
+        yield from map(Failure._make, _records(batch))
 
 
 def _sound(rows: Rows, table: TableName) -> Rows:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +42,7 @@ class SnapshotWriter:
 
     def __init__(self, staging: Staging, *, form: SnapshotFormat, excel_safe: bool = False) -> None:
         self._files: dict[TableName, list[_ParquetFile | _CsvFile]] = {}
+        self._rows: Counter[TableName] = Counter()
         try:
             for table in TABLE_FILES:
                 self._files[table] = [
@@ -72,22 +75,17 @@ class SnapshotWriter:
         flat = flatten(responses)
         self._write("campaigns", flat.campaigns)
         self._write("calling_windows", flat.calling_windows)
-        self._write("responses", response_rows(responses))
+        self._write("responses", _rows("responses", responses))
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Write the IDs that gave no campaign. Raises `StorageFailed`."""
-        block: list[Failure] = []
-        for failure in failures:
-            block.append(failure)
-            if len(block) == ROW_GROUP_ROWS:
-                self._write("failures", failure_rows(block))
-                block = []
-        if block:
-            self._write("failures", failure_rows(block))
+        rest = iter(failures)
+        while block := list(islice(rest, ROW_GROUP_ROWS)):
+            self._write("failures", _rows("failures", block))
 
     def close(self) -> dict[str, FileEntry]:
         """Finish all files; what the manifest says of each. Raises `StorageFailed`."""
-        return {file.name: file.finish() for files in self._files.values() for file in files}
+        return {file.name: file.finish(self._rows[table]) for table, files in self._files.items() for file in files}
 
     def abandon(self) -> None:
         """Close what is open; the staging is thrown away as a whole."""
@@ -96,21 +94,14 @@ class SnapshotWriter:
                 file.abandon()
 
     def _write(self, table: TableName, rows: pa.RecordBatch) -> None:
-        for file in self._files[table]:
-            file.write(rows)
-
-
-def response_rows(responses: list[CampaignResponse]) -> pa.RecordBatch:
-    """Answers as rows of the responses table."""
-    return _rows("responses", responses)
-
-
-def failure_rows(failures: list[Failure]) -> pa.RecordBatch:
-    """Failures as rows of their table."""
-    return _rows("failures", failures)
+        if rows.num_rows:
+            self._rows[table] += rows.num_rows
+            for file in self._files[table]:
+                file.write(rows)
 
 
 def _rows(table: TableName, records: list[Any]) -> pa.RecordBatch:
+    """Answers or failures as rows of their table, whose columns are their fields."""
     schema = schema_of(table)
     columns = list(zip(*records, strict=True)) or [()] * len(schema)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
@@ -124,7 +115,6 @@ class _ParquetFile:
         self.name = file_name(table, "parquet")
         self._file = staging.create(self.name)
         self._schema = schema_of(table)
-        self._rows = 0
         self._gathered: list[pa.RecordBatch] = []
         self._gathered_rows = self._gathered_bytes = 0
         self._writer = pq.ParquetWriter(
@@ -136,9 +126,6 @@ class _ParquetFile:
         )
 
     def write(self, rows: pa.RecordBatch) -> None:
-        if rows.num_rows == 0:
-            return
-        self._rows += rows.num_rows
         self._gathered.append(rows)
         self._gathered_rows += rows.num_rows
         self._gathered_bytes += rows.nbytes
@@ -151,10 +138,10 @@ class _ParquetFile:
             self._writer.write_table(table, row_group_size=max(ROW_GROUP_ROWS * 2, table.num_rows))
         self._gathered, self._gathered_rows, self._gathered_bytes = [], 0, 0
 
-    def finish(self) -> FileEntry:
+    def finish(self, rows: int) -> FileEntry:
         self._flush()
         self._writer.close()
-        return self._file.finish(self._rows)
+        return self._file.finish(rows)
 
     def abandon(self) -> None:
         # The writer would complete a short but readable file; it is closed only so that nothing is left open.
@@ -173,16 +160,13 @@ class _CsvFile:
         self.name = file_name(table, "csv")
         self._file: HashingFile = staging.create(self.name)
         self._excel_safe = excel_safe
-        self._rows = 0
         self._file.write(csv_header(schema_of(table).names, excel_safe=excel_safe))
 
     def write(self, rows: pa.RecordBatch) -> None:
-        if rows.num_rows:
-            self._rows += rows.num_rows
-            self._file.write(csv_text(rows, excel_safe=self._excel_safe))
+        self._file.write(csv_text(rows, excel_safe=self._excel_safe))
 
-    def finish(self) -> FileEntry:
-        return self._file.finish(self._rows)
+    def finish(self, rows: int) -> FileEntry:
+        return self._file.finish(rows)
 
     def abandon(self) -> None:
         _ignoring_storage(self._file.close)
