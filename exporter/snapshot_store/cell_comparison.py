@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,8 @@ NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
 
 LIST_COLUMNS = frozenset({"campaign_type", *(column.name for column in CAMPAIGNS if column.list_key)})
 """Columns that a snapshot without a list pass does not have, or knows less about."""
+
+_EXACTLY = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _INDEX = re.compile(r"\.\d+(?=[.:]|$)")
 
@@ -89,10 +91,5 @@ def _comparable(value: Any) -> str:
 
 
 def _plain(number: int | Decimal) -> str:
-    """One text for each value: 5, 5.0 and 50e-1 are the same."""
-    sign, digits, exponent = Decimal(number).as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    stripped = text.rstrip("0")
-    if not stripped or not isinstance(exponent, int):
-        return "0"
-    return f"{'-' if sign else ''}{stripped}e{exponent + len(text) - len(stripped)}"
+    """One text for each value: 5, 5.0 and 50e-1 are the same, and so are 0 and -0."""
+    return str(_EXACTLY.normalize(Decimal(number)) or 0)

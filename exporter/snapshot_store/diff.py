@@ -84,34 +84,27 @@ def compare(
     ids, names = new_ids.filter(known), after.column("name").filter(known)
     rows = pa.array(range(len(ids)), pa.int64())
     cells: list[pa.Table] = []
-    order: list[pa.Array] = []
-    compared = [name for name in before.schema.names if name in after.schema.names and name not in NOT_COMPARED]
-    for number, name in enumerate(compared):
-        if name in ignore or (columns and name not in columns):
+    positions: list[pa.Array] = []
+    for name in before.schema.names:
+        if (
+            name not in after.schema.names
+            or name in NOT_COMPARED
+            or name in ignore
+            or (columns and name not in columns)
+        ):
             continue
         older, newer = before.column(name).take(at), after.column(name).filter(known)
         where = differs(name, older, newer)
         if not pc.any(where).as_py():
             continue
-        position = rows.filter(where)
         older, newer = older.filter(where), newer.filter(where)
-        cells.append(
-            pa.Table.from_arrays(
-                [
-                    ids.filter(where),
-                    names.filter(where),
-                    pa.array([name] * len(position), pa.string()),
-                    _as_text(older),
-                    _as_text(newer),
-                    _notes(older, newer),
-                ],
-                schema=_CELLS,
-            )
-        )
-        order.append(pc.add(pc.multiply(position, 1000), number))
-    changed = pa.concat_tables(cells) if cells else _CELLS.empty_table()
-    if cells:
-        changed = changed.take(pc.sort_indices(pa.concat_arrays(order)))
+        column = pa.repeat(name, len(older))
+        cell = [ids.filter(where), names.filter(where), column, _as_text(older), _as_text(newer), _notes(older, newer)]
+        cells.append(pa.Table.from_arrays(cell, schema=_CELLS))
+        positions.append(rows.filter(where))
+    # The sort is stable: of a campaign the columns stay in their order.
+    order = pc.sort_indices(pa.chunked_array(positions, pa.int64()))
+    changed = pa.concat_tables([_CELLS.empty_table(), *cells]).take(order)
     return Changes(old, new, added, removed, changed)
 
 

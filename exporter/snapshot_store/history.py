@@ -62,14 +62,15 @@ def read_history(
     >>> versions[versions.change == "removed"].campaign_id.tolist()  # doctest: +SKIP
     ['cd-4b1f6c2e-90ad-5c37-8e12-6d0f3a7b9c55']
     """
-    moment = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
+    if as_of is not None:
+        as_of = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
     history = history_of(
         open_destination(os.fspath(dest)),
         datetime.now(UTC).timestamp(),
         ids=None if ids is None else ids_of(ids, source="ids").ids.to_pylist(),
         table=table,
         columns=columns or (),
-        as_of=moment,
+        as_of=as_of,
         account=account,
     )
     return to_frame(history.versions)
@@ -77,21 +78,15 @@ def read_history(
 
 def parse_moment(text: str) -> datetime:
     """`2026-11-20`, the end of that day, or `2026-11-20T14:00Z`, in UTC if no offset is given. Raises `ValueError`."""
+    time_or_day = datetime if len(text.strip()) > 10 else date
     try:
-        moment = end_of(
-            date.fromisoformat(text.strip()) if len(text.strip()) <= 10 else datetime.fromisoformat(text.strip())
-        )
+        return end_of(time_or_day.fromisoformat(text.strip()))
     except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError(f"{text!r} is not a time: write 2026-11-20 or 2026-11-20T14:00Z")
-    return moment
+        raise ValueError(f"{text!r} is not a time: write 2026-11-20 or 2026-11-20T14:00Z") from None
 
 
-def end_of(moment: date | datetime | None) -> datetime | None:
+def end_of(moment: date | datetime) -> datetime:
     """The last moment of a day; a moment as it is, in UTC if it names no zone."""
-    if moment is None:
-        return None
     if not isinstance(moment, datetime):
         return datetime.combine(moment, time.max, UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -152,6 +147,6 @@ def _wanted_columns(table: RowTable, columns: Collection[str]) -> list[str]:
 
 
 def _only(rows: pa.Table, ids: Sequence[str] | None) -> pa.Table:
-    return (
-        rows if ids is None else rows.filter(pc.is_in(rows.column("campaign_id"), value_set=pa.array(ids, pa.string())))
-    )
+    if ids is None:
+        return rows
+    return rows.filter(pc.is_in(rows.column("campaign_id"), value_set=pa.array(ids, pa.string())))

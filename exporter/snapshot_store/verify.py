@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exporter.errors import DestinationError, NotReadable
-from exporter.model import TableName
+from exporter.model import RowTable, TableName
 from exporter.snapshot_store.catalog import SnapshotInfo, read_manifest
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
@@ -36,12 +36,8 @@ def damages(destination: Destination, snapshot: str) -> list[str]:
     """
     try:
         manifest = read_manifest(destination, snapshot, sealed=True)
-    except DestinationError as error:
-        return [_damage(destination, snapshot, error)]
-    problems = _as_lines(_files(destination, snapshot, manifest))
-    if problems:
-        return problems
-    try:
+        if problems := _as_lines(_files(destination, snapshot, manifest)):
+            return problems
         return _as_lines([*_counts(destination, snapshot, manifest), *_rows(destination, snapshot, manifest)])
     except DestinationError as error:
         return [_damage(destination, snapshot, error)]
@@ -140,13 +136,15 @@ def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iter
 def _rows(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
     """Each answer flattened again must give the very rows that are stored."""
     ids: list[pa.Array] = []
-    stored = _Stored(destination, snapshot, manifest)
+    campaigns = _Stored(destination, snapshot, manifest, "campaigns")
+    windows = _Stored(destination, snapshot, manifest, "calling_windows")
     for block in read_responses(destination, snapshot, manifest=manifest):
         flat = flatten(block)
         ids.append(flat.campaigns.column("campaign_id"))
-        stored.compare("campaigns", flat.campaigns)
-        stored.compare("calling_windows", flat.calling_windows)
-    yield from stored.differences()
+        campaigns.compare(flat.campaigns)
+        windows.compare(flat.calling_windows)
+    yield from campaigns.differences()
+    yield from windows.differences()
     failures = read_table(destination, snapshot, "failures", manifest=manifest).column("campaign_id").chunks
     everyone = pa.chunked_array([*ids, *failures], pa.string())
     if pc.count_distinct(everyone).as_py() != len(everyone):
@@ -154,42 +152,35 @@ def _rows(destination: Destination, snapshot: str, manifest: Manifest) -> Iterat
 
 
 class _Stored:
-    """The stored rows, compared block by block with what the responses give."""
+    """The stored rows of a table, compared block by block with what the responses give."""
 
-    def __init__(self, destination: Destination, snapshot: str, manifest: Manifest) -> None:
-        self._tables: dict[str, pa.Table] = {}
-        self._at = {"campaigns": 0, "calling_windows": 0}
-        self._wrong: dict[str, None] = {}
-        self._csv: dict[str, tuple[str, list[hashlib._Hash]]] = {}
-        for table in ("campaigns", "calling_windows"):
-            name: TableName = table
-            if f"{table}.parquet" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
-                self._tables[table] = read_table(destination, snapshot, name, manifest=manifest)
-            if f"{table}.csv" in manifest.files and manifest.schema_version == SCHEMA_VERSION:
-                # Whether --excel-safe was on is not written down: one of the two must fit.
-                names = schema_of(name).names
-                sums = [hashlib.sha256(csv_header(names, excel_safe=excel_safe)) for excel_safe in (False, True)]
-                self._csv[table] = (manifest.files[f"{table}.csv"].sha256, sums)
+    def __init__(self, destination: Destination, snapshot: str, manifest: Manifest, table: RowTable) -> None:
+        files = manifest.files if manifest.schema_version == SCHEMA_VERSION else {}
+        self._table = table
+        self._agrees = True
+        self._rest: pa.Table | None = None
+        if f"{table}.parquet" in files:
+            self._rest = read_table(destination, snapshot, table, manifest=manifest)
+        self._csv = files.get(f"{table}.csv")
+        # Whether --excel-safe was on is not written down: one of the two must fit.
+        names = schema_of(table).names
+        self._sums = {safe: hashlib.sha256(csv_header(names, excel_safe=safe)) for safe in (False, True)}
 
-    def compare(self, table: str, rows: pa.RecordBatch) -> None:
-        if table in self._tables:
-            begin = self._at[table]
-            part = self._tables[table].slice(begin, rows.num_rows)
-            self._at[table] = begin + rows.num_rows
-            if part.num_rows != rows.num_rows or not pa.Table.from_batches([rows]).equals(part):
-                self._wrong[f"{table}.parquet: its rows are not what responses.parquet gives"] = None
-        if table in self._csv:
-            for digest, excel_safe in zip(self._csv[table][1], (False, True), strict=True):
+    def compare(self, rows: pa.RecordBatch) -> None:
+        if self._rest is not None:
+            part, self._rest = self._rest.slice(0, rows.num_rows), self._rest.slice(rows.num_rows)
+            self._agrees &= pa.Table.from_batches([rows]).equals(part)
+        if self._csv is not None:
+            for excel_safe, digest in self._sums.items():
                 digest.update(csv_text(rows, excel_safe=excel_safe))
 
     def differences(self) -> Iterator[str]:
-        yield from self._wrong
-        for table, rows in self._tables.items():
-            if self._at[table] != rows.num_rows:
-                yield f"{table}.parquet: has rows that belong to no answer"
-        for table, (expected, sums) in self._csv.items():
-            if expected not in [digest.hexdigest() for digest in sums]:
-                yield f"{table}.csv: its rows are not what responses.parquet gives"
+        if not self._agrees:
+            yield f"{self._table}.parquet: its rows are not what responses.parquet gives"
+        if self._rest is not None and self._rest.num_rows:
+            yield f"{self._table}.parquet: has rows that belong to no answer"
+        if self._csv is not None and self._csv.sha256 not in [digest.hexdigest() for digest in self._sums.values()]:
+            yield f"{self._table}.csv: its rows are not what responses.parquet gives"
 
 
 def _damage(destination: Destination, snapshot: str, error: DestinationError) -> str:
