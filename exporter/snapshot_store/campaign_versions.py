@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -17,7 +17,11 @@ from exporter.tables.timestamps import TIME
 
 Change = Literal["added", "changed", "removed", "came back"]
 
-VERSION_COLUMNS = ("valid_from", "valid_to", "is_current", "change", "changed_columns")
+_HEAD = pa.schema(
+    [("valid_from", TIME), ("valid_to", TIME), ("is_current", pa.bool_()), ("change", pa.string()),
+     ("changed_columns", pa.list_(pa.string()))]
+)  # fmt: skip
+VERSION_COLUMNS = tuple(_HEAD.names)
 """What a version has before the columns of its table."""
 
 
@@ -49,7 +53,7 @@ class Versions:
         kept = pc.and_(absent, pc.is_in(old_ids, value_set=unknown))
         self._remove(moment, before.filter(pc.and_(absent, pc.invert(kept))))
         self._change(moment, before, rows, at, compare_listed=listed and self._listed)
-        self._add(moment, rows.filter(pc.is_null(at)))
+        self._append(moment, rows.filter(pc.is_null(at)), "added")
         carried = before.filter(kept)
         self._state = pa.concat_tables([rows, carried]).combine_chunks() if carried.num_rows else rows
         self._listed = listed
@@ -62,10 +66,7 @@ class Versions:
             rows.column(name) if name in kept else pa.array([empty] * rows.num_rows, rows.schema.field(name).type)
             for name in rows.schema.names
         ]
-        self._append(moment, pa.Table.from_arrays(columns, schema=rows.schema), lambda _: "removed")
-
-    def _add(self, moment: datetime, rows: pa.Table) -> None:
-        self._append(moment, rows, lambda campaign_id: "came back" if campaign_id in self.seen else "added")
+        self._append(moment, pa.Table.from_arrays(columns, schema=rows.schema), "removed")
 
     def _change(
         self, moment: datetime, before: pa.Table, rows: pa.Table, at: pa.Array, *, compare_listed: bool
@@ -81,20 +82,18 @@ class Versions:
             for index in pc.indices_nonzero(where).to_pylist():
                 changed.setdefault(index, []).append(name)
         order = sorted(changed)
-        self._append(
-            moment, rows.take(pa.array(order, pa.int64())), lambda _: "changed", [changed[index] for index in order]
-        )
+        columns = [changed[index] for index in order]
+        self._append(moment, rows.take(pa.array(order, pa.int64())), "changed", columns)
 
-    def _append(
-        self, moment: datetime, rows: pa.Table, change: Callable[[str], Change], columns: list[list[str]] | None = None
-    ) -> None:
+    def _append(self, moment: datetime, rows: pa.Table, change: Change, columns: list[list[str]] | None = None) -> None:
         if not rows.num_rows:
             return
         for index, campaign_id in enumerate(rows.column("campaign_id").to_pylist()):
             if campaign_id in self._open:
                 self._heads[self._open[campaign_id]].valid_to = moment
             self._open[campaign_id] = len(self._heads)
-            self._heads.append(_Head(campaign_id, moment, change(campaign_id), columns[index] if columns else None))
+            this: Change = "came back" if change == "added" and campaign_id in self.seen else change
+            self._heads.append(_Head(campaign_id, moment, this, columns[index] if columns else None))
             self.seen.setdefault(campaign_id, len(self.seen))
         self._rows.append(rows)
 
@@ -104,18 +103,10 @@ class Versions:
         order = [index for index, head in enumerate(heads) if as_of is None or head.is_valid(as_of)]
         order.sort(key=lambda index: (self.seen[heads[index].campaign_id], heads[index].valid_from))
         chosen = [heads[index] for index in order]
-        rows = pa.concat_tables(self._rows) if self._rows else schema_of(self._table).empty_table().select(self._names)
+        rows = schema_of(self._table).empty_table().select(self._names)
         if self._rows:
-            rows = rows.combine_chunks().take(pa.array(order, pa.int64()))
-        head = pa.table(
-            {
-                "valid_from": pa.array([head.valid_from for head in chosen], TIME),
-                "valid_to": pa.array([head.valid_to for head in chosen], TIME),
-                "is_current": pa.array([head.is_current for head in chosen], pa.bool_()),
-                "change": pa.array([head.change for head in chosen], pa.string()),
-                "changed_columns": pa.array([head.columns for head in chosen], pa.list_(pa.string())),
-            }
-        )
+            rows = pa.concat_tables(self._rows).combine_chunks().take(pa.array(order, pa.int64()))
+        head = pa.table([list(map(attrgetter(name), chosen)) for name in VERSION_COLUMNS], schema=_HEAD)
         if self._table == "calling_windows" and self._rows:
             return _windows_again(head, rows)
         return _beside(head, rows)
@@ -125,7 +116,7 @@ class _Head(msgspec.Struct):
     campaign_id: str
     valid_from: datetime
     change: Change
-    columns: list[str] | None
+    changed_columns: list[str] | None
     valid_to: datetime | None = None
 
     @property

@@ -31,15 +31,10 @@ def snapshot_id(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORM)
 
 
-def next_id(taken: str) -> str:
-    """The ID one second later, for when two runs began within one."""
-    return (began_at(taken) + timedelta(seconds=1)).strftime(_FORM)
-
-
 def free_id(wanted: str, taken: Collection[str]) -> str:
-    """`wanted`, or the next ID that is not taken."""
+    """`wanted`, or the next ID that is not taken: that of a second later."""
     while wanted in taken:
-        wanted = next_id(wanted)
+        wanted = snapshot_id(began_at(wanted).timestamp() + 1)
     return wanted
 
 

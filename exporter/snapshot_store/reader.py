@@ -260,24 +260,15 @@ def _read_failures_csv(destination: Destination, snapshot: str, manifest: Manife
         # Only a file that was made safe for spreadsheets begins with a byte order mark.
         is_excel_safe = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         file.seek(0)
-        texts = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
         rows = pacsv.read_csv(
             file,
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
-                column_types=texts,
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                null_values=[""],
+                column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
             ),
         )
         if is_excel_safe:
             as_given = [without_excel_safe(one) if pa.types.is_string(one.type) else one for one in rows.columns]
             rows = pa.table(as_given, rows.schema.names)
-        typed = {
-            name: rows.column(name).cast(schema.field(name).type) if name in schema.names else rows.column(name)
-            for name in rows.schema.names
-        }
-        stored = pa.table(typed)
-        stored = stored.select(_readable_columns(stored.schema, "failures", manifest))
-        return _with_columns(stored, "failures", schema.names)
+        rows = rows.select(_readable_columns(rows.schema, "failures", manifest))
+        return _with_columns(rows, "failures", schema.names)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -62,9 +61,7 @@ class SnapshotWriter:
         gc.disable()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._collects:
             gc.enable()
         if kind is not None:
