@@ -24,7 +24,7 @@ from exporter.snapshot_store.choose_account_and_snapshot import one_per_run, sna
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import had_list_pass, not_fetched, read_table, to_frame
+from exporter.snapshot_store.reader import check_columns, had_list_pass, not_fetched, read_table, to_frame
 from exporter.tables.arrow_schemas import schema_of
 
 if TYPE_CHECKING:
@@ -139,11 +139,8 @@ def history_of(
 def _wanted_columns(table: RowTable, columns: Collection[str]) -> list[str]:
     if table not in ROW_TABLES:
         raise ValueError(f"there is no history of {table!r}; there is one of: {', '.join(ROW_TABLES)}")
-    known = schema_of(table).names
-    unknown = [name for name in columns if name not in known]
-    if unknown:
-        raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
-    return list(dict.fromkeys(("campaign_id", *columns))) if columns else known
+    check_columns(table, columns)
+    return list(dict.fromkeys(("campaign_id", *columns))) if columns else schema_of(table).names
 
 
 def _only(rows: pa.Table, ids: Sequence[str] | None) -> pa.Table:

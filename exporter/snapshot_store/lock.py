@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -26,8 +26,7 @@ class RunLock:
         self._path = folder / "lock"
         self._clock = clock
         self._emit = emit
-        self._descriptor: int | None = None
-        self._stand_in: StandInLock | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
         try:
@@ -35,30 +34,24 @@ class RunLock:
             descriptor = open_private(self._path)
         except OSError as error:
             raise self._unusable(error) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise self._busy(_read_and_close(descriptor)) from None
-        except OSError as error:
-            _close(descriptor)
-            self._take_stand_in(error)
-            return self
-        self._descriptor = descriptor
-        with suppress(OSError):  # only for the message of a second run
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, Holder.this(self._clock).dump(), 0)
+        with ExitStack() as held:
+            held.callback(_close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self._busy(_read(descriptor)) from None
+            except OSError as error:
+                held.callback(self._take_stand_in(error).release)
+            else:
+                held.callback(_write, descriptor, b"")
+                _write(descriptor, Holder.this(self._clock).dump())
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._stand_in is not None:
-            self._stand_in.release()
-        if self._descriptor is not None:
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, 0)
-            _close(self._descriptor)
-            self._descriptor = None
+        self._held.close()
 
-    def _take_stand_in(self, error: OSError) -> None:
+    def _take_stand_in(self, error: OSError) -> StandInLock:
         self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file is used instead"))
         stand_in = StandInLock(self._path.with_name("lock.held"), self._clock)
         try:
@@ -67,7 +60,7 @@ class RunLock:
             raise self._unusable(refusal) from None
         if holder is not None:
             raise self._busy(holder, f"{STALE:.0f} s after the last sign of life of its process at the latest")
-        self._stand_in = stand_in
+        return stand_in
 
     def _unusable(self, error: OSError) -> DestinationError | StorageFailed:
         """Whose file it is, where that is the reason: two users cannot write to one destination."""
@@ -90,14 +83,18 @@ class RunLock:
         )
 
 
-def _read_and_close(descriptor: int) -> Holder:
+def _read(descriptor: int) -> Holder:
     """Who holds the lock; nobody in particular where that cannot be read."""
     try:
         return Holder.parse(os.pread(descriptor, 4096, 0))
     except OSError:
         return Holder()
-    finally:
-        _close(descriptor)
+
+
+def _write(descriptor: int, holder: bytes) -> None:
+    with suppress(OSError):  # it is only for the message of a second run
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder, 0)
 
 
 def _close(descriptor: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -55,12 +55,17 @@ def read_snapshot(
     """
     if table not in TABLES:
         raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
-    known = schema_of(table).names
-    unknown = [name for name in columns or () if name not in known]
-    if unknown:
-        raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
+    check_columns(table, columns or ())
     destination = open_destination(dest)
     return to_frame(read_table(destination, find(destination, snapshot, account=account), table, columns))
+
+
+def check_columns(table: TableName, columns: Collection[str]) -> None:
+    """Raise `ValueError` where the table has not all of these columns."""
+    known = schema_of(table).names
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise ValueError(f"{table} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ from exporter.tables.flatten import flatten
 from exporter.text import excerpt
 
 CHUNK = 4 * 2**20
+"""Bytes that a store is asked for at once."""
+
 LONGEST_LINE = 500
 
 
@@ -56,7 +59,7 @@ def stored_problem(destination: Destination, snapshot: str, *tables: TableName) 
                 name = file_name(table, "csv")
             if name not in files:
                 return f"{name}: is not in the manifest"
-            if _hash(destination, snapshot, name) != (files[name].bytes, files[name].sha256):
+            if _sha256(destination, snapshot, name) != files[name].sha256:
                 return f"{name}: its content is not what was written"
     except DestinationError as error:
         return _from_file_name(destination, snapshot, error)
@@ -92,19 +95,15 @@ def _files(destination: Destination, snapshot: str, manifest: Manifest) -> Itera
         if sizes.get(name) != entry.bytes:
             continue
         try:
-            if _hash(destination, snapshot, name) != (entry.bytes, entry.sha256):
+            if _sha256(destination, snapshot, name) != entry.sha256:
                 yield f"{name}: its content is not what was written (SHA-256 differs)"
         except DestinationError as error:
             yield _damage(destination, snapshot, error)
 
 
-def _hash(destination: Destination, snapshot: str, name: str) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
+def _sha256(destination: Destination, snapshot: str, name: str) -> str:
     with destination.open_file(snapshot, name) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+        return hashlib.file_digest(io.BufferedReader(file, CHUNK), "sha256").hexdigest()
 
 
 def _counts(destination: Destination, snapshot: str, manifest: Manifest) -> Iterator[str]:
