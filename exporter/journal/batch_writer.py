@@ -98,11 +98,8 @@ class BatchWriter:
             return None
         self._wait_in_a_crowd()
         batch = [first]
-        while len(batch) < BACKLOG:
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                break
+        while len(batch) < BACKLOG and not self._queue.empty():
+            entry = self._queue.get()  # nobody else takes any, so it is there
             if entry is None:
                 self._queue.put(None)
                 break

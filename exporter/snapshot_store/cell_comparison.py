@@ -53,14 +53,11 @@ def same(column: str, old: Any, new: Any) -> bool:
     return False
 
 
-def order_only(old: Any, new: Any) -> bool:
+def order_only(old: list[Any] | None, new: list[Any] | None) -> bool:
     """Whether two lists hold the same values in another order."""
-    return (
-        isinstance(old, list)
-        and isinstance(new, list)
-        and old != new
-        and sorted(map(str, old)) == sorted(map(str, new))
-    )
+    if old is None or new is None or old == new:
+        return False
+    return sorted(map(str, old)) == sorted(map(str, new))
 
 
 def _without_index(issues: list[str]) -> list[str]:
