@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Self
@@ -141,9 +141,10 @@ class _ParquetFile:
         return self._file.finish(rows)
 
     def abandon(self) -> None:
-        # The writer would complete a short but readable file; it is closed only so that nothing is left open.
-        _ignoring_storage(self._writer.close)
-        _ignoring_storage(self._file.close)
+        # The writer would complete a short but readable file; it is closed only so that nothing is left open. An
+        # earlier error is on its way up, and the file is thrown away.
+        with suppress(Exception), self._file:
+            self._writer.close()
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:
@@ -166,7 +167,8 @@ class _CsvFile:
         return self._file.finish(rows)
 
     def abandon(self) -> None:
-        _ignoring_storage(self._file.close)
+        with suppress(Exception):  # as above
+            self._file.close()
 
 
 def csv_header(names: Iterable[str], *, excel_safe: bool = False) -> bytes:
@@ -225,9 +227,3 @@ def without_excel_safe(column: Any) -> Any:
     """Texts of a CSV that was made safe for spreadsheets, as they were."""
     safe = pc.match_substring_regex(column, _FORMULA.replace("^", "^'", 1))
     return pc.if_else(safe, pc.utf8_slice_codeunits(column, 1), column)
-
-
-def _ignoring_storage(close: Callable[[], object]) -> None:
-    # An earlier error is on its way up, and the file is thrown away.
-    with suppress(Exception):
-        close()
