@@ -82,7 +82,6 @@ def compare(
     missing = pc.invert(pc.is_in(old_ids.combine_chunks(), value_set=new_ids))
     added, removed = _named(after, pc.invert(known)), _named(before, missing)
     ids, names = new_ids.filter(known), after.column("name").filter(known)
-    rows = pa.array(range(len(ids)), pa.int64())
     cells: list[pa.Table] = []
     positions: list[pa.Array] = []
     for name in before.schema.names:
@@ -101,9 +100,9 @@ def compare(
         column = pa.repeat(name, len(older))
         cell = [ids.filter(where), names.filter(where), column, _as_text(older), _as_text(newer), _notes(older, newer)]
         cells.append(pa.Table.from_arrays(cell, schema=_CELLS))
-        positions.append(rows.filter(where))
+        positions.append(pc.indices_nonzero(where))
     # The sort is stable: of a campaign the columns stay in their order.
-    order = pc.sort_indices(pa.chunked_array(positions, pa.int64()))
+    order = pc.sort_indices(pa.chunked_array(positions, pa.uint64()))
     changed = pa.concat_tables([_CELLS.empty_table(), *cells]).take(order)
     return Changes(old, new, added, removed, changed)
 

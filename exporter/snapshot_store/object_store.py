@@ -157,9 +157,8 @@ class StoreDestination(Destination):
         if any(entry.base_name not in OUR_FILES | claims for entry in entries):
             return False
         limit = datetime.now(UTC) - ABANDONED
-        if ours and claims <= {f"{CLAIM}{writer}"}:
-            return True
-        return all(entry.mtime is not None and entry.mtime < limit for entry in entries)
+        is_our_own = ours and claims <= {f"{CLAIM}{writer}"}
+        return is_our_own or all(entry.mtime is not None and entry.mtime < limit for entry in entries)
 
     def _forget_claims(self, snapshot: str) -> None:
         for name in self.everything(snapshot):
