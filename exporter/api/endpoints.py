@@ -15,10 +15,10 @@ import msgspec
 
 from exporter._version import __version__
 from exporter.json_text import dumps
-from exporter.model import ApiVersion, CampaignType, Identity
+from exporter.model import CampaignType, Identity
 from exporter.text import TOKEN_HIDDEN, hide_tokens
 
-PATHS: Mapping[ApiVersion, str] = {"v1": "/agentassist/api/v1/public", "v2": "/campaign/api/v2/public"}
+PATHS: Mapping[str, str] = {"v1": "/agentassist/api/v1/public", "v2": "/campaign/api/v2/public"}
 """Pages get-sms-campaign-by-id (v1) and get-sms-campaign-by-id-v2."""
 
 BODY_START = 500
