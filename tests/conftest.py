@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
-from tests.support.forked_program import ForkedProgram, forked_program
+from tests.support.forked_program import ForkedProgram, end_shared_program, shared_program
 
 MUTATION = "mutation"
 MUTATING = os.environ.get("HYPOTHESIS_PROFILE") == MUTATION
@@ -26,6 +27,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+gc.disable()  # until all tests are there: there is nothing to be freed
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: the garbage collector need not look through them again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 if MUTATING:
@@ -54,10 +65,16 @@ def shared_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def forked() -> Iterator[ForkedProgram]:
+def forked() -> ForkedProgram:
     """The program, to be run many times by one test process."""
-    with forked_program() as program:
-        yield program
+    return shared_program()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """End what the tests of this process share."""
+    yield
+    end_shared_program()
 
 
 def pytest_xdist_auto_num_workers() -> int:

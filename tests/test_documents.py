@@ -18,7 +18,8 @@ from exporter.tables.arrow_schemas import data_dictionary
 from jobs.cli import COMMANDS, cli
 from jobs.schema import markdown
 from jobs.support.exit_codes import BUG, MEANINGS
-from tests.support.running import ROOT, run
+from tests.support.forked_program import run
+from tests.support.running import ROOT
 from tests.support.serving import environment, serving
 
 BOOKS = (

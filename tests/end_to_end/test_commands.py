@@ -1,4 +1,7 @@
-"""The program from the outside: real processes, real sockets, real files."""
+"""The program from the outside: real processes, real sockets, real files.
+
+Most runs are forked from a process that has imported the program; each command is started here at least once.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_SECRET, Behaviour
 from exporter.units import Limit
-from tests.support.running import ROOT, full, manifest_of, program, rows_of, run, snapshot_folders, write_ids
+from tests.support import forked_program, running
+from tests.support.running import ROOT, full, manifest_of, program, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 FAST = ("--rate", "off")
@@ -42,11 +45,15 @@ class Desk:
         self.out = tmp_path / "exports"
         self.ids_file = write_ids(tmp_path / "ids.csv", self.ids)
 
-    def run(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        return run(*arguments, env=self.env, **more)
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return forked_program.run(*arguments, env=self.env)
 
-    def snapshot(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        return self.run("snapshot", str(self.ids_file), "--out", str(self.out), *FAST, *arguments, **more)
+    def started(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same by a new Python, as users do it; its output goes through pipes."""
+        return running.run(*arguments, env=self.env)
+
+    def snapshot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("snapshot", str(self.ids_file), "--out", str(self.out), *FAST, *arguments)
 
 
 @pytest.fixture
@@ -58,7 +65,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_snapshot_from_ids_to_files(desk: Desk) -> None:
     desk.ids_file = write_ids(desk.ids_file, [*reversed(desk.ids), "cd-nowhere", desk.ids[0], "../../etc"])
-    done = desk.snapshot("--metrics-file", str(desk.tmp_path / "m.prom"))
+    metrics_file = str(desk.tmp_path / "m.prom")
+    done = desk.started("snapshot", str(desk.ids_file), "--out", str(desk.out), *FAST, "--metrics-file", metrics_file)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     (folder,) = snapshot_folders(desk.out)
@@ -78,7 +86,7 @@ def test_a_snapshot_from_ids_to_files(desk: Desk) -> None:
     assert {labels["account"] for _, labels, _ in metrics} == {ACCOUNT_ID}
     assert ("campaign_export_last_run_exit_code", 0.0) in [(name, value) for name, _, value in metrics]
     assert [value for _, labels, value in metrics if labels.get("outcome") == "ok"] == [30.0]
-    assert desk.run("verify", str(desk.out)).returncode == 0
+    assert desk.started("verify", str(desk.out)).returncode == 0
 
 
 def test_without_ids_all_that_the_list_finds_is_taken(desk: Desk) -> None:
@@ -238,7 +246,7 @@ def test_a_second_run_on_one_destination_exits_with_5(desk: Desk) -> None:
 
 
 def test_all_faults_of_a_command_line_are_reported_at_once(tmp_path: Path) -> None:
-    done = run("snapshot", "--out", "x", "--workers", "0", "--rate", "fast", "--timeout", "soon", env={})
+    done = forked_program.run("snapshot", "--out", "x", "--workers", "0", "--rate", "fast", "--timeout", "soon", env={})
     assert done.returncode == 2
     for word in ("--workers", "--rate", "--timeout", "KORE_HOST", "KORE_STREAM_ID", "No credentials"):
         assert word in done.stderr
@@ -352,7 +360,7 @@ def test_the_limit_is_kept_by_runs_one_after_the_other(desk: Desk) -> None:
 
 
 def test_pull_gives_csv_in_a_pipe_and_json_lines_when_asked(desk: Desk) -> None:
-    done = desk.run("pull", desk.ids[1], desk.ids[0], "cd-nowhere", "--columns", "campaign_id,name", *FAST)
+    done = desk.started("pull", desk.ids[1], desk.ids[0], "cd-nowhere", "--columns", "campaign_id,name", *FAST)
     assert done.returncode == 1
     assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
         "campaign_id",
@@ -360,7 +368,7 @@ def test_pull_gives_csv_in_a_pipe_and_json_lines_when_asked(desk: Desk) -> None:
         f'"{desk.ids[0]}"',
     ]
     assert "cd-nowhere: not found" in done.stderr
-    lines = desk.run("pull", str(desk.ids_file), "--format", "jsonl", "--table", "calling_windows", *FAST)
+    lines = desk.started("pull", str(desk.ids_file), "--format", "jsonl", "--table", "calling_windows", *FAST)
     assert {json.loads(line)["campaign_id"] for line in lines.stdout.splitlines()} == set(desk.ids)
 
 
@@ -399,14 +407,14 @@ def test_pull_takes_patterns_of_columns_and_keeps_the_id(desk: Desk) -> None:
 
 def test_discover_writes_ids_that_snapshot_reads(desk: Desk) -> None:
     file = desk.tmp_path / "found.csv"
-    done = desk.run("discover", "--type", "all", "-o", str(file), *FAST)
+    done = desk.started("discover", "--type", "all", "-o", str(file), *FAST)
     assert done.returncode == 0, done.stderr
     header, *rows = file.read_text().splitlines()
     assert header == "campaign_id,campaign_type,name,status,updated_at"
     assert len(rows) == 30
     only = desk.run("discover", "--type", "all", "--status", "ready", *FAST)
     assert 0 < len(only.stdout.splitlines()) - 1 < 30
-    assert desk.run("plan", str(file), "--out", str(desk.out)).returncode == 0
+    assert desk.started("plan", str(file), "--out", str(desk.out)).returncode == 0
 
 
 def test_snapshots_diff_verify_and_rebuild(desk: Desk) -> None:
@@ -416,20 +424,20 @@ def test_snapshots_diff_verify_and_rebuild(desk: Desk) -> None:
     changed.data["dialingStrategy"]["callingHours"]["days"] = [{"day": "MO", "start": "9:00 AM", "end": "8:00 PM"}]
     del desk.service.campaigns[desk.ids[5]]
     desk.snapshot()
-    listed = json.loads(desk.run("snapshots", str(desk.out), "--format", "json").stdout)
+    listed = json.loads(desk.started("snapshots", str(desk.out), "--format", "json").stdout)
     assert [(row["campaigns"], row["not_found"]) for row in listed] == [(30, 0), (29, 1)]
     diff = desk.run("diff", str(desk.out), "--format", "json", "--exit-code")
     assert diff.returncode == 1
     found = json.loads(diff.stdout)
     assert [row["campaign_id"] for row in found["removed"]] == [desk.ids[5]]
     assert ("status", "Rerun") in {(row["column"], row["new"]) for row in found["changed"]}
-    said = desk.run("diff", str(desk.out)).stdout
+    said = desk.started("diff", str(desk.out)).stdout
     assert re.search(rf"^- {desk.ids[5]}  .+$", said, re.MULTILINE)
     assert re.search(r"^    calling hours +MO \d\d:\d\d-\d\d:\d\d → 09:00-20:00$", said, re.MULTILINE), said
     assert re.search(r"^    calling hours +TU .* → none$", said, re.MULTILINE)
     assert "\x1b" not in said
     before = len(desk.service.arrivals)
-    assert desk.run("rebuild", str(desk.out)).returncode == 0
+    assert desk.started("rebuild", str(desk.out)).returncode == 0
     assert len(desk.service.arrivals) == before
     _, newer, rebuilt = snapshot_folders(desk.out)
     assert rows_of(rebuilt, without=()) == rows_of(newer, without=())
@@ -456,7 +464,7 @@ def test_old_snapshots_are_removed_after_a_publish(desk: Desk) -> None:
 
 
 def test_the_demo_needs_no_account(tmp_path: Path) -> None:
-    done = run("demo", "--out", str(tmp_path / "demo"), "--campaigns", "20", env={"HOME": str(tmp_path)})
+    done = running.run("demo", "--out", str(tmp_path / "demo"), "--campaigns", "20", env={"HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     (folder,) = snapshot_folders(tmp_path / "demo")
     assert len(rows_of(folder)) == 20
@@ -507,7 +515,7 @@ def test_the_help_of_every_command_ends_with_an_example_and_its_exit_codes() -> 
     from jobs.cli import COMMANDS
 
     for command in COMMANDS:
-        done = run(command, "--help", env={})
+        done = forked_program.run(command, "--help", env={})
         assert done.returncode == 0, command
         assert f"campaign-export {command}" in done.stdout
         assert "Exit codes" in done.stdout

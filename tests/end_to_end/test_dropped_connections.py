@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forked_program import run
 from tests.support.hostile import campaign, http, listening
-from tests.support.running import manifest_of, run, snapshot_folders, write_ids
+from tests.support.running import manifest_of, snapshot_folders, write_ids
 from tests.support.serving import environment
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import ROOT, full, rows_of, run, snapshot_folders, write_ids
+from tests.support.forked_program import run
+from tests.support.running import ROOT, full, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 CAMPAIGNS = sample_campaigns(8)

@@ -7,8 +7,9 @@ import json
 import zlib
 from pathlib import Path
 
+from tests.support.forked_program import run
 from tests.support.hostile import Asked, Reaction, campaign, hostile, http
-from tests.support.running import rows_of, run, snapshot_folders, write_ids
+from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import manifest_of, run, snapshot_folders
+from tests.support.forked_program import run
+from tests.support.running import manifest_of, snapshot_folders
 from tests.support.serving import environment, serving
 
 FAST = ("--rate", "off")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import ROOT, full, manifest_of, program, run, snapshot_folders, write_ids
+from tests.support.forked_program import run
+from tests.support.running import ROOT, full, manifest_of, program, snapshot_folders, write_ids
 from tests.support.serving import environment
 from tests.support.stalling import stalling
 from tests.support.strict_server import most_in_a_window

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import issue
+from tests.support.forked_program import run
 from tests.support.hostile import hostile, listening
-from tests.support.running import run, write_ids
+from tests.support.running import write_ids
 from tests.support.serving import environment
 
 PASSWORD = "proxy-p4ss/wörd€"

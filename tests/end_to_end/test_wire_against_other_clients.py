@@ -13,8 +13,9 @@ from pathlib import Path
 
 import requests
 
+from tests.support.forked_program import run
 from tests.support.hostile import Asked, Reaction, campaign, hostile
-from tests.support.running import rows_of, run, snapshot_folders, write_ids
+from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment
 
 CURL = shutil.which("curl")

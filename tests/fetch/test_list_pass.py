@@ -25,8 +25,8 @@ from exporter.simulator.samples import SampleCampaign, sample_campaigns, stamp
 from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
+from tests.support.forked_program import run
 from tests.support.hostile import Asked, hostile, http
-from tests.support.running import run
 from tests.support.serving import environment
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from exporter.pipeline.check_findings import NAMES
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import run
+from tests.support import running
+from tests.support.forked_program import run
 from tests.support.serving import environment, serving
 
 
 def test_each_finding_is_a_line_and_the_exit_code_is_0(tmp_path: Path) -> None:
     with serving(Behaviour(sample_campaigns(5))) as url:
-        done = run("check", "--out", str(tmp_path / "exports"), env=environment(url, tmp_path))
+        done = running.run("check", "--out", str(tmp_path / "exports"), env=environment(url, tmp_path))
     assert done.returncode == 0, done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [[name, "ok"] for name in NAMES]
 

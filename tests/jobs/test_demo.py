@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import ROOT, full, manifest_of, program, run, snapshot_folders
+from tests.support.forked_program import run
+from tests.support.running import ROOT, full, manifest_of, program, snapshot_folders
 
 
 def home(folder: Path) -> dict[str, str]:

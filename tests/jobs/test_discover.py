@@ -12,7 +12,7 @@ import pytest
 from exporter.ids.ids_file import read_ids
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import run
+from tests.support.forked_program import run
 from tests.support.serving import environment, serving
 
 

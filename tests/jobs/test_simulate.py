@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import ROOT, full, program, run
+from tests.support.forked_program import run
+from tests.support.running import ROOT, full, program
 
 
 @contextmanager

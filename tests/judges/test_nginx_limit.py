@@ -13,8 +13,9 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from tests.support.forked_program import run
 from tests.support.judges import find, needs, started
-from tests.support.running import manifest_of, rows_of, run, snapshot_folders, write_ids
+from tests.support.running import manifest_of, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 NGINX = find("nginx")

@@ -11,8 +11,9 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from tests.support.forked_program import run
 from tests.support.other_client import V1, V2, ask, token
-from tests.support.running import rows_of, run, snapshot_folders
+from tests.support.running import rows_of, snapshot_folders
 from tests.support.serving import environment, serving
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from tests.support.forked_program import run
 from tests.support.judges import find, needs, prism, violations
 from tests.support.other_client import V1, V2, ask, token
-from tests.support.running import rows_of, run, snapshot_folders
+from tests.support.running import rows_of, snapshot_folders
 from tests.support.serving import environment, serving
 
 pytestmark = needs("Prism (npm's @stoplight/prism-cli)", find("prism"))

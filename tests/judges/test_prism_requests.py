@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.forked_program import run
 from tests.support.judges import find, needs, prism, violations
 from tests.support.other_client import V1, V2, ask
-from tests.support.running import rows_of, run, snapshot_folders
+from tests.support.running import rows_of, snapshot_folders
 from tests.support.serving import environment
 
 pytestmark = needs("Prism (npm's @stoplight/prism-cli)", find("prism"))

@@ -14,8 +14,9 @@ import jwt
 import pytest
 import requests
 
+from tests.support.forked_program import run
 from tests.support.judges import find_wiremock, needs, started
-from tests.support.running import manifest_of, rows_of, run, snapshot_folders, write_ids
+from tests.support.running import manifest_of, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment
 
 JAVA, JAR = shutil.which("java"), find_wiremock()

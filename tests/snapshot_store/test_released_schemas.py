@@ -22,8 +22,9 @@ from exporter.snapshot_store.reader import read_failures, read_table
 from exporter.snapshot_store.verify import damages
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION, TABLES
+from tests.support.forked_program import run
 from tests.support.released_snapshot import release
-from tests.support.running import ROOT, run, snapshot_folders
+from tests.support.running import ROOT, snapshot_folders
 
 RELEASED = sorted((ROOT / "tests" / "fixtures").glob("schema_*"))
 ONE = "20261124T020000Z"

@@ -9,7 +9,8 @@ from typing import Any
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
-from tests.support.running import run, write_ids
+from tests.support.forked_program import run
+from tests.support.running import write_ids
 from tests.support.serving import serving
 
 

@@ -12,8 +12,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -109,6 +110,30 @@ def forked_program() -> Iterator[ForkedProgram]:
         ) as server,
     ):
         yield ForkedProgram(server, Path(folder))
+
+
+_SHARED = ExitStack()
+_MADE: list[ForkedProgram] = []
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def shared_program() -> ForkedProgram:
+    """The one of this process, started when it is first asked for."""
+    if not _MADE:
+        _MADE.append(_SHARED.enter_context(forked_program()))
+    return _MADE[0]
+
+
+def end_shared_program() -> None:
+    """End it, where it was started."""
+    _MADE.clear()
+    _SHARED.close()
+
+
+def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end, as `running.run` does, at a fifth of the cost."""
+    with _ONE_AT_A_TIME:
+        return shared_program().run(*arguments, env=env, cwd=cwd)
 
 
 def _attached(pid: int, options: Sequence[str]) -> subprocess.Popen[str]:

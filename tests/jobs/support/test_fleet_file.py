@@ -12,7 +12,7 @@ from exporter.errors import InputError
 from exporter.settings import SigningKey
 from jobs.support.fleet_file import prepare, read_fleet
 from jobs.support.fleet_rows import in_words_of_the_file
-from tests.support.running import run
+from tests.support.forked_program import run
 
 
 @pytest.mark.parametrize(
