@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -545,19 +546,19 @@ def test_a_list_answer_out_of_step_is_known_as_such() -> None:
     assert (page.kind, page.error) == ("wrong_campaign", "the answer is that of a single campaign")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"message":"' + b"campaign of the x not found " * 600_000 + b'"}',
-        b'{"errors":[' + b'{"msg":"campaign x, no such y"},' * 500_000 + b'{"msg":"z"}]}',
-        b"{" + b",".join(b'"k%d":"not found"' % n for n in range(700_000)) + b"}",
-        b"campaign not found " * 800_000,
-        b'{"message":"\xff' + b"campaign of the x not found " * 600_000 + b'"}',
-    ],
-    ids=["message", "errors", "keys", "text", "undecodable"],
-)
+LARGE_ERRORS: dict[str, Callable[[], bytes]] = {
+    "message": lambda: b'{"message":"' + b"campaign of the x not found " * 600_000 + b'"}',
+    "errors": lambda: b'{"errors":[' + b'{"msg":"campaign x, no such y"},' * 500_000 + b'{"msg":"z"}]}',
+    "keys": lambda: b"{" + b",".join(b'"k%d":"not found"' % n for n in range(700_000)) + b"}",
+    "text": lambda: b"campaign not found " * 800_000,
+    "undecodable": lambda: b'{"message":"\xff' + b"campaign of the x not found " * 600_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("kind", LARGE_ERRORS)
 @pytest.mark.parametrize("status", [400, 500])
-def test_of_an_error_of_16_mib_no_more_than_a_part_is_read(status: int, body: bytes) -> None:
+def test_of_an_error_of_16_mib_no_more_than_a_part_is_read(status: int, kind: str) -> None:
+    body = LARGE_ERRORS[kind]()
     assert peak_memory(lambda: judged(status, body)) < 2**20
 
 

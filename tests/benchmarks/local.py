@@ -50,7 +50,7 @@ def responses(number: int) -> Iterator[CampaignResponse]:
     """Answers of all shapes; every one has a name and an ID of its own."""
     samples = [
         json.dumps({"status": "success", "message": "ok", "data": {**c.data, "_id": "@id", "name": "@name"}})
-        for c in sample_campaigns(2000, voice_share=0.3)
+        for c in sample_campaigns(min(number, 2000), voice_share=0.3)
     ]
     for index in range(number):
         one = f"cd-{index:08x}"

@@ -87,7 +87,8 @@ def end(code: object) -> NoReturn:
     gc.collect()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    assert isinstance(code, int), code
+    os._exit(code)
 
 
 if __name__ == "__main__":
@@ -95,14 +96,11 @@ if __name__ == "__main__":
     from jobs.cli import main
 
     become(next_program())
+    code: object = 1
     try:
         main()
-        ended: object = None
     except SystemExit as leave:
-        ended = leave.code
-        if ended is not None and not isinstance(ended, int):
-            print(ended, file=sys.stderr)
+        code = leave.code
     except BaseException:
         sys.excepthook(*sys.exc_info())
-        ended = 1
-    end(ended)
+    end(code)
