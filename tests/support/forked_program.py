@@ -1,8 +1,8 @@
 """The program in a process of its own that need not start Python: it is forked from one that has imported everything.
 
 It is as real as one that was started: its own process, environment, folder and streams, `jobs.cli.main`, an orderly
-end. It can be killed and traced. A run costs what the work costs, a tenth of a start. What only a start shows is left to
-`running.run`: imports, streams that are closed or of another encoding, pipes.
+end. It can be killed and traced. A run costs what the work costs, a tenth of a start. What only a start shows is left
+to `running.run`: imports, streams that are closed or of another encoding, pipes.
 """
 
 from __future__ import annotations
