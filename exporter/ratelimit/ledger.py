@@ -12,6 +12,7 @@ import hashlib
 import math
 import sqlite3
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from exporter.clock import Clock
@@ -55,9 +56,12 @@ class Ledger(LedgerFile):
 
     def __init__(self, path: Path, *, clock: Clock, emit: Emit) -> None:
         super().__init__(path, clock=clock, emit=emit)
-        self._holder = this_holder()
         self._waiting_until = -math.inf
         self._seen_alive: dict[str, float] = {}
+
+    @cached_property
+    def _holder(self) -> str:
+        return this_holder()  # it reads files, so it is asked for in the ledger's thread
 
     def acquire(self, limits: Sequence[Limit], *, probe: bool = False) -> LedgerSlot | Wait | None:
         """A slot, or how long to wait; None: the file cannot be used."""
