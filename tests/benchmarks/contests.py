@@ -35,7 +35,7 @@ def installed() -> list[str]:
 
 def processes(home: Path, sizes: Sizes) -> Iterator[Row]:
     """Whole processes end to end, start and files included, against what a user would use. Not pinned: some are two."""
-    goals = {"plain script": 0.9, "dlt, async": 2.0, "dlt": 4.0, "Singer SDK": 4.0, "Airbyte CDK": 8.0}
+    goals = {"plain script": 0.85, "dlt, async": 2.0, "dlt": 3.0, "Singer SDK": 4.0, "Airbyte CDK": 5.0}
     names = [whole.OURS, *installed()]
     places = count()
     with light_server() as url:
