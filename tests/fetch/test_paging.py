@@ -15,6 +15,7 @@ from exporter.fetch.paging import (
     Ask,
     ListRow,
     Page,
+    PageSize,
     Paging,
     expected_requests,
     page_with_seam,
@@ -384,3 +385,152 @@ def test_all_rows_at_once_are_not_asked_for_in_smaller_pages() -> None:
         paging.took(ask, Page([ListRow(str(n), n) for n in range(100)], has_more=True))
     assert ask is not None
     assert not paging.refused(ask, for_good=True)
+
+
+def row(number: int) -> ListRow:
+    return ListRow(str(number), number)
+
+
+def told(page_size: int | None, *pages: Page) -> Ask | None:
+    """What is asked for after these pages."""
+    paging = Paging(page_size)
+    for page in pages:
+        ask = paging.next_ask()
+        assert ask is not None
+        paging.took(ask, page)
+    return paging.next_ask()
+
+
+@pytest.mark.parametrize(
+    ("rows", "says", "expected"),
+    [
+        (50, {"total": 200}, Ask(49, 1, 50)),
+        (50, {"has_more": True}, Ask(49, 1, 50)),
+        (50, {"total": 51, "has_more": False}, Ask(49, 1, 50)),
+        (50, {}, Ask(49, 1, 100)),
+        (50, {"total": 50}, Ask(49, 1, 100)),
+        (50, {"has_more": False}, Ask(49, 1, 100)),
+        (1, {"has_more": True}, Ask(1, 1, 2)),
+        (1, {}, Ask(0, 1, 100)),
+    ],
+)
+def test_a_short_page_shows_the_services_cap_only_where_more_rows_follow(
+    rows: int, says: dict[str, Any], expected: Ask
+) -> None:
+    """A page of one row has no row for the seam: the next one begins behind it, where one follows."""
+    assert told(None, Page([row(number) for number in range(rows)], **says)) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bytes_", "sizes"),
+    [
+        (5.0, 0, [100, 200, 400, 800, 1000, 1000]),
+        (5.1, 0, [100, 100, 100]),
+        (0.0, 8 * 2**20, [100, 200, 400]),
+        (0.0, 8 * 2**20 + 1, [100, 100]),
+        (0.0, 6 * 2**20, [100, 200]),
+    ],
+)
+def test_a_page_grows_up_to_the_bounds_of_time_and_bytes_themselves(
+    seconds: float, bytes_: int, sizes: list[int]
+) -> None:
+    size = PageSize(None)
+    for expected in sizes:
+        assert size.now == expected
+        page = Page([row(number) for number in range(size.now)], seconds=seconds, bytes=bytes_)
+        size.learn(size.now, page, follows=True)
+
+
+@pytest.mark.parametrize(("grown", "after"), [(400, 200), (200, 100), (100, 100)])
+def test_after_a_page_that_took_long_pages_have_half_as_many_rows_and_stay_so(grown: int, after: int) -> None:
+    size = PageSize(None)
+    while size.now < grown:
+        size.learn(size.now, Page([row(number) for number in range(size.now)]), follows=True)
+    for seconds in (6.0, 0.1, 0.1):
+        size.learn(size.now, Page([row(number) for number in range(size.now)], seconds=seconds), follows=True)
+        assert (size.now, type(size.now)) == (after, int)
+
+
+def test_a_small_page_that_takes_long_stays_as_small() -> None:
+    size = PageSize(None)
+    assert size.refused(100, for_good=True)
+    size.learn(50, Page([row(number) for number in range(50)], seconds=6.0), follows=True)
+    assert size.now == 50
+
+
+def test_no_page_is_asked_for_that_has_no_room_for_the_seam() -> None:
+    one, none = PageSize(None), PageSize(None)
+    one.learn(100, Page([row(1)]), follows=True)
+    none.take_largest()
+    assert (one.now, none.now) == (2, 2)
+
+
+@given(st.integers(0, 200), st.integers(2, 60))
+def test_a_page_with_the_seam_holds_as_much_of_what_follows_as_any_of_at_least_half_the_size(
+    start: int, size: int
+) -> None:
+    def follows(limit: int) -> int:
+        return limit - start % limit
+
+    first, _, limit = page_with_seam(start, size)
+    half = max(2, size // 2)
+    assert half <= limit <= size
+    assert follows(limit) == max(follows(other) for other in range(half, size + 1))
+    assert first == (start + 1 if follows(limit) == 1 else start - start % limit)
+
+
+def asked_while_no_seam_fits(page_size: int, first_pages: list[str]) -> list[int]:
+    """Rows that `skip` asks for, of a service whose later pages hold only what was never seen before."""
+    paging, asked = Paging(page_size), []
+    while (ask := paging.next_ask()) is not None and ask.page == 1:
+        asked.append(ask.skip)
+        first = first_pages[min(asked.count(0), len(first_pages)) - 1]
+        keys = list(first) if ask.skip == 0 else [f"{len(asked):04d}"]
+        paging.took(ask, Page([ListRow(key, None) for key in keys], total=99))
+    return asked
+
+
+def test_four_times_back_to_the_beginning_without_a_new_row_and_page_numbers_are_tried() -> None:
+    assert asked_while_no_seam_fits(4, ["abcd"]) == [0, 3, 2] * 4
+    assert asked_while_no_seam_fits(8, ["abcdefgh"]) == [0, 7, 5, 1] * 4
+
+
+def test_a_new_row_at_the_beginning_begins_the_count_again() -> None:
+    assert asked_while_no_seam_fits(4, ["abcd", "abcd", "abce", "abce"]) == [0, 3, 2, 0, 3, 2] + [0, 3, 2] * 4
+
+
+def test_empty_pages_are_believed_after_three_in_a_row_wherever_the_first_of_them_was() -> None:
+    paging, asked = Paging(2), []
+    for rows in ([1, 2], [], [], [], [1, 2], [], [], [], []):
+        ask = paging.next_ask()
+        assert ask is not None
+        asked.append(ask.skip)
+        paging.took(ask, Page([ListRow(str(number), None) for number in rows], total=5))
+        if paging.readings > 1:
+            break
+    assert asked == [0, 1, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_empty_pages_in_place_of_all_rows_at_once_are_believed_after_three() -> None:
+    paging = Paging(2)
+    while (ask := paging.next_ask()) is not None and ask.limit <= 2:
+        paging.took(ask, Page([row(1), row(2)], total=5))  # whatever is asked for
+    readings = paging.readings
+    for _ in range(3):
+        assert paging.readings == readings
+        assert ask is not None and ask.limit > 2
+        paging.took(ask, Page([], total=5))
+        ask = paging.next_ask()
+    assert paging.readings == readings + 1
+    assert paging.settled is False
+
+
+def test_rows_that_were_made_in_the_same_moment_have_an_order_all_the_same() -> None:
+    paging = Paging(3)
+    for _ in range(2):
+        ask = paging.next_ask()
+        assert ask is not None
+        paging.took(ask, Page([ListRow(str(number), 7) for number in range(5)][ask.skip : ask.skip + 3], total=5))
+    assert (paging.next_ask(), paging.readings, paging.settled) == (Ask(4, 1, 3), 1, True)
+    paging.took(Ask(4, 1, 3), Page([ListRow("4", 7)], total=5))
+    assert (paging.next_ask(), paging.readings) == (None, 1)
