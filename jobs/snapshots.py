@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from exporter.errors import DestinationError
 from exporter.units import format_size
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
@@ -50,8 +49,6 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     the contents of the files.
     """
     destination = open_destination(dest)
-    if destination.is_missing():
-        raise DestinationError(f"{dest}: there is no such folder.")
     if latest:
         chosen = snapshots_of_account(destination, time.time(), account=account)
         console.notices(chosen.notices)

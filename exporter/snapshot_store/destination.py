@@ -169,7 +169,9 @@ class Destination(ABC):
             return self.is_local and self.fs.get_file_info(self.root).type != pafs.FileType.Directory
 
     def check_is_root(self) -> None:
-        """Raise `DestinationError` where snapshots are above or below: a snapshot's folder, a fleet's."""
+        """Raise `DestinationError` where there is no such folder, or it is the folder of a snapshot or of a fleet."""
+        if self.is_missing():
+            raise DestinationError(f"{self.shown}: there is no such folder.")
         name = self.root.rpartition("/")[2]
         if name.startswith(PREFIX) and is_snapshot_id(name.removeprefix(PREFIX)):
             raise DestinationError(f"{self.shown} is the folder of a snapshot: name the folder that it lies in.")

@@ -48,7 +48,13 @@ def test_where_there_is_no_snapshot_nothing_is_sound(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
     (tmp_path / "fleet" / "account=a").mkdir(parents=True)
-    for dest, error in (("nowhere", "there is no snapshot in it"), ("fleet", "is the folder of a fleet")):
+    (tmp_path / "empty").mkdir()
+    errors = {
+        "nowhere": "there is no such folder",
+        "empty": "there is no snapshot in it",
+        "fleet": "is the folder of a fleet",
+    }
+    for dest, error in errors.items():
         assert run(["verify", str(tmp_path / dest), *options]) == 2
         captured = capfd.readouterr()
         assert error in captured.err
