@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from jobs.cli import forget_empty_variables
+from jobs.cli import cli, forget_empty_variables, run
 
 
 def test_a_certificate_file_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +15,25 @@ def test_a_certificate_file_that_is_set_to_nothing_is_not_set(monkeypatch: pytes
     forget_empty_variables()
     assert "SSL_CERT_FILE" not in os.environ
     assert os.environ["SSL_CERT_DIR"] == "/somewhere"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("snapsot", "snapshot"), ("hstory", "history"), ("discovre", "discover")])
+def test_a_misspelt_command_is_answered_with_the_nearest_name(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([typed]) == 2
+    assert f"Did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_is_told_without_a_traceback_unless_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(cli, "main", broken)
+    for arguments, has_traceback in ((["schema"], False), (["schema", "-v"], True)):
+        assert run(arguments) == 70
+        err = capsys.readouterr().err
+        assert "a fault of the program itself: ZeroDivisionError: a fault" in err
+        assert ("Traceback" in err) == has_traceback

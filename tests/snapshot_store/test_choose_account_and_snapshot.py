@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import DestinationError
-from exporter.snapshot_store.choose_account_and_snapshot import snapshots_of_account
+from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
@@ -82,3 +82,24 @@ def test_a_damaged_manifest_is_left_out_with_a_notice(tmp_path: Path) -> None:
 def test_an_empty_destination_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DestinationError, match="there is no snapshot in it"):
         snapshots_of_account(open_destination(str(tmp_path)), NOW)
+
+
+def test_an_account_that_is_several_is_an_error_that_names_them(shared: Destination) -> None:
+    with pytest.raises(DestinationError, match="names several: choose one of second/st-2, second/st-1"):
+        snapshots_of_account(shared, NOW, account="second")
+
+
+def test_where_every_snapshot_has_a_wrong_clock_or_is_damaged_the_error_says_so(tmp_path: Path) -> None:
+    publish(tmp_path, FUTURE, responses=RESPONSES[:1])
+    with pytest.raises(DestinationError, match=f"every snapshot began under a wrong clock, as {FUTURE}; give one by"):
+        find(open_destination(str(tmp_path)), "latest", now=NOW)
+    assert find(open_destination(str(tmp_path)), FUTURE, now=NOW) == FUTURE
+    (tmp_path / f"snapshot={FUTURE}" / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DestinationError, match="there is no readable snapshot: "):
+        find(open_destination(str(tmp_path)), "latest", now=NOW)
+
+
+def test_what_is_no_snapshot_id_is_refused_with_an_example(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    with pytest.raises(DestinationError, match="'yesterday' is not a snapshot ID; write latest or one like"):
+        find(open_destination(str(tmp_path)), "yesterday")

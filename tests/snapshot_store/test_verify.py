@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from exporter.errors import NotReadable
-from exporter.model import Counts
+from exporter.model import Counts, FileEntry
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import list_snapshots
@@ -19,7 +21,7 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages, missing_files
 from tests.support.another_user import another_user, needs_root
-from tests.support.snapshots import ONE, RESPONSES, changed, forge, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, changed, forge, publish
 
 
 @pytest.mark.parametrize("form", ["parquet", "both"])
@@ -106,3 +108,69 @@ def test_a_manifest_that_names_files_elsewhere_leads_nowhere(tmp_path: Path) -> 
     destination = open_destination(str(tmp_path / "dest"))
     assert damages(destination, ONE)
     assert read_table(destination, ONE, "campaigns").num_rows == len(RESPONSES)
+
+
+def resealed(dest: Path, **fields: Any) -> list[str]:
+    """What is found where the manifest says something else, under a seal that fits."""
+    path = dest / f"snapshot={ONE}" / "manifest.json"
+    manifest = manifests.load(path.read_bytes())
+    path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, **fields)))
+    return damages(open_destination(str(dest)), ONE)
+
+
+def test_a_manifest_that_is_that_of_another_snapshot_or_does_not_add_up_is_found(tmp_path: Path) -> None:
+    ids = manifests.Ids("ids.csv", "0" * 64, 99, 99, 0)
+    for name, fields, found in (
+        ("other", {"snapshot_id": TWO}, f"manifest.json: is that of {TWO}"),
+        ("counts", {"ids": ids}, "manifest.json: its counts do not add up"),
+    ):
+        publish(tmp_path / name)
+        assert found in resealed(tmp_path / name, **fields)
+
+
+def test_a_file_of_no_table_and_a_wrong_number_of_rows_are_found(tmp_path: Path) -> None:
+    manifest = publish(tmp_path)
+    windows = manifest.files["calling_windows.parquet"]
+    notes = FileEntry(1, 1, hashlib.sha256(b"x").hexdigest())
+    (tmp_path / f"snapshot={ONE}" / "notes.parquet").write_bytes(b"x")
+    more = msgspec.structs.replace(windows, rows=windows.rows + 1)
+    files = {**manifest.files, "calling_windows.parquet": more, "notes.parquet": notes}
+    assert resealed(tmp_path, files=files) == [
+        f"calling_windows.parquet: has {windows.rows:,} rows, the manifest says {windows.rows + 1:,}",
+        "notes.parquet: there is no such table",
+    ]
+
+
+def test_other_columns_than_those_of_its_schema_version_are_found(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    def without_one(folder: Path) -> tuple[str, Any]:
+        return "failures.parquet", pq.read_table(folder / "failures.parquet").drop(["body_start"])
+
+    forge(tmp_path / f"snapshot={ONE}", without_one)
+    found = damages(open_destination(str(tmp_path)), ONE)
+    assert any("its columns are not those of failures" in line for line in found)
+
+
+def test_windows_that_belong_to_no_answer_are_found(tmp_path: Path) -> None:
+    publish(tmp_path, form="both")
+    folder = tmp_path / f"snapshot={ONE}"
+
+    def twice(folder: Path) -> tuple[str, Any]:
+        table = pq.read_table(folder / "calling_windows.parquet")
+        return "calling_windows.parquet", pa.concat_tables([table, table])
+
+    forge(folder, twice)
+    assert damages(open_destination(str(tmp_path)), ONE) == [
+        "calling_windows.parquet: has rows that belong to no answer"
+    ]
+
+
+def test_a_csv_that_is_not_what_the_responses_give_is_found(tmp_path: Path) -> None:
+    manifest = publish(tmp_path, form="both")
+    path = tmp_path / f"snapshot={ONE}" / "campaigns.csv"
+    data = path.read_bytes().replace(b"sms", b"SMS", 1)
+    path.write_bytes(data)
+    entry = FileEntry(manifest.files["campaigns.csv"].rows, len(data), hashlib.sha256(data).hexdigest())
+    found = resealed(tmp_path, files={**manifest.files, "campaigns.csv": entry})
+    assert found == ["campaigns.csv: its rows are not what responses.parquet gives"]
