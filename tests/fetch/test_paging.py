@@ -534,3 +534,48 @@ def test_rows_that_were_made_in_the_same_moment_have_an_order_all_the_same() -> 
     assert (paging.next_ask(), paging.readings, paging.settled) == (Ask(4, 1, 3), 1, True)
     paging.took(Ask(4, 1, 3), Page([ListRow("4", 7)], total=5))
     assert (paging.next_ask(), paging.readings) == (None, 1)
+
+
+def asked_at_once(seen: int, total: int | None) -> tuple[Paging, Ask]:
+    """Of a service that gives its first rows whatever is asked for: then all are asked for in one page."""
+    paging = Paging(seen)
+    while (ask := paging.next_ask()) is not None and ask.limit <= seen:
+        paging.took(ask, Page([row(number) for number in range(seen)], total=total))
+    assert ask is not None
+    return paging, ask
+
+
+@pytest.mark.parametrize(
+    ("seen", "total", "limit"),
+    [(2, None, 1001), (2, 5000, 5001), (300, None, 1201), (300, 900, 1201), (2, 2_000_000, 1_000_000)],
+)
+def test_all_rows_at_once_are_asked_for_with_room_for_more_than_is_known(
+    seen: int, total: int | None, limit: int
+) -> None:
+    assert asked_at_once(seen, total)[1] == Ask(0, 1, limit)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says", "settled"),
+    [
+        (5, {"total": 5}, True),
+        (5, {"total": 6}, False),
+        (5, {"has_more": True}, False),
+        (5, {"has_more": False}, True),
+        (2, {}, True),
+        (1, {}, False),
+        (1, {"total": 1}, False),
+    ],
+)
+def test_all_rows_at_once_are_all_only_where_nothing_says_otherwise(
+    rows: int, says: dict[str, Any], settled: bool
+) -> None:
+    paging, ask = asked_at_once(2, None)
+    paging.took(ask, Page([row(number) for number in range(rows)], **says))
+    assert (paging.next_ask(), paging.settled) == (None, settled)
+
+
+def test_a_page_of_all_rows_that_is_full_is_asked_for_again_with_more_room() -> None:
+    paging, ask = asked_at_once(2, None)
+    paging.took(ask, Page([row(number) for number in range(ask.limit)]))
+    assert paging.next_ask() == Ask(0, 1, 4 * 1001 + 1)
