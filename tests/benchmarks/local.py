@@ -86,7 +86,7 @@ def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> Non
         manifests.dump(
             manifests.Manifest(
                 snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
-                manifests.Api("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
+                Identity("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
                 Counts(number, 0, 0, 0, 0, 0), Requests(), Seconds(),
                 files, [],
             )
