@@ -15,7 +15,17 @@ from exporter._version import __version__
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import Cancelled, ExportError, Interrupted, StorageFailed
 from exporter.events import Emit, Published, Warned, Writing
-from exporter.model import CampaignResponse, Counts, Failure, FailureGroup, FileEntry, Seconds, SnapshotMode, Usage
+from exporter.model import (
+    CampaignResponse,
+    Counts,
+    Failure,
+    FailureGroup,
+    FileEntry,
+    Identity,
+    Seconds,
+    SnapshotMode,
+    Usage,
+)
 from exporter.options import SnapshotFormat
 from exporter.pipeline.event_relay import EventRelay
 from exporter.snapshot_store import manifest as manifests
@@ -47,7 +57,7 @@ class Draft(msgspec.Struct, frozen=True):
     started_at: int
     mode: SnapshotMode
     base: str | None
-    api: manifests.Api
+    api: Identity
     ids: manifests.Ids
     counts: Counts
     began: float

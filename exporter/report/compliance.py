@@ -30,8 +30,8 @@ _READ_ALL_THE_SAME = re.compile(
 """Issues that say how something was read, or repeat what another issue says."""
 
 
-class Remarks(msgspec.Struct, frozen=True):
-    """What is to be said of a campaign."""
+class CampaignNotes(msgspec.Struct, frozen=True):
+    """What a section of the report says of one campaign."""
 
     campaign_id: str
     texts: list[str]
@@ -42,7 +42,7 @@ class QuietHoursCheck(msgspec.Struct, frozen=True):
 
     quiet: Sequence[QuietHours]
     violations: list[Violation]
-    not_checked: list[Remarks]
+    not_checked: list[CampaignNotes]
 
     @property
     def kept(self) -> bool:
@@ -54,10 +54,10 @@ class DncCheck(msgspec.Struct, frozen=True):
     """SMS campaigns without a do-not-contact list: nobody is scrubbed for them."""
 
     missing: list[str]
-    not_checked: list[Remarks]
+    not_checked: list[CampaignNotes]
 
 
-def ids_of(findings: Sequence[Violation] | Sequence[Remarks]) -> list[str]:
+def ids_of(findings: Sequence[Violation] | Sequence[CampaignNotes]) -> list[str]:
     """The campaigns of findings."""
     return [finding.campaign_id for finding in findings]
 
@@ -67,11 +67,13 @@ def rows_of(table: pa.Table, columns: Iterable[str]) -> Iterator[tuple[Any, ...]
     return zip(*(table.column(name).to_pylist() for name in columns), strict=True)
 
 
-def not_fetched(failures: pa.Table) -> list[Remarks]:
+def not_fetched(failures: pa.Table) -> list[CampaignNotes]:
     """Campaigns that may be there and could not be read: their hours and lists are not known."""
     outcomes = rows_of(failures, ("campaign_id", "outcome"))
     return [
-        Remarks(campaign_id, ["could not be fetched"]) for campaign_id, outcome in outcomes if outcome != "not_found"
+        CampaignNotes(campaign_id, ["could not be fetched"])
+        for campaign_id, outcome in outcomes
+        if outcome != "not_found"
     ]
 
 
@@ -96,7 +98,7 @@ def check_quiet_hours(
         if zone is None:
             reasons.append("no time zone")
         if reasons:
-            not_checked.append(Remarks(campaign_id, reasons))
+            not_checked.append(CampaignNotes(campaign_id, reasons))
     return QuietHoursCheck(quiet, violations(windows, quiet), not_checked)
 
 
@@ -131,11 +133,11 @@ def check_dnc(campaigns: pa.Table, failures: pa.Table, api_version: str) -> DncC
         if kind == "voice" or any(list_ids or ()) or any(list_names or ()):
             continue
         if any(spelling(path).startswith("dnclist") for path in loads(extra or "{}")):
-            not_checked.append(Remarks(campaign_id, ["its dncLists could not be read"]))
+            not_checked.append(CampaignNotes(campaign_id, ["its dncLists could not be read"]))
         elif kind is None:
-            not_checked.append(Remarks(campaign_id, ["neither known to be SMS nor voice"]))
+            not_checked.append(CampaignNotes(campaign_id, ["neither known to be SMS nor voice"]))
         elif api_version == "v1":
-            not_checked.append(Remarks(campaign_id, ["API v1 shows no do-not-contact lists"]))
+            not_checked.append(CampaignNotes(campaign_id, ["API v1 shows no do-not-contact lists"]))
         else:
             missing.append(campaign_id)
     return DncCheck(missing, not_checked)

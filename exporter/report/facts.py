@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from exporter.errors import DestinationError
 from exporter.model import FailureGroup, Pause, group_failures
 from exporter.report.compliance import (
+    CampaignNotes,
     DncCheck,
     QuietHoursCheck,
-    Remarks,
     check_dnc,
     check_quiet_hours,
     readable,
@@ -85,7 +85,7 @@ class Facts(msgspec.Struct, frozen=True):
     time_zone_week: Grid
     quiet_week: Grid
     """as `own_week`, in quiet hours only"""
-    overnight: list[Remarks]
+    overnight: list[CampaignNotes]
     """windows whose end is not after their start, read as an end on the next day"""
     zone_unknown: int
     """campaigns that are not in `time_zone_week`"""
@@ -100,7 +100,7 @@ class Facts(msgspec.Struct, frozen=True):
     unreadable: list[str]
     progress: Progress
     failures: tuple[FailureGroup, ...]
-    issues: list[Remarks]
+    issues: list[CampaignNotes]
     """what deserves a look"""
     quiet_hours: QuietHoursCheck
     dnc: DncCheck
@@ -176,9 +176,9 @@ def _history(snapshots: list[SnapshotInfo], snapshot: str) -> list[SnapshotInfo]
     return one_per_run(snapshots[: end + 1])[-MOST_SNAPSHOTS:]
 
 
-def _overnight(windows: list[Window]) -> list[Remarks]:
+def _overnight(windows: list[Window]) -> list[CampaignNotes]:
     late = by_campaign(window for window in windows if window.end_minute > DAY)
-    return [Remarks(campaign_id, list(map(window_text, own))) for campaign_id, own in late.items()]
+    return [CampaignNotes(campaign_id, list(map(window_text, own))) for campaign_id, own in late.items()]
 
 
 def _statuses(
@@ -233,7 +233,7 @@ def _progress(manifest: Manifest, campaigns: pa.Table, failures: pa.Table) -> Pr
     return Progress([(moment, answers.get(moment, 0)) for moment in every], unit, pacing.limits, pauses)
 
 
-def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[Remarks]:
+def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> list[CampaignNotes]:
     with_overlaps = overlapping(rows)
     result = []
     for campaign_id, parse_issues in rows_of(campaigns, ("campaign_id", "parse_issues")):
@@ -243,5 +243,5 @@ def _issues(campaigns: pa.Table, rows: list[Window], with_entries: set[str]) -> 
         if campaign_id in with_overlaps:
             texts.append("calling windows overlap")
         if texts:
-            result.append(Remarks(campaign_id, texts))
+            result.append(CampaignNotes(campaign_id, texts))
     return result

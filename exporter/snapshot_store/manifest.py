@@ -22,9 +22,6 @@ from exporter.snapshot_store.names import began_at
 from exporter.text import one_line
 from exporter.units import parse_rate
 
-Api = Identity
-"""Whose campaigns these are, as a manifest names it."""
-
 
 class Ids(msgspec.Struct, frozen=True):
     """What was asked for."""
@@ -53,7 +50,7 @@ class Manifest(msgspec.Struct, frozen=True):
     schema_version: int
     mode: SnapshotMode
     base_snapshot: str | None
-    api: Api
+    api: Identity
     ids: Ids
     counts: Counts
     requests: Requests

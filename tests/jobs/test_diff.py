@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import CampaignResponse, Failure
-from exporter.snapshot_store.manifest import Api
+from exporter.model import CampaignResponse, Failure, Identity
 from jobs.cli import run
 from tests.support.answers import SEED, response_of
 from tests.support.snapshots import NOW, ONE, TWO, publish
 
 THREE = "20261125T020000Z"
-OTHER = Api("https://h", "st-1", "other", "v2")
+OTHER = Identity("https://h", "st-1", "other", "v2")
 
 
 def listed(**fields: object) -> CampaignResponse:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from exporter.model import Failure
-from exporter.snapshot_store.manifest import Api
+from exporter.model import Failure, Identity
 from jobs.cli import run
 from tests.support.answers import SEED, response_of
 from tests.support.snapshots import NOW, ONE, TWO, publish
@@ -113,7 +112,7 @@ def test_api_v1_shows_no_do_not_contact_lists_so_that_nothing_is_checked(
         tmp_path,
         failures=[],
         responses=[response_of({**SEED, "dncLists": None})],
-        api=Api("https://h", "st-1", "acc", "v1"),
+        api=Identity("https://h", "st-1", "acc", "v1"),
     )
     assert report(tmp_path, "--fail-on-missing-dnc")[0] == 1
     assert "not checked for a do-not-contact list: 1 campaign" in capfd.readouterr().err
@@ -146,7 +145,7 @@ def test_the_time_zone_may_differ_in_case_and_blanks(tmp_path: Path) -> None:
 
 
 def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, ONE, failures=[], responses=[with_days(DAY)], api=Api("https://h", "st-1", "other", "v2"))
+    publish(tmp_path, ONE, failures=[], responses=[with_days(DAY)], api=Identity("https://h", "st-1", "other", "v2"))
     publish(tmp_path, TWO, failures=[], responses=[with_days(DAY)])
     _, page = report(tmp_path)
     assert "account acc/st-1" in capfd.readouterr().err

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.snapshot_store.manifest import Api
+from exporter.model import Identity
 from jobs.cli import run
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 THREE, FUTURE = "20261125T020000Z", "20990101T000000Z"
-OTHER = Api("https://h", "st-1", "other", "v2")
+OTHER = Identity("https://h", "st-1", "other", "v2")
 
 
 def test_latest_prints_only_the_path_of_the_newest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.snapshot_store.manifest import Api
+from exporter.model import Identity
 from jobs.cli import run
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
-OTHER = Api("https://h", "st-1", "other", "v2")
+OTHER = Identity("https://h", "st-1", "other", "v2")
 
 
 def test_a_later_snapshot_with_a_damaged_manifest_is_looked_at_too(

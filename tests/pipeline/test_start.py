@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.journal.run_checkpoint import Checkpoint, Incomplete
-from exporter.model import Counts, Requests, Seconds, SnapshotMode
+from exporter.model import Counts, Identity, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotOptions
 from exporter.pipeline.start import NOTHING, Finish, Fresh, Resume, Situation, decide, reuse_since
 from exporter.snapshot_store.catalog import DamagedSnapshot, SnapshotInfo
-from exporter.snapshot_store.manifest import Api, Ids, Manifest, iso
+from exporter.snapshot_store.manifest import Ids, Manifest, iso
 from exporter.snapshot_store.names import snapshot_id
 
 NOW = 1_780_000_000.0
@@ -41,7 +41,7 @@ def published(hours_ago: float) -> Checkpoint:
 def snapshot(days_ago: float, mode: SnapshotMode = "full") -> SnapshotInfo:
     began = NOW - days_ago * DAY
     manifest = Manifest(
-        snapshot_id(began), iso(ms(began)), iso(ms(began)), "1", 1, mode, None, Api("h", "s", "a", "v2"),
+        snapshot_id(began), iso(ms(began)), iso(ms(began)), "1", 1, mode, None, Identity("h", "s", "a", "v2"),
         Ids("ids.csv", "", 1, 1, 0), Counts(ok=1), Requests(), Seconds(), {}, [],
     )  # fmt: skip
     return SnapshotInfo(manifest.snapshot_id, "somewhere", manifest)

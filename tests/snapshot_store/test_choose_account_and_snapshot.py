@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import DestinationError
+from exporter.model import Identity
 from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
-from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
@@ -23,7 +23,7 @@ def shared(tmp_path: Path) -> Destination:
     """Two accounts in one destination; the second has two streams."""
     accounts = (("first", "st-1"), ("second", "st-1"), ("second", "st-2"))
     for snapshot, (account, stream) in zip((ONE, TWO, THREE), accounts, strict=True):
-        publish(tmp_path, snapshot, responses=RESPONSES[:2], api=Api("https://h", stream, account, "v2"))
+        publish(tmp_path, snapshot, responses=RESPONSES[:2], api=Identity("https://h", stream, account, "v2"))
     return open_destination(str(tmp_path))
 
 
@@ -55,7 +55,7 @@ def test_an_account_that_is_not_there_is_an_error_that_names_those_that_are(
 
 
 def test_the_version_of_the_api_makes_no_other_account(tmp_path: Path) -> None:
-    publish(tmp_path, ONE, responses=RESPONSES[:1], api=Api("https://h", "st-1", "acc", "v1"))
+    publish(tmp_path, ONE, responses=RESPONSES[:1], api=Identity("https://h", "st-1", "acc", "v1"))
     publish(tmp_path, TWO, responses=RESPONSES[:1])
     assert ids_of(open_destination(str(tmp_path))) == [ONE, TWO]
 

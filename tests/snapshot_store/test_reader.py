@@ -15,10 +15,10 @@ import pytest
 
 import exporter
 from exporter.errors import DestinationError, ExportError
+from exporter.model import Identity
 from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.diff import changes_between
-from exporter.snapshot_store.manifest import Api
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, open_columns, read_responses, read_table
 from exporter.tables.arrow_schemas import schema_of
@@ -132,7 +132,7 @@ def test_columns_can_be_chosen_from_csv_too(tmp_path: Path) -> None:
 
 def test_the_latest_is_that_of_an_account(tmp_path: Path) -> None:
     publish(tmp_path, ONE, responses=RESPONSES[:1])
-    publish(tmp_path, TWO, responses=RESPONSES[:2], api=Api("https://h", "st-2", "other", "v2"))
+    publish(tmp_path, TWO, responses=RESPONSES[:2], api=Identity("https://h", "st-2", "other", "v2"))
     assert len(exporter.read_snapshot(tmp_path)) == 2
     for account in ("acc", "st-1", "acc/st-1"):
         assert len(exporter.read_snapshot(tmp_path, account=account)) == 1

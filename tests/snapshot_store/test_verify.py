@@ -78,13 +78,17 @@ def test_an_id_that_is_there_twice_is_found(tmp_path: Path) -> None:
     assert "more than once" in damages(open_destination(str(tmp_path)), ONE)[0]
 
 
+def resealed(dest: Path, **fields: Any) -> list[str]:
+    """What is found where the manifest says something else, under a seal that fits."""
+    path = dest / f"snapshot={ONE}" / "manifest.json"
+    manifest = manifests.load(path.read_bytes())
+    path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, **fields)))
+    return damages(open_destination(str(dest)), ONE)
+
+
 def test_counts_that_the_rows_deny_are_found(tmp_path: Path) -> None:
     publish(tmp_path)
-    path = tmp_path / "snapshot=20261123T020000Z" / "manifest.json"
-    manifest = manifests.load(path.read_bytes())
-    wrong = msgspec.structs.replace(manifest, counts=Counts(39, 0, 2, 0, 1, 0))
-    path.write_bytes(manifests.dump(wrong))
-    found = "\n".join(damages(open_destination(str(tmp_path)), ONE))
+    found = "\n".join(resealed(tmp_path, counts=Counts(39, 0, 2, 0, 1, 0)))
     assert "campaigns.parquet: has 40 rows, the counts say 39" in found
     assert "failures: 1 are not_found" in found
 
@@ -108,14 +112,6 @@ def test_a_manifest_that_names_files_elsewhere_leads_nowhere(tmp_path: Path) -> 
     destination = open_destination(str(tmp_path / "dest"))
     assert damages(destination, ONE)
     assert read_table(destination, ONE, "campaigns").num_rows == len(RESPONSES)
-
-
-def resealed(dest: Path, **fields: Any) -> list[str]:
-    """What is found where the manifest says something else, under a seal that fits."""
-    path = dest / f"snapshot={ONE}" / "manifest.json"
-    manifest = manifests.load(path.read_bytes())
-    path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, **fields)))
-    return damages(open_destination(str(dest)), ONE)
 
 
 def test_a_manifest_that_is_that_of_another_snapshot_or_does_not_add_up_is_found(tmp_path: Path) -> None:

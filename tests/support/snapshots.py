@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from exporter.model import CampaignResponse, Counts, Failure, FileEntry, Requests, Seconds, SnapshotMode
+from exporter.model import CampaignResponse, Counts, Failure, FileEntry, Identity, Requests, Seconds, SnapshotMode
 from exporter.options import SnapshotFormat
 from exporter.simulator.samples import sample_campaigns
 from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.manifest import Api, Manifest
+from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
@@ -33,7 +33,7 @@ FAILURES = [
     Failure("cd-gone", "not_found", 404, 1, "HTTP 404", "{}", NOW, NOW),
     Failure("=cmd()", "failed", None, 5, "connection broke", None, NOW, NOW),
 ]
-ACCOUNT = Api("https://h", "st-1", "acc", "v2")
+ACCOUNT = Identity("https://h", "st-1", "acc", "v2")
 
 
 def publish(
@@ -45,7 +45,7 @@ def publish(
     responses: Any = RESPONSES,
     mode: SnapshotMode = "full",
     base: str | None = None,
-    api: Api = ACCOUNT,
+    api: Identity = ACCOUNT,
     failures: Sequence[Failure] = FAILURES,
 ) -> Manifest:
     """Write and publish a snapshot of `responses` and `failures`."""
