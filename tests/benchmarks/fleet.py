@@ -47,7 +47,7 @@ def measure(accounts: int) -> list[str]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - began
-        published = len(list(home.glob("exports/account=*/snapshot=*/manifest.json")))
+        published = len(list(home.glob("exports/account=*/stream=*/snapshot=*/manifest.json")))
     cpu, memory = (usage.ru_utime + usage.ru_stime) / accounts, usage.ru_maxrss / 1024
     return [f"{accounts}", f"{seconds:.1f} s", f"{cpu:.2f} s", f"{memory / accounts:.1f} MB", f"{memory:.0f} MB",
             f"{accounts - published}"]  # fmt: skip
