@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import pkgutil
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.fuzz.fuzzing import Fuzzing
+from tests.fuzz.fuzzing import CORPUS, Fuzzing, kept
+from tests.fuzz.targets import NAMES, load
 
 FINDINGS = Path(tempfile.gettempdir()) / "campaign-export-fuzz"
-TARGETS = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "targets")]))
 
 
 def main(arguments: list[str]) -> int:
     """Fuzz one target; 1: something was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("target", choices=NAMES)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--findings", type=Path, default=FINDINGS, help="folder, default: %(default)s")
     parser.add_argument("--seed", type=int, default=0)
@@ -34,11 +32,14 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     folder: Path = given.findings / given.target
     atheris = None if given.by_chance else _atheris()
-    fuzzing, corpus = _prepare(given.target, folder, given.seed, atheris)
+    # What a target imports is instrumented, and nothing before it may import that.
+    with atheris.instrument_imports(include=["exporter", "jobs"]) if atheris else nullcontext():
+        target = load(given.target)
+    fuzzing = Fuzzing(target, [path.read_bytes() for path in kept(given.target)], folder, seed=given.seed)
     if atheris is not None:
         grown = folder.with_name(f"{folder.name}.corpus")
         grown.mkdir(parents=True, exist_ok=True)
-        fuzzing.run_led(atheris, given.seconds, [grown, *([corpus] if corpus.is_dir() else [])])
+        fuzzing.run_led(atheris, given.seconds, [grown, CORPUS / given.target])
     fuzzing.run(given.seconds)
     print(f"{given.target}: {fuzzing.executions:,} inputs tried, {len(fuzzing.found)} findings")
     return 1 if fuzzing.found else 0
@@ -49,22 +50,6 @@ def _atheris() -> ModuleType | None:
         return importlib.import_module("atheris")
     except ImportError:
         return None
-
-
-def _prepare(name: str, findings: Path, seed: int, atheris: ModuleType | None) -> tuple[Fuzzing, Path]:
-    """The target, imported so that its coverage is seen, and the folder of its corpus."""
-    if atheris is not None:
-        with atheris.instrument_imports(include=["exporter", "jobs"]):
-            from tests.fuzz import targets
-
-            target = targets.load(name)
-    else:
-        from tests.fuzz import targets
-
-        target = targets.load(name)
-    from tests.fuzz.fuzzing import CORPUS, Fuzzing, kept
-
-    return Fuzzing(target, [path.read_bytes() for path in kept(name)], findings, seed=seed), CORPUS / name
 
 
 if __name__ == "__main__":

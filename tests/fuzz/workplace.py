@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
     """A new folder, removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 @contextmanager
