@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import io
 import shutil
-import time
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import mkdtemp
+from typing import NamedTuple
 
 from exporter.errors import ExportError
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import read_catalog
 from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
 from exporter.snapshot_store.manifest import Manifest, NotAManifest
+from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.verify import missing_files
 from jobs.cli import run
@@ -22,10 +24,10 @@ from jobs.support.exit_codes import BUG
 from tests.fuzz.mutation import split_head
 from tests.fuzz.promises import assert_one_line, check_error
 from tests.fuzz.target import Target
-from tests.fuzz.workplace import empty_folder, workplace
+from tests.fuzz.workplace import workplace
 from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
-NOW = time.time()
+NOW = began_at(TWO).timestamp()
 COMMANDS: dict[bytes, tuple[str, ...]] = {
     b"snapshots": ("snapshots", "."),
     b"json": ("snapshots", ".", "--format", "json"),
@@ -55,7 +57,7 @@ def read(data: bytes) -> Read:
         manifest = manifests.load(body, sealed=False)
     except NotAManifest as error:
         return Read(error, [], [], 0, "")
-    with empty_folder() as folder, _inside(folder):
+    with workplace() as folder:
         shutil.copytree(_published(), folder, dirs_exist_ok=True)
         (folder / f"snapshot={TWO}" / "manifest.json").write_bytes(manifests.dump(manifest))
         errors, problems = _read_destination()
@@ -65,19 +67,14 @@ def read(data: bytes) -> Read:
 
 def _run(command: tuple[str, ...] | None) -> tuple[int, str]:
     told = io.StringIO()
-    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+    with redirect_stderr(told), redirect_stdout(io.TextIOWrapper(io.BytesIO())):
         return (run([*command, "-v"]) if command is not None else 0), told.getvalue()
-
-
-@contextlib.contextmanager
-def _inside(folder: Path) -> Any:
-    with workplace(), contextlib.chdir(folder):
-        yield
 
 
 @cache
 def _published() -> Path:
-    folder = Path(contextlib.ExitStack().enter_context(empty_folder()))
+    folder = Path(mkdtemp(prefix="fuzz-"))
+    atexit.register(shutil.rmtree, folder)
     publish(folder, ONE, responses=RESPONSES[:2])
     publish(folder, TWO, responses=RESPONSES[:2])
     return folder
@@ -92,7 +89,7 @@ def _read_destination() -> tuple[list[ExportError], list[str]]:
             problem for info in read_catalog(destination).snapshots for problem in missing_files(destination, info)
         ),
         lambda: snapshots_of_account(destination, NOW),
-        lambda: find(destination),
+        lambda: find(destination, now=NOW),
     ):
         try:
             look()
