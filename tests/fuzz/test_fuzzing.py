@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,51 +30,60 @@ def test_the_inputs_that_are_kept_keep_every_promise(name: str) -> None:
             raise
 
 
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock is a second later: `run(1000)` tries that many inputs. One in ten is blown up."""
+    monkeypatch.setattr(fuzzing, "time", SimpleNamespace(monotonic=count().__next__))
+    monkeypatch.setattr(fuzzing, "BLOWN_UP", 10)
+
+
 def longer_than_two(data: bytes) -> int:
     """A reader with a fault."""
     return 1 // (len(data) < 3)
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("is_json", [False, True])
-def test_a_fault_is_found_and_its_shortest_input_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_json: bool
-) -> None:
+def test_a_fault_is_found_and_its_shortest_input_kept(tmp_path: Path, is_json: bool) -> None:
     target = Target(longer_than_two, lambda data, found: None, is_json=is_json)
-    monkeypatch.setattr(fuzzing, "BLOWN_UP", 10)
     search = Fuzzing(target, [b"{}"], tmp_path / "found", seed=1)
-    search.run(0.05)
+    search.run(200)
     ((kind, data),) = search.found.items()
     assert kind.startswith("ZeroDivisionError at ")
+    assert len(data) == 3
     (path,) = (tmp_path / "found").glob("*[!t]")
     assert path.read_bytes() == data
     assert "ZeroDivisionError" in path.with_suffix(".txt").read_text()
 
 
-@pytest.mark.parametrize("promise", ["time", "memory", "an end"])
-def test_what_takes_too_much_is_a_finding(monkeypatch: pytest.MonkeyPatch, promise: str) -> None:
-    monkeypatch.setattr(bounds, "SECONDS", 0.01)
-    monkeypatch.setattr(bounds, "LONGEST", 0.05)
-    monkeypatch.setattr(bounds, "BYTES", 2**20)
-    readers: dict[str, Callable[[bytes], object]] = {
-        "time": lambda data: [sum(range(1000)) for _ in range(2000)],
-        "memory": lambda data: bytearray(2**26) * 4,
-        "an end": _endless,
-    }
-    with pytest.raises(TooMuch):
-        bounded(readers[promise], b"")
-
-
-def _endless(data: bytes) -> None:
+def endless(data: bytes) -> None:
     while True:
         pass
 
 
-def test_new_inputs_are_bounded_and_one_in_many_is_blown_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(fuzzing, "BLOWN_UP", 10)
+@pytest.mark.parametrize(
+    ("bound", "most", "read", "told"),
+    [
+        ("SECONDS", 0.0, lambda data: sum(range(10_000)), "s for 1 bytes"),
+        ("BYTES", 2**20, lambda data: b"x" * bounds._peak(), "MiB for 1 bytes"),
+        ("LONGEST", 0.05, endless, "more than"),
+    ],
+    ids=["time", "memory", "an end"],
+)
+def test_what_takes_too_much_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: float, read: Callable[[bytes], object], told: str
+) -> None:
+    monkeypatch.setattr(bounds, bound, most)
+    with pytest.raises(TooMuch, match=told):
+        bounded(read, b"x")
+
+
+@pytest.mark.usefixtures("counted")
+def test_new_inputs_are_bounded_and_one_in_many_is_blown_up(tmp_path: Path) -> None:
     sizes: list[int] = []
     search = Fuzzing(Target(lambda data: sizes.append(len(data)), lambda *_: None), [b"abc"], tmp_path, seed=1)
-    search.run(0.05)
-    assert max(sizes) > 2**13
+    search.run(100)
+    assert sum(size > 2**13 for size in sizes) == 10
     mutator = Mutator(random.Random(1), is_json=True, words=("word",))
     texts = [mutator.changed(b'200\n\n{"a": [1, "x"]}', b'{"b": 2}') for _ in range(200)]
     assert len(set(texts)) > 150
