@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from urllib.parse import unquote
+
+from tests.support.in_thread import in_thread
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,13 @@ def ok(campaign_id: str, **data: object) -> bytes:
     return http(campaign(campaign_id, **data), "Content-Type: application/json")
 
 
-@contextmanager
-def listening(handle: Handler, *, tls: SSLContext | None = None) -> Iterator[int]:
+def listening(handle: Handler, *, tls: SSLContext | None = None) -> AbstractContextManager[int]:
     """A TCP server in a thread, and its port. Nothing of it is left at the end: no task, no open connection."""
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    ports: list[int] = []
+    return in_thread(_listening(handle, tls))
+
+
+@asynccontextmanager
+async def _listening(handle: Handler, tls: SSLContext | None) -> AsyncIterator[int]:
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,30 +94,12 @@ def listening(handle: Handler, *, tls: SSLContext | None = None) -> Iterator[int
             await handle(reader, writer)
             writer.close()
 
-    async def main() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls, limit=2**20)
-        ports.append(server.sockets[0].getsockname()[1])
-        started.set()
-        await stop.wait()
-        server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)  # an aborted connection is closed in the next round
-
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), name="listening", daemon=True)
-    thread.start()
-    assert started.wait(10), "the server did not start"
-    try:
-        yield ports[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls, limit=2**20)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.sleep(0)  # an aborted connection is closed in the next round
 
 
 @contextmanager
