@@ -10,12 +10,12 @@ import asyncio
 import json
 import sys
 import time
-from bisect import bisect_right
 from collections import deque
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 from exporter.simulator.samples import sample_campaigns
+from tests.support.strict_server import most_in_a_window
 
 MARK = b"cd-the-id-goes-here"
 REFUSED = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -61,8 +61,7 @@ class Service:
         return True
 
     def _stats(self) -> bytes:
-        moments = self.arrivals
-        most = max((i + 1 - bisect_right(moments, at - self.window) for i, at in enumerate(moments)), default=0)
+        most = most_in_a_window(self.arrivals, self.window)
         return json.dumps(
             {"requests": self.requests, "refused": self.refused, "most": most, "cpu": time.process_time()}
         ).encode()

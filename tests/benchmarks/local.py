@@ -41,6 +41,7 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.writer import ROW_GROUP_ROWS, SnapshotWriter
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
+from tests.support import running
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
@@ -63,30 +64,20 @@ def store(dest: Path, snapshot: str, answers: Iterable[CampaignResponse]) -> Non
     dest.mkdir(parents=True, exist_ok=True)
     staging = open_destination(str(dest)).stage(snapshot)
     files = {}
-    for table in ("responses", "failures"):
-        name, schema, rows = f"{table}.parquet", schema_of(table), 0
+    for table, rows in (("responses", answers), ("failures", ())):
+        name, schema, number = f"{table}.parquet", schema_of(table), 0
         file = staging.create(name)
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for block in batched(answers if table == "responses" else (), ROW_GROUP_ROWS):
-                columns = [pa.array(values, pa.int64() if field == "fetched_at" else schema.field(field).type)
-                           for field, values in zip(CampaignResponse._fields, zip(*block, strict=True), strict=True)]  # fmt: skip
-                cast = [
-                    column.cast(schema.field(field).type)
-                    for field, column in zip(CampaignResponse._fields, columns, strict=True)
-                ]
-                writer.write_batch(
-                    pa.RecordBatch.from_arrays(cast, names=list(CampaignResponse._fields))
-                    .select(schema.names)
-                    .cast(schema)
-                )
-                rows += len(block)
-        files[name] = file.finish(rows)
+            for block in batched(rows, ROW_GROUP_ROWS):
+                writer.write_batch(pa.RecordBatch.from_pylist([one._asdict() for one in block], schema))
+                number += len(block)
+        files[name] = file.finish(number)
     number = files["responses.parquet"].rows
     staging.publish(
         manifests.dump(
             manifests.Manifest(
                 snapshot, "2026-11-23T02:00:00.000Z", "2026-11-23T02:00:00.000Z", __version__, SCHEMA_VERSION, "full", None,
-                Identity("https://h", "st", "acc", "v2"), manifests.Ids("benchmark", "", number, number, 0),
+                IDENTITY, manifests.Ids("benchmark", "", number, number, 0),
                 Counts(number, 0, 0, 0, 0, 0), Requests(), Seconds(),
                 files, [],
             )
@@ -159,9 +150,7 @@ def journal(folder: Path, number: int) -> float:
 
 def write_ids(folder: Path, number: int) -> None:
     """`ids.csv` for `ids` and `ids_bare`."""
-    with (folder / "ids.csv").open("w", encoding="utf-8") as file:
-        file.write("campaign_id\n")
-        file.writelines(f"cd-{index:08x}-90ad-5c37-8e12-6d0f3a7b9c55\n" for index in range(number))
+    running.write_ids(folder / "ids.csv", (f"cd-{index:08x}-90ad-5c37-8e12-6d0f3a7b9c55" for index in range(number)))
 
 
 def ids(folder: Path) -> float:
@@ -222,7 +211,7 @@ def growth(folder: Path) -> float:
     """A journal of so many answers becomes a snapshot; the journal was filled before."""
     journal_ = Journal.open(folder / "work", IDENTITY, emit=ignore)
     with tempfile.TemporaryDirectory(dir=folder) as out:
-        staging = open_destination(out).stage("20261123T020000Z")
+        staging = open_destination(out).stage(FIRST)
         began = time.perf_counter()
         with SnapshotWriter(staging, form="parquet") as writer:
             for block in journal_.responses():
@@ -236,13 +225,8 @@ def fill(folder: Path, number: int) -> None:
     (folder / "work").mkdir(parents=True, exist_ok=True)
     journal_ = Journal.open(folder / "work", IDENTITY, emit=ignore)
     journal_.want(f"cd-{index:08x}" for index in range(number))
-    block = []
-    for response in responses(number):
-        block.append((response, 1, 0))
-        if len(block) == 20_000:
-            journal_.add(block)
-            block = []
-    journal_.add(block)
+    for block in batched(responses(number), 20_000):
+        journal_.add([(response, 1, 0) for response in block])
     journal_.close()
 
 

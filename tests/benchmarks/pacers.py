@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from exporter.ratelimit.limiter import Limiter
 from exporter.ratelimit.slot_backends import LedgerSlots
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.units import Limit
+from tests.support.strict_server import most_in_a_window
 
 
 @dataclass
@@ -61,8 +61,7 @@ class Server:
 
     def most(self) -> int:
         """The most arrivals in any window."""
-        moments = sorted(self.arrivals)
-        return max(i + 1 - bisect_right(moments, at - self.limit.seconds) for i, at in enumerate(moments))
+        return most_in_a_window(self.arrivals, self.limit.seconds)
 
 
 @dataclass(frozen=True, slots=True)

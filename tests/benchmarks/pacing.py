@@ -81,7 +81,7 @@ async def run_case(name: str, pacer: str, *, told: Limit, number: int, folder: P
     if case.start is not None:
         await asyncio.sleep((case.start - time.monotonic()) % told.seconds)
     server = Server(true, case.window, case.latency, case.late, burst=case.workers)
-    ledger = folder / f"{list(CASES).index(name)}-{list(PACERS).index(pacer)}.sqlite"
+    ledger = folder / f"{name}, {pacer}.sqlite"
     began = time.monotonic()
     for part in (case.restart_after, number - case.restart_after) if case.restart_after else (number,):
         work = Work(server, told, part // case.at_once, case.workers, ledger)

@@ -58,7 +58,7 @@ class StallingServer(Server):
 async def run_case(name: str, pacer: str, *, limit: Limit, number: int, folder: Path) -> list[str]:
     """One row of the table."""
     server = StallingServer(limit, "sliding", FAST, 0.0, burst=0, stalls=CASES[name])
-    work = Work(server, limit, number, 16, folder / f"{abs(hash((name, pacer)))}.sqlite")
+    work = Work(server, limit, number, 16, folder / f"{name}, {pacer}.sqlite")
     if "again" in name:
         first = asyncio.ensure_future(PACERS[pacer](work))
         await asyncio.wait((first,), timeout=BEGINS_AGAIN)

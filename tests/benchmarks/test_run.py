@@ -1,3 +1,5 @@
+"""`tests.benchmarks`: every part runs, and its figures are computed as they are said to be."""
+
 from __future__ import annotations
 
 import asyncio

@@ -23,6 +23,7 @@ class StrictServer:
     arrivals: list[float] = field(default_factory=list)
     refused: int = 0
     down: list[tuple[float, float]] = field(default_factory=list)
+    _granted: list[float] = field(default_factory=list)
 
     async def ask(self) -> tuple[int, float | None]:
         """(status, Retry-After) of one request."""
@@ -38,20 +39,15 @@ class StrictServer:
         self.arrivals.append(now)
         if any(began <= now < ended for began, ended in self.down):
             return 500, None
-        granted = getattr(self, "_granted", [])
-        self._granted = granted
-        recent = granted[bisect_right(granted, now - self.limit.seconds) :]
+        recent = self._granted[bisect_right(self._granted, now - self.limit.seconds) :]
         if len(recent) >= self.limit.slots:
             self.refused += 1
             return 429, recent[0] + self.limit.seconds - now if self.retry_after else None
-        granted.append(now)
+        self._granted.append(now)
         return 200, None
 
 
 def most_in_a_window(arrivals: list[float], seconds: float) -> int:
     """The most arrivals in any half-open window of that length."""
     moments = sorted(arrivals)
-    return max(
-        (i + 1 - bisect_right(moments, at - seconds, key=lambda m: m) for i, at in enumerate(moments)),
-        default=0,
-    )
+    return max((i + 1 - bisect_right(moments, at - seconds) for i, at in enumerate(moments)), default=0)
