@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.benchmarks import fleet
 from tests.benchmarks.measuring import HEADER, HERE, Figure, alternately, megabytes, seconds, times
 from tests.benchmarks.whole import OURS, RIVALS, dependencies
 from tests.support.running import ROOT, full
@@ -38,6 +39,13 @@ def test_every_pacer_is_put_before_the_server() -> None:
     assert [one.pacer for one in found] == list(PACERS)
     assert all(one.requests - one.refused == 40 for one in found)
     assert found[0].refused == 0
+
+
+@pytest.mark.slow
+def test_the_accounts_of_a_fleet_that_publish_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "CAMPAIGNS", 2)  # below the limit, so that none waits for it
+    accounts, *_, failed = fleet.measure(2)
+    assert (accounts, failed) == ("2", "0")
 
 
 def test_the_takes_are_made_in_turn() -> None:
