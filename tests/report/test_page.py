@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +21,7 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from tests.support.answers import body_of
-from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, publish
+from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, publish, reseal
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -182,7 +181,7 @@ def test_there_is_a_page_of_nothing_and_of_one(tmp_path: Path, number: int) -> N
 
 
 def test_a_damaged_snapshot_before_does_not_hide_this_one(dest: Path) -> None:
-    path = dest / "snapshot=20261123T020000Z" / "campaigns.parquet"
+    path = dest / f"snapshot={ONE}" / "campaigns.parquet"
     path.write_bytes(b"PAR1 broken")
     page = page_of(dest)
     assert "cannot be read" in page
@@ -190,19 +189,15 @@ def test_a_damaged_snapshot_before_does_not_hide_this_one(dest: Path) -> None:
 
 
 def test_the_run_is_shown_against_its_limit_with_its_pauses(dest: Path) -> None:
-    path = dest / "snapshot=20261124T020000Z" / "manifest.json"
-    told = manifests.load(path.read_bytes())
+    path = dest / f"snapshot={TWO}" / "campaigns.parquet"
     pauses = [
         Pause(manifests.iso(NOW), 41.0, "rate_limit"),
         Pause(manifests.iso(NOW), 7.0, "outage"),
     ]
-    path.write_bytes(manifests.dump(msgspec.structs.replace(told, pacing=manifests.Pacing(["60/1m"], pauses))))
-    later = pq.read_table(path.parent / "campaigns.parquet")
+    reseal(path.parent, pacing=manifests.Pacing(["60/1m"], pauses))
+    later = pq.read_table(path)
     times = pa.array([NOW + 1000 * number for number in range(later.num_rows)], pa.timestamp("ms", "UTC"))
-    pq.write_table(
-        later.set_column(later.schema.get_field_index("fetched_at"), "fetched_at", times),
-        path.parent / "campaigns.parquet",
-    )
+    pq.write_table(later.set_column(later.schema.get_field_index("fetched_at"), "fetched_at", times), path)
     page, facts = render(dest)
     assert "Answers a second" in page
     assert "the limit, 60/1m" in page

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from exporter.snapshot_store import manifest as manifests
-from exporter.snapshot_store.manifest import NotAManifest, load
-from tests.support.snapshots import ONE, changed, publish
+from exporter.snapshot_store.manifest import NotAManifest, dump, load, seal
+from tests.support.snapshots import changed, publish
 
 
-def test_a_manifest_is_sealed() -> None:
-    with pytest.raises(NotAManifest):
-        manifests.load(b"{}")
+@pytest.fixture
+def text(tmp_path: Path) -> bytes:
+    return dump(publish(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -35,17 +34,13 @@ def test_a_manifest_is_sealed() -> None:
         lambda m: m["seconds"].update(paused=-1.0),
     ],
 )
-def test_a_manifest_that_cannot_be_true_is_none(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    publish(tmp_path)
-    text = (tmp_path / f"snapshot={ONE}/manifest.json").read_bytes()
+def test_a_manifest_that_cannot_be_true_is_none(text: bytes, change: Callable[[dict[str, Any]], None]) -> None:
     with pytest.raises(NotAManifest):
         load(changed(text, change), sealed=False)
 
 
-def test_what_a_newer_version_has_added_is_under_its_seal(tmp_path: Path) -> None:
-    publish(tmp_path)
-    plain = json.loads((tmp_path / f"snapshot={ONE}/manifest.json").read_bytes())
-    newer = manifests.seal({**plain, "program_version": "99.0.0", "region": "eu"})
+def test_what_a_newer_version_has_added_is_under_its_seal(text: bytes) -> None:
+    newer = seal({**json.loads(text), "program_version": "99.0.0", "region": "eu"})
     assert load(newer).program_version == "99.0.0"
     with pytest.raises(NotAManifest, match="not what was written"):
         load(newer.replace(b'"eu"', b'"us"'))
@@ -59,13 +54,12 @@ def test_what_a_newer_version_has_added_is_under_its_seal(tmp_path: Path) -> Non
         ("", "not a manifest: .*mode"),
     ],
 )
-def test_a_manifest_that_only_a_newer_version_reads_is_told_as_such(tmp_path: Path, version: str, told: str) -> None:
-    publish(tmp_path)
-    text = (tmp_path / f"snapshot={ONE}/manifest.json").read_bytes()
+def test_a_manifest_that_only_a_newer_version_reads_is_told_as_such(text: bytes, version: str, told: str) -> None:
     with pytest.raises(NotAManifest, match=told):
         load(changed(text, lambda m: m.update(mode="mirror", program_version=version)))
 
 
-def test_a_manifest_nested_without_end_is_none() -> None:
+@pytest.mark.parametrize("text", [b"{}", b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"], ids=["empty", "nested"])
+def test_other_json_is_no_manifest(text: bytes) -> None:
     with pytest.raises(NotAManifest):
-        load(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", sealed=False)
+        load(text, sealed=False)

@@ -21,14 +21,14 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages, missing_files
 from tests.support.another_user import another_user, needs_root
-from tests.support.snapshots import ONE, RESPONSES, TWO, changed, forge, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, changed, forge, publish, reseal
 
 
 @pytest.mark.parametrize("form", ["parquet", "both"])
 def test_any_flipped_byte_of_any_file_is_found(tmp_path: Path, form: SnapshotFormat) -> None:
     publish(tmp_path, form=form)
     destination = LocalDestination(tmp_path, shown=str(tmp_path))
-    folder = tmp_path / "snapshot=20261123T020000Z"
+    folder = tmp_path / f"snapshot={ONE}"
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()
         slots = range(len(data)) if path.name == "manifest.json" else range(0, len(data), max(1, len(data) // 15))
@@ -51,7 +51,7 @@ def test_what_may_not_be_read_is_no_damage(shared_folder: Path, name: str) -> No
 
 def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
     publish(tmp_path)
-    folder = tmp_path / "snapshot=20261123T020000Z"
+    folder = tmp_path / f"snapshot={ONE}"
     (folder / "failures.parquet").unlink()
     (folder / "notes.txt").write_text("x")
     found = damages(open_destination(str(tmp_path)), ONE)
@@ -60,7 +60,7 @@ def test_a_missing_and_a_strange_file_are_found(tmp_path: Path) -> None:
 
 def test_rows_that_the_responses_do_not_give_are_found(tmp_path: Path) -> None:
     publish(tmp_path)
-    folder = tmp_path / "snapshot=20261123T020000Z"
+    folder = tmp_path / f"snapshot={ONE}"
 
     def rename(folder: Path) -> tuple[str, Any]:
         table = pq.read_table(folder / "campaigns.parquet")
@@ -70,7 +70,7 @@ def test_rows_that_the_responses_do_not_give_are_found(tmp_path: Path) -> None:
         return "campaigns.parquet", table.set_column(at, table.schema.field(at), [names])
 
     forge(folder, rename)
-    assert "not what responses.parquet gives" in damages(open_destination(str(tmp_path)), folder.name[9:])[0]
+    assert "not what responses.parquet gives" in damages(open_destination(str(tmp_path)), ONE)[0]
 
 
 def test_an_id_that_is_there_twice_is_found(tmp_path: Path) -> None:
@@ -80,9 +80,7 @@ def test_an_id_that_is_there_twice_is_found(tmp_path: Path) -> None:
 
 def resealed(dest: Path, **fields: Any) -> list[str]:
     """What is found where the manifest says something else, under a seal that fits."""
-    path = dest / f"snapshot={ONE}" / "manifest.json"
-    manifest = manifests.load(path.read_bytes())
-    path.write_bytes(manifests.dump(msgspec.structs.replace(manifest, **fields)))
+    reseal(dest / f"snapshot={ONE}", **fields)
     return damages(open_destination(str(dest)), ONE)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from exporter.model import CampaignResponse, Counts, Failure, FileEntry, Identity, Requests, Seconds, SnapshotMode
@@ -77,11 +78,17 @@ def changed(text: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
     return json.dumps(manifest).encode()
 
 
-def forge(folder: Path, change: Any) -> None:
+def reseal(folder: Path, **fields: Any) -> None:
+    """Let the manifest of a snapshot's folder say something else, under a seal that fits."""
+    path = folder / "manifest.json"
+    path.write_bytes(manifests.dump(msgspec.structs.replace(manifests.load(path.read_bytes()), **fields)))
+
+
+def forge(folder: Path, change: Callable[[Path], tuple[str, pa.Table]]) -> None:
     """Write a table anew with a manifest that fits: only its content can give it away."""
     manifest = manifests.load((folder / "manifest.json").read_bytes())
     name, table = change(folder)
     pq.write_table(table, folder / name)
     data = (folder / name).read_bytes()
-    files = {**manifest.files, name: FileEntry(table.num_rows, len(data), hashlib.sha256(data).hexdigest())}
-    (folder / "manifest.json").write_bytes(manifests.dump(msgspec.structs.replace(manifest, files=files)))
+    entry = FileEntry(table.num_rows, len(data), hashlib.sha256(data).hexdigest())
+    reseal(folder, files={**manifest.files, name: entry})
