@@ -1,4 +1,4 @@
-"""What a store's URL and the usual variables mean. Nothing is asked of a store."""
+"""`exporter.snapshot_store.open_bucket`: what a store's URL and the usual variables mean. No store is asked."""
 
 from __future__ import annotations
 

@@ -26,4 +26,4 @@ def test_other_readers_read_a_destination_of_several_snapshots_as_it_is(tmp_path
     assert frame.height == 80
     assert frame.schema["fetched_at"] == pl.Datetime("ms", "UTC")
     assert frame.schema["contact_lists"] == pl.List(pl.String)
-    assert pd.read_parquet(tmp_path / "snapshot=20261123T020000Z" / "campaigns.parquet").shape[0] == 40
+    assert pd.read_parquet(tmp_path / f"snapshot={ONE}" / "campaigns.parquet").shape[0] == 40

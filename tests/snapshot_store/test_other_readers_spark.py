@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.snapshots import publish
+from tests.support.snapshots import ONE, TWO, publish
 
 pyspark = pytest.importorskip("pyspark", reason="needs pyspark, which is too large for every run: pip install pyspark")
 
@@ -18,7 +18,7 @@ def test_spark_reads_every_column_of_every_table(tmp_path: Path) -> None:
     from pyspark.sql import SparkSession
 
     publish(tmp_path)
-    publish(tmp_path, "20261124T020000Z")
+    publish(tmp_path, TWO)
     spark = (
         SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", "false")
@@ -30,8 +30,8 @@ def test_spark_reads_every_column_of_every_table(tmp_path: Path) -> None:
         for table in ("campaigns", "calling_windows", "responses", "failures"):
             frame = spark.read.option("basePath", str(tmp_path)).parquet(f"{tmp_path}/snapshot=*/{table}.parquet")
             rows = frame.collect()
-            assert {row["snapshot"] for row in rows} == {"20261123T020000Z", "20261124T020000Z"}
-        types = dict(spark.read.parquet(f"{tmp_path}/snapshot=20261124T020000Z/campaigns.parquet").dtypes)
+            assert {row["snapshot"] for row in rows} == {ONE, TWO}
+        types = dict(spark.read.parquet(f"{tmp_path}/snapshot={TWO}/campaigns.parquet").dtypes)
         assert types["priority"] == "tinyint"
         assert types["contact_lists"] == "array<string>"
         assert types["fetched_at"] == "timestamp"

@@ -18,10 +18,10 @@ from exporter.errors import DestinationError, ExportError
 from exporter.model import Identity
 from exporter.snapshot_store.catalog import list_snapshots
 from exporter.snapshot_store.choose_account_and_snapshot import find
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import changes_between
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import had_list_pass, open_columns, read_responses, read_table
-from exporter.tables.arrow_schemas import schema_of
 from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, RESPONSES, TWO, changed, publish
 
@@ -44,64 +44,69 @@ def test_in_python_a_snapshot_is_a_data_frame_with_the_right_types(tmp_path: Pat
 
 def test_a_folder_without_manifest_is_no_snapshot(tmp_path: Path) -> None:
     publish(tmp_path)
-    (tmp_path / "snapshot=20261124T020000Z").mkdir()
+    (tmp_path / f"snapshot={TWO}").mkdir()
     (tmp_path / "snapshot=hello").mkdir()
     assert find(open_destination(str(tmp_path))) == ONE
     assert len(list_snapshots(open_destination(str(tmp_path)))) == 1
 
 
-def other_columns(folder: Path) -> None:
+def other_columns(path: Path) -> None:
+    path.write_bytes((path.parent / "failures.parquet").read_bytes())
+
+
+def nulls(path: Path) -> None:
+    schema = pa.schema([field.with_nullable(True) for field in pq.read_schema(path)])
+    pq.write_table(pa.table([pa.nulls(3, kind) for kind in schema.types], schema=schema), path)
+
+
+def no_text(path: Path) -> None:
+    table = pq.read_table(path, partitioning=None)
+    ids = pa.array([b"\xff"] * len(table)).view(pa.string())
+    pq.write_table(table.set_column(0, table.schema.field(0), ids), path)
+
+
+def no_name(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"campaign_id", b"campaign_\xffd"))
+
+
+def no_year(path: Path) -> None:
+    table = pq.read_table(path, partitioning=None)
+    for at, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(at, field, pa.array([2**62] * len(table)).cast(field.type))
+    pq.write_table(table, path)
+
+
+def damaged(tmp_path: Path, damage: Callable[[Path], None]) -> Destination:
+    """Two snapshots; the tables of the second were damaged."""
+    publish(tmp_path)
+    publish(tmp_path, TWO)
     for name in ("campaigns", "responses"):
-        (folder / f"{name}.parquet").write_bytes((folder / "failures.parquet").read_bytes())
-
-
-def nulls(folder: Path) -> None:
-    for name in ("campaigns", "responses"):
-        schema = pa.schema([field.with_nullable(True) for field in schema_of(name)])
-        table = pa.table([pa.nulls(3, kind) for kind in schema.types], schema=schema)
-        pq.write_table(table, folder / f"{name}.parquet")
-
-
-def no_text(folder: Path) -> None:
-    for name in ("campaigns", "responses"):
-        table = pq.read_table(folder / f"{name}.parquet", partitioning=None)
-        ids = pa.array([b"\xff"] * len(table)).view(pa.string())
-        pq.write_table(table.set_column(0, table.schema.field(0), ids), folder / f"{name}.parquet")
-
-
-def no_name(folder: Path) -> None:
-    for name in ("campaigns", "responses"):
-        path = folder / f"{name}.parquet"
-        path.write_bytes(path.read_bytes().replace(b"campaign_id", b"campaign_\xffd"))
-
-
-def no_year(folder: Path) -> None:
-    for name in ("campaigns", "responses"):
-        table = pq.read_table(folder / f"{name}.parquet", partitioning=None)
-        for at, field in enumerate(table.schema):
-            if pa.types.is_timestamp(field.type):
-                table = table.set_column(at, field, pa.array([2**62] * len(table)).cast(field.type))
-        pq.write_table(table, folder / f"{name}.parquet")
+        damage(tmp_path / f"snapshot={TWO}" / f"{name}.parquet")
+    return open_destination(str(tmp_path))
 
 
 @pytest.mark.parametrize("damage", [other_columns, nulls, no_text, no_name, no_year])
 def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    publish(tmp_path)
-    publish(tmp_path, TWO)
-    damage(tmp_path / f"snapshot={TWO}")
-    destination = open_destination(str(tmp_path))
-    for read in (
-        lambda: read_table(destination, TWO, "campaigns"),
-        lambda: list(read_responses(destination, TWO)),
-    ):
-        with pytest.raises(DestinationError, match=r"parquet: "):
-            read()
-    if damage is other_columns:
-        with pytest.raises(DestinationError, match="its columns are not those of campaigns"):
-            changes_between(destination, ONE, TWO)
-    if damage in (no_text, no_name, no_year):
-        with pytest.raises(DestinationError, match=r"campaigns\.parquet: .*(?i:utf-?8|outside the years)"):
-            changes_between(destination, ONE, TWO)
+    destination = damaged(tmp_path, damage)
+    with pytest.raises(DestinationError, match=r"campaigns\.parquet: "):
+        read_table(destination, TWO, "campaigns")
+    with pytest.raises(DestinationError, match=r"responses\.parquet: "):
+        list(read_responses(destination, TWO))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (other_columns, "its columns are not those of campaigns"),
+        (no_text, "(?i:utf-?8)"),
+        (no_name, "(?i:utf-?8)"),
+        (no_year, "outside the years"),
+    ],
+)
+def test_a_table_that_is_not_ours_is_not_compared(tmp_path: Path, damage: Callable[[Path], None], told: str) -> None:
+    with pytest.raises(DestinationError, match=rf"campaigns\.parquet: .*{told}"):
+        changes_between(damaged(tmp_path, damage), ONE, TWO)
 
 
 def test_responses_that_the_manifest_does_not_name_are_not_looked_for_among_the_failures(tmp_path: Path) -> None:

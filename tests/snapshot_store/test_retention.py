@@ -19,10 +19,9 @@ from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.retention import Dated, apply_retention, to_remove
 from tests.support.another_user import another_user, needs_root
-from tests.support.snapshots import ONE, TWO, publish
+from tests.support.snapshots import ACCOUNT, ONE, RESPONSES, TWO, publish
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
-IDENTITY = Identity("https://h", "st-1", "acc", "v2")
 
 
 def days_ago(days: float) -> str:
@@ -62,24 +61,17 @@ def test_the_oldest_answers_go_first_and_of_one_night_the_older_snapshot() -> No
     assert gone == [first, fourth, second, third]
 
 
-def test_foreign_files_and_other_accounts_are_never_removed(tmp_path: Path) -> None:
-    for day in (5, 4, 3, 2, 1):
-        publish(tmp_path, days_ago(day))
-    (tmp_path / f"snapshot={days_ago(5)}" / "notes.txt").write_text("mine")
-    destination = open_destination(str(tmp_path))
-    other = Identity("https://h", "st-2", "acc", "v2")
-    assert retain(destination, identity=other, keep=1) == ([], [])
-    removed, warnings = retain(destination, keep=2, in_use=days_ago(4))
-    assert removed == [days_ago(3)]
-    assert "not ours" in warnings[0]
-    assert destination.snapshot_ids() == [days_ago(day) for day in (5, 4, 2, 1)]
+def destination_with(folder: Path, *snapshots: str) -> Destination:
+    for snapshot in snapshots:
+        publish(folder, snapshot, responses=RESPONSES[:1])
+    return open_destination(str(folder))
 
 
 def retain(
     destination: Destination,
     *,
     published: str = FIVE[4],
-    identity: Identity = IDENTITY,
+    identity: Identity = ACCOUNT,
     keep: int | None = None,
     keep_days: float | None = None,
     in_use: str = "",
@@ -94,6 +86,17 @@ def retain(
         now=NOW,
         in_use={in_use},
     )
+
+
+def test_foreign_files_and_other_accounts_are_never_removed(tmp_path: Path) -> None:
+    destination = destination_with(tmp_path, *FIVE)
+    (tmp_path / f"snapshot={FIVE[0]}" / "notes.txt").write_text("mine")
+    other = Identity("https://h", "st-2", "acc", "v2")
+    assert retain(destination, identity=other, keep=1) == ([], [])
+    removed, warnings = retain(destination, keep=2, in_use=FIVE[1])
+    assert removed == [FIVE[2]]
+    assert "not ours" in warnings[0]
+    assert destination.snapshot_ids() == [*FIVE[:2], *FIVE[3:]]
 
 
 def gone(keep: int | None = None, keep_days: float | None = None, in_use: set[str] | None = None) -> list[str]:
@@ -118,12 +121,10 @@ def test_what_neither_rule_keeps_goes_oldest_first() -> None:
 
 def test_one_that_cannot_be_removed_is_reported_each_night_and_the_others_go(tmp_path: Path) -> None:
     """A snapshot that somebody mounted: the rename says that it is busy."""
-    for name in FIVE:
-        publish(tmp_path, name)
+    destination = destination_with(tmp_path, *FIVE)
     mounted = tmp_path / f"snapshot={FIVE[1]}"
     if subprocess.run(["mount", "--bind", mounted, mounted], check=False, capture_output=True).returncode != 0:
         pytest.skip("this machine lets nobody mount a folder")
-    destination = open_destination(str(tmp_path))
     try:
         for expected in ([FIVE[0], FIVE[2]], []):
             removed, (warning,) = retain(destination, keep_days=2)
@@ -136,23 +137,20 @@ def test_one_that_cannot_be_removed_is_reported_each_night_and_the_others_go(tmp
 
 @needs_root
 def test_another_users_snapshot_in_a_shared_folder_is_reported_and_the_others_go(shared_folder: Path) -> None:
-    for name in FIVE:
-        publish(shared_folder, name)
+    destination = destination_with(shared_folder, *FIVE)
     for path in (shared_folder, *shared_folder.rglob("*")):
         os.chown(path, 4711, 4711)
     os.chown(shared_folder / f"snapshot={FIVE[1]}", 4712, 4712)
     shared_folder.chmod(0o1777)
     with another_user():
-        removed, (warning,) = retain(open_destination(str(shared_folder)), keep_days=2)
+        removed, (warning,) = retain(destination, keep_days=2)
     assert removed == [FIVE[0], FIVE[2]]
     assert f"snapshot={FIVE[1]}: Permission denied (may this user read and write there?)" in warning
 
 
 def test_one_whose_manifest_cannot_be_read_is_reported_each_night_and_the_others_go(tmp_path: Path) -> None:
-    for name in FIVE:
-        publish(tmp_path, name)
+    destination = destination_with(tmp_path, *FIVE)
     (tmp_path / f"snapshot={FIVE[1]}" / "manifest.json").write_text("{")
-    destination = open_destination(str(tmp_path))
     for expected in ([FIVE[0], FIVE[2]], []):
         removed, (warning,) = retain(destination, keep_days=2)
         assert removed == expected
@@ -160,11 +158,10 @@ def test_one_whose_manifest_cannot_be_read_is_reported_each_night_and_the_others
 
 
 def test_what_is_left_of_a_removal_is_reported_by_the_next_run(tmp_path: Path) -> None:
-    publish(tmp_path, FIVE[0])
+    destination = destination_with(tmp_path, FIVE[0])
     file = tmp_path / f"snapshot={FIVE[0]}" / "campaigns.parquet"
     if subprocess.run(["chattr", "+i", file], check=False, capture_output=True).returncode != 0:
         pytest.skip("this file system has no immutable files")
-    destination = open_destination(str(tmp_path))
     try:
         with pytest.raises(StorageFailed):
             destination.remove(FIVE[0])
@@ -177,43 +174,30 @@ def test_what_is_left_of_a_removal_is_reported_by_the_next_run(tmp_path: Path) -
 
 
 def test_snapshots_of_the_future_are_kept_and_cost_the_one_just_published_no_place(tmp_path: Path) -> None:
-    for name in ("20990101T000000Z", *FIVE):
-        publish(tmp_path, name)
-    destination = open_destination(str(tmp_path))
+    destination = destination_with(tmp_path, "20990101T000000Z", *FIVE)
     assert retain(destination, keep=1) == (FIVE[:4], [])
     assert destination.snapshot_ids() == [FIVE[4], "20990101T000000Z"]
 
 
 def test_a_rebuild_takes_no_place_of_its_own_and_goes_with_its_night(tmp_path: Path) -> None:
-    for name in FIVE[:3]:
-        publish(tmp_path, name)
+    destination = destination_with(tmp_path, *FIVE[:3], FIVE[4])
     publish(tmp_path, FIVE[3], mode="rebuild", base=FIVE[0])
-    publish(tmp_path, FIVE[4])
-    destination = open_destination(str(tmp_path))
     assert retain(destination, keep=3) == ([FIVE[0], FIVE[3]], [])
 
 
 def test_a_snapshot_of_a_machine_without_a_clock_is_not_removed_by_its_own_run(tmp_path: Path) -> None:
-    for name in ("19700101T000013Z", *FIVE):
-        publish(tmp_path, name)
-    destination = open_destination(str(tmp_path))
+    destination = destination_with(tmp_path, "19700101T000013Z", *FIVE)
     assert retain(destination, published="19700101T000013Z", keep=1) == ([], [])
 
 
 def test_without_a_rule_nothing_is_removed(tmp_path: Path) -> None:
-    for name in FIVE:
-        publish(tmp_path, name)
-    assert retain(open_destination(str(tmp_path))) == ([], [])
+    assert retain(destination_with(tmp_path, *FIVE)) == ([], [])
 
 
 def test_a_link_to_a_snapshot_elsewhere_is_never_removed(tmp_path: Path) -> None:
     publish(tmp_path / "elsewhere")
-    publish(tmp_path / "dest", TWO)
+    destination = destination_with(tmp_path / "dest", TWO)
     (tmp_path / f"dest/snapshot={ONE}").symlink_to(tmp_path / f"elsewhere/snapshot={ONE}")
-    destination = open_destination(str(tmp_path / "dest"))
-    removed, warnings = apply_retention(
-        destination, read_catalog(destination), Identity("https://h", "st-1", "acc", "v2"), published=TWO, keep=1,
-        keep_days=None, now=datetime.now(UTC), in_use=set(),
-    )  # fmt: skip
+    removed, warnings = retain(destination, published=TWO, keep=1)
     assert (removed, len(warnings)) == ([], 1)
     assert len(list_snapshots(destination)) == 2

@@ -16,7 +16,7 @@ from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages
 from exporter.snapshot_store.writer import csv_text
 from exporter.tables.arrow_schemas import schema_of
-from tests.support.snapshots import ONE, publish
+from tests.support.snapshots import ONE, TWO, publish
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from tests.support.snapshots import ONE, publish
 )
 def test_a_snapshot_has_the_files_of_its_format(tmp_path: Path, form: SnapshotFormat, files: set[str]) -> None:
     manifest = publish(tmp_path, form=form)
-    folder = tmp_path / "snapshot=20261123T020000Z"
+    folder = tmp_path / f"snapshot={ONE}"
     assert {path.name for path in folder.iterdir()} == files | {"manifest.json"}
     assert set(manifest.files) == files
     assert damages(open_destination(str(tmp_path)), ONE) == []
@@ -36,7 +36,7 @@ def test_a_snapshot_has_the_files_of_its_format(tmp_path: Path, form: SnapshotFo
 
 def test_both_formats_say_the_same(tmp_path: Path) -> None:
     publish(tmp_path, form="both")
-    folder = tmp_path / "snapshot=20261123T020000Z"
+    folder = tmp_path / f"snapshot={ONE}"
     rows = pq.read_table(folder / "campaigns.parquet").to_pylist()
     with (folder / "campaigns.csv").open(encoding="utf-8", newline="") as file:
         cells = list(csv.DictReader(file))
@@ -58,15 +58,15 @@ def test_both_formats_say_the_same(tmp_path: Path) -> None:
 
 def test_excel_safe_cells_are_no_formulas(tmp_path: Path) -> None:
     publish(tmp_path, form="csv", excel_safe=True)
-    publish(tmp_path, "20261123T020001Z", form="csv")
-    safe = (tmp_path / "snapshot=20261123T020000Z" / "failures.csv").read_text(encoding="utf-8")
+    publish(tmp_path, TWO, form="csv")
+    safe = (tmp_path / f"snapshot={ONE}" / "failures.csv").read_text(encoding="utf-8")
     assert safe.startswith("\ufeffcampaign_id,"), "Excel needs a byte order mark"
-    raw = (tmp_path / "snapshot=20261123T020001Z" / "failures.csv").read_text(encoding="utf-8")
+    raw = (tmp_path / f"snapshot={TWO}" / "failures.csv").read_text(encoding="utf-8")
     assert '"\'=cmd()"' in safe
     assert '"=cmd()"' in raw
-    with (tmp_path / "snapshot=20261123T020000Z" / "campaigns.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / f"snapshot={ONE}" / "campaigns.csv").open(encoding="utf-8", newline="") as file:
         assert all(not cell.startswith(("=", "+", "-", "@")) for row in csv.reader(file) for cell in row)
-    assert all(damages(open_destination(str(tmp_path)), one) == [] for one in (ONE, "20261123T020001Z"))
+    assert all(damages(open_destination(str(tmp_path)), one) == [] for one in (ONE, TWO))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_every_beginning_of_a_formula_is_defused(text: str) -> None:
 
 def test_parquet_is_zstd_and_its_fields_explain_themselves(tmp_path: Path) -> None:
     publish(tmp_path)
-    file = pq.ParquetFile(tmp_path / "snapshot=20261123T020000Z" / "campaigns.parquet")
+    file = pq.ParquetFile(tmp_path / f"snapshot={ONE}" / "campaigns.parquet")
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     field = file.schema_arrow.field("calling_hours_mo")
     assert set(field.metadata) >= {b"description", b"path", b"source"}
