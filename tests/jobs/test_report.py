@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,11 @@ import pytest
 
 from exporter.model import Failure, Identity
 from jobs.cli import run
-from tests.support.answers import SEED, response_of
+from tests.support.answers import SEED, response_of, with_hours
 from tests.support.snapshots import NOW, ONE, TWO, publish
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}
 QUIET = ["--quiet-hours", "21:00-08:00", "--fail-on-quiet-hours"]
-
-
-def with_days(*days: Any, campaign_id: str = "cd-1", **hours: Any) -> Any:
-    data = copy.deepcopy(SEED)
-    data["dialingStrategy"]["callingHours"] |= {"days": list(days), **hours}
-    return response_of(data, campaign_id=campaign_id)
 
 
 def report(dest: Path, *options: str) -> tuple[int, str]:
@@ -32,7 +25,7 @@ def report(dest: Path, *options: str) -> tuple[int, str]:
 
 
 def test_a_campaign_that_keeps_quiet_hours_is_exit_code_0(tmp_path: Path) -> None:
-    publish(tmp_path, failures=[], responses=[with_days(DAY)])
+    publish(tmp_path, failures=[], responses=[with_hours(DAY)])
     code, page = report(tmp_path, *QUIET)
     assert code == 0
     assert "Kept:" in page
@@ -60,7 +53,7 @@ def test_a_campaign_that_keeps_quiet_hours_is_exit_code_0(tmp_path: Path) -> Non
 def test_what_cannot_be_read_for_certain_is_not_checked_and_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], days: list[Any], hours: dict[str, Any]
 ) -> None:
-    publish(tmp_path, failures=[], responses=[with_days(*days, **hours)])
+    publish(tmp_path, failures=[], responses=[with_hours(*days, **hours)])
     code, page = report(tmp_path, *QUIET)
     assert code == 1
     assert "not checked for quiet hours: 1 campaign (cd-1)" in capfd.readouterr().err
@@ -71,7 +64,7 @@ def test_what_cannot_be_read_for_certain_is_not_checked_and_fails(
 def test_a_campaign_that_reaches_into_quiet_hours_is_named_on_stderr_and_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    publish(tmp_path, failures=[], responses=[with_days({**DAY, "end": "9:30 PM"})])
+    publish(tmp_path, failures=[], responses=[with_hours({**DAY, "end": "9:30 PM"})])
     assert report(tmp_path, *QUIET, "-q")[0] == 1
     assert "reach into quiet hours: 1 campaign (cd-1)" in capfd.readouterr().err
     assert report(tmp_path, "--quiet-hours", "21:00-08:00")[0] == 0
@@ -126,7 +119,7 @@ def test_a_campaign_that_could_not_be_fetched_is_not_checked(
         Failure("cd-2", outcome, 503, 5, "x", None, NOW, NOW),
         Failure("cd-3", "not_found", 404, 1, "x", None, NOW, NOW),
     ]
-    publish(tmp_path, failures=failures, responses=[with_days(DAY)])
+    publish(tmp_path, failures=failures, responses=[with_hours(DAY)])
     code, page = report(tmp_path, *QUIET)
     assert code == 1
     assert "not checked for quiet hours: 1 campaign (cd-2)" in capfd.readouterr().err
@@ -134,19 +127,19 @@ def test_a_campaign_that_could_not_be_fetched_is_not_checked(
 
 
 def test_the_page_says_that_a_contacts_own_time_zone_beats_the_campaigns(tmp_path: Path) -> None:
-    publish(tmp_path, failures=[], responses=[with_days(DAY)])
+    publish(tmp_path, failures=[], responses=[with_hours(DAY)])
     assert "A contact's own time zone beats the campaign's" in report(tmp_path)[1]
 
 
 def test_the_time_zone_may_differ_in_case_and_blanks(tmp_path: Path) -> None:
-    publish(tmp_path, failures=[], responses=[with_days(DAY)])
+    publish(tmp_path, failures=[], responses=[with_hours(DAY)])
     code, page = report(tmp_path, "--timezone", "europe/lisbon ")
     assert (code, "<h3>In Europe/Lisbon</h3>" in page) == (0, True)
 
 
 def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, ONE, failures=[], responses=[with_days(DAY)], api=Identity("https://h", "st-1", "other", "v2"))
-    publish(tmp_path, TWO, failures=[], responses=[with_days(DAY)])
+    publish(tmp_path, ONE, failures=[], responses=[with_hours(DAY)], api=Identity("https://h", "st-1", "other", "v2"))
+    publish(tmp_path, TWO, failures=[], responses=[with_hours(DAY)])
     _, page = report(tmp_path)
     assert "account acc/st-1" in capfd.readouterr().err
     assert "This is the first snapshot" in page
@@ -171,7 +164,7 @@ def test_a_dash_is_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("week", ["0002-01-01", "9998-12-31"])
 def test_every_other_week_is_shown(tmp_path: Path, week: str) -> None:
-    publish(tmp_path, failures=[], responses=[with_days({**DAY, "day": "SU"}, timezone="Pacific/Kiritimati")])
+    publish(tmp_path, failures=[], responses=[with_hours({**DAY, "day": "SU"}, timezone="Pacific/Kiritimati")])
     assert report(tmp_path, "--week", week, "--timezone", "Pacific/Pago_Pago")[0] == 0
 
 

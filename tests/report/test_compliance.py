@@ -10,19 +10,16 @@ import pytest
 
 from exporter.report.compliance import QuietHoursCheck, check_quiet_hours, ids_of, readable
 from exporter.report.quiet_hours import parse_quiet_hours
-from exporter.report.week_grid import overlapping
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.extra_and_issue_columns import MOST_ISSUES
 from exporter.tables.flatten import Flat, flatten
-from tests.support.answers import SEED, response_of
+from tests.support.answers import SEED, response_of, with_hours
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}
 
 
 def flat(*days: Any, **hours: Any) -> Flat:
-    data = copy.deepcopy(SEED)
-    data["dialingStrategy"]["callingHours"] |= {"days": list(days), **hours}
-    return flatten([response_of(data, campaign_id="a")])
+    return flatten([with_hours(*days, campaign_id="a", **hours)])
 
 
 def check(rows: Flat) -> QuietHoursCheck:
@@ -76,12 +73,6 @@ def test_a_window_of_a_day_without_end_and_start_is_a_violation() -> None:
     result = check(flat({**DAY, "end": "9:00 AM"}))
     assert ids_of(result.violations) == ["a"]
     assert result.not_checked == []
-
-
-def test_identical_windows_do_not_overlap_and_others_do() -> None:
-    assert overlapping(readable(pa.Table.from_batches([flat(DAY, DAY).calling_windows]))) == set()
-    later = {**DAY, "start": "5:00 PM", "end": "7:00 PM"}
-    assert overlapping(readable(pa.Table.from_batches([flat(DAY, later).calling_windows]))) == {"a"}
 
 
 def test_zones_that_differ_in_case_and_blanks_are_in_the_pictures() -> None:

@@ -46,3 +46,10 @@ def response_of(data: Any, *, campaign_id: str | None = None, **more: Any) -> Ca
     """What the journal holds after `data` was fetched."""
     found = data.get("_id") if isinstance(data, dict) else None
     return CampaignResponse(campaign_id or str(found or "cd-1"), 1_780_000_000_000, 200, body_of(data), **more)
+
+
+def with_hours(*days: Any, campaign_id: str = "cd-1", **hours: Any) -> CampaignResponse:
+    """The sample campaign with these days, and other fields, in its calling hours."""
+    strategy = SEED["dialingStrategy"]
+    hours = {**strategy["callingHours"], "days": list(days), **hours}
+    return response_of({**SEED, "dialingStrategy": {**strategy, "callingHours": hours}}, campaign_id=campaign_id)
