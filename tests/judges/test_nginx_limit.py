@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from tests.support.forked_program import run
 from tests.support.judges import find, needs, started
 from tests.support.running import manifest_of, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
+from tests.support.stores import free_port
 
 NGINX = find("nginx")
 CONFIG = """
@@ -39,9 +39,7 @@ def front(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Beha
     service = Behaviour(sample_campaigns(30))
     assert NGINX is not None
     with serving(service) as url:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         text = CONFIG.format(folder=tmp_path, port=port, upstream=urlsplit(url).netloc, burst=request.param)
         (tmp_path / "nginx.conf").write_text(text)
         (tmp_path / "error.log").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -11,15 +12,16 @@ from pathlib import Path
 from exporter import failpoints
 
 
-def at_failpoint(step: str, times: int = 1, deed: str = "kill(9)") -> str:
-    """For `ForkedProgram.run(prepare=…)`: at the `times`-th time that the run reaches `step`, do `deed`.
+def at_failpoint(step: str, times: int = 1, action: str = "kill(9)") -> str:
+    """For `ForkedProgram.run(prepare=…)`: at the `times`-th time that the run reaches `step`, do `action`.
 
     That is a call of one of the functions below.
     """
-    return f"from tests.support import at_failpoint\nat_failpoint.hang({step!r}, {times}, lambda: at_failpoint.{deed})"
+    call = f"at_failpoint.install({step!r}, {times}, lambda: at_failpoint.{action})"
+    return f"from tests.support import at_failpoint\n{call}"
 
 
-def hang(step: str, times: int, deed: Callable[[], object]) -> None:
+def install(step: str, times: int, action: Callable[[], object]) -> None:
     left = times
 
     def hook(reached: str) -> None:
@@ -27,7 +29,7 @@ def hang(step: str, times: int, deed: Callable[[], object]) -> None:
         if reached == step:
             left -= 1
             if left == 0:
-                deed()
+                action()
 
     failpoints.hook = hook
 
@@ -37,7 +39,7 @@ def kill(number: int) -> None:
 
 
 def fill_disk() -> None:
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def vanish(folder: str) -> None:

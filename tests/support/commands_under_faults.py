@@ -125,17 +125,10 @@ def _content(destination: Destination, snapshot: str) -> str:
     return repr((snapshot, seen))
 
 
-class Always(list[str]):
-    """A fault of the simulator that never ends."""
-
-    def pop(self, index: object = -1) -> str:
-        return self[0]
-
-
 def service_under_faults() -> Behaviour:
-    """Six good campaigns; `cd-refused` is refused for ever."""
+    """Six good campaigns; `cd-refused` is refused whenever it is asked for."""
     service = Behaviour(sample_campaigns(CAMPAIGNS))
-    service.faults["cd-refused"] = Always(["400"])
+    service.faults["cd-refused"] = ["400"] * 100_000
     return service
 
 

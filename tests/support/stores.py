@@ -59,7 +59,7 @@ class RunningStore:
 @contextmanager
 def running_store(kind: str) -> Iterator[RunningStore]:
     """Start a store; skips the test where its server is not installed."""
-    port = _free_port()
+    port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     command, env = {"s3": _moto, "azure": _azurite, "google": _fake_gcs}[kind](port, endpoint)
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -76,7 +76,8 @@ def running_store(kind: str) -> Iterator[RunningStore]:
         server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
