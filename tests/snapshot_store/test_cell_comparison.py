@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.snapshot_store.cell_comparison import LIST_COLUMNS, differs, order_only, same
-from exporter.tables.columns import CAMPAIGNS
+from exporter.snapshot_store.cell_comparison import differs, order_only, same
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -79,9 +78,3 @@ def test_null_differs_from_every_value_and_not_from_null(values: list[Any]) -> N
     nothing = pa.chunked_array([pa.array([None] * 3, column.type)])
     assert differs("name", column, nothing).to_pylist() == [True, False, True]
     assert differs("name", column, column).to_pylist() == [False] * 3
-
-
-def test_the_columns_of_the_list_call_are_those_with_a_path_there() -> None:
-    listed = {column.name for column in CAMPAIGNS if any(path.startswith("list:") for path in column.paths)}
-    assert {"campaign_type", *listed} == LIST_COLUMNS
-    assert "total_messages_sent" in LIST_COLUMNS

@@ -79,8 +79,14 @@ def test_columns_of_the_list_call_are_left_out_where_one_snapshot_made_none(tmp_
     publish(tmp_path, TWO, responses=unlisted)
     changes = changes_between(open_destination(str(tmp_path)), ONE, TWO)
     assert not changes.any
-    assert "total_messages_sent" in changes.not_compared
-    assert "campaign_type" in changes.not_compared
+    assert sorted(changes.not_compared) == [
+        "campaign_execution_type",
+        "campaign_instance_id",
+        "campaign_instance_updated_at",
+        "campaign_type",
+        "connection",
+        "total_messages_sent",
+    ]
 
 
 def test_a_campaign_that_could_not_be_fetched_is_neither_removed_nor_added(tmp_path: Path) -> None:
