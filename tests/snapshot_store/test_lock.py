@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,19 @@ from exporter.snapshot_store import lock_without_flock
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.lock_without_flock import Holder, StandInLock
 from tests.support.another_user import another_user, needs_root
+from tests.support.running import ROOT
 
 CLOCK = SystemClock()
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.snapshot_store.lock import RunLock
 with RunLock(Path(sys.argv[1]), clock=SystemClock(), emit=ignore):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
@@ -79,17 +81,14 @@ def test_a_second_run_is_refused_whatever_is_in_the_lock(tmp_path: Path, text: b
 
 
 def test_the_lock_never_outlives_its_process(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with pytest.raises(DestinationBusy) as caught, lock(tmp_path):
-        pass
-    assert caught.value.pid == holder.pid
-    holder.kill()
-    holder.wait()
-    holder.stdout.close()
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(DestinationBusy) as caught, lock(tmp_path):
+            pass
+        assert caught.value.pid == holder.pid
+        holder.kill()
     with lock(tmp_path):
         pass
 
@@ -117,9 +116,8 @@ def test_a_lock_of_another_user_says_whose_it_is_and_what_helps(shared_folder: P
 
 
 def dead_pid() -> int:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    return gone.pid
+    with subprocess.Popen(["true"]) as gone:
+        return gone.pid
 
 
 def write_holder(folder: Path, *, process: str, boot: str | None = None, seconds_ago: float = 0.0) -> Path:
@@ -180,26 +178,21 @@ class TestWithoutFileLocks:
             pass
 
     def test_of_many_that_find_a_file_left_behind_exactly_one_takes_it(self, tmp_path: Path) -> None:
-        for number in range(20):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            write_holder(folder, process="pid:[1]/1/1/00", seconds_ago=3600)
-            ready, taken = threading.Barrier(8), []
+        together = threading.Barrier(8)
 
-            def take() -> None:
-                stand_in = StandInLock(folder / "lock.held", CLOCK)  # noqa: B023
-                ready.wait()  # noqa: B023
-                if stand_in.take() is None:
-                    taken.append(stand_in)  # noqa: B023
+        def take(stand_in: StandInLock) -> Holder | None:
+            together.wait()
+            return stand_in.take()
 
-            threads = [threading.Thread(target=take) for _ in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert len(taken) == 1
-            taken[0].release()
-            assert list(folder.iterdir()) == []
+        with ThreadPoolExecutor(8) as pool:
+            for number in range(20):
+                folder = tmp_path / str(number)
+                folder.mkdir()
+                write_holder(folder, process="pid:[1]/1/1/00", seconds_ago=3600)
+                several = [StandInLock(folder / "lock.held", CLOCK) for _ in range(8)]
+                (taken,) = (one for one, held in zip(several, pool.map(take, several), strict=True) if held is None)
+                taken.release()
+                assert list(folder.iterdir()) == []
 
     def test_signs_of_life_are_given_and_a_lock_that_was_lost_is_left_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
