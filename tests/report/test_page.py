@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,8 +19,7 @@ from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
-from tests.support.answers import body_of
-from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, publish, reseal
+from tests.support.snapshots import NOW, ONE, RESPONSES, TWO, edited, publish, reseal
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -46,24 +43,13 @@ def quiet_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page_of(two_snapshots(tmp_path_factory.mktemp("report")), "21:00-08:00")
 
 
-def render(dest: Path, *quiet: str) -> tuple[str, Facts]:
-    hours = [parse_quiet_hours(text) for text in quiet]
-    return report_of(dest, TWO, time_zone="Asia/Kolkata", quiet=hours)
-
-
 def report_of(dest: Path, snapshot: str, **options: Any) -> tuple[str, Facts]:
     return render_report(open_destination(str(dest)), snapshot, now=began_at(TWO).timestamp(), **options)
 
 
 def page_of(dest: Path, *quiet: str) -> str:
-    return render(dest, *quiet)[0]
-
-
-def edited(response: CampaignResponse, hours: Mapping[str, Any] | None = None, **fields: Any) -> CampaignResponse:
-    """The same campaign with other fields, also of its calling hours."""
-    data = json.loads(response.body)["data"] | fields
-    data["dialingStrategy"]["callingHours"] |= hours or {}
-    return response._replace(body=body_of(data))
+    hours = [parse_quiet_hours(text) for text in quiet]
+    return report_of(dest, TWO, time_zone="Asia/Kolkata", quiet=hours)[0]
 
 
 class Checker(HTMLParser):
@@ -136,7 +122,7 @@ def test_every_campaign_that_reaches_into_quiet_hours_is_listed_and_the_page_sta
 
 
 def test_minutes_in_quiet_hours_that_overlap_count_once(dest: Path) -> None:
-    once, twice = (render(dest, *hours)[0] for hours in (["SU:00:00-24:00"], ["SU:00:00-24:00", "SU:08:00-20:00"]))
+    once, twice = (page_of(dest, *hours) for hours in (["SU:00:00-24:00"], ["SU:00:00-24:00", "SU:08:00-20:00"]))
     minutes = re.compile(r'<td class="n" align="right">([\d,]+)</td></tr>')
     table = re.compile(r"reach into quiet hours, in the campaign.*?</table>", re.DOTALL)
     found = [minutes.findall(part[0]) if (part := table.search(page)) else [] for page in (once, twice)]
@@ -182,7 +168,7 @@ def test_the_run_is_shown_against_its_limit_with_its_pauses(dest: Path) -> None:
     later = pq.read_table(path)
     times = pa.array([NOW + 1000 * number for number in range(later.num_rows)], pa.timestamp("ms", "UTC"))
     pq.write_table(later.set_column(later.schema.get_field_index("fetched_at"), "fetched_at", times), path)
-    page, facts = render(dest)
+    page, facts = report_of(dest, TWO)
     assert "Answers a second" in page
     assert "the limit, 60/1m" in page
     assert re.search(r"41 s</td><td>the rate limit was hit.*7.0 s</td><td>the service was failing", page, re.DOTALL)

@@ -15,9 +15,8 @@ import pytest
 from exporter.report.page import render_report
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store.open_destination import open_destination
-from tests.support.answers import body_of
 from tests.support.judges import CACHE
-from tests.support.snapshots import ONE, RESPONSES, TWO, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, edited, publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = CACHE / "node_modules" / "axe-core" / "axe.min.js"
@@ -35,14 +34,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     dest = tmp_path_factory.mktemp("browser")
     odd = []
     for number, response in enumerate(RESPONSES):
-        data = json.loads(response.body)["data"]
         name = NAMES[number % len(NAMES)]
-        data |= {"name": name, "status": name or "Ready", "dncLists": None, "description": name}
-        data["dialingStrategy"]["callingHours"] |= {
-            "timezone": name or "Asia/Kolkata",
-            "days": [{"day": day, "start": "7:00 PM", "end": "6:00 AM"} for day in ("MO", "TU", "Weekdays")],
-        }
-        odd.append(response._replace(campaign_id=f"cd-{number}-{name[:200]}", body=body_of(data)))
+        days = [{"day": day, "start": "7:00 PM", "end": "6:00 AM"} for day in ("MO", "TU", "Weekdays")]
+        hours = {"timezone": name or "Asia/Kolkata", "days": days}
+        made = edited(response, hours, name=name, status=name or "Ready", dncLists=None, description=name)
+        odd.append(made._replace(campaign_id=f"cd-{number}-{name[:200]}"))
     publish(dest, ONE, responses=odd[:30])
     publish(dest, TWO, responses=[odd[0]._replace(body=odd[0].body.replace("7:00 PM", "8:00 PM")), *odd[5:]])
     quiet = [parse_quiet_hours("21:00-08:00")]

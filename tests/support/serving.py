@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from exporter.simulator.server import serve
@@ -10,7 +11,7 @@ from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_ID, CLIENT_S
 from tests.support.in_thread import in_thread
 
 
-def environment(url: str, home: Any) -> dict[str, str]:
+def environment(url: str, home: Path | str) -> dict[str, str]:
     """What a user would set; state and configuration in `home`."""
     return {
         "KORE_HOST": url,
@@ -19,7 +20,7 @@ def environment(url: str, home: Any) -> dict[str, str]:
         "KORE_CLIENT_ID": CLIENT_ID,
         "KORE_CLIENT_SECRET": CLIENT_SECRET,
         "HOME": str(home),
-        "XDG_STATE_HOME": str(home) + "/state",
+        "XDG_STATE_HOME": f"{home}/state",
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,20 @@ FAILURES = [
 ACCOUNT = Identity("https://h", "st-1", "acc", "v2")
 
 
+def edited(response: CampaignResponse, hours: Mapping[str, Any] | None = None, **fields: Any) -> CampaignResponse:
+    """The same campaign with other fields, also of its calling hours."""
+    data = json.loads(response.body)["data"] | fields
+    data["dialingStrategy"]["callingHours"] |= hours or {}
+    return response._replace(body=body_of(data))
+
+
 def publish(
     dest: Path,
     snapshot: str = ONE,
     form: SnapshotFormat = "parquet",
     *,
     excel_safe: bool = False,
-    responses: Any = RESPONSES,
+    responses: list[CampaignResponse] = RESPONSES,
     mode: SnapshotMode = "full",
     base: str | None = None,
     api: Identity = ACCOUNT,
