@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -114,20 +115,18 @@ def forked_program() -> Iterator[ForkedProgram]:
 
 
 _SHARED = ExitStack()
-_MADE: list[ForkedProgram] = []
 _ONE_AT_A_TIME = threading.Lock()
 
 
+@cache
 def shared_program() -> ForkedProgram:
     """The one of this process, started when it is first asked for."""
-    if not _MADE:
-        _MADE.append(_SHARED.enter_context(forked_program()))
-    return _MADE[0]
+    return _SHARED.enter_context(forked_program())
 
 
 def end_shared_program() -> None:
     """End it, where it was started."""
-    _MADE.clear()
+    shared_program.cache_clear()
     _SHARED.close()
 
 
