@@ -46,3 +46,9 @@ def test_a_part_that_is_no_object_is_kept_whole_and_is_an_issue() -> None:
     _, extra, issues = walked({"schedule": [1, {"a": 2}], "message": ""})
     assert extra == {"schedule": [1, {"a": 2}], "message": ""}
     assert issues == [("schedule", 'not an object: [1,{"a":2}]')]
+
+
+def test_a_key_in_another_spelling_is_an_issue_with_the_known_key_and_the_value() -> None:
+    _, extra, issues = walked({"Max_Skips": 3})
+    assert extra == {"Max_Skips": 3}
+    assert issues == [("Max_Skips", "not read, since the key is known as maxSkips: 3")]

@@ -66,17 +66,18 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
         (None, "09:00", "17:00", "9:00 AM", "5:00 PM"),
     ]
     assert [(w.day_of_week, w.start_minute, w.end_minute) for w in week.windows] == [(1, None, None), (None, 540, None)]
+    assert [window.crosses_midnight for window in week.windows] == [None, None]
     assert dict(week.left_over) == {".0.start": "noon", ".1.day": "XX"}
     assert week.issues == ((".0.start", 'not a time of day: "noon"'), (".1.day", 'not a weekday: "XX"'))
 
 
 def test_windows_stand_in_order_of_day_and_start_and_those_that_cannot_be_placed_come_last() -> None:
     week = week_of(
-        ("XX", "9:00 AM", "5:00 PM"), ("SU", "9:00 AM", "noon"), ("SU", "noon", "5:00 PM"),
+        ("XX", "9:00 AM", "5:00 PM"), ("SU", "7:00 AM", "noon"), ("SU", "noon", "5:00 PM"),
         ("SU", "8:00 AM", "9:00 AM"), ("MO", "5:00 PM", "6:00 PM"), ("MO", "7:00 AM", "8:00 AM"),
     )  # fmt: skip
     assert [(w.day, w.start_time) for w in week.windows] == [
-        ("MO", "07:00"), ("MO", "17:00"), ("SU", "08:00"), ("SU", "09:00"), ("SU", None), (None, "09:00"),
+        ("MO", "07:00"), ("MO", "17:00"), ("SU", "07:00"), ("SU", "08:00"), ("SU", None), (None, "09:00"),
     ]  # fmt: skip
 
 
@@ -221,6 +222,12 @@ def test_an_entry_of_numbers_only_is_read_as_none() -> None:
 def test_a_raw_time_that_is_no_text_is_kept_as_json() -> None:
     (window,) = read_week([{"day": "MO", "start": True, "end": 1700}], daily=False).windows
     assert (window.raw_start, window.raw_end) == ("true", "1700")
+
+
+def test_a_raw_time_that_is_a_list_or_an_object_is_only_left_over() -> None:
+    week = read_week([{"day": "MO", "start": ["9:00 AM"], "end": {"at": "5:00 PM"}}], daily=False)
+    assert [(window.raw_start, window.raw_end) for window in week.windows] == [(None, None)]
+    assert dict(week.left_over) == {".0.start": ["9:00 AM"], ".0.end": {"at": "5:00 PM"}}
 
 
 def test_unknown_keys_of_an_entry_are_left_over() -> None:

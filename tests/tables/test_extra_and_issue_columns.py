@@ -69,6 +69,15 @@ def test_the_rest_of_an_object_is_kept_under_its_path_or_at_the_top_under_its_ow
     assert extra.whole == ["schedule", "data"]
 
 
+@pytest.mark.parametrize(
+    ("key", "path"), [("a.b", "a\\.b"), ("a\\b", "a\\\\b"), ("list:a", "list\\:a"), ("a\nb", "a\nb")]
+)
+def test_a_key_at_the_top_that_could_be_taken_for_a_path_is_escaped_in_the_rest_too(key: str, path: str) -> None:
+    extra = Extra()
+    extra.keep_rest("", {"plain": 1, key: 2})
+    assert extra == {"plain": 1, path: 2}
+
+
 def numbered(number: int) -> str:
     return ",".join(f'"k{at}":{at % 10}' for at in range(number))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from exporter.tables.json_leaves import is_nothing, leaves_of
+from exporter.tables.json_leaves import beginning, first_key, is_nothing, leaves_of
 from tests.support.json_values import json_values
 
 
@@ -31,3 +31,22 @@ def test_a_value_nested_deeper_than_the_stack_has_its_leaf() -> None:
     for _ in range(5_000):
         value = [value]
     assert [leaf for _, leaf in leaves_of("", value)] == [1]
+
+
+def test_the_beginning_of_a_value_is_its_json_text_cut_to_sixty_characters() -> None:
+    assert beginning({"a": [1, None]}) == '{"a":[1,null]}'
+    assert beginning("x" * 58) == f'"{"x" * 58}"'
+    assert beginning("x" * 59) == f'"{"x" * 59}…'
+    assert beginning(["x" * 100]) == f'["{"x" * 58}…'
+
+
+def test_a_value_nested_deeper_than_the_stack_has_a_beginning_too() -> None:
+    value: Any = 1
+    for _ in range(100_000):
+        value = [value]
+    assert beginning(value) == "nested too deep to be shown"
+
+
+def test_only_the_first_colon_of_a_key_like_a_path_of_the_list_item_is_escaped() -> None:
+    assert first_key("list:a:b") == "list\\:a:b"
+    assert first_key("a:b") == "a:b"
