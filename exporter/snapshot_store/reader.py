@@ -109,6 +109,7 @@ class ColumnsOfFile(msgspec.Struct, frozen=True):
     """A table whose columns are read when they are asked for, as those of a `pyarrow.Table`."""
 
     file: pq.ParquetFile
+    table: TableName
     name: str
     destination: Destination
 
@@ -120,9 +121,7 @@ class ColumnsOfFile(msgspec.Struct, frozen=True):
     def column(self, name: str) -> pa.ChunkedArray:
         """One column. Raises `DestinationError`, `StorageFailed`."""
         with self.destination.reading(self.name):
-            column = self.file.read([name]).column(0)
-            _check_cells(column)
-            return column
+            return _sound(self.file.read([name]), self.table).column(0)
 
 
 Columns: TypeAlias = pa.Table | ColumnsOfFile
@@ -143,7 +142,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
         with destination.reading(where):
             opened = pq.ParquetFile(file)
             _readable_columns(opened.schema_arrow, table, manifest)
-        yield ColumnsOfFile(opened, where, destination)
+        yield ColumnsOfFile(opened, table, where, destination)
     finally:
         with destination.reading(where):
             file.close()
@@ -209,18 +208,13 @@ def _sound(rows: Rows, table: TableName) -> Rows:
     Raises `pa.ArrowInvalid`.
     """
     for column in rows.columns:
-        _check_cells(column)
+        column.validate(full=True)  # bytes rot, and reading them shows nothing
+        if pa.types.is_timestamp(column.type):
+            check_years(column)
     for field in schema_of(table):
         if not field.nullable and field.name in rows.schema.names and rows.column(field.name).null_count:
             raise pa.ArrowInvalid(f"{field.name} is null in a row of it")
     return rows
-
-
-def _check_cells(column: pa.Array | pa.ChunkedArray) -> None:
-    """Raise `pa.ArrowInvalid` where a cell is none of its type: bytes rot, and reading them shows nothing."""
-    column.validate(full=True)
-    if pa.types.is_timestamp(column.type):
-        check_years(column)
 
 
 def _readable_columns(stored: pa.Schema, table: TableName, manifest: Manifest) -> list[str]:

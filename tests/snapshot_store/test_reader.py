@@ -99,6 +99,7 @@ def test_tables_that_are_not_ours_are_reported(tmp_path: Path, damage: Callable[
     ("damage", "told"),
     [
         (other_columns, "its columns are not those of campaigns"),
+        (nulls, "campaign_id is null in a row of it"),
         (no_text, "(?i:utf-?8)"),
         (no_name, "(?i:utf-?8)"),
         (no_year, "outside the years"),
