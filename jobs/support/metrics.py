@@ -166,9 +166,14 @@ class _Families:
 
 
 def read_samples(path: str) -> Samples:
-    """The samples that a file of ours holds now; none, where it is not a file of metrics."""
+    """The samples that a file of ours holds now; none, where it is not a file of metrics.
+
+    A pipe or a device (/dev/stdout) is only written to: reading it may have no end.
+    """
     samples_there: Samples = {}
     try:
+        if not Path(path).is_file():
+            return {}
         for family in text_string_to_metric_families(Path(path).read_text(encoding="utf-8")):
             name = family.name.removeprefix(PREFIX)
             for sample in family.samples:

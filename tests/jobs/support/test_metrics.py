@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,17 @@ def test_a_file_that_is_no_file_of_metrics_is_replaced(tmp_path: Path, text: str
     write(path, outcome(3))
     assert read(path)["last_run_exit_code"] == 3
     assert [file.name for file in tmp_path.iterdir()] == ["a.prom"]
+
+
+def test_a_pipe_is_written_to_and_never_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(path, outcome(0))
+        assert b"campaign_export_last_run_exit_code" in os.read(reader, 2**16)
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("path", ["", ".", "nowhere/a.prom", "long" * 99])
