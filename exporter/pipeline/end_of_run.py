@@ -150,9 +150,14 @@ def _count(run: Run) -> Counts:
 
 
 def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:
-    """The manifest of the incomplete snapshot that this attempt could not improve; None: there is something new."""
+    """The manifest of the incomplete snapshot that this attempt could not improve; None: there is something new.
+
+    Where nothing failed by the options of this attempt (--fail-on-missing is dropped), it is complete now.
+    """
     incomplete = run.checkpoint.incomplete
-    if incomplete is None or run.journal.new_answers(since=incomplete.published_at):
+    if incomplete is None or not run.job.options.failures(counts):
+        return None
+    if run.journal.new_answers(since=incomplete.published_at):
         return None
     try:
         manifest = read_manifest(run.destination, incomplete.snapshot_id)

@@ -265,6 +265,9 @@ async def test_missing_campaigns_that_count_as_failures_are_asked_again(tmp_path
         again = await site.snapshot(ids, **rule)
         assert (first.complete, again.complete, again.published) == (False, False, False)
         assert site.gets() == ["cd-nowhere"]
+        without_it = await site.snapshot(ids, max_failures=Allowance(9, None))
+        assert (without_it.complete, without_it.published, site.gets()) == (True, True, [])
+        assert site.names() == [without_it.manifest.snapshot_id]
 
 
 # What is used again
