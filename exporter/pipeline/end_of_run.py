@@ -140,9 +140,11 @@ def _count(run: Run) -> Counts:
         return counts
     there = {campaign.campaign_id for campaign in run.journal.listed()}
     there.update(run.journal.fetched_ids())
-    # Whether there is such a campaign is not known.
-    there.update(failure.campaign_id for failure in run.journal.failures() if failure.outcome != "not_found")
-    vanished = gone(run.destination, base, there=there.__contains__)
+    missing: set[str] = set()
+    for failure in run.journal.failures():
+        # Of one that failed it is not known whether there is such a campaign.
+        (missing if failure.outcome == "not_found" else there).add(failure.campaign_id)
+    vanished = gone(run.destination, base, there=there, missing=missing, listed_types=run.checkpoint.listed_types)
     if vanished:
         shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")
         run.emit(Warned(f"{counted(len(vanished), 'campaign')} of {base} gone: {shown}"))

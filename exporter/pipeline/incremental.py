@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -139,10 +139,20 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     return moment is not None and moment < response.fetched_at - SLACK
 
 
-def gone(destination: Destination, base: str, *, there: Callable[[str], bool]) -> list[str]:
-    """The IDs of the base's campaigns that are not there any more. Raises `DestinationError`."""
-    ids = read_table(destination, base, "responses", ["campaign_id"]).column("campaign_id")
-    return [campaign_id for campaign_id in each_of(ids) if not there(campaign_id)]
+def gone(
+    destination: Destination, base: str, *, there: Set[str], missing: Set[str], listed_types: Collection[str]
+) -> list[str]:
+    """The IDs of the base's campaigns that are not there any more. Raises `DestinationError`.
+
+    `there`: those that are. `missing`: those that were asked for and do not exist. Of a type that was not listed only
+    these are known to be gone.
+    """
+    rows = read_table(destination, base, "responses", ["campaign_id", "list_type"])
+    return [
+        campaign_id
+        for campaign_id, list_type in zip(*map(each_of, rows.columns), strict=True)
+        if campaign_id not in there and (list_type in (None, *listed_types) or campaign_id in missing)
+    ]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -166,6 +166,25 @@ async def test_a_campaign_that_fails_is_not_gone_and_one_that_does_not_exist_is(
         assert failing not in warning
 
 
+async def test_a_campaign_of_a_type_that_is_not_listed_is_not_gone_unless_it_was_asked_for(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        sms, voice = (
+            [one.campaign_id for one in site.service.campaigns.values() if one.campaign_type == campaign_type]
+            for campaign_type in ("sms", "voice")
+        )
+        await site.run(incremental=True)
+        asked_for, deleted = site.service.campaigns.pop(voice[0]), sms[0]
+        ids = ids_of([*site.service.campaigns, asked_for.campaign_id], source="test")
+        result = await site.run(ids=ids, incremental=True, campaign_type="sms")
+        assert (result.counts.not_found, result.counts.gone) == (1, 1)
+        result = await site.run(incremental=True)
+        del site.service.campaigns[deleted]
+        result = await site.run(incremental=True, campaign_type="sms")
+        assert (result.counts.ok, result.counts.gone) == (len(sms) - 1, 1)
+        (warning,) = (text for text in result.manifest.warnings if "gone" in text)
+        assert deleted in warning
+
+
 async def test_what_changed_between_an_interrupted_run_and_the_list_pass_is_fetched_again(tmp_path: Path) -> None:
     """Else an old answer would stand beside a new item of the list, and be carried over for ever."""
     async with nights(tmp_path) as site:
