@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 from exporter.api.classify import ListPage, item_id
@@ -42,6 +43,7 @@ class ListPass:
         """ID -> the item's JSON text, which takes a fifth of the room that the parsed item would."""
         paging = Paging(self._engine.options.page_size)
         items: dict[str, str] = {}
+        created: dict[str, float] = {}
         nameless: set[str] = set()
         pages, reading, size = 0, 1, 0
         while (ask := paging.next_ask()) is not None:
@@ -66,12 +68,16 @@ class ListPass:
                     nameless.add(key)
                 else:
                     items[key] = text
-                created = item.get("createdAt")
-                rows.append(ListRow(key, read_instant(created) if isinstance(created, str) else None))
+                stamp = item.get("createdAt")
+                row = ListRow(key, read_instant(stamp) if isinstance(stamp, str) else None)
+                created[key] = math.inf if row.created is None else row.created
+                rows.append(row)
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
             self._engine.emit(ListPageRead(campaign_type, pages, len(rows), len(items) - before, page.total))
         self._warn(campaign_type, paging, len(nameless))
-        return {key: items[key] for key in paging.keys if key not in nameless}
+        # A service may sort by something else than was asked for; those of unknown age come last, as they are listed.
+        keys = sorted(paging.keys, key=created.__getitem__)
+        return {key: items[key] for key in keys if key not in nameless}
 
     def _warn(self, campaign_type: CampaignType, paging: Paging, nameless: int) -> None:
         campaigns = len(paging.keys) - nameless

@@ -112,6 +112,19 @@ async def test_whatever_the_service_makes_of_paging_every_campaign_is_found_once
     assert reading.requests <= 45
 
 
+async def test_campaigns_come_oldest_first_whatever_the_service_sorts_by_and_those_of_unknown_age_last() -> None:
+    reading = Reading(30, 10)
+    oldest_first = list(reading.service.campaigns)
+    reading.service.listing.sorts = False
+    assert await reading.read() == oldest_first
+    undated = oldest_first[4:6]
+    for campaign_id in undated:
+        reading.service.campaigns[campaign_id].listed |= {"createdAt": "long ago"}
+    found = await reading.read()
+    assert found[:-2] == [campaign_id for campaign_id in oldest_first if campaign_id not in undated]
+    assert sorted(found[-2:]) == sorted(undated)
+
+
 async def test_totals_that_lie_are_reported() -> None:
     reading = Reading(95, 10)
     reading.service.listing.total = 120
