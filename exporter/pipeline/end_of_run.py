@@ -40,7 +40,13 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     began = run.clock.monotonic()
     counts = _count(run)
     _refuse_unreconciled(ids, counts, run.journal.wanted_count())
-    _refuse_incomplete(run, counts)
+    try:
+        _refuse_incomplete(run, counts)
+    except NotPublished:
+        # It may have been the list that was wrong, for a moment only: the next attempt reads it again. Nor does that
+        # one repeat which campaigns were gone.
+        run.remember(listed_at=None, warnings=run.checkpoint.warnings)
+        raise
     unchanged = _unchanged(run, ids, counts)
     if unchanged is not None:
         return _keep_incomplete(run, unchanged, reused)

@@ -212,11 +212,31 @@ async def test_a_full_run_is_made_when_the_last_one_is_too_old(tmp_path: Path) -
 async def test_a_list_that_is_suddenly_empty_is_not_published(tmp_path: Path, incremental: bool) -> None:
     async with nights(tmp_path) as site:
         await site.run(incremental=incremental)
+        campaigns = dict(site.service.campaigns)
+        for left in (0, 9) if incremental else (0,):
+            for campaign_id in list(campaigns)[left:]:
+                del site.service.campaigns[campaign_id]
+            with pytest.raises(NotPublished, match="--max-missing"):
+                await site.run(incremental=incremental)
+            site.service.campaigns.update(campaigns)
+            result = await site.run(incremental=incremental)
+            assert result.counts.ok == 40, "the list is not taken from the attempt that was refused"
+            assert not any("gone" in text for text in result.manifest.warnings)
         site.service.campaigns.clear()
-        with pytest.raises(NotPublished, match="--max-missing"):
-            await site.run(incremental=incremental)
         result = await site.run(incremental=incremental, max_missing=Allowance(None, 1.0))
         assert result.counts.ok == 0
+
+
+async def test_campaigns_that_went_after_the_list_was_read_are_no_failures_of_the_next_attempt(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        gone = dict(list(site.service.campaigns.items())[:8])
+        site.service.faults = {campaign_id: ["not-found-400"] for campaign_id in gone}
+        with pytest.raises(NotPublished, match="--max-failures"):
+            await site.run()
+        for campaign_id in gone:
+            del site.service.campaigns[campaign_id]
+        result = await site.run()
+        assert (result.counts.ok, result.complete, site.gets()) == (32, True, [])
 
 
 async def test_a_thousand_campaigns_with_ten_changes_cost_overlapping_pages_and_the_ten(tmp_path: Path) -> None:
