@@ -99,7 +99,7 @@ def _refuse_incomplete(run: Run, counts: Counts) -> None:
         raise NotPublished(
             f"not published: {counts.not_found:,} of {counts.unique:,} campaigns do not exist, more than "
             f"--max-missing {options.max_missing} allows. Are the IDs of this app, and is KORE_STREAM_ID "
-            f"({run.job.settings.stream_id}) the right one?"
+            f"({run.job.settings.stream_id}) the right one? With --fresh they are asked for again."
         )
     _refuse_emptied_table(run, counts)
 
