@@ -144,14 +144,16 @@ def gone(
 ) -> list[str]:
     """The IDs of the base's campaigns that are not there any more. Raises `DestinationError`.
 
-    `there`: those that are. `missing`: those that were asked for and do not exist. Of a type that was not listed only
-    these are known to be gone.
+    `there`: those that are. `missing`: those that were asked for and do not exist. Of the others only those are known
+    to be gone that a list showed to the base, and that would be in today's.
     """
     rows = read_table(destination, base, "responses", ["campaign_id", "list_type"])
+    ids, types = rows.columns
+    told = {*listed_types, None} if types.null_count == len(types) else {*listed_types}  # a base without a list pass
     return [
         campaign_id
-        for campaign_id, list_type in zip(*map(each_of, rows.columns), strict=True)
-        if campaign_id not in there and (list_type in (None, *listed_types) or campaign_id in missing)
+        for campaign_id, list_type in zip(each_of(ids), each_of(types), strict=True)
+        if campaign_id not in there and (list_type in told or campaign_id in missing)
     ]
 
 

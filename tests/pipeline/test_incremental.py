@@ -185,6 +185,20 @@ async def test_a_campaign_of_a_type_that_is_not_listed_is_not_gone_unless_it_was
         assert deleted in warning
 
 
+async def test_a_campaign_that_no_list_has_shown_is_not_gone_when_it_is_no_longer_asked_for(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        hidden, deleted = list(site.service.campaigns)[:2]
+        site.service.campaigns[hidden].campaign_type = "hidden"  # type: ignore[assignment]
+        ids = ids_of(site.service.campaigns, source="test")
+        for list_pass, gone in (("auto", 1), ("never", 2)):
+            campaign = site.service.campaigns[deleted]
+            await site.run(ids=ids, list_pass=list_pass, incremental=list_pass == "auto")
+            del site.service.campaigns[deleted]
+            result = await site.run(incremental=True)
+            assert result.counts.gone == gone, "of a base without a list pass it is not known"
+            site.service.campaigns[deleted] = campaign
+
+
 async def test_what_changed_between_an_interrupted_run_and_the_list_pass_is_fetched_again(tmp_path: Path) -> None:
     """Else an old answer would stand beside a new item of the list, and be carried over for ever."""
     async with nights(tmp_path) as site:
