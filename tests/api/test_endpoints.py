@@ -24,10 +24,8 @@ def api(version: Any = "v2") -> CampaignApi:
     return CampaignApi(Identity(ORIGIN, "st-1", "acc 1", version), "st-1")
 
 
-def test_the_get_request_has_path_query_and_headers_of_the_page() -> None:
+def test_a_printed_request_shows_its_url_and_no_token() -> None:
     request = api().get("cd-1", "token")
-    assert request.url == f"{ORIGIN}/campaign/api/v2/public/st-1/campaign/cd-1?accountId=acc%201"
-    assert {"auth": "token", "iid": "st-1", "accountId": "acc 1"}.items() <= request.headers.items()
     assert "token" not in repr(request) + pretty_repr(request)
     assert request.url in pretty_repr(request, max_width=500)
 
@@ -42,15 +40,10 @@ def test_the_list_request_sorts_by_creation() -> None:
         "POST",
         {"type": "voice", "limit": 50, "skip": 100, "page": 3, "sortBy": {"createdAt": "asc"}},
     )
-    assert request.url.startswith(f"{ORIGIN}/campaign/api/v2/public/st-1/campaign/getAllCampaignDetails?")
 
 
-@given(st.text(min_size=1, max_size=30))
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
 def test_whatever_is_in_an_id_stays_in_its_path_segment(campaign_id: str) -> None:
-    try:
-        campaign_id.encode()
-    except UnicodeEncodeError:
-        return
     url = urlsplit(api().get(campaign_id, "t").url)
     segments = url.path.split("/")
     assert len(segments) == 8

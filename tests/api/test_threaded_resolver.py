@@ -16,21 +16,10 @@ from tests.support.serving import environment
 
 
 async def test_it_gives_what_the_system_gives() -> None:
-    expected = {(info[4][0], info[4][1]) for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
-    found = [
-        answer
-        for family in (socket.AF_INET, socket.AF_INET6)
-        for answer in ([] if family == socket.AF_INET6 and not socket.has_ipv6 else await look_up(family))
-    ]
-    assert found
-    assert set(found) <= expected
-
-
-async def look_up(family: socket.AddressFamily) -> list[tuple[str, int]]:
-    try:
-        return [(one["host"], one["port"]) for one in await Resolver().resolve("localhost", 80, family)]
-    except socket.gaierror:
-        return []
+    flags = socket.AI_ADDRCONFIG
+    expected = {info[4][:2] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM, flags=flags)}
+    found = await Resolver().resolve("localhost", 80, socket.AF_UNSPEC)
+    assert {(one["host"], one["port"]) for one in found} == expected != set()
 
 
 async def test_an_unknown_name_is_an_error() -> None:
@@ -52,8 +41,6 @@ def test_sigterm_ends_the_program_while_the_name_server_hangs(tmp_path: Path) ->
     while not asked.exists():
         assert process.poll() is None
         time.sleep(0.05)
-    asked_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 143, err
-    assert time.monotonic() - asked_at < 10

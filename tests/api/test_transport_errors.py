@@ -17,7 +17,7 @@ from tests.support.certificates import issue
 from tests.support.hostile import hostile
 
 
-async def told(url: str, **options: str) -> TransportError:
+async def error_of(url: str, **options: str) -> TransportError:
     """What a request that gets no answer says."""
     async with HttpTransport(timeout=5.0, max_body=1000, connections=1, **options) as transport:
         with pytest.raises(TransportError) as failed:
@@ -39,17 +39,18 @@ async def test_a_certificate_of_another_time_or_host_is_told_as_such(
 ) -> None:
     ca_file, tls = issue(tmp_path, host, since=since, until=until)
     with hostile(tls=tls) as (_, url):
-        error = await told(url, ca_file=str(ca_file))
+        error = await error_of(url, ca_file=str(ca_file))
     assert error.permanent
     assert advice in str(error)
     assert "SSL_CERT_FILE" not in str(error)
 
 
 async def test_a_certificate_of_an_unknown_authority_asks_for_its_file(tmp_path: Path) -> None:
-    with hostile(tls=issue(tmp_path, "127.0.0.1")[1]) as (_, url):
-        error = await told(url)
+    with hostile(tls=issue(tmp_path, "127.0.0.1")[1]) as (service, url):
+        error = await error_of(url)
     assert error.permanent
     assert "SSL_CERT_FILE" in str(error)
+    assert service.asked == [], "no token was shown to it"
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
@@ -60,7 +61,7 @@ async def test_too_many_open_files_are_this_machines_fault_and_not_the_services(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    error = await told("https://kore.example")
+    error = await error_of("https://kore.example")
     assert error.permanent
     assert "ulimit -n" in str(error)
 
@@ -72,6 +73,6 @@ async def test_the_setting_of_an_unknown_host_is_that_of_the_proxy_where_it_is_t
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert "kore.example is unknown; check KORE_HOST" in str(await told("https://kore.example"))
-    error = await told("https://kore.example", proxy="http://proxy.example:3128")
+    assert "kore.example is unknown; check KORE_HOST" in str(await error_of("https://kore.example"))
+    error = await error_of("https://kore.example", proxy="http://proxy.example:3128")
     assert "proxy.example is unknown; check HTTPS_PROXY" in str(error)
