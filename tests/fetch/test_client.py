@@ -16,7 +16,7 @@ from exporter.events import Warned
 from exporter.fetch.client import MOST_LED_AWAY, MOST_REDIRECTS, Exchange
 from exporter.model import Requests
 from exporter.units import Limit
-from tests.support.made_up_service import Asked, Fetching, MadeUpService, good
+from tests.support.made_up_service import Asked, Fetching, MadeUpService, fetched, good
 from tests.support.virtual_time import EPOCH, run_virtually
 
 
@@ -31,13 +31,8 @@ def unknown_host() -> TransportError:
 
 
 def test_what_can_never_work_ends_the_run_with_its_setting_where_nothing_was_ever_answered() -> None:
-    service = MadeUpService(lambda _: unknown_host())
-
-    async def main() -> None:
-        await Fetching(service).fetch(["cd-1", "cd-2"])
-
     with pytest.raises(SettingsError, match="KORE_HOST"):
-        run_virtually(main())
+        fetched(MadeUpService(lambda _: unknown_host()), ["cd-1", "cd-2"])
 
 
 class NoHttp(MadeUpService):
@@ -58,21 +53,13 @@ def test_one_response_that_is_no_http_ends_no_run_while_others_are_under_way() -
         else good(asked.campaign_id),
         latency=lambda asked: 8.0 if asked.campaign_id == "cd-0" else 0.1 if asked.campaign_id == "cd-1" else 5.0,
     )  # fmt: skip
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch([f"cd-{number}" for number in range(6)])
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(service, [f"cd-{number}" for number in range(6)]).values()) == {"ok"}
 
 
 def test_where_every_response_is_no_http_the_run_ends_with_its_setting() -> None:
     service = NoHttp(lambda asked: TransportError("no HTTP; check KORE_HOST"), latency=lambda asked: 0.1 + asked.before)
-
-    async def main() -> None:
-        await Fetching(service).fetch([f"cd-{number}" for number in range(20)])
-
     with pytest.raises(SettingsError, match="KORE_HOST"):
-        run_virtually(main())
+        fetched(service, [f"cd-{number}" for number in range(20)])
     assert len(service.asked) < 20
 
 
@@ -81,26 +68,19 @@ def test_after_an_answer_it_is_a_failure_like_others() -> None:
     service = MadeUpService(
         lambda asked: good(asked.campaign_id) if asked.at < 1001 or asked.at > 1060 else unknown_host()
     )
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch([f"cd-{number}" for number in range(300)])
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(service, [f"cd-{number}" for number in range(300)]).values()) == {"ok"}
 
 
 @pytest.mark.parametrize("good_ones", [0, 1])
 def test_a_host_whose_every_answer_leads_to_another_origin_ends_the_run(good_ones: int) -> None:
     away = HttpResponse(302, b"", location="https://login.example/")
     service = MadeUpService(lambda asked: good(asked.campaign_id) if asked.campaign_id < f"cd-{good_ones:03}" else away)
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch([f"cd-{number:03}" for number in range(100)])
-
+    ids = [f"cd-{number:03}" for number in range(100)]
     if good_ones:
-        assert list(run_virtually(main()).values()).count("invalid") == 99
+        assert list(fetched(service, ids).values()).count("invalid") == 99
     else:
         with pytest.raises(SettingsError, match="Check KORE_HOST"):
-            run_virtually(main())
+            fetched(service, ids)
         assert len(service.asked) < MOST_LED_AWAY + 20
 
 
@@ -215,8 +195,5 @@ def test_a_clock_that_differs_from_the_services_date_is_reported_once(seconds: i
 def test_a_refusal_names_the_clock_where_the_services_date_shows_that_it_is_off() -> None:
     refused = HttpResponse(401, b'{"errors":[{"msg":"Invalid SDK credentials"}]}', date="Thu, 01 Jan 2026 00:00:00 GMT")
 
-    async def main() -> None:
-        await Fetching(MadeUpService(lambda _: refused)).fetch(["cd-1"])
-
     with pytest.raises(CredentialsRefused, match="this machine's clock is"):
-        run_virtually(main())
+        fetched(MadeUpService(lambda _: refused), ["cd-1"])

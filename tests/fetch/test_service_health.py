@@ -9,11 +9,12 @@ import pytest
 from exporter.api.endpoints import HttpResponse
 from exporter.errors import CredentialsRefused, ServiceDown
 from exporter.model import Failure
-from tests.support.made_up_service import DENIED, FORBIDDEN, NOT_THE_API, Asked, Fetching, MadeUpService, good
+from tests.support.made_up_service import DENIED, FORBIDDEN, NOT_THE_API, Asked, Fetching, MadeUpService, fetched, good
 from tests.support.virtual_time import run_virtually
 
 GOOD = [f"cd-{number}" for number in range(60)]
 BAD = [f"bad-{number}" for number in range(20)]
+MANY = [f"cd-{number}" for number in range(900)]
 FAILED = HttpResponse(500, b'{"errors":[{"msg":"Internal Server Error","code":500}]}')
 
 
@@ -44,21 +45,14 @@ def test_ids_that_always_fail_are_no_outage_though_nothing_else_is_left_to_ask_f
 def test_tried_again_alone_they_fail_again_and_the_run_ends() -> None:
     """As the command does after exit 1: only what failed is asked for, and one campaign is known to be there."""
     service = Service()
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service, canary="cd-1").fetch(BAD[:5])
-
-    assert set(run_virtually(main()).values()) == {"failed"}
+    assert set(fetched(service, BAD[:5], canary="cd-1").values()) == {"failed"}
     assert all(service.times_asked(campaign_id) == 5 for campaign_id in BAD[:5])
     assert service.times_asked("cd-1") <= 15
 
 
 @pytest.mark.parametrize("canary", [None, "cd-1"])
 def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(canary: str | None) -> None:
-    async def main() -> dict[str, str]:
-        return await Fetching(Service(down=(1000.02, 1400.0)), canary=canary).fetch([*GOOD, *BAD[:5]])
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(Service(down=(1000.02, 1400.0)), [*GOOD, *BAD[:5]], canary=canary)
     assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:5])
     assert len(outcomes) == 65
 
@@ -66,11 +60,7 @@ def test_an_outage_with_bad_ids_at_the_end_costs_no_good_campaign(canary: str | 
 @pytest.mark.parametrize("outage", [3.0, 30.0, 600.0])
 def test_in_an_outage_only_the_canary_is_asked_and_no_id_uses_up_its_attempts(outage: float) -> None:
     service = Service(down=(1002.0, 1002.0 + outage))
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service, attempts=2).fetch(f"cd-{number}" for number in range(900))
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(service, MANY, attempts=2)
     assert set(outcomes.values()) == {"ok"}
     in_outage = [asked for asked in service.asked if 1003.5 <= asked.at < 1002.0 + outage]
     assert len(in_outage) <= 8 + outage / 60, "one probe at growing intervals"
@@ -79,23 +69,14 @@ def test_in_an_outage_only_the_canary_is_asked_and_no_id_uses_up_its_attempts(ou
 
 def test_an_outage_that_outlasts_the_patience_ends_the_run() -> None:
     service = Service(down=(1002.0, 1e9))
-
-    async def main() -> None:
-        await Fetching(service, patience=120.0).fetch(f"cd-{number}" for number in range(900))
-
     with pytest.raises(ServiceDown, match="--patience"):
-        run_virtually(main())
+        fetched(service, MANY, patience=120.0)
     assert 1120 < service.asked[-1].at < 1125
 
 
 def test_where_nothing_was_ever_answered_well_no_id_has_failed() -> None:
-    service = Service()
-
-    async def main() -> None:
-        await Fetching(service, patience=60.0).fetch(BAD[:1])
-
     with pytest.raises(ServiceDown):
-        run_virtually(main())
+        fetched(Service(), BAD[:1], patience=60.0)
 
 
 def test_a_canary_that_is_gone_is_replaced() -> None:
@@ -104,10 +85,7 @@ def test_a_canary_that_is_gone_is_replaced() -> None:
             return HttpResponse(404, b'{"errors":[{"msg":"Campaign not found","code":404}]}')
         return FAILED if asked.campaign_id in BAD else good(asked.campaign_id)
 
-    async def main() -> dict[str, str]:
-        return await Fetching(MadeUpService(answer), canary="old").fetch([*BAD[:4], *GOOD])
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(MadeUpService(answer), [*BAD[:4], *GOOD], canary="old")
     assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "failed"} == set(BAD[:4])
 
 
@@ -133,10 +111,7 @@ def test_one_refusal_that_a_second_request_does_not_get_costs_nothing() -> None:
     def answer(asked: Asked) -> HttpResponse:
         return DENIED if asked.campaign_id == "cd-30" and not asked.before_for_it else good(asked.campaign_id)
 
-    async def main() -> dict[str, str]:
-        return await Fetching(MadeUpService(answer)).fetch(GOOD)
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(MadeUpService(answer), GOOD).values()) == {"ok"}
 
 
 def refused_while_another_campaign_gets(answer_to_another: HttpResponse) -> Callable[[Asked], HttpResponse]:
@@ -153,11 +128,7 @@ def refused_while_another_campaign_gets(answer_to_another: HttpResponse) -> Call
 
 def test_a_404_that_the_deciding_campaign_gets_is_no_evidence_of_the_refused_ids_absence() -> None:
     service = MadeUpService(refused_while_another_campaign_gets(NOT_THE_API))
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch(GOOD)
-
-    assert set(run_virtually(main()).values()) == {"ok"}, "it got one such 404 of its own, and then its campaign"
+    assert set(fetched(service, GOOD).values()) == {"ok"}, "it got one such 404 of its own, and then its campaign"
 
 
 def test_what_the_deciding_campaign_gets_is_not_kept_as_the_refused_ids_answer() -> None:
@@ -176,21 +147,14 @@ def test_what_the_deciding_campaign_gets_is_not_kept_as_the_refused_ids_answer()
 def test_a_first_refusal_ends_the_run_though_an_earlier_attempt_has_fetched_a_campaign() -> None:
     service = MadeUpService(lambda _: DENIED)
 
-    async def main() -> None:
-        await Fetching(service, canary="cd-1").fetch(GOOD)
-
     with pytest.raises(CredentialsRefused):
-        run_virtually(main())
+        fetched(service, GOOD, canary="cd-1")
     assert len(service.asked) == 1
 
 
 def test_absence_by_a_404_that_is_not_the_apis_counts_when_it_comes_again_and_others_are_answered() -> None:
     service = Service(bad=NOT_THE_API)
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch([*GOOD, *BAD[:2]])
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(service, [*GOOD, *BAD[:2]])
     assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "not_found"} == set(BAD[:2])
     assert [service.times_asked(campaign_id) for campaign_id in BAD[:2]] == [2, 2]
 
@@ -201,10 +165,7 @@ def test_while_a_gateway_answers_404_to_all_nothing_is_absent() -> None:
     def answer(asked: Asked) -> HttpResponse:
         return NOT_THE_API if 1002.0 <= asked.at < 1180.0 else good(asked.campaign_id)
 
-    async def main() -> dict[str, str]:
-        return await Fetching(MadeUpService(answer)).fetch(f"cd-{number}" for number in range(900))
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(MadeUpService(answer), MANY).values()) == {"ok"}
 
 
 def test_where_nothing_was_ever_answered_well_a_404_that_is_not_the_apis_proves_no_absence() -> None:

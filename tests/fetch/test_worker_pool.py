@@ -15,7 +15,7 @@ from exporter.errors import CredentialsRefused, Interrupted
 from exporter.events import Stopping
 from exporter.fetch.worker_pool import FIRST_ALONE, FIRST_FEW, LATER, MOST_OUT_OF_STEP
 from tests.support.json_values import json_values
-from tests.support.made_up_service import DENIED, DOWN, Asked, Fetching, MadeUpService, good
+from tests.support.made_up_service import DENIED, DOWN, Asked, Fetching, MadeUpService, fetched, good
 from tests.support.virtual_time import run_virtually
 
 IDS = [f"cd-{number}" for number in range(40)]
@@ -45,11 +45,8 @@ def test_a_first_id_that_is_slow_does_not_hold_up_the_others() -> None:
 def test_wrong_credentials_cost_a_handful_of_requests_however_slow_the_refusal(latency: float, most: int) -> None:
     service = MadeUpService(lambda _: DENIED, lambda _: latency)
 
-    async def main() -> None:
-        await Fetching(service).fetch(MANY)
-
     with pytest.raises(CredentialsRefused):
-        run_virtually(main())
+        fetched(service, MANY)
     assert len(service.asked) == most
 
 
@@ -71,21 +68,13 @@ def test_credentials_revoked_in_mid_run_cost_no_more_than_what_was_under_way() -
 
 def test_an_answer_about_another_campaign_closes_the_connection_and_the_id_is_asked_again() -> None:
     service = MadeUpService(lambda asked: good(asked.campaign_id if asked.before_for_it else "cd-another"))
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch(IDS)
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(service, IDS).values()) == {"ok"}
     assert service.dropped == len(IDS)
 
 
 def test_an_id_that_is_answered_with_another_campaign_again_and_again_is_invalid() -> None:
     service = MadeUpService(lambda asked: good("cd-another" if asked.campaign_id == "cd-7" else asked.campaign_id))
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch(IDS)
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(service, IDS)
     assert [campaign_id for campaign_id, outcome in outcomes.items() if outcome != "ok"] == ["cd-7"]
     assert outcomes["cd-7"] == "invalid"
     assert service.times_asked("cd-7") == service.dropped == MOST_OUT_OF_STEP
@@ -97,10 +86,7 @@ def test_a_first_answer_about_another_campaign_is_not_the_last_word_after_other_
             return answered_well(asked)
         return DOWN if asked.before_for_it < MOST_OUT_OF_STEP else good("cd-another")
 
-    async def main() -> dict[str, str]:
-        return await Fetching(MadeUpService(answer)).fetch(IDS)
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(MadeUpService(answer), IDS).values()) == {"ok"}
 
 
 @pytest.mark.parametrize("status", [503, 500, 408, 425])
@@ -111,11 +97,7 @@ def test_retry_after_is_honoured_on_every_status_that_is_retried(status: int) ->
         return answered_well(asked)
 
     service = MadeUpService(answer)
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch(IDS)
-
-    assert run_virtually(main())["cd-7"] == "ok"
+    assert fetched(service, IDS)["cd-7"] == "ok"
     first, second = [asked.at for asked in service.asked if asked.campaign_id == "cd-7"]
     assert 33.0 <= second - first < 34.0
 
@@ -126,11 +108,7 @@ def test_a_404_that_is_not_the_apis_is_asked_again_later() -> None:
         return HttpResponse(404, b"404 page not found") if restarting else answered_well(asked)
 
     service = MadeUpService(answer)
-
-    async def main() -> dict[str, str]:
-        return await Fetching(service).fetch(IDS)
-
-    assert set(run_virtually(main()).values()) == {"ok"}
+    assert set(fetched(service, IDS).values()) == {"ok"}
     asked_again = [asked.at for asked in service.asked if asked.campaign_id == "cd-10"]
     assert asked_again[1] - asked_again[0] >= LATER
 
@@ -209,9 +187,6 @@ def test_no_answer_whatever_it_holds_ends_a_run_or_costs_another_id_its_campaign
     def answer(asked: Asked) -> HttpResponse:
         return good(asked.campaign_id) if asked.campaign_id != "odd" else odd[asked.before_for_it % len(odd)]
 
-    async def main() -> dict[str, str]:
-        return await Fetching(MadeUpService(answer)).fetch(["cd-0", "odd", "cd-1", "cd-2"])
-
-    outcomes = run_virtually(main())
+    outcomes = fetched(MadeUpService(answer), ["cd-0", "odd", "cd-1", "cd-2"])
     assert set(outcomes) == {"cd-0", "odd", "cd-1", "cd-2"}
     assert {outcomes[name] for name in ("cd-0", "cd-1", "cd-2")} == {"ok"}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import cast
+from typing import Any, cast
 
 from exporter.api.auth import TokenSource
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request
@@ -26,7 +26,7 @@ from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.settings import Secret, SigningKey
 from exporter.stop import Stop
 from exporter.units import Limit
-from tests.support.virtual_time import VirtualClock
+from tests.support.virtual_time import VirtualClock, run_virtually
 
 KEY = Secret("a secret of some length, for a test")
 DENIED = HttpResponse(401, b'{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}')
@@ -146,3 +146,12 @@ class Fetching:
         outcome = self.outcomes[campaign_id]
         assert isinstance(outcome, Failure)
         return outcome
+
+
+def fetched(service: MadeUpService, ids: Iterable[str], **options: Any) -> dict[str, str]:
+    """The outcome of each ID, fetched in virtual time. `options`: of `Fetching`."""
+
+    async def main() -> dict[str, str]:
+        return await Fetching(service, **options).fetch(ids)
+
+    return run_virtually(main())

@@ -22,7 +22,10 @@ class Campaign:
 
 @dataclass
 class Service:
-    """A list call with habits; `between` is called before each page but the first, and may change the list."""
+    """A list call with habits; `between` is called before each page but the first, and may change the list.
+
+    `shown`: what is given in place of a page.
+    """
 
     campaigns: list[Campaign]
     uses: Uses = "skip"
@@ -33,6 +36,7 @@ class Service:
     says_more: bool = False
     sorts: bool = True
     between: Callable[[], None] = lambda: None
+    shown: Callable[[Page], Page] = lambda page: page
     asked: list[Ask] = field(default_factory=list)
     clock: int = 0
 
@@ -56,9 +60,10 @@ class Service:
         start = {
             "skip": ask.skip, "page": by_page, "both": ask.skip or by_page, "sum": ask.skip + by_page, "neither": 0
         }[self.uses]  # fmt: skip
-        shown = [ListRow(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
+        found = [ListRow(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
         has_more = start + limit < len(rows) if self.says_more else self.has_more
-        return Page(shown, total=self.total(len(rows)), has_more=has_more, seconds=seconds, bytes=500 * len(shown))
+        page = Page(found, total=self.total(len(rows)), has_more=has_more, seconds=seconds, bytes=500 * len(found))
+        return self.shown(page)
 
 
 def at_rest(number: int, **habits: object) -> Service:
