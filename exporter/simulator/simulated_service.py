@@ -202,7 +202,7 @@ class Behaviour:
     def _fault(self, campaign_id: str | None) -> str | None:
         planned = self.faults.get(campaign_id or "list")
         if planned:
-            return planned.pop(0) if len(planned) > 1 or planned[0] != "always" else None
+            return planned.pop(0)
         if self.always is not None:
             return self.always
         for fault, chance in self.chances.items():

