@@ -89,11 +89,6 @@ def test_when_a_trial_has_stood_three_windows_one_refusal_is_no_evidence_again()
     assert limit.slots == 45
 
 
-def test_two_refusals_outside_a_trial_do_not_put_the_next_trial_off() -> None:
-    limit = lowered(30)
-    assert limit.try_more(300.0)
-
-
 def test_after_a_refusal_only_two_are_under_way_beyond_what_was_granted_for_three_windows() -> None:
     limit = AdaptiveLimit(CONFIGURED)
     assert limit.most_under_way(0.0, 60) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.events import Event, Warned
@@ -17,7 +17,6 @@ from exporter.ratelimit import ledger as ledger_module
 from exporter.ratelimit import ledger_file
 from exporter.ratelimit.ledger import POLL, Ledger
 from exporter.ratelimit.sliding_window import Wait
-from tests.support.examples import examples
 from tests.support.ledgers import TWO, Desk, taken, wait
 from tests.support.virtual_time import ManualClock
 
@@ -100,7 +99,6 @@ def test_a_row_that_is_not_as_it_was_written_sets_the_file_aside(desk: Desk, rot
 
 
 @given(st.data())
-@settings(max_examples=examples(1), deadline=None)
 def test_whatever_byte_rots_no_slot_is_free_early_and_nothing_is_raised(data: st.DataObject) -> None:
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with TemporaryDirectory(dir=memory) as folder:

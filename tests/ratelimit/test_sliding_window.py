@@ -73,7 +73,7 @@ def earliest(all_limits: list[Limit], released: list[float], under_way: int, rea
     return moment
 
 
-@settings(max_examples=examples(3), deadline=None)
+@settings(max_examples=examples(3))
 @given(several(3), callers)
 def test_no_window_of_the_server_holds_more_than_the_limit(
     all_limits: list[Limit], requests: list[tuple[float, float, float]]
@@ -85,14 +85,14 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
         assert most_in_a_window(arrivals, limit.seconds * (1 - 1e-9) - 1e-9) <= limit.slots
 
 
-@settings(max_examples=examples(3), deadline=None)
+@settings(max_examples=examples(3))
 @given(several(3), callers)
 def test_it_never_waits_longer_than_the_rule_needs(
     all_limits: list[Limit], requests: list[tuple[float, float, float]]
 ) -> None:
     _, sends = drive(all_limits, requests)
     for sent, allowed in sends:
-        assert sent <= max(allowed, 0.0) + 1e-3
+        assert sent <= allowed + 1e-3
 
 
 @dataclass
@@ -146,7 +146,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=examples(3), deadline=None)
+@settings(max_examples=examples(3))
 @given(several(2), steps)
 def test_given_up_requests_may_arrive_up_to_the_next_answer_and_only_probes_exceed_the_limit(
     all_limits: list[Limit], todo: list[tuple[str, float, float]]

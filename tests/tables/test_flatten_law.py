@@ -6,14 +6,13 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import CampaignResponse
 from exporter.tables.columns import CAMPAIGNS
 from exporter.tables.flatten import flatten
 from tests.support.answers import SEED, body_of, response_of
-from tests.support.examples import examples
 from tests.support.leaves_in_rows import missing_leaves, parsed
 
 KNOWN_KEYS = sorted(
@@ -62,7 +61,6 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=examples(1), deadline=None)
 @given(answers())
 def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
     """A leaf that no column shows is in `extra`, at its path and value for value."""
@@ -71,7 +69,6 @@ def test_every_leaf_is_in_its_row(data: dict[str, Any]) -> None:
     assert not missing_leaves(parsed(json.dumps(data)), row, flat.calling_windows.to_pylist())
 
 
-@settings(max_examples=examples(1), deadline=None)
 @given(st.lists(answers(), min_size=1, max_size=3))
 def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) -> None:
     responses = [response_of(data, campaign_id=f"cd-{n}") for n, data in enumerate(block)]
@@ -81,7 +78,6 @@ def test_a_row_does_not_depend_on_its_neighbours(block: list[dict[str, Any]]) ->
     assert together.calling_windows.to_pylist() == [w for flat in alone for w in flat.calling_windows.to_pylist()]
 
 
-@settings(max_examples=examples(1), deadline=None)
 @given(st.lists(answers(), min_size=1, max_size=2))
 def test_the_quick_and_the_careful_way_give_the_same_rows(block: list[dict[str, Any]]) -> None:
     """A key that no column knows makes an answer one that is walked leaf by leaf."""
@@ -94,7 +90,6 @@ def test_the_quick_and_the_careful_way_give_the_same_rows(block: list[dict[str, 
         assert (json.loads(one.pop("extra") or "{}"), one) == (extra, other)
 
 
-@settings(max_examples=examples(1), deadline=None)
 @given(values)
 def test_nothing_raises_whatever_the_answer(value: Any) -> None:
     flatten([response_of(value), CampaignResponse("cd-2", 0, 200, json.dumps(value), list_item=json.dumps(value))])
