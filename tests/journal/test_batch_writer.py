@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,14 +58,25 @@ async def test_a_campaign_that_the_list_pass_found_fails_and_is_not_absent(tmp_p
     }
 
 
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    """Within the block the kernel refuses what a quota would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
-    with sqlite3.connect(journal.path) as db:
-        db.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
     writer = BatchWriter(journal.path, emit=ignore)
-    await writer.put(answer("a"), 1)
-    await asyncio.to_thread(writer.finish)
-    with pytest.raises(StorageFailed, match="disk is full"):
+    with no_file_grows_beyond(500_000):
+        await writer.put(answer("a", "x" * 500_000), 1)
+        await asyncio.to_thread(writer.finish)
+    with pytest.raises(StorageFailed, match="check the disk"):
         writer.check()
+    assert journal.canary() is None
     with pytest.raises(StorageFailed):
         await writer.put(answer("b"), 1)

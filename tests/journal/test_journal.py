@@ -82,22 +82,15 @@ def test_the_file_is_for_its_user_only(journal: Journal) -> None:
 
 
 def test_who_only_looks_sees_what_is_there_and_makes_nothing(tmp_path: Path, journal: Journal) -> None:
-    now = 1_780_000_000_000
-    journal.add(
-        [
-            (answer("a"), 1, now),
-            (answer("b"), 1, now - 10**9),
-            (failure("c", "not_found")._replace(last_at=now), 1, now),
-        ]
-    )
+    journal.add([(answer("a"), 1, NOW), (answer("b"), 1, NOW - 10**9), (failure("c", "not_found"), 1, NOW)])
     looked = Journal.look(tmp_path, IDENTITY, emit=ignore)
     assert looked is not None
-    assert looked.reusable_count(None, since=now - 1000) == 2
-    assert looked.reusable_count(["a", "b", "d"], since=now - 1000) == 1
-    journal.add([(failure("a", "not_found")._replace(last_at=now), 1, now)])
-    assert looked.reusable_count(None, since=now - 1000) == 2
+    assert looked.reusable_count(None, since=NOW - 1000) == 2
+    assert looked.reusable_count(["a", "b", "d"], since=NOW - 1000) == 1
+    journal.add([(failure("a", "not_found"), 1, NOW)])
+    assert looked.reusable_count(None, since=NOW - 1000) == 2
     with pytest.raises(StorageFailed):
-        looked.save(Checkpoint("20261123T020000Z", now))
+        looked.save(Checkpoint("20261123T020000Z", NOW))
     looked.close()
     assert Journal.look(tmp_path / "nowhere", IDENTITY, emit=ignore) is None
     assert not (tmp_path / "nowhere").exists()

@@ -56,12 +56,6 @@ def test_requests_that_a_power_cut_ended_are_given_up(desk: Desk, monkeypatch: p
     assert desk.open().acquire(TWO) == Wait(POLL, silence=True)
 
 
-def test_each_slot_is_on_the_disk_before_its_request_goes(desk: Desk) -> None:
-    ledger = desk.open()
-    assert ledger._db is not None
-    assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == 2, "FULL"
-
-
 @pytest.mark.parametrize("damage", [b"this is not a database at all, and long enough to be read as one" * 20, None])
 def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(desk: Desk, damage: bytes | None) -> None:
     desk.use_all().close()
@@ -153,14 +147,6 @@ def test_the_file_is_for_its_user_only(desk: Desk) -> None:
     desk.open()
     assert desk.path.stat().st_mode & 0o777 == 0o600
     assert desk.path.parent.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_file_that_others_could_read_is_made_private(desk: Desk) -> None:
-    desk.path.parent.mkdir()
-    desk.path.touch(0o666)
-    desk.path.chmod(0o666)
-    desk.open()
-    assert desk.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_symbolic_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:

@@ -230,12 +230,6 @@ def test_a_raw_time_that_is_a_list_or_an_object_is_only_left_over() -> None:
     assert dict(week.left_over) == {".0.start": ["9:00 AM"], ".0.end": {"at": "5:00 PM"}}
 
 
-def test_unknown_keys_of_an_entry_are_left_over() -> None:
-    week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", "date": "2026-01-01"}], daily=False)
-    assert dict(week.left_over) == {".0.date": "2026-01-01"}
-    assert week.texts[0] == "09:00-17:00"
-
-
 @pytest.mark.parametrize("days", [None, [], {}, "MO", 7, [None], ["MO"], [[]], [{"day": []}], {"MO": "9-5"}])
 def test_nothing_raises_whatever_is_in_days(days: Any) -> None:
     assert len(read_week(days, daily=True).texts) == 7
@@ -245,7 +239,7 @@ spans = st.tuples(st.sampled_from(WEEKDAYS), st.integers(0, DAY - 1), st.integer
 
 
 @given(st.lists(spans, max_size=6))
-def test_minutes_are_those_of_a_week_marked_second_by_minute(entries: list[tuple[str, int, int]]) -> None:
+def test_minutes_are_those_of_a_week_marked_minute_by_minute(entries: list[tuple[str, int, int]]) -> None:
     """Against a week of 10,080 marks: whole minutes, so that marking is exact."""
     whole = [(day, start // 60 * 60, -(-end // 60) * 60) for day, start, end in entries]
     marks = [False] * (7 * 1440)

@@ -32,7 +32,7 @@ def test_an_answer_whose_paths_would_take_more_than_itself_is_kept_as_a_whole(da
     assert any("as a whole" in issue for issue in row["parse_issues"])
 
 
-def test_a_week_of_a_million_entries_is_no_week_and_is_kept() -> None:
+def test_a_week_of_more_entries_than_are_read_is_no_week_and_is_kept() -> None:
     days = [{"day": "MO", "start": "9:00 AM", "end": "5:00 PM"}] * 10_001
     flat = flatten([response_of({"_id": "a", "dialingStrategy": {"callingHours": {"days": days}}})])
     (row,) = flat.campaigns.to_pylist()

@@ -111,6 +111,7 @@ def test_a_value_is_read_in_every_form_it_comes_in(fields: dict[str, Any], colum
     [
         ({"priority": "high"}, "priority", "priority", "high"),
         ({"priority": 300}, "priority", "priority", 300),
+        ({"priority": "0x10"}, "priority", "priority", "0x10"),
         ({"name": 7}, "name", "name", 7),
         ({"createdAt": "yesterday"}, "created_at", "createdAt", "yesterday"),
         ({"isImported": "maybe"}, "is_imported", "isImported", "maybe"),
@@ -216,15 +217,7 @@ def test_list_items_fill_the_columns_that_only_they_have() -> None:
     assert json.loads(row["extra"]) == {"list:totalMessagesSent": "x"}
 
 
-def test_a_time_zone_that_is_none_is_kept_and_reported() -> None:
-    data = changed(dialingStrategy={"callingHours": {"timezone": "Mars/Olympus"}})
-    row = row_of(data)
-    assert row["calling_hours_timezone"] == "Mars/Olympus"
-    assert "Mars/Olympus" in row["parse_issues"][0]
-    assert row["extra"] is None
-
-
-@pytest.mark.parametrize("body", ["", "null", "[]", "7", '{"data":[1]}', '{"data":"x"}', "nonsense", "{" * 5000])
+@pytest.mark.parametrize("body", ["", "null", "7", "{" * 5000])
 def test_a_body_that_is_no_campaign_is_still_a_row(body: str) -> None:
     flat = flatten([CampaignResponse("cd-1", 0, 200, body)])
     assert flat.campaigns.num_rows == 1
@@ -292,12 +285,6 @@ def test_a_number_is_read_alike_whatever_its_neighbours_are(odd: Any) -> None:
     beside = flatten([response_of(changed(priority=odd)), response_of(changed(priority=5.0, x=1))])
     for name in ("priority", "extra", "parse_issues"):
         assert alone[name] == beside.campaigns.to_pylist()[0][name]
-
-
-def test_a_hexadecimal_text_is_no_number() -> None:
-    row = row_of(changed(priority="0x10"))
-    assert (row["priority"], row["parse_issues"]) == (None, ['priority: not a whole number: "0x10"'])
-    assert json.loads(row["extra"]) == {"priority": "0x10"}
 
 
 def test_no_answers_give_no_rows() -> None:
@@ -426,11 +413,18 @@ def test_half_a_surrogate_pair_is_an_issue_like_a_byte_that_was_no_utf8() -> Non
 
 @pytest.mark.parametrize(
     ("zone", "meaning"),
-    [("asia/kolkata", "; read as Asia/Kolkata"), ("Asia/Kolkata ", "; read as Asia/Kolkata"), ("IST", "")],
+    [
+        ("asia/kolkata", "; read as Asia/Kolkata"),
+        ("Asia/Kolkata ", "; read as Asia/Kolkata"),
+        ("IST", ""),
+        ("Mars/Olympus", ""),
+    ],
 )
-def test_a_time_zone_in_another_spelling_is_an_issue_that_names_the_zone(zone: str, meaning: str) -> None:
+def test_a_name_that_is_no_iana_time_zone_is_kept_with_an_issue_that_names_the_zone_it_means(
+    zone: str, meaning: str
+) -> None:
     row = row_of(changed(dialingStrategy={"callingHours": {"timezone": zone}}))
-    assert row["calling_hours_timezone"] == zone
+    assert (row["calling_hours_timezone"], row["extra"]) == (zone, None)
     assert row["parse_issues"] == [f'dialingStrategy.callingHours.timezone: no IANA time zone{meaning}: "{zone}"']
 
 
