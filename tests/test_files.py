@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -46,8 +47,7 @@ def make_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_link, os.mkfifo])
-def test_a_link_or_a_pipe_is_refused_by_lock_and_journal(tmp_path: Path, make: object) -> None:
-    assert callable(make)
+def test_a_link_or_a_pipe_is_refused_by_lock_and_journal(tmp_path: Path, make: Callable[[Path], None]) -> None:
     lock, journal = tmp_path / "lock", journal_path(tmp_path, WHO)
     make(lock)
     make(journal)

@@ -24,6 +24,7 @@ GOOD = {
     "KORE_CLIENT_ID": "cs-1",
     "KORE_CLIENT_SECRET": "hush-hush",
 }
+WITHOUT_SECRET = {name: value for name, value in GOOD.items() if name != "KORE_CLIENT_SECRET"}
 
 
 def faults_of(environ: dict[str, str], **more: Any) -> list[str]:
@@ -32,7 +33,7 @@ def faults_of(environ: dict[str, str], **more: Any) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_six_variables_are_enough() -> None:
+def test_five_variables_are_enough() -> None:
     settings = read_settings(GOOD)
     assert settings.host == "https://platform.kore.ai"
     assert (settings.app_id, settings.api) == ("st-1", "v2")
@@ -85,7 +86,7 @@ def test_a_secret_can_come_from_the_file_that_its_twin_names(tmp_path: Path) -> 
 def test_a_byte_order_mark_crlf_and_utf_16_in_a_secret_file_do_no_harm(data: bytes, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_bytes(data)
-    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": f"{file}\r"}
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_FILE": f"{file}\r"}
     assert read_settings(environ).credentials == SigningKey("cs-1", Secret("a secret"), "HS256")
 
 
@@ -114,7 +115,7 @@ def test_a_secret_file_of_another_format_is_reported_without_the_secret(
     data: bytes, problem: str, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_bytes(data)
-    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": str(tmp_path / "secret")}
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_FILE": str(tmp_path / "secret")}
     (told,) = faults_of(environ)
     assert problem in told
     assert "hush" not in told
@@ -125,19 +126,15 @@ def test_a_path_of_the_users_home_is_found_where_no_shell_has_read_it(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "secret").write_text("hush")
-    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": "~/secret"}
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_FILE": "~/secret"}
     assert read_settings(environ).credentials == SigningKey("cs-1", Secret("hush"), "HS256")
     environ["KORE_CLIENT_SECRET_FILE"] = "~nobody-of-that-name/secret"
     assert "no home folder is known for ~" in faults_of(environ)[0]
 
 
 def test_a_secret_can_come_from_a_command() -> None:
-    environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
-    environ |= {
-        "KORE_CLIENT_SECRET_COMMAND": "printf '%s\n' \"$SAFE\" | tr a-z A-Z",
-        "SAFE": "hush",
-        "PATH": os.defpath,
-    }
+    command = "printf '%s\n' \"$SAFE\" | tr a-z A-Z"
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "SAFE": "hush", "PATH": os.defpath}
     credentials = read_settings(environ).credentials
     assert credentials == SigningKey("cs-1", Secret("HUSH"), "HS256")
 
@@ -151,8 +148,7 @@ def test_a_secret_can_come_from_a_command() -> None:
     ],
 )  # fmt: skip
 def test_a_command_that_gives_no_secret_is_refused_and_shows_none(command: str, why: str) -> None:
-    environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
-    problems = faults_of({**environ, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
+    problems = faults_of({**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
     assert any("KORE_CLIENT_SECRET_COMMAND" in problem and why in problem for problem in problems), problems
     assert "hush" not in "".join(problems)
 
@@ -163,8 +159,7 @@ def test_secret_file_and_command_exclude_each_other() -> None:
 
 
 def test_rs_algorithms_need_a_key_file_that_is_pem(tmp_path: Path) -> None:
-    environ = {key: value for key, value in GOOD.items() if key != "KORE_CLIENT_SECRET"}
-    environ["KORE_JWT_ALGORITHM"] = "RS256"
+    environ = {**WITHOUT_SECRET, "KORE_JWT_ALGORITHM": "RS256"}
     assert "KORE_PRIVATE_KEY_FILE" in faults_of(environ)[0]
     file = tmp_path / "key.pem"
     file.write_text("no key")
@@ -194,7 +189,7 @@ def test_whatever_the_environment_holds_it_is_settings_or_faults(environ: dict[s
 
 
 def test_files_without_end_are_not_read_to_their_end() -> None:
-    environ = {**GOOD, "KORE_CLIENT_SECRET": "", "KORE_CLIENT_SECRET_FILE": "/dev/zero"}
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_FILE": "/dev/zero"}
     assert "longer than" in faults_of(environ)[0]
 
 

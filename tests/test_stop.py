@@ -14,8 +14,8 @@ from tests.support.virtual_time import run_virtually
 
 async def test_a_stop_that_another_thread_asks_is_seen_at_once() -> None:
     stop, reason = Stop(), TimeIsUp("enough")
-    thread = threading.Timer(0.05, stop.ask, (reason,))
-    thread.start()
+    thread = threading.Thread(target=stop.ask, args=(reason,))
+    asyncio.get_running_loop().call_soon(thread.start)
     assert await asyncio.wait_for(stop.wait(), 10) is reason
     thread.join()
 

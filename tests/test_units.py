@@ -49,14 +49,18 @@ def test_of_many_the_first_are_named_and_the_others_counted() -> None:
 @pytest.mark.parametrize(
     ("parse", "text"),
     [
-        (parse_duration, "9" * 400), (parse_duration, "99999999999d"), (parse_duration, "1h30"), (parse_bound, "0"),
+        (parse_duration, "9" * 400), (parse_duration, "99999999d"), (parse_duration, "1h30"), (parse_bound, "0"),
         (parse_bound, "0ms"), (parse_days, "nan"), (parse_days, "inf"), (parse_days, "0"), (parse_days, "1e99"),
-        (parse_size, "9" * 400), (parse_allowance, "9" * 400), (parse_percent, "9" * 400),
+        (parse_size, "9" * 400), (parse_allowance, "9" * 5000), (parse_percent, "9" * 400),
+        (parse_rate, "9" * 5000 + "/1m"),
     ],
 )  # fmt: skip
-def test_what_has_no_end_or_leaves_no_time_is_refused(parse: Callable[[str], object], text: str) -> None:
-    with pytest.raises(ValueError, match="write"):
+def test_what_has_no_end_or_leaves_no_time_is_refused_in_a_short_line(
+    parse: Callable[[str], object], text: str
+) -> None:
+    with pytest.raises(ValueError, match="write") as caught:
         parse(text)
+    assert len(str(caught.value)) < 200
 
 
 def test_days_and_bounds() -> None:
@@ -95,8 +99,7 @@ def test_allowances() -> None:
 
 @pytest.mark.parametrize("parse", [parse_duration, parse_size, parse_rate, parse_allowance, parse_percent])
 @given(text=st.text(max_size=12))
-def test_what_is_not_understood_is_refused_with_an_example(parse: object, text: str) -> None:
-    assert callable(parse)
+def test_what_is_not_understood_is_refused_with_an_example(parse: Callable[[str], object], text: str) -> None:
     try:
         parse(text)
     except ValueError as error:
@@ -109,27 +112,6 @@ def test_what_is_not_understood_is_refused_with_an_example(parse: object, text: 
 )
 def test_durations_for_people(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("parse", "text"),
-    [
-        (parse_duration, "9" * 400),
-        (parse_duration, "99999999d"),
-        (parse_size, "9" * 400),
-        (parse_rate, "9" * 5000 + "/1m"),
-        (parse_allowance, "9" * 5000),
-        (parse_bound, "0s"),
-        (parse_days, "nan"),
-        (parse_days, "inf"),
-        (parse_days, "1e300"),
-        (parse_days, "0"),
-    ],
-)
-def test_what_no_clock_can_count_is_refused_in_a_short_line(parse: Callable[[str], object], text: str) -> None:
-    with pytest.raises(ValueError, match="write") as caught:
-        parse(text)
-    assert len(str(caught.value)) < 200
 
 
 @given(st.text(st.sampled_from("0123456789.smhd%/ekib-+٣"), max_size=450))

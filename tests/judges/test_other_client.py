@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from tests.support.forked_program import run
-from tests.support.other_client import V1, V2, ask, token
+from tests.support.other_client import V1, V2, YEAR_2096, ask, token
 from tests.support.running import rows_of, snapshot_folders
 from tests.support.serving import environment, serving
 
@@ -43,7 +42,7 @@ def test_it_gets_the_same_list_and_the_same_campaigns_as_our_client(tmp_path: Pa
     assert [json.loads(row["list_item"]) for row in ours] == [item for _, item in listed]
 
 
-@pytest.mark.parametrize("claims", [{"jti": None}, {"exp": None}, {"exp": int(time.time()) + 7200}, {"exp": 1}])
+@pytest.mark.parametrize("claims", [{"jti": None}, {"exp": None}, {"exp": YEAR_2096}, {"exp": 1}])
 def test_where_a_token_is_good_once_it_needs_a_jti_and_an_end_within_an_hour(claims: dict[str, Any]) -> None:
     campaigns = sample_campaigns(1)
     with serving(Behaviour(campaigns)) as url:

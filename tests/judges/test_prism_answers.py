@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from tests.support.forked_program import run
 from tests.support.judges import find, needs, prism, violations
-from tests.support.other_client import V1, V2, ask, token
+from tests.support.other_client import V1, V2, YEAR_2096, ask, token
 from tests.support.running import rows_of, snapshot_folders
 from tests.support.serving import environment, serving
 
@@ -57,7 +56,7 @@ REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
     "another account": (401, {"accountId": "0" * 24}),
     "a token without a jti": (401, {"auth": token(jti=None)}),
     "a token that never ends": (401, {"auth": token(exp=None)}),
-    "a token of two hours": (401, {"auth": token(exp=int(time.time()) + 7200)}),
+    "a token of many years": (401, {"auth": token(exp=YEAR_2096)}),
 }
 
 

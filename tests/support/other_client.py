@@ -15,6 +15,7 @@ import requests
 from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, STREAM_ID
 
 V1, V2 = "/agentassist/api/v1/public", "/campaign/api/v2/public"
+YEAR_2096 = 4_000_000_000
 
 
 def _part(data: bytes) -> str:
