@@ -259,23 +259,24 @@ atexit.register(resource.setrlimit, resource.RLIMIT_FSIZE, (resource.RLIM_INFINI
 """
 
 
-@pytest.mark.parametrize("most", [30_000, 60_000, 100_000, 140_000])
+@pytest.mark.parametrize("most", [30_000, 100_000])
 def test_a_file_that_may_not_grow_is_reported_and_resumed(desk: Desk, most: int) -> None:
     """The kernel refuses every write beyond a size, as a quota does."""
     before = desk.contents()
     failed = desk.run(NO_FILE_GROWS.format(most=most))
-    if failed.returncode != 0:
-        assert failed.returncode in (2, 4), failed.stderr
-        assert "Traceback" not in failed.stderr
-        assert desk.contents() == before
+    assert failed.returncode == 4, failed.stderr
+    assert "check the disk" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert desk.contents() == before
     again = desk.run()
     assert again.returncode == 0, again.stderr
     assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-@pytest.mark.parametrize("size", ["150k", "300k", "400k"])
+@pytest.mark.parametrize("size", ["150k", "400k", "800k"])
 def test_a_small_disk_that_fills_up_is_reported_and_resumed(desk: Desk, tmp_path: Path, size: str) -> None:
+    """At the beginning, with some answers in the journal, and while the files of the snapshot are written."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=False)
@@ -284,7 +285,8 @@ def test_a_small_disk_that_fills_up_is_reported_and_resumed(desk: Desk, tmp_path
     desk.out = disk / "exports"
     try:
         failed = desk.run()
-        assert failed.returncode in (0, 2, 4), failed.stderr
+        assert failed.returncode in (0, 4), failed.stderr  # the largest may do where many answers are one commit
+        assert failed.returncode == 0 or "free some room" in failed.stderr
         assert "Traceback" not in failed.stderr
         assert len(snapshot_folders(desk.out)) == (1 if failed.returncode == 0 else 0)
         before = len(desk.service.arrivals)
@@ -297,7 +299,7 @@ def test_a_small_disk_that_fills_up_is_reported_and_resumed(desk: Desk, tmp_path
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def test_a_destination_that_is_read_only_is_reported_before_anything_is_asked(desk: Desk, tmp_path: Path) -> None:
+def test_a_destination_that_cannot_be_written_is_reported_before_anything_is_asked(desk: Desk) -> None:
     desk.out = Path("/proc/nowhere")
     failed = desk.run()
     assert failed.returncode == 2, failed.stderr
