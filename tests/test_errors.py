@@ -1,4 +1,4 @@
-"""`exporter.errors`: the drawn tree, and what every error can do."""
+"""`exporter.errors`: the tree in the docstring, pickling, a machine without memory or threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`exporter.json_text`: numbers as they were written, half pairs, keys in order."""
+"""`exporter.json_text`: numbers as they were written, halves of surrogate pairs, byte order marks, sorted keys."""
 
 from __future__ import annotations
 

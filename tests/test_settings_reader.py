@@ -1,4 +1,4 @@
-"""`exporter.settings_reader`: read once, checked once."""
+"""`exporter.settings_reader`: settings, secrets from files and commands, and all problems at once."""
 
 from __future__ import annotations
 

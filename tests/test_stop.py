@@ -1,4 +1,4 @@
-"""`exporter.stop`: asked from anywhere, seen everywhere."""
+"""`exporter.stop`: a stop that any thread asks for, and `--max-duration`."""
 
 from __future__ import annotations
 

@@ -60,48 +60,65 @@ def test_an_error_that_says_that_the_campaign_does_not_exist(message: str) -> No
         "campaign-service not found",
         'relation "campaigns" does not exist',
         "Collection campaign not found",
-        "Template for campaign cd-1 not found",
-        "Contact list of campaign not found",
         "Campaign instance not found",
         "no such index [campaigns]",
-        "Campaign Management scope not found",
-        "Stream not found",
-        "It does not exist",
-        "Not found",
-        "user not found",
-        "Cannot find the path",
-        "no Route matched with those values",
         "campaigns table not found",
         "Campaign queue not found",
         "Campaigns collection does not exist",
-        "Invalid campaign id",
         "index campaign not found",
         "Database campaign does not exist",
         "Failed to find campaign service",
         "no campaign servers available",
-        "Campaign",
         "host not found: campaign.svc",
         "Failed to look up campaign: session not found",
+        "Please try again later",
     ],
 )
-def test_an_error_that_does_not_say_that_the_campaign_does_not_exist(message: str) -> None:
+def test_an_error_that_says_that_the_service_fails(message: str) -> None:
     assert not says_campaign_missing(message)
+    assert says_service_fails(message)
+    assert not says_other_missing(message)
+    assert not says_rate_limit(message)
 
 
 @pytest.mark.parametrize(
-    ("message", "fails", "other", "rate"),
+    "message",
     [
-        ("ns not found", True, False, False),
-        ("Unable to find instance for campaign-service", True, False, False),
-        ("Please try again later", True, False, False),
-        ("Rate limit for this API has been reached. Please try again later", True, False, True),
-        ("You've exceeded the per-minute rate limit.", False, False, True),
-        ("Stream not found", False, True, False),
-        ("Cannot find the path", False, True, False),
-        ("Invalid StreamId", False, False, False),
-        ("Campaign is over", False, False, False),
-        ("", False, False, False),
+        "Template for campaign cd-1 not found",
+        "Contact list of campaign not found",
+        "Campaign Management scope not found",
+        "Stream not found",
+        "user not found",
+        "Cannot find the path",
+        "no Route matched with those values",
     ],
 )
-def test_what_the_words_of_an_error_mean(message: str, fails: bool, other: bool, rate: bool) -> None:
-    assert (says_service_fails(message), says_other_missing(message), says_rate_limit(message)) == (fails, other, rate)
+def test_an_error_that_says_that_another_thing_does_not_exist(message: str) -> None:
+    assert not says_campaign_missing(message)
+    assert not says_service_fails(message)
+    assert says_other_missing(message)
+    assert not says_rate_limit(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["It does not exist", "Not found", "Invalid campaign id", "Campaign", "Invalid StreamId", "Campaign is over", ""],
+)
+def test_an_error_that_says_nothing_of_what_is_missing(message: str) -> None:
+    assert not says_campaign_missing(message)
+    assert not says_service_fails(message)
+    assert not says_other_missing(message)
+    assert not says_rate_limit(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "fails"),
+    [
+        ("Rate limit for this API has been reached. Please try again later", True),
+        ("You've exceeded the per-minute rate limit.", False),
+    ],
+)
+def test_an_error_that_says_that_the_rate_limit_is_exceeded(message: str, fails: bool) -> None:
+    assert says_rate_limit(message)
+    assert says_service_fails(message) == fails
+    assert not says_other_missing(message)

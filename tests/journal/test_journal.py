@@ -1,4 +1,4 @@
-"""`exporter.journal.journal`: the moment of truth."""
+"""`exporter.journal.journal`: what is wanted, pending, counted and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`exporter.ratelimit.adaptive_limit`: what the service really allows."""
+"""`exporter.ratelimit.adaptive_limit`: the limit that is learned from refusals (429)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`exporter.tables.calling_hours`: windows of a week."""
+"""`exporter.tables.calling_hours`: calling hours as the windows of a week."""
 
 from __future__ import annotations
 

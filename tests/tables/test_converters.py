@@ -1,4 +1,4 @@
-"""`exporter.tables.converters`: one value read alone, whatever the block would have done."""
+"""`exporter.tables.converters`: from JSON values to cells, one alone or a block at once."""
 
 from __future__ import annotations
 
