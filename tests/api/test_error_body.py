@@ -29,22 +29,7 @@ from tests.support.json_values import json_values
         ({"error": {"status": 404, "message": "a"}}, "a", 404),
         ({"error": {"statusCode": 503, "status": True, "message": "a"}}, "a", 503),
         ({"error": {"status": False, "statusCode": "x", "message": "a"}}, "a", None),
-    ],
-)
-def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code: Any) -> None:
-    assert read_error(document)[:2] == (message, code)
-
-
-@given(json_values)
-def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
-    message, code, _ = read_error(document)
-    assert isinstance(message, str)
-    assert code is None or isinstance(code, int | str)
-
-
-@pytest.mark.parametrize(
-    ("document", "message", "code"),
-    [
+        # Of several places the first that is readable counts.
         ({"errors": {"msg": "a", "code": 3}}, "a", 3),
         ({"errors": [{"msg": "a"}, {"message": "b", "code": "B"}]}, "a; b", "B"),
         ({"errors": [{"error": "a"}, "b", {"CODE": "c"}, {"msg": ""}]}, "a; b; c", None),
@@ -59,10 +44,15 @@ def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
         (7, "", None),
     ],
 )
-def test_of_several_places_for_an_error_the_first_that_is_readable_counts(
-    document: Any, message: str, code: Any
-) -> None:
+def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code: Any) -> None:
     assert read_error(document)[:2] == (message, code)
+
+
+@given(json_values)
+def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
+    message, code, _ = read_error(document)
+    assert isinstance(message, str)
+    assert code is None or isinstance(code, int | str)
 
 
 @pytest.mark.parametrize(

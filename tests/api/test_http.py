@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -25,7 +26,7 @@ PATH = "/campaign/api/v2/public/st-1/campaign/"
 
 
 @asynccontextmanager
-async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[Behaviour, HttpTransport, str]]:
+async def connected(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[Behaviour, HttpTransport, str]]:
     behaviour = Behaviour(CAMPAIGNS, check_credentials=False)
     if fault is not None:
         behaviour.faults[FIRST] = [fault]
@@ -34,18 +35,12 @@ async def desk(fault: str | None = None, **options: Any) -> AsyncIterator[tuple[
         yield behaviour, transport, url
 
 
-async def get(
-    transport: HttpTransport, url: str, campaign_id: str = FIRST, *, sent: list[str] | None = None
-) -> HttpResponse:
-    """`sent`: gets the ID when the request is written."""
-    told = sent if sent is not None else []
-    return await transport.send(
-        Request("GET", url + PATH + campaign_id, {"auth": "t"}), on_sent=lambda: told.append(campaign_id)
-    )
+async def get(transport: HttpTransport, url: str, *, on_sent: Callable[[], None] = lambda: None) -> HttpResponse:
+    return await transport.send(Request("GET", url + PATH + FIRST, {"auth": "t"}), on_sent=on_sent)
 
 
 async def test_an_answer_comes_back_as_it_is() -> None:
-    async with desk() as (behaviour, transport, url):
+    async with connected() as (behaviour, transport, url):
         answer = await get(transport, url)
         assert (answer.status, answer.charset, answer.oversized) == (200, None, False)
         assert FIRST.encode() in answer.body
@@ -72,24 +67,24 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
     with hostile({FIRST: once_only}) as (service, url):
         async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
             answered = 0
-            told: list[str] = []
+            on_sent = Mock()
             for sent in range(1, 11):
                 try:
-                    await get(transport, url, sent=told)
+                    await get(transport, url, on_sent=on_sent)
                     answered += 1
                 except TransportError as error:
                     assert not error.answered
-                assert len(service.asked) == len(told) == sent
+                assert len(service.asked) == on_sent.call_count == sent
     assert answered == 5
 
 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "silent", "drip"])
 async def test_what_is_no_complete_answer_is_reported_as_unanswered(fault: str) -> None:
-    async with desk(fault, timeout=0.5) as (_, transport, url):
-        sent: list[str] = []
+    async with connected(fault, timeout=0.5) as (_, transport, url):
+        on_sent = Mock()
         with pytest.raises(TransportError) as caught:
-            await get(transport, url, sent=sent)
-        assert sent == [FIRST]
+            await get(transport, url, on_sent=on_sent)
+        on_sent.assert_called_once()
         assert caught.value.answered is (fault in ("truncated", "drip")), "an answer had begun to come"
         assert not caught.value.dropped, "the connection was new"
 
@@ -97,7 +92,7 @@ async def test_what_is_no_complete_answer_is_reported_as_unanswered(fault: str) 
 @pytest.mark.parametrize("fault", ["bomb", "endless"])
 async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
     # Packing the bomb takes the server most of a second, and many on a busy machine: the time limit is not the claim.
-    async with desk(fault, timeout=60.0) as (_, transport, url):
+    async with connected(fault, timeout=60.0) as (_, transport, url):
         answer = await get(transport, url)
         assert answer.oversized
         assert len(answer.body) <= 4096
@@ -105,10 +100,10 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
 
 async def test_no_connection_is_reported_as_not_sent() -> None:
     async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
-        sent: list[str] = []
+        on_sent = Mock()
         with pytest.raises(TransportError):
-            await get(transport, "http://127.0.0.1:1", sent=sent)
-        assert not sent
+            await get(transport, "http://127.0.0.1:1", on_sent=on_sent)
+        on_sent.assert_not_called()
 
 
 async def test_headers_without_end_are_refused() -> None:
@@ -143,7 +138,7 @@ async def test_a_proxy_is_signed_in_to_and_its_url_shows_no_password(user: str, 
 
 
 async def test_a_redirect_is_an_answer_and_is_not_followed_here() -> None:
-    async with desk("redirect-away") as (behaviour, transport, url):
+    async with connected("redirect-away") as (behaviour, transport, url):
         answer = await get(transport, url)
         assert (answer.status, answer.location) == (302, "http://127.0.0.1:9/elsewhere")
         assert len(behaviour.arrivals) == 1

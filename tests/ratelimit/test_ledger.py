@@ -11,111 +11,111 @@ import pytest
 from exporter.ratelimit.ledger import POLL, default_ledger_path
 from exporter.ratelimit.sliding_window import Wait
 from exporter.units import Limit
-from tests.support.ledgers import TWO, Desk, taken, wait
+from tests.support.ledgers import TWO, SharedLedger, taken, wait
 from tests.support.running import ROOT
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def shared(tmp_path: Path) -> SharedLedger:
+    return SharedLedger(tmp_path)
 
 
-def test_slots_of_one_process_are_seen_by_another(desk: Desk) -> None:
-    first, second = desk.open(), desk.open()
+def test_slots_of_one_process_are_seen_by_another(shared: SharedLedger) -> None:
+    first, second = shared.open(), shared.open()
     taken(first)
     row = taken(second)
     assert wait(first) > 0
-    desk.end(second, row)
-    desk.clock.time += 59.0
+    shared.end(second, row)
+    shared.clock.time += 59.0
     assert wait(first) == pytest.approx(1.0)
-    desk.clock.time += 1.0
+    shared.clock.time += 1.0
     taken(first)
 
 
-def test_slots_outlive_the_process_that_held_them(desk: Desk) -> None:
-    desk.use_all().close()
-    assert wait(desk.open()) == pytest.approx(60.0)
+def test_slots_outlive_the_process_that_held_them(shared: SharedLedger) -> None:
+    shared.use_all().close()
+    assert wait(shared.open()) == pytest.approx(60.0)
 
 
 KILLED = """
 import os, pathlib, sys
-from tests.support.ledgers import Desk, taken
-ledger = Desk(pathlib.Path(sys.argv[1])).open()
+from tests.support.ledgers import SharedLedger, taken
+ledger = SharedLedger(pathlib.Path(sys.argv[1])).open()
 taken(ledger), taken(ledger)
 os._exit(9)
 """
 
 
 def test_requests_of_a_killed_process_hold_their_slots_until_a_later_request_was_answered(
-    desk: Desk, tmp_path: Path
+    shared: SharedLedger, tmp_path: Path
 ) -> None:
     assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, cwd=ROOT).returncode == 9
-    ledger = desk.open()
+    ledger = shared.open()
     assert ledger.acquire(TWO) == Wait(POLL, silence=True)
-    desk.clock.time += 1e6
+    shared.clock.time += 1e6
     assert ledger.acquire(TWO) == Wait(POLL, silence=True), "the service may still be hanging"
-    desk.end(ledger, taken(ledger, probe=True))
+    shared.end(ledger, taken(ledger, probe=True))
     assert wait(ledger) == pytest.approx(60.0)
-    desk.clock.time += 60.0
+    shared.clock.time += 60.0
     taken(ledger)
 
 
-def test_given_up_requests_hold_their_slots_across_a_restart(desk: Desk) -> None:
-    first = desk.open()
+def test_given_up_requests_hold_their_slots_across_a_restart(shared: SharedLedger) -> None:
+    first = shared.open()
     for row in [taken(first), taken(first)]:
-        desk.end(first, row, "given_up")
+        shared.end(first, row, "given_up")
     first.close()
-    desk.clock.time += 1000.0
-    second = desk.open()
+    shared.clock.time += 1000.0
+    second = shared.open()
     assert second.acquire(TWO) == Wait(POLL, silence=True)
     probe = taken(second, probe=True)
-    desk.end(second, probe, "given_up")
+    shared.end(second, probe, "given_up")
     assert second.acquire(TWO) == Wait(POLL, silence=True)
-    desk.end(second, taken(second, probe=True))
+    shared.end(second, taken(second, probe=True))
     assert wait(second) == pytest.approx(60.0)
 
 
-def test_probes_of_several_processes_go_one_at_a_time(desk: Desk) -> None:
-    first, second = desk.open(), desk.open()
+def test_probes_of_several_processes_go_one_at_a_time(shared: SharedLedger) -> None:
+    first, second = shared.open(), shared.open()
     for row in [taken(first), taken(first)]:
-        desk.end(first, row, "given_up")
+        shared.end(first, row, "given_up")
     probe = taken(first, probe=True)
     assert second.acquire(TWO, probe=True) == Wait(POLL)
-    desk.end(first, probe, "given_up")
+    shared.end(first, probe, "given_up")
     taken(second, probe=True)
 
 
-def test_a_request_that_was_not_sent_frees_its_slot_at_once(desk: Desk) -> None:
-    ledger = desk.open()
+def test_a_request_that_was_not_sent_frees_its_slot_at_once(shared: SharedLedger) -> None:
+    ledger = shared.open()
     taken(ledger)
-    desk.end(ledger, taken(ledger), "not_sent")
+    shared.end(ledger, taken(ledger), "not_sent")
     taken(ledger)
 
 
-def test_an_answer_to_a_request_sent_before_the_other_was_given_up_proves_nothing(desk: Desk) -> None:
-    first, second = desk.open(), desk.open()
+def test_an_answer_to_a_request_sent_before_the_other_was_given_up_proves_nothing(shared: SharedLedger) -> None:
+    first, second = shared.open(), shared.open()
     given_up, earlier = taken(first), taken(second)
-    desk.end(first, given_up, "given_up")
-    desk.end(second, earlier)
-    desk.clock.time += 60.0
+    shared.end(first, given_up, "given_up")
+    shared.end(second, earlier)
+    shared.clock.time += 60.0
     later = taken(second)
     assert second.acquire(TWO) == Wait(POLL)
-    desk.end(second, later)
+    shared.end(second, later)
     assert wait(second) == pytest.approx(60.0)
 
 
-def test_a_program_with_short_windows_does_not_drop_slots_that_a_long_window_needs(desk: Desk) -> None:
+def test_a_program_with_short_windows_does_not_drop_slots_that_a_long_window_needs(shared: SharedLedger) -> None:
     hourly = (Limit(2, 60.0), Limit(3, 3600.0))
-    night = desk.open()
+    night = shared.open()
     for row in [taken(night, hourly), taken(night, hourly)]:
-        desk.end(night, row)
+        shared.end(night, row)
     night.close()
-    desk.clock.time += 100.0
-    pull = desk.open()
-    desk.end(pull, taken(pull))
+    shared.clock.time += 100.0
+    pull = shared.open()
+    shared.end(pull, taken(pull))
     pull.close()
-    desk.clock.time += 100.0
-    assert wait(desk.open(), hourly) == pytest.approx(3400.0)
+    shared.clock.time += 100.0
+    assert wait(shared.open(), hourly) == pytest.approx(3400.0)
 
 
 def test_its_name_hides_the_account_and_differs_by_host_and_account(tmp_path: Path) -> None:

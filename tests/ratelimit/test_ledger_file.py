@@ -17,55 +17,57 @@ from exporter.ratelimit import ledger as ledger_module
 from exporter.ratelimit import ledger_file
 from exporter.ratelimit.ledger import POLL, Ledger
 from exporter.ratelimit.sliding_window import Wait
-from tests.support.ledgers import TWO, Desk, taken, wait
+from tests.support.ledgers import TWO, SharedLedger, taken, wait
 from tests.support.virtual_time import ManualClock
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def shared(tmp_path: Path) -> SharedLedger:
+    return SharedLedger(tmp_path)
 
 
-def test_a_wall_clock_that_jumps_changes_nothing(desk: Desk) -> None:
-    desk.use_all()
+def test_a_wall_clock_that_jumps_changes_nothing(shared: SharedLedger) -> None:
+    shared.use_all()
     for jump in (1e8, -3e8):
-        desk.clock.wall_offset += jump
-        assert wait(desk.open()) == pytest.approx(60.0)
+        shared.clock.wall_offset += jump
+        assert wait(shared.open()) == pytest.approx(60.0)
 
 
-def reboot(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+def reboot(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
     """The machine starts again; its monotonic clock begins at 5."""
-    wall = desk.clock.now()
+    wall = shared.clock.now()
     monkeypatch.setattr(ledger_file, "boot_id", lambda: "another boot")
     monkeypatch.setattr(ledger_module, "is_alive", lambda _: False)
-    desk.clock.time = 5.0
-    desk.clock.wall_offset = wall + seconds - 5.0
+    shared.clock.time = 5.0
+    shared.clock.wall_offset = wall + seconds - 5.0
 
 
-def test_after_a_reboot_slots_are_converted_by_wall_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.use_all().close()
-    reboot(desk, monkeypatch, seconds=40.0)
-    assert wait(desk.open()) == pytest.approx(20.0)
+def test_after_a_reboot_slots_are_converted_by_wall_time(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared.use_all().close()
+    reboot(shared, monkeypatch, seconds=40.0)
+    assert wait(shared.open()) == pytest.approx(20.0)
 
 
-def test_requests_that_a_power_cut_ended_are_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = desk.open()
+def test_requests_that_a_power_cut_ended_are_given_up(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = shared.open()
     taken(ledger)
     taken(ledger)
-    reboot(desk, monkeypatch, seconds=4000.0)
-    assert desk.open().acquire(TWO) == Wait(POLL, silence=True)
+    reboot(shared, monkeypatch, seconds=4000.0)
+    assert shared.open().acquire(TWO) == Wait(POLL, silence=True)
 
 
 @pytest.mark.parametrize("damage", [b"this is not a database at all, and long enough to be read as one" * 20, None])
-def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(desk: Desk, damage: bytes | None) -> None:
-    desk.use_all().close()
-    content = desk.path.read_bytes()
-    desk.path.write_bytes(damage or content[:100] + os.urandom(len(content) - 100))
-    ledger = desk.open()
+def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(
+    shared: SharedLedger, damage: bytes | None
+) -> None:
+    shared.use_all().close()
+    content = shared.path.read_bytes()
+    shared.path.write_bytes(damage or content[:100] + os.urandom(len(content) - 100))
+    ledger = shared.open()
     assert wait(ledger) == pytest.approx(60.0)
-    assert [type(event) for event in desk.events] == [Warned]
-    assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
-    desk.clock.time += 60.0
+    assert [type(event) for event in shared.events] == [Warned]
+    assert len(list(shared.path.parent.glob("*.damaged-*"))) == 1
+    shared.clock.time += 60.0
     taken(ledger)
 
 
@@ -82,44 +84,44 @@ def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(des
         "INSERT INTO waiting VALUES ('another', 1e30, 0)",
     ],
 )
-def test_a_row_that_is_not_as_it_was_written_sets_the_file_aside(desk: Desk, rot: str) -> None:
-    desk.use_all().close()
-    with closing(sqlite3.connect(desk.path)) as db:
+def test_a_row_that_is_not_as_it_was_written_sets_the_file_aside(shared: SharedLedger, rot: str) -> None:
+    shared.use_all().close()
+    with closing(sqlite3.connect(shared.path)) as db:
         db.executescript(rot)
-    ledger = desk.open()
+    ledger = shared.open()
     assert wait(ledger) == pytest.approx(60.0)
-    assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
-    assert [type(event) for event in desk.events] == [Warned]
+    assert len(list(shared.path.parent.glob("*.damaged-*"))) == 1
+    assert [type(event) for event in shared.events] == [Warned]
 
 
 @given(st.data())
 def test_whatever_byte_rots_no_slot_is_free_early_and_nothing_is_raised(data: st.DataObject) -> None:
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with TemporaryDirectory(dir=memory) as folder:
-        desk = Desk(Path(folder))
-        desk.use_all().close()
-        content = bytearray(desk.path.read_bytes())
+        shared = SharedLedger(Path(folder))
+        shared.use_all().close()
+        content = bytearray(shared.path.read_bytes())
         position = data.draw(st.integers(0, len(content) - 1))
         content[position] ^= data.draw(st.integers(1, 255))
-        desk.path.write_bytes(bytes(content))
-        ledger = desk.open()
-        desk.clock.time += 1.0
+        shared.path.write_bytes(bytes(content))
+        ledger = shared.open()
+        shared.clock.time += 1.0
         assert isinstance(ledger.acquire(TWO), Wait | None), "a wait; or a warning, and no file"
         ledger.close()
 
 
-def test_damage_that_is_found_in_mid_run_grants_nothing_before_one_window(desk: Desk) -> None:
-    ledger = desk.open()
-    with closing(sqlite3.connect(desk.path)) as db:
+def test_damage_that_is_found_in_mid_run_grants_nothing_before_one_window(shared: SharedLedger) -> None:
+    ledger = shared.open()
+    with closing(sqlite3.connect(shared.path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    desk.path.write_bytes(b"x" * max(desk.path.stat().st_size, 8192))
+    shared.path.write_bytes(b"x" * max(shared.path.stat().st_size, 8192))
     waited = 0.0
     while isinstance(refused := ledger.acquire(TWO), Wait):
         waited += refused.seconds
-        desk.clock.time += refused.seconds
+        shared.clock.time += refused.seconds
     assert refused is not None
     assert waited >= 60.0
-    assert len(list(desk.path.parent.glob("*.damaged-*"))) == 1
+    assert len(list(shared.path.parent.glob("*.damaged-*"))) == 1
 
 
 def test_where_no_file_can_be_made_it_is_done_without_with_one_warning(tmp_path: Path) -> None:
@@ -133,29 +135,29 @@ def test_where_no_file_can_be_made_it_is_done_without_with_one_warning(tmp_path:
     assert not ledger.shared
 
 
-def test_a_file_that_becomes_unusable_in_mid_run_ends_nothing(desk: Desk) -> None:
-    ledger = desk.open()
+def test_a_file_that_becomes_unusable_in_mid_run_ends_nothing(shared: SharedLedger) -> None:
+    ledger = shared.open()
     row = taken(ledger)
-    with closing(sqlite3.connect(desk.path)) as db:
+    with closing(sqlite3.connect(shared.path)) as db:
         db.execute("DROP TABLE slots")
-    desk.end(ledger, row)
+    shared.end(ledger, row)
     assert wait(ledger) == pytest.approx(60.0)
-    assert len(desk.events) == 1
+    assert len(shared.events) == 1
 
 
-def test_the_file_is_for_its_user_only(desk: Desk) -> None:
-    desk.open()
-    assert desk.path.stat().st_mode & 0o777 == 0o600
-    assert desk.path.parent.stat().st_mode & 0o777 == 0o700
+def test_the_file_is_for_its_user_only(shared: SharedLedger) -> None:
+    shared.open()
+    assert shared.path.stat().st_mode & 0o777 == 0o600
+    assert shared.path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_symbolic_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:
+def test_a_symbolic_link_is_not_followed(shared: SharedLedger, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
-    desk.path.parent.mkdir()
-    desk.path.symlink_to(victim)
-    ledger = desk.open()
+    shared.path.parent.mkdir()
+    shared.path.symlink_to(victim)
+    ledger = shared.open()
     assert not ledger.shared
     assert not victim.exists()
-    (warning,) = desk.events
+    (warning,) = shared.events
     assert isinstance(warning, Warned)
     assert "symbolic link" in warning.message

@@ -14,7 +14,7 @@ from tests.support.virtual_time import ManualClock
 TWO = (Limit(2, 60.0),)
 
 
-class Desk:
+class SharedLedger:
     """Ledgers of several processes on one file, each with a handle of its own."""
 
     def __init__(self, tmp_path: Path) -> None:
