@@ -16,7 +16,7 @@ from exporter.api.classify import LARGEST_ERROR, ListPage, classify_campaign, cl
 from exporter.api.endpoints import HttpResponse
 from exporter.api.verdict import Verdict
 from tests.support.costs import peak_memory
-from tests.support.json_values import json_values
+from tests.support.odd_responses import odd_responses
 
 ORIGIN = "https://platform.kore.ai"
 ASKED = "/campaign/api/v2/public/st-1/campaign/cd-1?accountId=a"
@@ -156,39 +156,7 @@ def test_a_message_made_of_beginnings_of_tokens_takes_no_time(before: bytes, aft
     assert judged(400, before + b"eyJ" * 300_000 + after)[0] == "invalid"
 
 
-envelopes = st.fixed_dictionaries(
-    {},
-    optional={
-        key: json_values | st.sampled_from(["success", "error", "not found", "rate limit"])
-        for key in ("status", "data", "errors", "error", "message", "success", "code", "Errors")
-    },
-)
-
-
-def success(data: object) -> bytes:
-    return json.dumps({"status": "success", "data": data}).encode()
-
-
-bodies = (
-    st.binary(max_size=60)
-    | json_values.map(lambda value: json.dumps(value).encode())
-    | envelopes.map(lambda value: json.dumps(value).encode())
-    | json_values.map(
-        lambda value: json.dumps({"status": "success", "data": {"_id": value, "results": [value]}}).encode()
-    )
-)
-answers = st.builds(
-    HttpResponse,
-    st.integers(100, 999),
-    bodies,
-    retry_after=st.none() | st.text(max_size=20),
-    location=st.none() | st.text(max_size=20),
-    charset=st.none() | st.sampled_from(["latin-1", "utf-16", "punycode", "none"]),
-    oversized=st.booleans(),
-)
-
-
-@given(answers, st.text(min_size=1, max_size=10))
+@given(odd_responses, st.text(min_size=1, max_size=10))
 def test_whatever_the_answer_is_it_is_judged(answer: HttpResponse, campaign_id: str) -> None:
     for verdict in (
         classify_campaign(answer, campaign_id, url=ORIGIN + ASKED, now=1e9),

@@ -116,6 +116,7 @@ def test_an_error_that_says_nothing_of_what_is_missing(message: str) -> None:
     [
         ("Rate limit for this API has been reached. Please try again later", True),
         ("You've exceeded the per-minute rate limit.", False),
+        ("Too Many Requests", False),
     ],
 )
 def test_an_error_that_says_that_the_rate_limit_is_exceeded(message: str, fails: bool) -> None:
