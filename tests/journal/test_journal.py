@@ -81,7 +81,7 @@ def test_the_file_is_for_its_user_only(journal: Journal) -> None:
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_who_only_looks_sees_what_is_there_and_makes_nothing(tmp_path: Path, journal: Journal) -> None:
+def test_looking_at_a_journal_counts_what_is_there_and_makes_nothing(tmp_path: Path, journal: Journal) -> None:
     journal.add([(answer("a"), 1, NOW), (answer("b"), 1, NOW - 10**9), (failure("c", "not_found"), 1, NOW)])
     looked = Journal.look(tmp_path, IDENTITY, emit=ignore)
     assert looked is not None

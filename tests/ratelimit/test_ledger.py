@@ -122,6 +122,7 @@ def test_its_name_hides_the_account_and_differs_by_host_and_account(tmp_path: Pa
     paths = {default_ledger_path(tmp_path, host, account) for host in ("https://a", "https://b") for account in "12"}
     assert len(paths) == 4
     assert default_ledger_path(tmp_path, "https://A", "1") in paths
+    assert "66f0c0ffee" not in default_ledger_path(tmp_path, "https://a", "66f0c0ffee").name
 
 
 HAMMER = """

@@ -134,7 +134,7 @@ async def test_events_of_the_ledger_are_emitted_in_the_event_loop(tmp_path: Path
     assert loops == [asyncio.get_running_loop()]
 
 
-async def test_the_rest_of_the_file_is_that_of_the_ledger(tmp_path: Path) -> None:
+async def test_an_answered_request_holds_its_slot_in_the_file_after_the_end(tmp_path: Path) -> None:
     slots = slots_of(tmp_path / "l", thread=InlineThread())
     slot = await slots.acquire(TWO, probe=False)
     assert not isinstance(slot, Wait)
