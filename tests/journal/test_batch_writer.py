@@ -6,7 +6,7 @@ import asyncio
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from exporter.errors import StorageFailed
 from exporter.events import Event, Settled, ignore
 from exporter.journal.batch_writer import BatchWriter
 from exporter.model import ListedCampaign
-from tests.support.journals import answer, failure, open_journal
+from tests.support.journals import NOW, answer, failure, open_journal
 
 
 async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> None:
@@ -80,3 +80,25 @@ async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Pat
     assert journal.canary() is None
     with pytest.raises(StorageFailed):
         await writer.put(answer("b"), 1)
+
+
+@pytest.mark.parametrize(("bound", "value"), [("BACKLOG", 3), ("BACKLOG_BYTES", 30)])
+async def test_who_is_quicker_than_the_disk_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    """Else a slow disk would fill the memory. Each answer has eleven bytes."""
+    monkeypatch.setattr(f"exporter.journal.batch_writer.{bound}", value)
+    journal = open_journal(tmp_path)
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as another:
+        another.execute("BEGIN EXCLUSIVE")
+        writer = BatchWriter(journal.path, emit=ignore)
+        for name in ("a", "b"):
+            await asyncio.wait_for(writer.put(answer(name), 1), 10)
+        third = asyncio.create_task(writer.put(answer("c"), 1))
+        await asyncio.sleep(0)
+        assert not third.done()
+        another.execute("COMMIT")
+    await asyncio.wait_for(third, 10)
+    await asyncio.to_thread(writer.finish)
+    writer.check()
+    assert journal.reusable_count(None, since=NOW) == 3
