@@ -110,8 +110,10 @@ def test_ids_of_the_command_line_are_checked_like_those_of_a_file() -> None:
         ids_of(["a\x00"], source="arguments")
 
 
-wild = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp")), min_size=1, max_size=20).filter(
-    str.strip
+wild = (
+    st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp")), max_size=20)
+    .filter(str.strip)
+    .filter(lambda text: not text.strip().startswith('="'))  # which is how a spreadsheet is made to keep a text
 )
 
 
