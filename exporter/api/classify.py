@@ -89,6 +89,8 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     # A failure of the service, whatever its text says: a back end that is down is "not found", too.
     ("retry", lambda it: it.status in _RETRIED or it.status >= 500),
     ("denied", lambda it: it.status == 401),
+    # "Campaign not found, please try again" is said of the moment: it proves nothing.
+    ("retry", lambda it: it.campaign_missing and says_service_fails(it.message)),
     ("not_found", lambda it: it.campaign_missing),
     ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
     ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),

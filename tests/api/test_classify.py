@@ -384,6 +384,17 @@ def test_an_error_of_the_moment_inside_another_status_is_retried(message: str) -
     assert judged(401, error(message))[0] == "denied"
 
 
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 410, 422])
+@pytest.mark.parametrize(
+    "message",
+    ["Campaign not found, please try again", "Campaign cd-1 could not be found: the look-up timed out",
+     "No such campaign. Try again later."],
+)  # fmt: skip
+def test_an_absence_of_the_moment_is_no_proof(status: int, message: str) -> None:
+    assert judged(status, error(message, 404))[0] == "retry"
+    assert judged(status, {"status": "failure", "message": message, "data": None})[0] == "retry"
+
+
 @pytest.mark.parametrize(
     ("code", "kind"), [(500, "retry"), ("503", "retry"), (408, "retry"), (429, "rate_limited"), (404, "invalid")]
 )
