@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -10,6 +11,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from exporter.errors import Interrupted
+from jobs.support.exit_codes import signal_code
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
@@ -53,7 +55,8 @@ def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Res
         loop = asyncio.get_running_loop()
 
         def ask(number: int, frame: object) -> None:
-            signal.signal(number, signal.SIG_DFL)
+            # Not SIG_DFL: the first process of a container would ignore the second signal.
+            signal.signal(number, lambda number, frame: os._exit(signal_code(number)))
             kept = ". Nothing was published, nothing fetched is lost; the same command resumes."
             loop.call_soon_threadsafe(stop.ask, interrupted(number, kept))
 

@@ -53,6 +53,29 @@ def test_a_signal_ends_a_run_in_order_and_says_how_many_answers_are_kept(
     assert snapshot_folders(tmp_path / "out") == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_second_signal_ends_a_run_at_once_with_the_same_exit_code(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    behaviour = Behaviour(sample_campaigns(8))
+    with serving(behaviour, latency=(60.0, 60.0)) as url:
+        ids = write_ids(tmp_path / "ids.csv", behaviour.campaigns)
+        command = program("snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--grace", "60s")
+        running = subprocess.Popen(
+            command, env=full(environment(url, tmp_path)), stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        assert running.stderr is not None
+        while not behaviour.arrivals:
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(number)
+        while "stopping" not in running.stderr.readline():
+            assert running.poll() is None
+        running.send_signal(number)
+        assert running.wait(20) == code
+        running.stderr.close()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(
     slow: tuple[Behaviour, dict[str, str], list[str]], tmp_path: Path
 ) -> None:
