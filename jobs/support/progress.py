@@ -211,7 +211,7 @@ class Bar:
 
     def print(self, text: str) -> None:
         """A line above the bar."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""

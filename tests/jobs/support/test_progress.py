@@ -13,7 +13,7 @@ from rich.console import Console as RichConsole
 
 from exporter import events
 from exporter.units import Limit
-from jobs.support.progress import ProgressLines, Tally, bar_of, clock_time
+from jobs.support.progress import Bar, ProgressLines, Tally, bar_of, clock_time
 
 
 class Clock:
@@ -158,3 +158,10 @@ def test_a_line_comes_now_and_then_until_it_is_closed() -> None:
     for _ in range(3):
         assert said.acquire(timeout=30)
     lines.close()
+
+
+def test_a_line_above_the_bar_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Bar(tally())
+    bar.print(":smile: [/x] [bold]cd-1: failed")
+    bar.close()
+    assert ":smile: [/x] [bold]cd-1: failed\n" in capsys.readouterr().err
