@@ -82,7 +82,10 @@ class ServiceHealth:
         """
         async with self._deciding:
             if self._good_at == -math.inf:
-                raise self._credentials_refused(refused)
+                # The same command again asks for what failed alone: this may be all that is left.
+                fetched_before = await self._ask_canary()
+                if fetched_before is None or fetched_before.verdict.kind == "denied":
+                    raise self._credentials_refused(refused)
             item.attempts += 1
             again = await self._engine.client.campaign(item.campaign_id, may_probe=self.any_id_may_probe)
             self.note(item.campaign_id, again)

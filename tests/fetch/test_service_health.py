@@ -144,12 +144,19 @@ def test_what_the_deciding_campaign_gets_is_not_kept_as_the_refused_ids_answer()
     assert failure.error == "HTTP 500: Internal Server Error"
 
 
-def test_a_first_refusal_ends_the_run_though_an_earlier_attempt_has_fetched_a_campaign() -> None:
+def test_a_first_refusal_ends_the_run_when_what_an_earlier_attempt_has_fetched_is_refused_too() -> None:
     service = MadeUpService(lambda _: DENIED)
 
     with pytest.raises(CredentialsRefused):
         fetched(service, GOOD, canary="cd-1")
-    assert len(service.asked) == 1
+    assert len(service.asked) == 2
+
+
+def test_an_id_that_is_refused_alone_is_so_too_where_it_is_all_that_is_left() -> None:
+    """As after exit 1, or where the attempt before was stopped just before this ID."""
+    service = Service(bad=DENIED)
+    assert fetched(service, BAD[:1], canary="cd-1") == {BAD[0]: "failed"}
+    assert (service.times_asked(BAD[0]), service.times_asked("cd-1")) == (2, 2)
 
 
 def test_absence_by_a_404_that_is_not_the_apis_counts_when_it_comes_again_and_others_are_answered() -> None:
