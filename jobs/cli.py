@@ -23,7 +23,7 @@ from jobs.support.lazy_imports import lazy_imports
 from jobs.support.open_files import allow_open_files
 from jobs.support.param_types import nearest
 from jobs.support.run_until_stopped import SIGNALS, handling_signals
-from jobs.support.standard_streams import ReaderGone, secure_standard_streams
+from jobs.support.standard_streams import secure_standard_streams
 
 with lazy_imports(__name__):
     from traceback import format_exception
@@ -157,8 +157,6 @@ def run(arguments: list[str]) -> int:
         return _fail(error, arguments)
     except (click.Abort, KeyboardInterrupt):
         return signal_code(signal.SIGINT)
-    except ReaderGone:
-        return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
         out_of_room = exhausted(error)
         if out_of_room is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from exporter.errors import ExportError, InputError
+from exporter.errors import ExportError, InputError, StorageFailed
 from jobs.support.command import job, option
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, worst
@@ -97,10 +97,13 @@ def command(
                 account=row["account"],
                 exit_code=row["exit_code"],
             )
-    if form == "json":
-        print_line(json.dumps(rows, indent=2))
-    else:
-        _print(rows)
+    try:
+        if form == "json":
+            print_line(json.dumps(rows, indent=2))
+        else:
+            _print(rows)
+    except StorageFailed as error:  # what is published stays published, and the exit code says how it went
+        console.trouble(f"warning: the results are not shown: {error}", event="warned")
     failed = [row["account"] for row in rows if row["exit_code"]]
     if failed and len(failed) < len(rows):
         repeated = _repeated(

@@ -1,8 +1,8 @@
 """Standard input, output and error as the program needs them, whatever they are connected to.
 
 Standard error is for people: what cannot be written there (a full disk, a terminal that is gone, a closed pipe) is
-dropped, and the work goes on. Standard output is for data: what cannot be written there is an error. A stream that is
-closed is opened so that its use fails, and no other file gets its number.
+dropped, and the work goes on. Standard output is for data: what cannot be written there is an error, unless its reader
+has ended (`| head`). A stream that is closed is opened so that its use fails, and no other file gets its number.
 
 Where nobody reads standard error any more, but it is still open (a pager, a terminal stopped by Ctrl-S), what is said
 waits for `PATIENCE` and is then dropped until there is room again: the work, and a stop signal, do not wait for it.
@@ -23,10 +23,6 @@ from exporter.text import terminal_safe
 
 PATIENCE = 10.0
 """Seconds that a line on standard error waits for its reader."""
-
-
-class ReaderGone(BaseException):
-    """The reader of our pipe has ended (`| head`): no error, and nobody reads a message. Nothing may swallow it."""
 
 
 class _Stream(io.RawIOBase):
@@ -72,9 +68,9 @@ class _Output(_Stream):
         return True  # data waits for as long as its reader does
 
     def fail(self, error: OSError) -> None:
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGone
-        raise StorageFailed(f"standard output cannot be written: {error.strerror}.")
+        # A reader that has ended has what it wanted. The command goes on: its exit code is about all of its work.
+        if not isinstance(error, BrokenPipeError):
+            raise StorageFailed(f"standard output cannot be written: {error.strerror}.")
 
 
 def secure_standard_streams() -> None:

@@ -88,6 +88,21 @@ def test_what_happens_to_one_account_never_touches_another_and_the_worst_code_co
     assert CLIENT_SECRET not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("output", [">&-", "| (exec <&-)"])
+def test_results_that_cannot_be_shown_leave_the_exit_code_as_it_is(
+    output: str, tmp_path: Path, held: ExitStack
+) -> None:
+    fleet = Fleet(tmp_path, held, 2)
+    fleet.services["north-0"].key = "another secret, of more than thirty-two signs"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$@" {output}', "bash", *program("fleet", str(fleet.file))],
+        env=full(fleet.env), capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert ("warning: the results are not shown" in done.stderr) == output.startswith(">")
+    assert len(snapshot_folders(fleet.folders()[1])) == 1
+
+
 def test_a_signal_stops_all_accounts_and_the_same_command_resumes(tmp_path: Path, held: ExitStack) -> None:
     fleet = Fleet(tmp_path, held, 3, campaigns=30, latency=(0.15, 0.25))
     process = subprocess.Popen(

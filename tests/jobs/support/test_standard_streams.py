@@ -81,6 +81,19 @@ def test_pulled_data_that_cannot_be_written_is_an_error_that_says_so(
     assert b"standard output cannot be written: No space left on device" in done.stderr
 
 
+def test_a_reader_that_has_ended_leaves_the_exit_code_as_it_is(
+    service: tuple[Path, dict[str, str], list[str]], tmp_path: Path
+) -> None:
+    folder, env, ids = service
+    out = str(tmp_path / "out")
+    assert shell('exec "$@"', "snapshot", str(folder / "ids.csv"), "--out", out, "--rate", "off", env=env).returncode == 0
+    (snapshot,) = snapshot_folders(Path(out))
+    (snapshot / "campaigns.parquet").write_bytes(b"")
+    for arguments in (("verify", out), ("pull", ids[0], "nowhere", "--rate", "off")):
+        done = shell('set -o pipefail; "$@" | (exec <&-)', *arguments, env=env)
+        assert done.returncode == 1, done.stderr
+
+
 def test_a_closed_standard_input_is_no_empty_file(service: tuple[Path, dict[str, str], list[str]]) -> None:
     done = shell('exec "$@" <&-', "snapshot", "-", "--out", "nowhere", env=service[1])
     assert done.returncode == 2
