@@ -16,7 +16,7 @@ import click
 
 from exporter import __version__
 from exporter.errors import ExportError, InputError, exhausted
-from exporter.text import terminal_safe
+from jobs.support.declare_option import PREFIX
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.lazy_imports import lazy_imports
@@ -159,29 +159,35 @@ def run(arguments: list[str]) -> int:
         return signal_code(signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
         out_of_room = exhausted(error)
-        if out_of_room is not None:
-            return _fail(out_of_room, arguments)
-        verbose = any(argument == "--verbose" or re.fullmatch("-v+", argument) for argument in arguments)
-        return _print_bug(error, verbose=verbose)
+        return _fail(out_of_room, arguments) if out_of_room is not None else _report_bug(error, arguments)
     return code if isinstance(code, int) else 0
 
 
 def _fail(error: ExportError, arguments: list[str], show: Callable[[], None] | None = None) -> int:
     """Print what failed outside of a command. `show`: how click would."""
-    as_json = "--log-format json" in " ".join(arguments).replace("=", " ")
-    if show is not None and not as_json:
+    if show is not None and not _wants_json(arguments):
         show()
     else:
-        Console(stream=sys.stderr, verbosity=0, as_json=as_json).fail(error, exit_code(error))
+        _console(arguments).fail(error, exit_code(error))
     return exit_code(error)
 
 
-def _print_bug(error: Exception, *, verbose: bool) -> int:
-    if verbose:
-        click.echo(terminal_safe("".join(format_exception(error))), err=True, nl=False)
-    click.echo(
-        f"campaign-export: a fault of the program itself: {type(error).__name__}: {terminal_safe(str(error))}\n"
-        "Nothing half-made was published. Please report it, with what `-v` adds to this message.",
-        err=True,
+def _report_bug(error: Exception, arguments: list[str]) -> int:
+    verbose = any(argument == "--verbose" or re.fullmatch("-v+", argument) for argument in arguments)
+    text = (
+        f"campaign-export: a fault of the program itself: {type(error).__name__}: {error}\n"
+        "Nothing half-made was published. Please report it, with what `-v` adds to this message."
     )
+    text = "".join([*format_exception(error), text]) if verbose else text
+    _console(arguments).trouble(text, event="failed", error=type(error).__name__, exit_code=BUG)
     return BUG
+
+
+def _console(arguments: list[str]) -> Console:
+    return Console(stream=sys.stderr, verbosity=0, as_json=_wants_json(arguments))
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether a log in JSON is asked for, as far as that is seen without reading the command line as a command does."""
+    given = re.findall(r"--log-format[= ](\S+)", " ".join(arguments))
+    return [os.environ.get(f"{PREFIX}LOG_FORMAT", ""), *given][-1] == "json"

@@ -45,7 +45,7 @@ def _fault(text: str) -> tuple[str, float]:
 @job(
     "simulate",
     example="campaign-export simulate --port 8080 --campaigns 500 --ids-file ids.csv --fault 503=5%",
-    codes={0: "stopped by Ctrl-C or SIGTERM", 2: "wrong usage"},
+    codes={0: "stopped by Ctrl-C or SIGTERM", 2: "wrong usage", 4: "the output cannot be written"},
 )
 @option("--port", type=whole_number(0, 65535), default=8080, help="Port on this machine; 0 for any free one.")
 @option("--campaigns", type=whole_number(0, 10**6), default=200, help="Number of campaigns.")

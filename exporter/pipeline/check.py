@@ -129,6 +129,7 @@ class _ServiceCheck:
         )
         if exchange.page is None:
             raise ListFailed(exchange.verdict.error)
+        self._findings.accepted()
         return exchange.page
 
     async def _campaign(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +169,6 @@ class _ServiceCheck:
             if exchange.verdict.kind == "denied":
                 raise CredentialsRefused(exchange.verdict.error)
             if exchange.verdict.kind not in _AGAIN:
-                self._findings.accepted()
                 return exchange
             # After a refusal for the rate limit it is the limiter that waits.
             is_limited = exchange.verdict.kind == "rate_limited"

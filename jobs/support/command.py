@@ -119,7 +119,10 @@ def _console(ctx: click.Context) -> Console:
     if ctx.get_parameter_source("log_format") is not ParameterSource.COMMANDLINE:
         log_format = group.get("log_format") or log_format
     verbose = (ctx.params.pop("verbose", 0) or 0) + group.get("verbose", 0)
-    quiet = ctx.params.pop("quiet", False) or group.get("quiet", False)
+    quiet = ctx.params.pop("quiet", False)
+    if group.get("verbose") and ctx.get_parameter_source("quiet") is not ParameterSource.COMMANDLINE:
+        quiet = False  # the command line beats environment and file
+    quiet = quiet or group.get("quiet", False)
     return Console(stream=sys.stderr, verbosity=-1 if quiet else verbose, as_json=log_format == "json")
 
 

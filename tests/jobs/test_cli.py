@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -37,3 +38,15 @@ def test_a_fault_of_the_program_is_told_without_a_traceback_unless_it_is_asked_f
         err = capsys.readouterr().err
         assert "a fault of the program itself: ZeroDivisionError: a fault" in err
         assert ("Traceback" in err) == has_traceback
+    assert run(["schema", "--log-format=json"]) == 70
+    told = json.loads(capsys.readouterr().err)
+    assert (told["event"], told["error"], told["exit_code"]) == ("failed", "ZeroDivisionError", 70)
+
+
+@pytest.mark.parametrize(("arguments", "is_json"), [([], True), (["--log-format", "text"], False)])
+def test_a_wrong_command_line_is_told_in_the_format_that_the_environment_asks_for(
+    arguments: list[str], is_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_LOG_FORMAT", "json")
+    assert run(["schema", "--nonsense", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("{") == is_json

@@ -163,11 +163,15 @@ async def test_a_service_that_is_down_is_neither_the_host_nor_the_token() -> Non
     assert "--patience" in finding(result, "list").advice
 
 
-async def test_what_is_no_campaign_api_is_reported() -> None:
-    with hostile({"getAllCampaignDetails": http(b'{"hello":"world"}')}) as (_, url):
+@pytest.mark.parametrize(
+    "answer", [http(b'{"hello":"world"}'), http(b"", "Location: https://login.example/", status="302 Found")]
+)
+async def test_what_is_no_campaign_api_is_reported_and_proves_no_credentials(answer: bytes) -> None:
+    with hostile({"getAllCampaignDetails": answer}) as (_, url):
         result = await check(url)
     assert result.error is ServiceDown
     assert "KORE_API" in finding(result, "list").advice
+    assert {states(result)[name] for name in ("token", "scope", "account")} == {"skipped"}
 
 
 async def test_a_failure_that_passes_is_asked_again() -> None:

@@ -86,7 +86,8 @@ def test_a_reader_that_has_ended_leaves_the_exit_code_as_it_is(
 ) -> None:
     folder, env, ids = service
     out = str(tmp_path / "out")
-    assert shell('exec "$@"', "snapshot", str(folder / "ids.csv"), "--out", out, "--rate", "off", env=env).returncode == 0
+    done = shell('exec "$@"', "snapshot", str(folder / "ids.csv"), "--out", out, "--rate", "off", env=env)
+    assert done.returncode == 0, done.stderr
     (snapshot,) = snapshot_folders(Path(out))
     (snapshot / "campaigns.parquet").write_bytes(b"")
     for arguments in (("verify", out), ("pull", ids[0], "nowhere", "--rate", "off")):
