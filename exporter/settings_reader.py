@@ -64,9 +64,10 @@ class _Reading:
         return self._unquoted(text, _named(name))
 
     def _unquoted(self, text: str, source: str) -> str:
-        """`text`; quotes around it are a problem: some env files are read with their quotes."""
+        """`text` without quotes around it, which are a problem: some env files are read with their quotes."""
         if len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’"):
             self.problems.append(f"{source} is wrapped in quotes: remove them (`docker --env-file` keeps them).")
+            return text[1:-1]
         return text
 
     def identifier(self, name: str, *, required: bool = False) -> str:

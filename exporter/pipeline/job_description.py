@@ -25,7 +25,8 @@ class ExportJob(msgspec.Struct, frozen=True):
         options = self.options
         if options.list_pass == "never" and (self.ids is None or options.incremental):
             what = "--incremental" if options.incremental else "snapshot without IDS"
-            raise InputError(f"{what} needs the list call, and --list never forbids it. Give IDS, or drop --list.")
+            instead = "drop one of the two" if options.incremental else "give IDS, or drop --list"
+            raise InputError(f"{what} needs the list call, and --list never forbids it: {instead}.")
         return options.list_pass == "always" or self.ids is None or options.incremental
 
     def warn_of_ids(self, emit: Emit) -> None:

@@ -26,6 +26,7 @@ from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import check_columns, had_list_pass, not_fetched, read_table, to_frame
 from exporter.tables.arrow_schemas import schema_of
+from exporter.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,8 @@ def history_of(
     compared = LIST_COLUMNS & set(names) - NOT_COMPARED
     if without_list and len(without_list) < len(runs) and compared:
         notices.append(
-            f"{len(without_list)} snapshots have no list pass: not compared in them: {', '.join(sorted(compared))}"
+            f"{counted(len(without_list), 'snapshot')} without a list pass, in which these are not compared: "
+            f"{', '.join(sorted(compared))}"
         )
     if not versions.moments:
         raise DestinationError(f"{destination.shown}: there is no readable snapshot of account {chosen.account}.")

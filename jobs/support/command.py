@@ -91,8 +91,8 @@ class JobCommand(click.Command):
         ctx.params.pop("config", None)
         code: int = BUG
         try:
-            _raise_problems(ctx)
             _warn_of_variables(console, self)
+            _raise_problems(ctx)
             code = super().invoke(ctx)
             sys.stdout.flush()
         except (ExportError, MemoryError, RuntimeError) as error:

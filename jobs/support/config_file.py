@@ -46,8 +46,7 @@ def table_problems(
             texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
             if any(has_control(text.replace("\t", "")) for text in texts):
                 yield f"{name}: holds a control character."
-        elif plain.removesuffix("_file") in secrets and plain not in known:
-            hint = plain.removesuffix("_file")
+        elif (hint := plain.removesuffix("_file").removesuffix("_command")) in secrets and plain not in known:
             yield f"{name}: a secret does not belong here: {secrets_place.format(name=hint, variable=secrets[hint])}."
         else:
             near = plain if plain in known else nearest(plain, known)

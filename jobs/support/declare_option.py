@@ -79,7 +79,8 @@ class Option(click.Option):
 
     def read_variable(self, text: str) -> Any:
         """The value of an environment variable. Raises `ValueError`."""
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        # Of a setting the reader of the settings says so.
+        if self._variable is None and len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
             raise ValueError("is wrapped in quotes: remove them (`docker --env-file` keeps them)")
         if self.is_flag:
             if text.strip().lower() not in _WORDS:

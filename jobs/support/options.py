@@ -6,6 +6,7 @@ its name, from `--config` and from a fleet file alike (`jobs.support.declare_opt
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -221,6 +222,10 @@ def check_output(output: str | None) -> None:
             raise InputError(f"-o: {output or 'an empty name'} names no file.")
         if not path.parent.is_dir():
             raise InputError(f"-o: there is no folder {path.parent}.")
+        # A file is put in its place, a device or a pipe is written to.
+        place = path if path.exists() and not path.is_file() else path.resolve().parent
+        if not os.access(place, os.W_OK):
+            raise InputError(f"-o: {output} cannot be written: may this user write to {place}?")
     except OSError as error:
         raise InputError(f"-o: {output} cannot be written: {explained(error)}.") from None
 

@@ -29,11 +29,12 @@ def test_the_list_call_is_made_without_ids_or_where_changes_are_asked_for(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("incremental", "with_ids", "what"), [(True, True, "--incremental"), (False, False, "snapshot without IDS")]
+    ("incremental", "with_ids", "what", "instead"),
+    [(True, True, "--incremental", "drop one of the two"), (False, False, "snapshot without IDS", "give IDS")],
 )
 def test_list_never_where_the_list_is_needed_is_refused_by_name(
-    tmp_path: Path, incremental: bool, with_ids: bool, what: str
+    tmp_path: Path, incremental: bool, with_ids: bool, what: str, instead: str
 ) -> None:
     options = SnapshotOptions(list_pass="never", incremental=incremental)
-    with pytest.raises(InputError, match=f"{what} needs the list call, and --list never forbids it"):
+    with pytest.raises(InputError, match=f"{what} needs the list call, and --list never forbids it: {instead}"):
         needs_list(tmp_path, options, with_ids=with_ids)

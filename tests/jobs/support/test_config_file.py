@@ -15,9 +15,11 @@ from jobs.support.config_file import check_config, read_toml
 
 def test_an_unknown_name_in_the_configuration_suggests_the_nearest() -> None:
     with pytest.raises(SettingsError) as caught:
-        check_config("c.toml", {"wokers": 3, "client_secret": "x", "rate": ["60/1m"]}, {"workers", "rate"})
+        config = {"wokers": 3, "client_secret": "x", "client_secret_command": "x", "rate": ["60/1m"]}
+        check_config("c.toml", config, {"workers", "rate", "client_id"})
     assert "did you mean workers?" in caught.value.problems[0]
-    assert "KORE_CLIENT_SECRET" in caught.value.problems[1]
+    assert "set KORE_CLIENT_SECRET" in caught.value.problems[1]
+    assert "set KORE_CLIENT_SECRET" in caught.value.problems[2]
 
 
 def test_a_configuration_that_is_not_toml_is_refused(tmp_path: Path) -> None:

@@ -112,6 +112,10 @@ def test_a_variable_in_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setenv("CAMPAIGN_EXPORT_WORK_DIR", '"work"')
     assert plan() == 2
     assert "CAMPAIGN_EXPORT_WORK_DIR: is wrapped in quotes" in capsys.readouterr().err
+    monkeypatch.delenv("CAMPAIGN_EXPORT_WORK_DIR")
+    monkeypatch.setenv("KORE_HOST", '"https://platform.kore.ai"')
+    assert plan() == 2
+    assert capsys.readouterr().err.count("KORE_HOST") == 1, "told once"
 
 
 def test_two_variables_of_one_setting_must_not_differ(

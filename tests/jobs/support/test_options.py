@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from exporter.errors import InputError
 from jobs.cli import run
+from jobs.support.options import check_output
 from tests.support.command_line import account as account
 
 pytestmark = pytest.mark.usefixtures("account")
@@ -17,3 +21,16 @@ def test_an_output_that_is_no_file_is_refused_before_anything_is_asked(
 ) -> None:
     assert run([*command, "-o", output]) == 2
     assert "-o: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("output", "place"), [("file", "."), ("link", "folder"), ("/dev/null", "/dev/null")])
+def test_an_output_where_this_user_may_not_write_is_refused_before_anything_is_asked(
+    output: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/file")
+    asked = []
+    monkeypatch.setattr("os.access", lambda path, _: asked.append(path))
+    with pytest.raises(InputError, match="may this user write"):
+        check_output(str(tmp_path / output))
+    assert asked == [(tmp_path / place).resolve()]
