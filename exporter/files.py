@@ -173,7 +173,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
             with path.open("wb") as file:
                 file.write(data)
         else:
-            _replace(path.resolve(), data, mode)  # a link stays a link
+            _replace(Path(os.path.realpath(path)), data, mode)  # a link stays a link, unless it leads to itself
     except OSError as error:
         raise StorageFailed(f"{path} cannot be written: {explained(error)}.") from None
 

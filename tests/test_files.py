@@ -94,6 +94,14 @@ def test_a_link_that_lies_in_wait_under_the_name_of_the_aside_file_is_not_follow
     assert victim.read_text() == "precious"
 
 
+def test_a_link_stays_a_link_unless_it_leads_to_itself(tmp_path: Path) -> None:
+    for name, target in (("link", "file"), ("loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+        replace_file(tmp_path / name, b"data")
+        assert (tmp_path / name).read_bytes() == b"data"
+        assert (tmp_path / name).is_symlink() == (name == "link")
+
+
 def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     """As root, -o /dev/null would put a file in the place of the device."""
     pipe = tmp_path / "pipe"

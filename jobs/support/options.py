@@ -223,7 +223,7 @@ def check_output(output: str | None) -> None:
         if not path.parent.is_dir():
             raise InputError(f"-o: there is no folder {path.parent}.")
         # A file is put in its place, a device or a pipe is written to.
-        place = path if path.exists() and not path.is_file() else path.resolve().parent
+        place = path if path.exists() and not path.is_file() else Path(os.path.realpath(path)).parent
         if not os.access(place, os.W_OK):
             raise InputError(f"-o: {output} cannot be written: may this user write to {place}?")
     except OSError as error:
