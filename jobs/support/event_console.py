@@ -123,7 +123,8 @@ class Console:
                     "snapshot_id": fields.snapshot_id, "where": result.where, "mode": fields.mode,
                     **msgspec.structs.asdict(fields.counts),
                     "requests": fields.requests.total, "rate_limited": fields.requests.rate_limited,
-                    "seconds": fields.seconds.total, "warnings": fields.warnings,
+                    "seconds": fields.seconds.total, "waiting_for_rate_seconds": fields.seconds.waiting_for_rate,
+                    "paused_seconds": fields.seconds.paused, "warnings": fields.warnings,
                 },
             )  # fmt: skip
         elif self.is_terminal:

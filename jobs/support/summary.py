@@ -20,8 +20,8 @@ def summary_of(result: SnapshotResult, attempt: Usage | None = None) -> list[str
     parts = [f"  {counted(counts.ok, 'campaign')}"]
     if counts.carried_over:
         parts.append(f"{counts.carried_over:,} unchanged since {manifest.base_snapshot}")
-    if result.reused - counts.carried_over > 0:
-        parts.append(f"{result.reused - counts.carried_over:,} fetched by an earlier attempt")
+    if (resumed := result.reused - counts.carried_over) > 0:
+        parts.append(f"{counted(resumed, 'answer')} from an earlier attempt")  # not all of them are campaigns
     lines.append(", ".join(parts))
     lines.extend(_left_out(result))
     if counts.gone:

@@ -277,6 +277,7 @@ def test_json_logs_are_an_object_a_line(desk: Desk) -> None:
     assert [line["event"] for line in lines if line["event"] in ("run_started", "published", "summary")] == [
         "run_started", "published", "summary",
     ]  # fmt: skip
+    assert {"requests", "seconds", "paused_seconds", "waiting_for_rate_seconds", "where"} <= set(lines[-1])
 
 
 def test_a_configuration_file_holds_settings_and_options(desk: Desk) -> None:

@@ -36,6 +36,7 @@ async def test_failed_campaigns_are_named_and_a_retry_that_brings_nothing_says_s
         result = await site.snapshot(max_failures=Allowance(1, None))
         again = text_of(result)
         assert "stays as it was" in again
+        assert "11 campaigns, 11 answers from an earlier attempt" in again
         spent = "\n".join(summary_of(result, Usage(Requests(total=1))))
         assert "this attempt: 1 request" in spent
         assert "all attempts" not in spent, "the manifest knows nothing of this attempt"
