@@ -125,6 +125,7 @@ class Paging:
             first, page, limit = page_with_seam(self._start, self._size.now)
             self._has_seam, self._start = first <= self._start, first
             return Ask(0, page, limit)
+        self._has_seam = self._size.given != 1  # a page of one row has none for the seam
         return Ask(self._start, 1, self._size.now)
 
     def took(self, ask: Ask, page: Page) -> None:
@@ -176,8 +177,7 @@ class Paging:
         elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
             self._try_another_way()
         else:
-            # A page of one row has none for the seam.
-            self._start += max(len(rows) - 1, 1 if follows else 0)
+            self._start += max(len(rows) - 1, 1)
 
     def _took_nothing(self, page: Page) -> None:
         """An empty page: even the row at the seam is gone, or the service stumbled."""

@@ -57,7 +57,7 @@ def asked_after(page: Page) -> Ask | None:
 @pytest.mark.parametrize("uses", USES)
 @pytest.mark.parametrize("total", TOTALS)
 @pytest.mark.parametrize(
-    ("number", "cap"), [(0, None), (1, None), (99, None), (100, 20), (101, 100), (120, 20), (950, 50)]
+    ("number", "cap"), [(0, None), (1, None), (25, 2), (25, 3), (99, None), (100, 20), (101, 100), (120, 20), (950, 50)]
 )
 @pytest.mark.parametrize("has_more", [None, True, False])
 def test_a_list_at_rest_is_read_whole_whatever_the_service_makes_of_paging(
@@ -65,6 +65,13 @@ def test_a_list_at_rest_is_read_whole_whatever_the_service_makes_of_paging(
 ) -> None:
     cap = None if uses == "neither" else cap  # whoever gives one page only cannot be read further
     service = at_rest(number, uses=uses, cap=cap, total=TOTALS[total], has_more=has_more)
+    assert read(service, most=200).keys == [campaign.key for campaign in service.campaigns]
+
+
+@pytest.mark.parametrize("uses", ["skip", "both", "sum"])
+@pytest.mark.parametrize("total", TOTALS)
+def test_a_list_that_comes_in_pages_of_one_row_is_read_whole(uses: Uses, total: str) -> None:
+    service = at_rest(25, uses=uses, cap=1, total=TOTALS[total])
     assert read(service, most=200).keys == [campaign.key for campaign in service.campaigns]
 
 
@@ -376,13 +383,13 @@ def test_all_rows_at_once_are_not_asked_for_in_smaller_pages() -> None:
         (50, {"total": 50}, Ask(49, 1, 100)),
         (50, {"has_more": False}, Ask(49, 1, 100)),
         (1, {"has_more": True}, Ask(1, 1, 2)),
-        (1, {}, Ask(0, 1, 100)),
+        (1, {}, Ask(1, 1, 100)),
     ],
 )
 def test_a_short_page_shows_the_services_cap_only_where_more_rows_follow(
     number: int, says: dict[str, Any], expected: Ask
 ) -> None:
-    """A page of one row has no row for the seam: the next one begins behind it, where one follows."""
+    """A page of one row has no row for the seam: the next one begins behind it."""
     assert asked_after(Page(rows(number), **says)) == expected
 
 
