@@ -3,82 +3,57 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.errors import NotPublished
-from exporter.events import Event
-from exporter.ids.ids_file import CampaignIds, ids_of
+from exporter.ids.ids_file import ids_of
 from exporter.json_text import dumps
 from exporter.model import CampaignResponse
-from exporter.options import FetchOptions, Locations, SnapshotOptions
+from exporter.options import FetchOptions
 from exporter.pipeline.incremental import is_unchanged
-from exporter.pipeline.job_description import ExportJob
 from exporter.pipeline.publish import SnapshotResult
-from exporter.pipeline.take_snapshot import take_snapshot
-from exporter.settings import Settings
-from exporter.settings_reader import read_settings
 from exporter.simulator.samples import sample_campaigns, stamp
-from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
-from exporter.stop import Stop
 from exporter.units import Allowance
 from tests.support.running import rows_of
-from tests.support.serving import environment
-
-
-class Nights:
-    """A service that changes by day, and runs by night."""
-
-    def __init__(self, tmp_path: Path, service: Behaviour, settings: Settings) -> None:
-        self.tmp_path = tmp_path
-        self.service = service
-        self.settings = settings
-        self.events: list[Event] = []
-        self.edits = itertools.count(1)
-
-    async def run(self, dest: str = "exports", ids: CampaignIds | None = None, **options: Any) -> SnapshotResult:
-        del self.service.arrivals[:]
-        job = ExportJob(
-            ids,
-            self.settings,
-            Locations(str(self.tmp_path / dest), str(self.tmp_path / "state")),
-            FetchOptions(rates=(), page_size=10),
-            SnapshotOptions(**{"campaign_type": "all", **options}),
-        )
-        return await take_snapshot(job, clock=SystemClock(), emit=self.events.append, stop=Stop())
-
-    def gets(self) -> list[str]:
-        return sorted(arrival.campaign_id for arrival in self.service.arrivals if arrival.campaign_id)
-
-    def change_some(self, random: Random) -> None:
-        now = datetime.now(UTC)
-        for campaign in random.sample(list(self.service.campaigns.values()), 4):
-            # Two edits never have the same stamp: by nothing else could a night tell them apart.
-            moment = now.replace(microsecond=0) + timedelta(seconds=random.randrange(2), milliseconds=next(self.edits))
-            campaign.touch(moment, status=random.choice(("Active", "Paused")))
-        for one in random.sample(list(self.service.campaigns), random.randrange(3)):
-            del self.service.campaigns[one]
-        for new in sample_campaigns(random.randrange(3), seed=random.randrange(10**9), voice_share=0.3):
-            new.data["createdAt"] = new.data["updatedAt"] = stamp(now - timedelta(hours=1))
-            self.service.campaigns[new.campaign_id] = new
-        # A campaign runs: its instance changes and it counts messages, but nobody edits it.
-        ran = random.choice(list(self.service.campaigns.values()))
-        ran.listed |= {"campaignInstanceUpdatedAt": stamp(now), "totalMessagesSent": random.randrange(9999)}
+from tests.support.site import Site, open_site
 
 
 @asynccontextmanager
-async def nights(tmp_path: Path, number: int = 40) -> AsyncIterator[Nights]:
-    service = Behaviour(sample_campaigns(number, voice_share=0.3))
-    async with serve(service) as url:
-        yield Nights(tmp_path, service, read_settings(environment(url, tmp_path)))
+async def nights(tmp_path: Path, number: int = 40) -> AsyncIterator[Site]:
+    """A service of so many campaigns, whose list call is read in pages of 10."""
+    async with open_site(tmp_path, number) as site:
+        site.fetch = FetchOptions(rates=(), page_size=10)
+        yield site
+
+
+def change_some(service: Behaviour, random: Random, edits: Iterator[int]) -> None:
+    """A day: campaigns are edited, deleted, made and run."""
+    now = datetime.now(UTC)
+    for campaign in random.sample(list(service.campaigns.values()), 4):
+        # Two edits never have the same stamp: by nothing else could a night tell them apart.
+        moment = now.replace(microsecond=0) + timedelta(seconds=random.randrange(2), milliseconds=next(edits))
+        campaign.touch(moment, status=random.choice(("Active", "Paused")))
+    for one in random.sample(list(service.campaigns), random.randrange(3)):
+        del service.campaigns[one]
+    for new in sample_campaigns(random.randrange(3), seed=random.randrange(10**9), voice_share=0.3):
+        new.data["createdAt"] = new.data["updatedAt"] = stamp(now - timedelta(hours=1))
+        service.campaigns[new.campaign_id] = new
+    # A campaign runs: its instance changes and it counts messages, but nobody edits it.
+    ran = random.choice(list(service.campaigns.values()))
+    ran.listed |= {"campaignInstanceUpdatedAt": stamp(now), "totalMessagesSent": random.randrange(9999)}
+
+
+async def full_run(site: Site) -> SnapshotResult:
+    """Of the same service as it is now, into another destination."""
+    other = Site(site.folder / "full", site.service, site.settings)
+    return await other.snapshot(list_pass="always", fresh=True)
 
 
 def folder(result: SnapshotResult) -> Path:
@@ -91,14 +66,14 @@ NOT_COMPARED = ("fetched_at", "carried_from")
 @pytest.mark.parametrize("seed", range(6))
 async def test_an_incremental_snapshot_is_what_a_full_run_would_give(tmp_path: Path, seed: int) -> None:
     """Over random histories of several nights."""
-    random = Random(seed)
+    random, edits = Random(seed), itertools.count(1)
     async with nights(tmp_path) as site:
-        await site.run(incremental=True)
+        await site.snapshot(incremental=True)
         for _ in range(3):
-            site.change_some(random)
-            result = await site.run(incremental=True)
+            change_some(site.service, random, edits)
+            result = await site.snapshot(incremental=True)
             asked = len(site.gets())
-            full = await site.run("full", list_pass="always", fresh=True)
+            full = await full_run(site)
             assert rows_of(folder(result), without=NOT_COMPARED) == rows_of(folder(full), without=NOT_COMPARED)
             assert rows_of(folder(result), "calling_windows") == rows_of(folder(full), "calling_windows")
             assert result.manifest.mode == "incremental"
@@ -108,11 +83,11 @@ async def test_an_incremental_snapshot_is_what_a_full_run_would_give(tmp_path: P
 
 async def test_only_new_and_changed_campaigns_are_fetched_and_carried_rows_say_so(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
-        first = await site.run(incremental=True)
+        first = await site.snapshot(incremental=True)
         changed, gone = list(site.service.campaigns)[3], list(site.service.campaigns)[5]
         site.service.campaigns[changed].touch(datetime.now(UTC), status="Paused")
         del site.service.campaigns[gone]
-        second = await site.run(incremental=True)
+        second = await site.snapshot(incremental=True)
         assert site.gets() == [changed]
         rows = {row["campaign_id"]: row["carried_from"] for row in rows_of(folder(second))}
         assert rows.pop(changed) is None
@@ -124,16 +99,15 @@ async def test_only_new_and_changed_campaigns_are_fetched_and_carried_rows_say_s
 
 async def test_without_a_base_it_is_a_full_run_and_says_so(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
-        result = await site.run(incremental=True)
+        result = await site.snapshot(incremental=True)
         assert result.manifest.mode == "full"
         assert "full run" in result.manifest.warnings[0]
 
 
 async def test_a_base_without_list_items_serves_too(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
-        ids = ids_of(site.service.campaigns, source="test")
-        await site.run(ids=ids)
-        result = await site.run(incremental=True)
+        await site.snapshot(site.ids)
+        result = await site.snapshot(incremental=True)
         # Never run means never changed since; what ran lately is fetched again, to be sure.
         assert result.counts.carried_over == 40
         assert site.gets() == []
@@ -144,8 +118,8 @@ async def test_ids_that_the_list_does_not_show_are_fetched_singly(tmp_path: Path
         hidden = next(iter(site.service.campaigns))
         site.service.campaigns[hidden].campaign_type = "hidden"  # type: ignore[assignment]
         ids = ids_of([*site.service.campaigns, "cd-nowhere"], source="test")
-        await site.run(ids=ids, incremental=True)
-        result = await site.run(ids=ids, incremental=True)
+        await site.snapshot(ids, incremental=True)
+        result = await site.snapshot(ids, incremental=True)
         assert site.gets() == sorted([hidden, "cd-nowhere"])
         assert (result.counts.ok, result.counts.not_found) == (40, 1)
 
@@ -155,11 +129,11 @@ async def test_a_campaign_that_fails_is_not_gone_and_one_that_does_not_exist_is(
         failing, deleted = list(site.service.campaigns)[:2]
         for hidden in (failing, deleted):
             site.service.campaigns[hidden].campaign_type = "hidden"  # type: ignore[assignment]
-        ids = ids_of(site.service.campaigns, source="test")
-        await site.run(ids=ids, incremental=True)
+        ids = site.ids
+        await site.snapshot(ids, incremental=True)
         site.service.faults[failing] = ["400"]
         del site.service.campaigns[deleted]
-        result = await site.run(ids=ids, incremental=True)
+        result = await site.snapshot(ids, incremental=True)
         assert (result.counts.invalid, result.counts.not_found, result.counts.gone) == (1, 1, 1)
         (warning,) = (text for text in result.manifest.warnings if "gone" in text)
         assert deleted in warning
@@ -172,14 +146,14 @@ async def test_a_campaign_of_a_type_that_is_not_listed_is_not_gone_unless_it_was
             [one.campaign_id for one in site.service.campaigns.values() if one.campaign_type == campaign_type]
             for campaign_type in ("sms", "voice")
         )
-        await site.run(incremental=True)
+        await site.snapshot(incremental=True)
         asked_for, deleted = site.service.campaigns.pop(voice[0]), sms[0]
         ids = ids_of([*site.service.campaigns, asked_for.campaign_id], source="test")
-        result = await site.run(ids=ids, incremental=True, campaign_type="sms")
+        result = await site.snapshot(ids, incremental=True, campaign_type="sms")
         assert (result.counts.not_found, result.counts.gone) == (1, 1)
-        result = await site.run(incremental=True)
+        result = await site.snapshot(incremental=True)
         del site.service.campaigns[deleted]
-        result = await site.run(incremental=True, campaign_type="sms")
+        result = await site.snapshot(incremental=True, campaign_type="sms")
         assert (result.counts.ok, result.counts.gone) == (len(sms) - 1, 1)
         (warning,) = (text for text in result.manifest.warnings if "gone" in text)
         assert deleted in warning
@@ -192,9 +166,9 @@ async def test_a_campaign_that_no_list_has_shown_is_not_gone_when_it_is_no_longe
         ids = ids_of(site.service.campaigns, source="test")
         for list_pass, gone in (("auto", 1), ("never", 2)):
             campaign = site.service.campaigns[deleted]
-            await site.run(ids=ids, list_pass=list_pass, incremental=list_pass == "auto")
+            await site.snapshot(ids, list_pass=list_pass, incremental=list_pass == "auto")
             del site.service.campaigns[deleted]
-            result = await site.run(incremental=True)
+            result = await site.snapshot(incremental=True)
             assert result.counts.gone == gone, "of a base without a list pass it is not known"
             site.service.campaigns[deleted] = campaign
 
@@ -205,39 +179,39 @@ async def test_what_changed_between_an_interrupted_run_and_the_list_pass_is_fetc
         changed, made = list(site.service.campaigns)[3], list(site.service.campaigns)[7]
         later = site.service.campaigns.pop(made)
         with pytest.raises(NotPublished):
-            await site.run(ids=ids_of([*site.service.campaigns, made], source="test"), max_missing=Allowance(0, None))
+            await site.snapshot(ids_of([*site.service.campaigns, made], source="test"), max_missing=Allowance(0, None))
         site.service.campaigns[changed].touch(datetime.now(UTC), status="Paused")
         site.service.campaigns[made] = later
-        result = await site.run(incremental=True)
+        result = await site.snapshot(incremental=True)
         assert site.gets() == sorted([changed, made])
-        full = await site.run("full", list_pass="always")
+        full = await full_run(site)
         assert rows_of(folder(result), without=NOT_COMPARED) == rows_of(folder(full), without=NOT_COMPARED)
 
 
 async def test_a_full_run_is_made_when_the_last_one_is_too_old(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
-        await site.run(incremental=True)
-        assert (await site.run(incremental=True, full_every=3600.0)).manifest.mode == "incremental"
-        assert (await site.run(incremental=True, full_every=0.001)).manifest.mode == "full"
+        await site.snapshot(incremental=True)
+        assert (await site.snapshot(incremental=True, full_every=3600.0)).manifest.mode == "incremental"
+        assert (await site.snapshot(incremental=True, full_every=0.001)).manifest.mode == "full"
         assert len(site.gets()) == 40
 
 
 @pytest.mark.parametrize("incremental", [True, False])
 async def test_a_list_that_is_suddenly_empty_is_not_published(tmp_path: Path, incremental: bool) -> None:
     async with nights(tmp_path) as site:
-        await site.run(incremental=incremental)
+        await site.snapshot(incremental=incremental)
         campaigns = dict(site.service.campaigns)
         for left in (0, 9) if incremental else (0,):
             for campaign_id in list(campaigns)[left:]:
                 del site.service.campaigns[campaign_id]
             with pytest.raises(NotPublished, match="--max-missing"):
-                await site.run(incremental=incremental)
+                await site.snapshot(incremental=incremental)
             site.service.campaigns.update(campaigns)
-            result = await site.run(incremental=incremental)
+            result = await site.snapshot(incremental=incremental)
             assert result.counts.ok == 40, "the list is not taken from the attempt that was refused"
             assert not any("gone" in text for text in result.manifest.warnings)
         site.service.campaigns.clear()
-        result = await site.run(incremental=incremental, max_missing=Allowance(None, 1.0))
+        result = await site.snapshot(incremental=incremental, max_missing=Allowance(None, 1.0))
         assert result.counts.ok == 0
 
 
@@ -246,20 +220,20 @@ async def test_campaigns_that_went_after_the_list_was_read_are_no_failures_of_th
         gone = dict(list(site.service.campaigns.items())[:8])
         site.service.faults = {campaign_id: ["not-found-400"] for campaign_id in gone}
         with pytest.raises(NotPublished, match="--max-failures"):
-            await site.run()
+            await site.snapshot()
         for campaign_id in gone:
             del site.service.campaigns[campaign_id]
-        result = await site.run()
+        result = await site.snapshot()
         assert (result.counts.ok, result.complete, site.gets()) == (32, True, [])
 
 
 async def test_a_thousand_campaigns_with_ten_changes_cost_overlapping_pages_and_the_ten(tmp_path: Path) -> None:
     async with nights(tmp_path, 1000) as site:
-        await site.run(incremental=True, campaign_type="sms")
+        await site.snapshot(incremental=True, campaign_type="sms")
         for campaign in [c for c in site.service.campaigns.values() if c.campaign_type == "sms"][:10]:
             campaign.touch(datetime.now(UTC))
         sms = sum(c.campaign_type == "sms" for c in site.service.campaigns.values())
-        result = await site.run(incremental=True, campaign_type="sms")
+        result = await site.snapshot(incremental=True, campaign_type="sms")
         pages = 1 + -(-(sms - 10) // 9)
         assert len(site.service.arrivals) == pages + 10
         assert result.manifest.requests.list == pages
