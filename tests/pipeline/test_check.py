@@ -29,9 +29,7 @@ ENVIRONMENT = environment("http://127.0.0.1:9", "/nowhere")
 async def check(url: str, *, dest: str | None = None, **env: str) -> CheckResult:
     fetch = FetchOptions(rates=(), patience=2.0, timeout=5.0)
     settings = read_settings({**ENVIRONMENT, "KORE_HOST": url, **env})
-    return await check_account(
-        settings, fetch, dest=dest, environ={}, clock=SystemClock(), emit=ignore, stop=Stop()
-    )  # fmt: skip
+    return await check_account(settings, fetch, dest=dest, environ={}, clock=SystemClock(), emit=ignore, stop=Stop())
 
 
 async def check_service(service: Behaviour, **env: str) -> CheckResult:
