@@ -10,15 +10,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationBusy, DestinationError, StorageFailed
+from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import Emit, Event, Published, Warned, Writing, ignore
 from exporter.options import Locations
 from exporter.pipeline.rebuild_snapshot import rebuild_snapshot
+from exporter.snapshot_store import local_folder
 from exporter.snapshot_store.choose_account_and_snapshot import find
 from exporter.snapshot_store.lock import RunLock
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.open_destination import open_destination
 from tests.support.snapshots import FAILURES, ONE, forge, publish
+
+
+def rebuild(folder: Path, snapshot: str, emit: Emit = ignore, **more: Any) -> Manifest:
+    return rebuild_snapshot(
+        Locations(str(folder), str(folder / "state"), **more), snapshot, form="parquet", excel_safe=False,
+        clock=SystemClock(), emit=emit,
+    )  # fmt: skip
 
 
 def first_rows(path: Path, number: int) -> tuple[str, pa.Table]:
@@ -29,18 +37,8 @@ def test_rebuild_publishes_no_less_than_the_manifest_says(tmp_path: Path) -> Non
     publish(tmp_path)
     forge(tmp_path / f"snapshot={ONE}", lambda folder: first_rows(folder / "responses.parquet", 3))
     with pytest.raises(DestinationError, match="has 3 answers"):
-        rebuild_snapshot(
-            Locations(str(tmp_path), str(tmp_path / "state")), ONE, form="parquet", excel_safe=False,
-            clock=SystemClock(), emit=ignore,
-        )  # fmt: skip
+        rebuild(tmp_path, ONE)
     assert find(open_destination(str(tmp_path))) == ONE
-
-
-def rebuild(folder: Path, snapshot: str, emit: Emit = ignore, **more: Any) -> Manifest:
-    return rebuild_snapshot(
-        Locations(str(folder), str(folder / "state"), **more), snapshot, form="parquet", excel_safe=False,
-        clock=SystemClock(), emit=emit,
-    )  # fmt: skip
 
 
 def test_answers_that_rotted_are_not_published_under_a_manifest_that_calls_them_sound(tmp_path: Path) -> None:
@@ -82,12 +80,7 @@ def test_a_rebuild_that_cannot_be_made_durable_is_published_with_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path)
-    staging = type(open_destination(str(tmp_path)).stage("20261123T020000Z"))
-
-    def refuse(self: object) -> None:
-        raise StorageFailed("no fsync here")
-
-    monkeypatch.setattr(staging, "make_durable", refuse)
+    monkeypatch.setattr(local_folder, "sync_folder", lambda folder: False)
     events: list[Event] = []
     manifest = rebuild(tmp_path, ONE, events.append)
     assert [type(event) for event in events] == [Writing, Warned, Published]

@@ -7,7 +7,6 @@ import errno
 import fcntl
 import sqlite3
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import FetchOptions
+from exporter.snapshot_store import local_folder
 from exporter.snapshot_store.catalog import Catalog, read_catalog
 from exporter.snapshot_store.destination import Destination
-from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
 from exporter.units import Allowance, Limit
@@ -152,6 +151,17 @@ async def test_nothing_that_can_wait_runs_in_the_event_loop(tmp_path: Path) -> N
 # Again after failures
 
 
+async def test_more_failures_than_allowed_publish_nothing_and_keep_the_journal(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        bad = list(site.service.campaigns)[4]
+        site.service.faults[bad] = ["400"]
+        with pytest.raises(NotPublished, match="--max-failures"):
+            await site.snapshot(max_failures=Allowance(0, None))
+        assert site.names() == []
+        assert (await site.snapshot()).complete
+        assert site.gets() == [bad]
+
+
 async def test_failed_campaigns_that_fail_again_publish_nothing_new(tmp_path: Path) -> None:
     async with open_site(tmp_path, 30) as site:
         bad = list(site.service.campaigns)[4]
@@ -273,20 +283,28 @@ async def test_missing_campaigns_that_count_as_failures_are_asked_again(tmp_path
 # What is used again
 
 
-async def test_young_answers_survive_a_list_pass_that_is_too_old_and_plan_agrees(tmp_path: Path) -> None:
+async def test_answers_are_judged_by_their_own_age_whatever_that_of_the_list_pass_is_and_plan_agrees(
+    tmp_path: Path,
+) -> None:
+    """A run was interrupted for long: its list pass is too old, as is one of its four answers."""
+    age = 28 * 3_600_000
+    options: dict[str, Any] = {"list_pass": "always"}
     async with open_site(tmp_path) as site:
-        await stop_after(site, 4)
+        await stop_after(site, 4, ids=site.ids, **options)
         journal = Journal.open(site.journal_path.parent, site.settings.identity, emit=site.events.append)
         checkpoint = journal.checkpoint()
         assert checkpoint is not None
         assert checkpoint.listed_at is not None
-        journal.save(msgspec.structs.replace(checkpoint, listed_at=checkpoint.listed_at - 30 * 3_600_000))
+        before = {"started_at": checkpoint.started_at - age, "listed_at": checkpoint.listed_at - age}
+        journal.save(msgspec.structs.replace(checkpoint, **before))
+        old = next(journal.responses())[0]
+        journal.add([(old, 1, old.fetched_at - age)])
         journal.close()
-        plan = site.plan()
-        assert (plan.already_fetched, plan.list_requests > 0) == (4, True)
-        result = await site.snapshot()
-        assert (result.counts.ok, len(site.gets())) == (12, 12 - 4)
-        assert result.manifest.requests.list == 4
+        plan = site.plan(site.ids, **options)
+        assert (plan.already_fetched, plan.list_requests, plan.requests) == (3, 2, 11)
+        result = await site.snapshot(site.ids, **options)
+        assert (result.counts.ok, len(site.gets()), len(site.service.arrivals)) == (12, 9, 11)
+        assert old.campaign_id in site.gets()
 
 
 @pytest.mark.parametrize("other", [{"campaign_type": "voice"}, {"resume_within": 0.001}])
@@ -387,21 +405,16 @@ async def test_published_is_said_when_it_is_durable_and_a_failure_of_that_is_a_w
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    staging = type(LocalDestination(tmp_path, shown="x").stage("20261123T020000Z"))
-    durable = staging.make_durable
 
-    def make_durable(self: Any) -> None:
-        order.append("durable")
-        with suppress(StorageFailed):
-            durable(self)
-        raise StorageFailed("no fsync here")
+    def sync_folder(folder: Path) -> bool:
+        order.append("synced")
+        return False
 
-    monkeypatch.setattr(staging, "make_durable", make_durable)
+    monkeypatch.setattr(local_folder, "sync_folder", sync_folder)
     async with open_site(tmp_path) as site:
         result = await site.snapshot(listener=lambda event: order.append(type(event).__name__))
     assert result.complete
-    assert order.index("durable") < order.index(Published.__name__)
-    assert order[order.index("durable") + 1] == Warned.__name__
+    assert order[-4:] == ["synced", "synced", Warned.__name__, Published.__name__]
 
 
 @pytest.mark.parametrize(("rule", "times"), [({}, 0), ({"keep": 1, "keep_days": 1.0, "full_every": HOUR}, 1)])
@@ -418,17 +431,6 @@ async def test_old_snapshots_are_looked_at_once_and_without_a_rule_not_at_all(
     async with open_site(tmp_path) as site:
         await site.snapshot(**rule)
         assert len(looked) == times
-
-
-async def test_more_failures_than_allowed_publish_nothing_and_keep_the_journal(tmp_path: Path) -> None:
-    async with open_site(tmp_path) as site:
-        bad = list(site.service.campaigns)[4]
-        site.service.faults[bad] = ["400"]
-        with pytest.raises(NotPublished, match="--max-failures"):
-            await site.snapshot(max_failures=Allowance(0, None))
-        assert site.names() == []
-        assert (await site.snapshot()).complete
-        assert site.gets() == [bad]
 
 
 @pytest.mark.parametrize("work", ["apply_retention", "group_failures", "last_full"])
