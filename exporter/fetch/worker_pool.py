@@ -89,7 +89,9 @@ class WorkerPool:
                 task.cancel()
         if not sending:
             return
-        self._engine.emit(Stopping(str(reason).partition("\n")[0].rstrip("."), self._engine.options.grace))
+        # Its first sentence: what is kept, and whether the same command resumes, is not known here.
+        why = str(reason).partition("\n")[0].partition(". ")[0].rstrip(".")
+        self._engine.emit(Stopping(why, self._engine.options.grace))
         await asyncio.wait(sending, timeout=self._engine.options.grace)
 
     async def _work(self, queue: WorkQueue, sink: OutcomeSink, number: int) -> None:

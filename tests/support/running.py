@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ def full(env: Mapping[str, str]) -> dict[str, str]:
     """The variables of a user, with what a process needs to run at all, and to be measured by `--cov`."""
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **measured, **env}
+
+
+def wait_until(seen: Callable[[], Any], process: subprocess.Popen[Any]) -> Any:
+    """What `seen` gives once it is true. The process must not end before."""
+    while not (found := seen()):
+        assert process.poll() is None, f"it ended with {process.returncode}"
+        time.sleep(0.01)
+    return found
 
 
 def write_ids(path: Path, ids: Iterable[str]) -> Path:
