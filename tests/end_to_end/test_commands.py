@@ -22,7 +22,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_SECRET, Behaviour
 from exporter.units import Limit
 from tests.support import forked_program, running
-from tests.support.running import ROOT, full, manifest_of, program, rows_of, snapshot_folders, write_ids
+from tests.support.running import ROOT, full, manifest_of, program, rows_of, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
 FAST = ("--rate", "off")
@@ -234,8 +234,7 @@ def test_a_second_run_on_one_destination_exits_with_5(desk: Desk) -> None:
         stderr=subprocess.PIPE,
     )
     try:
-        while not desk.service.arrivals:
-            assert first.poll() is None
+        wait_until(lambda: desk.service.arrivals, first)
         for more in ((), ("--work-dir", str(desk.tmp_path / "elsewhere"))):
             second = desk.snapshot(*more)
             assert second.returncode == 5

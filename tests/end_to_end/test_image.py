@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from packaging.requirements import Requirement
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.running import ROOT, write_ids
+from tests.support.running import ROOT, wait_until, write_ids
 from tests.support.serving import environment, serving
 
 IMAGE = os.environ.get("CAMPAIGN_EXPORT_IMAGE", "")
@@ -62,9 +61,7 @@ def test_sigterm_reaches_the_program_and_the_same_command_on_the_same_volume_res
         command = ("snapshot", "ids.csv", "--out", "snapshots", "--rate", "off", "--workers", "4")
         name = f"campaign-export-{os.getpid()}"
         process = subprocess.Popen(podman(volume, *command, name=name, more=settings), stderr=subprocess.PIPE)
-        while len(service.arrivals) < 20:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+        wait_until(lambda: len(service.arrivals) >= 20, process)
         subprocess.run([*PODMAN, "kill", "--signal", "TERM", name], check=True, capture_output=True)
         told = process.communicate(timeout=30)[1]
         assert process.returncode == 128 + signal.SIGTERM, told

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.forked_program import run
-from tests.support.running import ROOT, full, manifest_of, program, snapshot_folders, write_ids
+from tests.support.running import ROOT, full, manifest_of, program, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment
 from tests.support.stalling import stalling
 from tests.support.strict_server import most_in_a_window
@@ -54,9 +53,8 @@ def test_after_a_kill_and_a_restart_while_the_service_hangs_the_limit_holds(tmp_
     with stalling((4, 3.0)) as (service, url):
         env = environment(url, tmp_path)
         first = subprocess.Popen(program(*command), env=full(env), cwd=ROOT, stderr=subprocess.DEVNULL)
-        while not service.still_until:
-            time.sleep(0.02)
-        time.sleep(0.5)
+        wait_until(lambda: service.received == LIMIT, first)
+        assert len(service.arrivals) < LIMIT, "it does not stand still"
         first.send_signal(signal.SIGKILL)
         first.wait(10)
         done = run(*command, "-v", "--log-format", "json", env=env)

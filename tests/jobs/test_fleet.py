@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from exporter.simulator.simulated_service import CLIENT_SECRET
 from exporter.stop import Stop
 from jobs.support.fleet_rows import result_row
 from tests.support.fleets import Fleet
-from tests.support.running import ROOT, full, program, rows_of, snapshot_folders
+from tests.support.running import ROOT, full, program, rows_of, snapshot_folders, wait_until
 
 
 @pytest.fixture
@@ -108,9 +107,7 @@ def test_a_signal_stops_all_accounts_and_the_same_command_resumes(tmp_path: Path
     process = subprocess.Popen(
         program("fleet", str(fleet.file)), env=full(fleet.env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
-    while sum(len(service.arrivals) for service in fleet.services.values()) < 20:
-        assert process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: sum(len(service.arrivals) for service in fleet.services.values()) >= 20, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 143

@@ -13,11 +13,14 @@ from tests.support.hostile import campaign, http, listening
 
 @dataclass
 class StallingService:
-    """Serves campaigns. `stalls`: (number of requests served before it stands still, seconds), in order."""
+    """Serves campaigns. `stalls`: (number of requests served before it stands still, seconds), in order.
+
+    `received`: requests so far, with those that wait; `arrivals`: when a request was served, its sender gone or not.
+    """
 
     stalls: list[tuple[int, float]] = field(default_factory=list)
+    received: int = 0
     arrivals: list[float] = field(default_factory=list)
-    """when a request was read: also one whose sender has gone"""
     still_until: float = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -28,11 +31,11 @@ class StallingService:
             await writer.drain()
 
     async def _next(self, reader: asyncio.StreamReader) -> bytes:
-        data = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
         try:
-            head = await data
+            head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             return b""
+        self.received += 1
         while (left := self.still_until - time.monotonic()) > 0:
             await asyncio.sleep(left)
         self.arrivals.append(time.monotonic())

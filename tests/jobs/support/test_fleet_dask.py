@@ -31,7 +31,7 @@ from jobs.support.event_console import Console
 from jobs.support.fleet_file import read_fleet
 from tests.support.fleets import Fleet
 from tests.support.forked_program import ForkedProgram
-from tests.support.running import ROOT, full, write_ids
+from tests.support.running import ROOT, full, wait_until, write_ids
 
 distributed = pytest.importorskip("distributed", reason="needs the extra fleet")
 fleet_dask = pytest.importorskip("jobs.support.fleet_dask")
@@ -90,7 +90,8 @@ def worker(address: str, fleet: Fleet, site: Path, customize: str, cwd: Path = R
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(customize)
     env = full(fleet.env)
-    arguments = (
+    env["PYTHONPATH"] = f"{site}:{env['PYTHONPATH'] if cwd == ROOT else ''}"
+    options = (
         "--no-nanny",
         "--nthreads",
         "1",
@@ -100,13 +101,7 @@ def worker(address: str, fleet: Fleet, site: Path, customize: str, cwd: Path = R
         "--dashboard-address",
         LOOPBACK,
     )
-    with process(
-        "distributed.cli.dask_worker",
-        address,
-        *arguments,
-        env={**env, "PYTHONPATH": f"{site}:{env['PYTHONPATH'] if cwd == ROOT else ''}"},
-        cwd=cwd,
-    ):
+    with process("distributed.cli.dask_worker", address, *options, env=env, cwd=cwd):
         yield
 
 
@@ -227,10 +222,8 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     file = tmp_path / "scheduler.json"
     arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", LOOPBACK)
     with process("distributed.cli.dask_scheduler", *arguments, "--scheduler-file", str(file), env=full({})) as running:
-        while not file.exists() or not file.read_text():
-            assert running.poll() is None
-            time.sleep(0.05)
-        yield running, json.loads(file.read_text())["address"]
+        written = wait_until(lambda: file.exists() and file.read_text(), running)
+        yield running, json.loads(written)["address"]
 
 
 def test_a_worker_is_waited_for_and_a_lost_scheduler_ends_with_4_and_the_rows_that_are_done(

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from jobs import cli
 from jobs.support.run_until_stopped import SIGNALS, run_until_stopped
-from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
+from tests.support.running import ROOT, full, program, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
 
@@ -41,9 +40,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_many_answers_are_kept(
 ) -> None:
     behaviour, env, command = slow
     running = subprocess.Popen(program(*command), env=full(env), stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    while len(behaviour.arrivals) < 6:
-        assert running.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: len(behaviour.arrivals) >= 6, running)
     running.send_signal(number)
     _, err = running.communicate(timeout=30)
     assert running.returncode == code, err
@@ -65,9 +62,7 @@ def test_a_second_signal_ends_a_run_at_once_with_the_same_exit_code(
             command, env=full(environment(url, tmp_path)), stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
         assert running.stderr is not None
-        while not behaviour.arrivals:
-            assert running.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: behaviour.arrivals, running)
         running.send_signal(number)
         while "stopping" not in running.stderr.readline():
             assert running.poll() is None
@@ -83,9 +78,7 @@ def test_a_signal_that_is_ignored_stays_ignored(
     behaviour, env, command = slow
     shell = ["bash", "-c", 'trap "" HUP; exec "$@"', "bash", *program(*command, "--workers", "20")]
     running = subprocess.Popen(shell, env=full(env), stderr=subprocess.DEVNULL, cwd=ROOT)
-    while not behaviour.arrivals:
-        assert running.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: behaviour.arrivals, running)
     running.send_signal(signal.SIGHUP)
     assert running.wait(60) == 0
     assert len(snapshot_folders(tmp_path / "out")) == 1
