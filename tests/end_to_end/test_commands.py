@@ -1,7 +1,4 @@
-"""The program from the outside: real processes, real sockets, real files.
-
-Most runs are forked from a process that has imported the program; each command is started here at least once.
-"""
+"""The program from the outside: real processes, real sockets, real files."""
 
 from __future__ import annotations
 
@@ -11,15 +8,17 @@ import re
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator.samples import sample_campaigns
-from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_SECRET, Behaviour
+from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, Behaviour
 from exporter.units import Limit
 from tests.support import forked_program, running
 from tests.support.running import ROOT, full, manifest_of, program, rows_of, snapshot_folders, wait_until, write_ids
@@ -116,7 +115,7 @@ def test_failed_ids_exit_with_1_and_the_same_command_tries_only_those(desk: Desk
 
 
 def test_ids_that_never_answer_well_are_failures_and_no_outage(desk: Desk) -> None:
-    """At the end of a run, and in the next one, only they are asked for: one that is known to be there tells."""
+    """At the end of a run, and in the next one, only they are asked for: a canary tells them from an outage."""
     bad = desk.ids[-5:]
     desk.service.faults |= {one: ["500"] * 99 for one in bad}
     for _ in range(2):
@@ -164,12 +163,6 @@ def test_a_ready_token_that_was_used_is_distinguished(desk: Desk) -> None:
     desk.service.ready_token = "ready-made"
     assert desk.snapshot().returncode == 0
     desk.service.ready_token = None
-    import time
-
-    import jwt
-
-    from exporter.simulator.simulated_service import CLIENT_ID
-
     claims = {"sub": "x", "appId": CLIENT_ID, "jti": "1", "exp": time.time() + 60}
     desk.env["KORE_JWT"] = jwt.encode(claims, CLIENT_SECRET)
     done = desk.snapshot("--fresh", "--workers", "1")
@@ -264,9 +257,9 @@ def test_bad_ids_write_nothing_and_send_nothing(desk: Desk) -> None:
 def test_no_secret_is_anywhere(desk: Desk) -> None:
     done = desk.snapshot("-vv", "--log-format", "json")
     assert done.returncode == 0
-    slots = [done.stdout, done.stderr, *(p.read_bytes().decode("latin-1") for p in desk.out.rglob("*") if p.is_file())]
-    slots += [p.read_bytes().decode("latin-1") for p in (desk.tmp_path / "state").rglob("*") if p.is_file()]
-    assert all(CLIENT_SECRET not in locations and "eyJ" not in locations for locations in slots)
+    files = [path for folder in (desk.out, desk.tmp_path / "state") for path in folder.rglob("*") if path.is_file()]
+    written = [done.stdout, done.stderr, *(path.read_bytes().decode("latin-1") for path in files)]
+    assert all(CLIENT_SECRET not in text and "eyJ" not in text for text in written)
 
 
 def test_json_logs_are_an_object_a_line(desk: Desk) -> None:
@@ -292,8 +285,8 @@ def test_a_configuration_file_holds_settings_and_options(desk: Desk) -> None:
     assert (wrong.returncode, "did you mean workers" in wrong.stderr) == (2, True)
 
 
-def test_every_option_of_a_snapshot_can_be_a_variable(desk: Desk) -> None:
-    """As a container sets it, and nothing else."""
+def test_a_snapshot_can_be_configured_by_variables_alone(desk: Desk) -> None:
+    """As in a container."""
     desk.env |= {"CAMPAIGN_EXPORT_OUT": str(desk.out), "CAMPAIGN_EXPORT_RATE": "off", "CAMPAIGN_EXPORT_FORMAT": "both",
                  "CAMPAIGN_EXPORT_METRICS_FILE": str(desk.tmp_path / "m.prom"), "CAMPAIGN_EXPORT_LOG_FORMAT": "json",
                  "CAMPAIGN_EXPORT_TYPE": "all"}  # fmt: skip
@@ -412,8 +405,6 @@ def test_discover_writes_ids_that_snapshot_reads(desk: Desk) -> None:
     header, *rows = file.read_text().splitlines()
     assert header == "campaign_id,campaign_type,name,status,updated_at"
     assert len(rows) == 30
-    only = desk.run("discover", "--type", "all", "--status", "ready", *FAST)
-    assert 0 < len(only.stdout.splitlines()) - 1 < 30
     assert desk.started("plan", str(file), "--out", str(desk.out)).returncode == 0
 
 
@@ -511,34 +502,12 @@ def test_a_journal_that_rots_is_set_aside_with_a_warning_and_the_same_run_starts
     assert len(desk.service.arrivals) == 31
 
 
-def test_the_help_of_every_command_ends_with_an_example_and_its_exit_codes() -> None:
-    from jobs.cli import COMMANDS
-
-    for command in COMMANDS:
-        done = forked_program.run(command, "--help", env={})
-        assert done.returncode == 0, command
-        assert f"campaign-export {command}" in done.stdout
-        assert "Exit codes" in done.stdout
-        for common in ("--verbose", "--quiet", "--log-format", "--help"):
-            assert common in done.stdout
-
-
 @pytest.mark.parametrize("form", ["markdown", "table"])
 def test_a_pipe_that_closes_early_is_no_error(form: str, desk: Desk) -> None:
     shell = f"{' '.join(program('schema', '--format', form))} | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], env=full(desk.env), capture_output=True, check=False)
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
-
-
-def test_help_imports_neither_pandas_nor_pyarrow() -> None:
-    heavy = ("pandas", "pyarrow", "aiohttp", "rich", "numpy")
-    code = (
-        "import sys; from jobs.cli import run; run(['snapshot', '--help']); "
-        f"sys.exit(', '.join(name for name in {heavy} if name in sys.modules) or 0)"
-    )
-    done = subprocess.run([program()[0], "-c", code], env=full({}), capture_output=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_signal_before_any_work_ends_with_its_code(desk: Desk, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment
 
 
-def redirect(locations: bytes) -> bytes:
-    return b"HTTP/1.1 302 Found\r\nLocation: " + locations + b"\r\nContent-Length: 0\r\n\r\n"
+def redirect(location: bytes) -> bytes:
+    return b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
 
 
 def bomb(encoding: str, bits: int) -> bytes:

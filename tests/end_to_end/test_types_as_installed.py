@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+
+import msgspec
 
 import exporter
 from tests.support import user_script
@@ -32,10 +33,7 @@ def install(site: Path) -> None:
     """The package, and of what it needs that which its types show: whatever else there is would only take time."""
     shutil.copytree(ROOT / "exporter", site / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pandas-stubs", "msgspec"):
-        found = importlib.util.find_spec("msgspec")
-        assert found is not None
-        assert found.origin is not None
-        (site / name).symlink_to(Path(found.origin).parents[1] / name)
+        (site / name).symlink_to(Path(msgspec.__file__).parents[1] / name)
 
 
 def test_a_users_script_is_type_checked_against_the_installed_package(tmp_path: Path) -> None:

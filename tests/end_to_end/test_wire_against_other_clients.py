@@ -47,7 +47,7 @@ def closing(answer: bytes) -> Reaction:
 
 
 def slowly(answer: bytes) -> Reaction:
-    """A byte at a time for the head: no reader may take a packet for a line."""
+    """A few bytes at a time: no reader may take a packet for a line."""
 
     async def act(asked: Asked, writer: asyncio.StreamWriter) -> None:
         for index in range(0, len(answer), 7):

@@ -1,4 +1,4 @@
-"""`jobs.cli`: the program as a process."""
+"""`jobs.cli`: what every command line meets, whatever the command."""
 
 from __future__ import annotations
 

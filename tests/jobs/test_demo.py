@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.forked_program import run
-from tests.support.running import ROOT, full, manifest_of, program, snapshot_folders
+from tests.support.running import full, manifest_of, program, snapshot_folders
 
 
 def home(folder: Path) -> dict[str, str]:
-    return full({"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PYTHONPATH": str(ROOT)})
+    return full({"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")})
 
 
 def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

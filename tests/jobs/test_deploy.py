@@ -297,7 +297,7 @@ def test_cron_really_runs_the_line(tmp_path: Path) -> None:
     program.chmod(0o755)
     for folder in ("textfile", "log"):
         (tmp_path / folder).mkdir()
-    slots = {
+    replaced = {
         "0 2 * * *": "* * * * *",
         "/opt/campaign-export/bin/campaign-export": str(program),
         "/etc/campaign-export/kore.env": str(tmp_path / "env"),
@@ -307,9 +307,9 @@ def test_cron_really_runs_the_line(tmp_path: Path) -> None:
         "data-team@example.com": '""',
     }
     text = (DEPLOY / "crontab").read_text(encoding="utf-8")
-    for locations, ours in slots.items():
-        assert locations in text
-        text = text.replace(locations, ours)
+    for example, ours in replaced.items():
+        assert example in text
+        text = text.replace(example, ours)
     table = tmp_path / "crontab"
     table.write_text(text, encoding="utf-8")
     metrics = tmp_path / "textfile" / "campaign_export.prom"

@@ -1,4 +1,4 @@
-"""`campaign-export fleet`: many accounts, in one process and on a Dask cluster of processes."""
+"""`campaign-export fleet`: many accounts in one process."""
 
 from __future__ import annotations
 

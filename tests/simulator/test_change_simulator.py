@@ -28,10 +28,8 @@ def test_a_running_simulator_changes_its_campaigns_on_request() -> None:
 
 
 def test_what_is_no_simulator_is_an_error_that_names_the_port() -> None:
-
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        other.listen()
 
         def hang_up() -> None:
             connection, _ = other.accept()
