@@ -15,22 +15,16 @@ from pathlib import Path
 import jwt
 import pyarrow.parquet as pq
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import ACCOUNT_ID, CLIENT_ID, CLIENT_SECRET, Behaviour
 from exporter.units import Limit
 from tests.support import forked_program, running
+from tests.support.metrics import samples_in
 from tests.support.running import ROOT, full, manifest_of, program, rows_of, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
 FAST = ("--rate", "off")
-
-
-def samples(metrics_file: Path) -> list[tuple[str, dict[str, str], float]]:
-    """Name, labels and value of every sample."""
-    families = text_string_to_metric_families(metrics_file.read_text(encoding="utf-8"))
-    return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
 
 
 class Desk:
@@ -81,10 +75,10 @@ def test_a_snapshot_from_ids_to_files(desk: Desk) -> None:
         ("cd-nowhere", "not_found", 404), ("../../etc", "not_found", 404),
     ]  # fmt: skip
     assert "%2F" in next(a.path for a in desk.service.arrivals if a.campaign_id == "../../etc")
-    metrics = samples(desk.tmp_path / "m.prom")
-    assert {labels["account"] for _, labels, _ in metrics} == {ACCOUNT_ID}
-    assert ("campaign_export_last_run_exit_code", 0.0) in [(name, value) for name, _, value in metrics]
-    assert [value for _, labels, value in metrics if labels.get("outcome") == "ok"] == [30.0]
+    samples = samples_in(desk.tmp_path / "m.prom")
+    assert {sample.labels["account"] for sample in samples} == {ACCOUNT_ID}
+    assert ("last_run_exit_code", 0.0) in [(sample.name, sample.value) for sample in samples]
+    assert [sample.value for sample in samples if sample.labels.get("outcome") == "ok"] == [30.0]
     assert desk.started("verify", str(desk.out)).returncode == 0
 
 
@@ -296,7 +290,7 @@ def test_a_snapshot_can_be_configured_by_variables_alone(desk: Desk) -> None:
     assert len(rows_of(folder)) == 30
     assert (folder / "campaigns.csv").exists()
     assert all(json.loads(line) for line in done.stderr.splitlines())
-    assert samples(desk.tmp_path / "m.prom")
+    assert samples_in(desk.tmp_path / "m.prom")
 
 
 @pytest.mark.parametrize("wrong", [("--workers", "0"), ("--id-column", "nothing"), ("--account-id", "a b")])
@@ -304,7 +298,9 @@ def test_metrics_are_written_when_a_run_is_refused_with_2(desk: Desk, wrong: tup
     metrics = desk.tmp_path / "m.prom"
     assert desk.snapshot("--metrics-file", str(metrics)).returncode == 0
     assert desk.snapshot("--metrics-file", str(metrics), *wrong).returncode == 2
-    codes = {labels["account"]: value for name, labels, value in samples(metrics) if name.endswith("_exit_code")}
+    codes = {
+        sample.labels["account"]: sample.value for sample in samples_in(metrics) if sample.name == "last_run_exit_code"
+    }
     assert codes[wrong[1] if wrong[0] == "--account-id" else ACCOUNT_ID] == 2
 
 
@@ -526,7 +522,7 @@ def test_the_metrics_of_a_run_that_was_refused_tell_what_it_cost(desk: Desk, tmp
     metrics = tmp_path / "a.prom"
     desk.service.always = "401"
     assert desk.snapshot("--metrics-file", str(metrics)).returncode == 3
-    values = {name.removeprefix("campaign_export_"): value for name, _, value in samples(metrics)}
+    values = {sample.name: sample.value for sample in samples_in(metrics)}
     assert (values["last_run_exit_code"], values["requests"], values["last_success_timestamp_seconds"]) == (3, 1, 0)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.forked_program import run
 from tests.support.running import full, manifest_of, program, snapshot_folders
+from tests.support.snapshots import ONE
 
 
 def home(folder: Path) -> dict[str, str]:
@@ -89,10 +90,10 @@ def test_files_of_others_are_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_snapshots_of_an_account_is_not_mixed_with_the_demo(tmp_path: Path) -> None:
-    (tmp_path / "exports" / "snapshot=20261123T020000Z").mkdir(parents=True)
+    (tmp_path / "exports" / f"snapshot={ONE}").mkdir(parents=True)
     done = demo(tmp_path, "--out", "exports")
     assert done.returncode == 2
-    assert "snapshot=20261123T020000Z is not the demo's" in done.stderr
+    assert f"snapshot={ONE} is not the demo's" in done.stderr
 
 
 def test_an_edited_ids_file_of_the_demo_is_somebodys(tmp_path: Path) -> None:

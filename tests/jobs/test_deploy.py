@@ -21,13 +21,13 @@ import kubernetes_validate
 import pytest
 import yaml
 from click.core import ParameterSource
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.settings import SETTINGS
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.simulator.variables import account_variables, variables_text
 from jobs.cli import cli
+from tests.support.metrics import samples_in
 from tests.support.running import ROOT, full, manifest_of, run, snapshot_folders
 from tests.support.serving import environment, serving
 
@@ -325,9 +325,4 @@ def test_cron_really_runs_the_line(tmp_path: Path) -> None:
     (snapshot,) = snapshot_folders(tmp_path / "campaigns")
     assert manifest_of(snapshot)["counts"]["ok"] == 30
     assert '"event": "summary"' in log
-    values = {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(metrics.read_text(encoding="utf-8"))
-        for sample in family.samples
-    }
-    assert values["campaign_export_last_run_exit_code"] == 0
+    assert [sample.value for sample in samples_in(metrics) if sample.name == "last_run_exit_code"] == [0]

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import CampaignResponse, Failure, Identity
+from exporter.model import CampaignResponse, Failure
 from jobs.cli import run
 from tests.support.answers import SEED, response_of
-from tests.support.snapshots import NOW, ONE, TWO, publish
-
-THREE = "20261125T020000Z"
-OTHER = Identity("https://h", "st-1", "other", "v2")
+from tests.support.snapshots import NOW, ONE, OTHER_ACCOUNT, THREE, TWO, publish
 
 
 def listed(**fields: object) -> CampaignResponse:
@@ -58,7 +55,7 @@ def test_a_campaign_that_could_not_be_fetched_is_not_removed(tmp_path: Path, cap
 
 
 def test_two_accounts_in_a_destination_are_not_compared(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, ONE, responses=[listed()], api=OTHER)
+    publish(tmp_path, ONE, responses=[listed()], api=OTHER_ACCOUNT)
     publish(tmp_path, TWO, responses=[listed()])
     publish(tmp_path, THREE, responses=[listed(status="Active")])
     assert run(["diff", str(tmp_path)]) == 0
@@ -74,8 +71,8 @@ def test_two_accounts_in_a_destination_are_not_compared(tmp_path: Path, capfd: p
 def test_old_alone_is_compared_with_the_latest_of_its_account(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    publish(tmp_path, ONE, responses=[listed()], api=OTHER)
-    publish(tmp_path, TWO, responses=[listed()], api=OTHER)
+    publish(tmp_path, ONE, responses=[listed()], api=OTHER_ACCOUNT)
+    publish(tmp_path, TWO, responses=[listed()], api=OTHER_ACCOUNT)
     publish(tmp_path, THREE, responses=[listed()])
     assert run(["diff", str(tmp_path), ONE]) == 0
     assert f"{ONE} → {TWO}" in capfd.readouterr().out

@@ -7,34 +7,24 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.pipeline.fleet import AccountResult, run_side_by_side
 from exporter.simulator.simulated_service import CLIENT_SECRET
 from exporter.stop import Stop
 from jobs.support.fleet_rows import result_row
 from tests.support.fleets import Fleet
+from tests.support.fleets import held as held
+from tests.support.metrics import samples_in
 from tests.support.running import ROOT, full, program, rows_of, snapshot_folders, wait_until
-
-
-@pytest.fixture
-def held() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 def samples(metrics: Path) -> dict[tuple[str, str], float]:
     """The samples that an account has one of: (name, account) -> value."""
-    return {
-        (sample.name.removeprefix("campaign_export_"), sample.labels["account"]): sample.value
-        for family in text_string_to_metric_families(metrics.read_text(encoding="utf-8"))
-        for sample in family.samples
-    }
+    return {(sample.name, sample.labels["account"]): sample.value for sample in samples_in(metrics)}
 
 
 def test_each_account_gets_its_snapshot_and_a_secret_that_takes_long_to_print_holds_up_no_other(

@@ -11,20 +11,10 @@ from exporter.pipeline.plan import Plan
 from exporter.units import Limit
 from jobs.cli import run
 from jobs.plan import lines_of
+from tests.support.command_line import account as account
+from tests.support.command_line import plan
 
-
-@pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("KORE_STREAM_ID", "KORE_ACCOUNT_ID", "KORE_JWT"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("KORE_HOST", "kore.example")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    lines = capsys.readouterr().out.splitlines()
-    return dict(line.split("  ", 1) for line in lines)
+pytestmark = pytest.mark.usefixtures("account")
 
 
 def test_it_prints_ids_repeats_requests_and_time_and_writes_nothing(
@@ -32,8 +22,9 @@ def test_it_prints_ids_repeats_requests_and_time_and_writes_nothing(
 ) -> None:
     ids = tmp_path / "ids.csv"
     ids.write_text("id\n" + "".join(f"{number}\n" for number in range(121)) + "0\n")
-    assert run(["plan", str(ids), "--out", "exports"]) == 0
-    lines = {name.strip(): text.strip() for name, text in told(capsys).items()}
+    assert plan() == 0
+    told = (line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    lines = {name: text.strip() for name, text in told}
     assert lines["campaigns wanted"] == "121 (1 repeat)"
     assert (lines["already fetched"], lines["requests to send"]) == ("0", "121")
     assert lines["time"] == "at least 2 min"

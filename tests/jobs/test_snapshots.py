@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Identity
 from jobs.cli import run
-from tests.support.snapshots import ONE, RESPONSES, TWO, publish
+from tests.support.snapshots import ONE, OTHER_ACCOUNT, RESPONSES, THREE, TWO, publish
 
-THREE, FUTURE = "20261125T020000Z", "20990101T000000Z"
-OTHER = Identity("https://h", "st-1", "other", "v2")
+FUTURE = "20990101T000000Z"
 
 
 def test_latest_prints_only_the_path_of_the_newest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +26,7 @@ def test_latest_prints_only_the_path_of_the_newest(tmp_path: Path, capfd: pytest
 
 def test_latest_of_an_account_can_be_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     publish(tmp_path, ONE, responses=RESPONSES[:1])
-    publish(tmp_path, TWO, responses=RESPONSES[:1], api=OTHER)
+    publish(tmp_path, TWO, responses=RESPONSES[:1], api=OTHER_ACCOUNT)
     assert run(["snapshots", str(tmp_path), "--latest"]) == 0
     captured = capfd.readouterr()
     assert captured.out.endswith(f"snapshot={TWO}\n")

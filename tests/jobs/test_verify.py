@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Identity
 from jobs.cli import run
-from tests.support.snapshots import ONE, RESPONSES, TWO, publish
-
-OTHER = Identity("https://h", "st-1", "other", "v2")
+from tests.support.snapshots import ONE, OTHER_ACCOUNT, RESPONSES, TWO, publish
 
 
 def test_a_later_snapshot_with_a_damaged_manifest_is_looked_at_too(
@@ -29,7 +26,7 @@ def test_every_account_is_looked_at_with_all_and_one_with_account(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     publish(tmp_path, ONE, responses=RESPONSES[:1])
-    publish(tmp_path, TWO, responses=RESPONSES[:1], api=OTHER)
+    publish(tmp_path, TWO, responses=RESPONSES[:1], api=OTHER_ACCOUNT)
     assert run(["verify", str(tmp_path), "--all"]) == 0
     assert capfd.readouterr().out.count("sound") == 2
     assert run(["verify", str(tmp_path), "--account", "acc"]) == 0

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import CLIENT_ID, CLIENT_SECRET, STREAM_ID, Behaviour
 from tests.support.forked_program import run
 from tests.support.running import write_ids
 from tests.support.serving import serving
+
+
+@pytest.fixture
+def held() -> Iterator[ExitStack]:
+    """Holds the services of a fleet until the test has ended."""
+    with ExitStack() as stack:
+        yield stack
 
 
 class Fleet:

@@ -23,7 +23,7 @@ from exporter.snapshot_store.writer import SnapshotWriter
 from exporter.tables.columns import SCHEMA_VERSION
 from tests.support.answers import body_of
 
-ONE, TWO = "20261123T020000Z", "20261124T020000Z"
+ONE, TWO, THREE = "20261123T020000Z", "20261124T020000Z", "20261125T020000Z"
 
 NOW = 1_780_000_000_123
 CAMPAIGNS = sample_campaigns(40, voice_share=0.3)
@@ -35,6 +35,7 @@ FAILURES = [
     Failure("=cmd()", "failed", None, 5, "connection broke", None, NOW, NOW),
 ]
 ACCOUNT = Identity("https://h", "st-1", "acc", "v2")
+OTHER_ACCOUNT = Identity("https://h", "st-1", "other", "v2")
 
 
 def edited(response: CampaignResponse, hours: Mapping[str, Any] | None = None, **fields: Any) -> CampaignResponse:

@@ -30,6 +30,7 @@ from jobs import cli
 from jobs.support.event_console import Console
 from jobs.support.fleet_file import read_fleet
 from tests.support.fleets import Fleet
+from tests.support.fleets import held as held
 from tests.support.forked_program import ForkedProgram
 from tests.support.running import ROOT, full, wait_until, write_ids
 
@@ -40,12 +41,6 @@ IMPATIENT = (
     "from jobs.support import fleet_dask as f; f.PATIENCE_WITHOUT_WORKERS = 0.1; from jobs import cli; cli.main()"
 )
 """The program, which says after a tenth of a second, not after five, that the cluster has no worker."""
-
-
-@pytest.fixture
-def held() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 LOOPBACK = "127.0.0.1:0"

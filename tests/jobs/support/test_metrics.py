@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.events import Spent
 from exporter.model import Requests, Seconds, Usage
@@ -15,6 +14,7 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.manifest import Manifest
 from jobs.support.event_console import Console
 from jobs.support.metrics import MetricsFile, RunOutcome, read_samples, write_metrics
+from tests.support.metrics import samples_in
 from tests.support.running import ROOT
 
 USAGE = Usage(Requests(total=310, retries=4, rate_limited=2), Seconds(waiting_for_rate=240.5, paused=3.25))
@@ -35,17 +35,12 @@ def outcome(code: int, manifest: Manifest | None = None, account: str = "north",
 
 
 def read(path: Path, account: str = "north") -> dict[str, float]:
-    """Every sample of an account, by its name and other labels; each family has a help text, and comes once."""
-    families = list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
-    assert all(family.documentation for family in families)
-    assert len({family.name for family in families}) == len(families)
-    samples = [sample for family in families for sample in family.samples]
+    """Every sample of an account, by its name and other labels."""
+    samples = samples_in(path)
     assert all({"account", "stream"} <= set(sample.labels) for sample in samples)
     return {
-        ":".join([sample.name.removeprefix("campaign_export_")]
-                 + [value for name, value in sample.labels.items() if name in ("outcome", "file")]): sample.value
-        for sample in samples
-        if sample.labels["account"] == account
+        ":".join([sample.name, *(sample.labels[name] for name in ("outcome", "file") if name in sample.labels)]):
+        sample.value for sample in samples if sample.labels["account"] == account
     }  # fmt: skip
 
 
