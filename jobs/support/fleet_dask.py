@@ -187,12 +187,12 @@ def _ended(futures: dict[str, Any]) -> Iterator[tuple[str, tuple[Ending, dict[st
     """What has ended since the last look; it is taken off the cluster, and out of `futures`."""
     for name, future in list(futures.items()):
         if future.status in ("finished", "error", "cancelled"):
-            yield name, _result(name, future)
+            yield name, ending_of(name, future)
             del futures[name]
             future.release()
 
 
-def _result(name: str, future: Any) -> tuple[Ending, dict[str, Any]]:
+def ending_of(name: str, future: Any) -> tuple[Ending, dict[str, Any]]:
     """How a task ended, and the row of its account. Raises one of `LOST` when the scheduler is lost."""
     try:
         error = future.exception(timeout=ANSWER_WITHIN)

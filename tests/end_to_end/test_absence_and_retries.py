@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +158,14 @@ def speaking(answer: bytes) -> Handler:
     return speak
 
 
-def first_contact(tmp_path: Path, host: str, **env: str) -> tuple[int, str, float]:
+def first_contact(tmp_path: Path, host: str, **env: str) -> tuple[int, str]:
+    """Exit code and log of a run in which nothing is tried again, nor waited for."""
     ids = write_ids(tmp_path / "ids.csv", ["a", "b", "c"])
-    began = time.monotonic()
-    done = run("snapshot", str(ids), "--out", str(tmp_path / "out"), env={**environment(host, tmp_path), **env})
-    return done.returncode, done.stderr, time.monotonic() - began
+    env = {**environment(host, tmp_path), **env}
+    done = run("snapshot", str(ids), "--out", str(tmp_path / "out"), "-v", env=env)
+    assert "; again in" not in done.stderr
+    assert "the service is failing" not in done.stderr
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -177,25 +179,23 @@ def first_contact(tmp_path: Path, host: str, **env: str) -> tuple[int, str, floa
 def test_a_host_that_is_not_there_is_reported_at_once_with_its_setting(
     tmp_path: Path, host: str, words: list[str]
 ) -> None:
-    code, stderr, seconds = first_contact(tmp_path, host)
+    code, stderr = first_contact(tmp_path, host)
     assert code == 2, stderr
     assert not [word for word in words if word not in stderr]
-    assert seconds < 20
-    assert "outage" not in stderr
 
 
 def test_tls_where_plain_http_is_spoken_and_the_reverse_are_reported_at_once(tmp_path: Path) -> None:
     with serving(Behaviour(sample_campaigns(3))) as url:
-        code, stderr, _ = first_contact(tmp_path, url.replace("http://", "https://"))
+        code, stderr = first_contact(tmp_path, url.replace("http://", "https://"))
         assert (code, "KORE_HOST" in stderr, "TLS" in stderr) == (2, True, True), stderr
     for answer in (b"\x15\x03\x01\x00\x02\x02\x46", b"220 mail.example ESMTP ready\r\n"):
         with listening(speaking(answer)) as port:
-            code, stderr, _ = first_contact(tmp_path, f"http://127.0.0.1:{port}")
+            code, stderr = first_contact(tmp_path, f"http://127.0.0.1:{port}")
         assert (code, "does not speak HTTP" in stderr, "KORE_HOST" in stderr) == (2, True, True), stderr
 
 
 def test_a_proxy_that_is_not_there_is_reported_at_once(tmp_path: Path) -> None:
-    code, stderr, _ = first_contact(tmp_path, "https://kore.example", HTTPS_PROXY="http://127.0.0.1:1")
+    code, stderr = first_contact(tmp_path, "https://kore.example", HTTPS_PROXY="http://127.0.0.1:1")
     assert (code, "HTTPS_PROXY" in stderr) == (2, True), stderr
 
 
@@ -206,9 +206,8 @@ def test_a_header_that_is_too_long_is_reported_at_once(tmp_path: Path) -> None:
 
     answers: dict[str, Reaction] = dict.fromkeys(("a", "b", "c"), with_a_header)
     with hostile(answers) as (_, url):
-        code, stderr, seconds = first_contact(tmp_path, url)
+        code, stderr = first_contact(tmp_path, url)
     assert (code, "65,536" in stderr, "KORE_HOST" in stderr) == (2, True, True), stderr
-    assert seconds < 20
 
 
 def test_headers_of_60_kb_and_hundreds_of_them_are_read(tmp_path: Path) -> None:
@@ -219,5 +218,5 @@ def test_headers_of_60_kb_and_hundreds_of_them_are_read(tmp_path: Path) -> None:
 
     answers: dict[str, Reaction] = dict.fromkeys(("a", "b", "c"), with_headers)
     with hostile(answers) as (_, url):
-        code, stderr, _ = first_contact(tmp_path, url)
+        code, stderr = first_contact(tmp_path, url)
     assert code == 0, stderr

@@ -334,11 +334,11 @@ def test_tasks_that_are_cancelled_or_lost_are_distinguished_and_all_of_them_resu
         (Ended(killed), "lost", "4 workers that ran it were lost."),
         (Ended(cancelled=FutureCancelledError("key", "scheduler-restart")), "cancelled", "(scheduler-restart)."),
     ]:
-        ended, row = fleet_dask._result("north", task)
+        ended, row = fleet_dask.ending_of("north", task)
         assert (ended, row["exit_code"]) == (ending, 4)
         assert f"{text} The same command resumes." in row["error"]
     with pytest.raises(FutureCancelledError):
-        fleet_dask._result("north", Ended(cancelled=FutureCancelledError("key", "scheduler-connection-lost")))
+        fleet_dask.ending_of("north", Ended(cancelled=FutureCancelledError("key", "scheduler-connection-lost")))
 
 
 def test_what_became_of_the_tasks_is_in_json_logs_too() -> None:
