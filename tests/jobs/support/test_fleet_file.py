@@ -15,26 +15,15 @@ from jobs.support.fleet_rows import in_words_of_the_file
 from tests.support.forked_program import run
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("account = [1, 2]", "[[account]]"),
-        ('[[account]]\nname = "a\\u001b[2J\\nb"\naccount_id = "1"', "name: must be a text of printable"),
-        ('[[account]]\naccount_id = "1"\nids = 5', "ids: must be the path of a file, or a list"),
-        ("[[account]]\naccount_id = {a = 1}", "account_id: must be one value or a list of texts"),
-        (
-            '[[account]]\naccount_id = "1"\nclient_secret = "hush"',
-            "a secret does not belong here: write client_secret_env",
-        ),
-        ('[[account]]\naccount_id = "1\\u0000"', "account_id: holds a control character"),
-    ],
-)
-def test_a_fleet_file_of_the_wrong_kind_is_reported(tmp_path: Path, text: str, told: str) -> None:
+def test_a_fleet_file_of_the_wrong_kind_ends_before_any_work_and_shows_neither_escapes_nor_secrets(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "fleet.toml"
-    file.write_text(text)
+    file.write_text('[[account]]\nname = "a\\u001b[2J\\nb"\naccount_id = "1"\nclient_secret = "hush"')
     done = run("fleet", str(file), "--out", str(tmp_path / "out"), env={"HOME": str(tmp_path)})
     assert done.returncode == 2
-    assert told in done.stderr
+    assert "name: must be a text of printable" in done.stderr
+    assert "a secret does not belong here: write client_secret_env" in done.stderr
     assert "\x1b" not in done.stderr
     assert "hush" not in done.stderr
     assert not (tmp_path / "out").exists()
@@ -140,6 +129,7 @@ def test_a_typical_mistake_in_an_account_or_in_the_defaults_is_named(line: str, 
     ("text", "problem"),
     [
         ("account = 5", "account: must be tables: write [[account]]"),
+        ("account = [1, 2]", "account: must be tables: write [[account]]"),
         ("[account]\nname = 'a'", "account: must be tables: write [[account]]"),
         ("", "account: must be tables: write [[account]]"),
         ("[default]\nkeep = 1", "default: there is no such option; did you mean defaults?"),
