@@ -433,20 +433,25 @@ async def test_old_snapshots_are_looked_at_once_and_without_a_rule_not_at_all(
         assert len(looked) == times
 
 
-@pytest.mark.parametrize("work", ["apply_retention", "group_failures", "last_full"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        "exporter.pipeline.end_of_run.apply_retention",
+        "exporter.pipeline.end_of_run.group_failures",
+        "exporter.pipeline.end_of_run.read_catalog",
+        "exporter.journal.journal.Journal.clear",
+    ],
+)
 async def test_what_fails_after_publishing_is_a_warning_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
     def refuse(*arguments: object, **more: object) -> None:
         raise StorageFailed("the store hiccups")
 
-    monkeypatch.setattr(f"exporter.pipeline.end_of_run.{work}", refuse)
+    monkeypatch.setattr(work, refuse)
     async with open_site(tmp_path) as site:
         result = await site.snapshot(keep=1, full_every=HOUR)
-        assert result.complete
-        assert site.names() == [result.manifest.snapshot_id]
-        assert [text for text in warnings_of(site) if "the snapshot is published, but" in text]
-
-
-def warnings_of(site: Site) -> list[str]:
-    return [event.message for event in site.events if isinstance(event, Warned)]
+    assert result.complete
+    assert site.names() == [result.manifest.snapshot_id]
+    warnings = [event.message for event in site.events if isinstance(event, Warned)]
+    assert [text for text in warnings if "the snapshot is published, but" in text]

@@ -154,10 +154,14 @@ def test_writing_is_reported() -> None:
 
 def test_a_line_comes_now_and_then_until_it_is_closed() -> None:
     said = threading.Semaphore(0)
+    others = set(threading.enumerate())
     lines = ProgressLines(tallied(), lambda _: said.release(), every=0.01)
+    (thread,) = set(threading.enumerate()) - others
     for _ in range(3):
         assert said.acquire(timeout=30)
     lines.close()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_a_line_above_the_bar_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
