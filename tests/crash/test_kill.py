@@ -8,8 +8,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store import manifest as manifests
 from tests.support.at_failpoint import at_failpoint
 from tests.support.forked_program import ForkedProgram
-from tests.support.running import rows_of, snapshot_folders, write_ids
+from tests.support.running import rows_of, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
 CAMPAIGNS = 24
@@ -135,15 +134,6 @@ MATRIX = [
     for number in SIGNALS
     if step not in INCREMENTAL and (number == signal.SIGKILL or step not in WRITES or step in ASKED_IN_WRITING)
 ]
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    """Real processes take real time."""
-    for _ in range(1000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("not within 10 seconds")
 
 
 def which_time(step: str) -> int:

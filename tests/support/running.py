@@ -34,10 +34,10 @@ def full(env: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **measured, **env}
 
 
-def wait_until(seen: Callable[[], Any], process: subprocess.Popen[Any]) -> Any:
-    """What `seen` gives once it is true. The process must not end before."""
+def wait_until(seen: Callable[[], Any], process: subprocess.Popen[Any] | None = None) -> Any:
+    """What `seen` gives once it is true. `process`: what must not end before."""
     while not (found := seen()):
-        assert process.poll() is None, f"it ended with {process.returncode}"
+        assert process is None or process.poll() is None, "the process has ended"
         time.sleep(0.01)
     return found
 

@@ -199,8 +199,7 @@ def test_workers_that_lack_the_package_or_have_another_version_are_named_before_
         worker(cluster.scheduler_address, fleet, tmp_path / "bare", bare, cwd=tmp_path),
         worker(cluster.scheduler_address, fleet, other, "", cwd=tmp_path),
     ):
-        while len(cluster.scheduler.workers) < good + 2:
-            time.sleep(0.05)
+        wait_until(lambda: len(cluster.scheduler.workers) >= good + 2)
         command = Command(fleet, cluster.scheduler_address)
         code, rows = command.end()
     assert (code, rows) == (2, []), command.log
