@@ -174,13 +174,13 @@ def test_analysts_can_read_the_snapshots_that_the_examples_make() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (Debian's systemd)")
-@pytest.mark.parametrize("unit", ["campaign-export.service", "campaign-export.timer"])
-def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["campaign-export.service", "campaign-export.timer"])
+def test_systemd_accepts_the_units(name: str, tmp_path: Path) -> None:
     for path in DEPLOY.glob("campaign-export.*"):
         text = path.read_text(encoding="utf-8").replace("/opt/campaign-export/bin/campaign-export", "/bin/true")
         (tmp_path / path.name).write_text(text, encoding="utf-8")
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(tmp_path / unit)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
