@@ -23,7 +23,7 @@ PASSING = [
 ]  # fmt: skip
 
 
-def test_whatever_passes_costs_no_campaign_and_makes_none_absent(tmp_path: Path) -> None:
+def test_transient_faults_cost_no_campaign_and_make_none_absent(tmp_path: Path) -> None:
     """Among it a gateway that answers 40 of 200 with an HTML 404 while a back end restarts."""
     service = Behaviour(sample_campaigns(200))
     ids = list(service.campaigns)
@@ -138,7 +138,7 @@ def test_the_list_call_follows_a_redirect_and_keeps_its_question(tmp_path: Path)
 
 
 @pytest.mark.parametrize("fault", ["503-not-found", "404-html", "second-answer"])
-def test_a_list_call_that_fails_for_a_moment_is_asked_again(tmp_path: Path, fault: str) -> None:
+def test_a_list_call_with_a_transient_fault_is_retried(tmp_path: Path, fault: str) -> None:
     service = Behaviour(sample_campaigns(30))
     service.faults["list"] = [fault]
     with serving(service) as url:

@@ -241,7 +241,7 @@ def test_a_run_whose_files_somebody_else_touched_publishes_nothing(s3: Store) ->
     assert s3.manifests() == []
 
 
-def test_an_empty_manifest_is_none(s3: Store) -> None:
+def test_a_folder_with_an_empty_manifest_is_no_snapshot(s3: Store) -> None:
     with s3.fs.open_output_stream(f"{s3.bucket}/campaigns/snapshot={ONE}/manifest.json") as file:
         file.write(b"")
     assert s3.open().snapshot_ids() == []

@@ -42,7 +42,7 @@ def two_days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sequence[s
     return folder, days
 
 
-def test_the_second_day_is_that_of_the_same_service(
+def test_the_second_day_is_an_incremental_snapshot_of_the_same_service(
     two_days: tuple[Path, Sequence[subprocess.CompletedProcess[str]]],
 ) -> None:
     folder, _ = two_days
@@ -96,7 +96,7 @@ def test_a_folder_with_snapshots_of_an_account_is_not_mixed_with_the_demo(tmp_pa
     assert f"snapshot={ONE} is not the demo's" in done.stderr
 
 
-def test_an_edited_ids_file_of_the_demo_is_somebodys(tmp_path: Path) -> None:
+def test_an_ids_file_of_the_demo_that_was_edited_is_not_overwritten(tmp_path: Path) -> None:
     assert demo(tmp_path, "--campaigns", "3").returncode == 0
     ids = tmp_path / "campaign-export-demo" / "ids.csv"
     ids.write_text("campaign_id\ncd-mine\n")

@@ -23,7 +23,7 @@ def service(tmp_path: Path) -> Iterator[tuple[Behaviour, dict[str, str]]]:
         yield behaviour, environment(url, tmp_path)
 
 
-def test_for_excel_formulas_are_text_and_the_file_begins_with_a_byte_order_mark(
+def test_with_excel_safe_formulas_are_text_and_the_file_begins_with_a_byte_order_mark(
     service: tuple[Behaviour, dict[str, str]], tmp_path: Path
 ) -> None:
     behaviour, env = service
@@ -39,7 +39,7 @@ def test_for_excel_formulas_are_text_and_the_file_begins_with_a_byte_order_mark(
     assert read_ids(str(path)).warnings == ()
 
 
-def test_without_it_the_cells_are_as_they_came(service: tuple[Behaviour, dict[str, str]]) -> None:
+def test_without_excel_safe_the_cells_are_as_they_came(service: tuple[Behaviour, dict[str, str]]) -> None:
     behaviour, env = service
     next(iter(behaviour.campaigns.values())).data["name"] = "=HYPERLINK(1)"
     done = run("discover", "--type", "all", env=env)

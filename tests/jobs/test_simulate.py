@@ -59,7 +59,7 @@ def test_a_running_simulator_changes_some_campaigns_removes_one_and_makes_one(tm
         assert len(set(second.stdout.splitlines()) - set(first.stdout.splitlines())) == 4
 
 
-def test_where_none_runs_the_day_after_is_served(tmp_path: Path) -> None:
+def test_change_without_a_running_simulator_serves_the_day_after(tmp_path: Path) -> None:
     with simulator(tmp_path, "--campaigns", "5") as (env, ids):
         before = ids_in(ids)
     with simulator(tmp_path, "--campaigns", "5", "--change", "2") as (env, ids):

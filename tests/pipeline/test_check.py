@@ -172,7 +172,7 @@ async def test_what_is_no_campaign_api_is_reported_and_proves_no_credentials(ans
     assert {states(result)[name] for name in ("token", "scope", "account")} == {"skipped"}
 
 
-async def test_a_failure_that_passes_is_asked_again() -> None:
+async def test_a_transient_fault_is_retried() -> None:
     service = Behaviour(sample_campaigns(3))
     service.faults["list"] = ["429-retry-after"]
     async with serve(service) as url:

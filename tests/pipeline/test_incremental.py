@@ -240,7 +240,7 @@ async def test_a_thousand_campaigns_with_ten_changes_cost_overlapping_pages_and_
 
 
 @pytest.mark.parametrize("before", [1_767_000_000_000, 1_767_000_000.5, "2026-01-01T00:00:00Z"])
-def test_stamps_may_be_numbers(before: object) -> None:
+def test_timestamps_of_the_list_may_be_numbers(before: object) -> None:
     item = dumps({"id": "cd-1", "updatedAt": before})
     listed = CampaignResponse("cd-1", 0, 200, '{"data":{"_id":"cd-1"}}', item, "sms")
     alone = CampaignResponse("cd-1", 0, 200, dumps({"data": {"_id": "cd-1", "updatedAt": before}}))

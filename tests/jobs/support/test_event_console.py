@@ -12,7 +12,7 @@ from exporter.events import Event, Paused, Resumed, RunStarted, Settled, Stoppin
 from jobs.support.event_console import Console
 
 
-def test_a_name_makes_no_line_of_its_own() -> None:
+def test_line_breaks_and_control_characters_of_a_name_stay_in_its_line() -> None:
     for as_json in (False, True):
         stream = io.StringIO()
         console = Console(stream=stream, verbosity=2, as_json=as_json)
