@@ -277,9 +277,8 @@ def test_what_a_store_refuses_is_explained_before_any_request(
     assert s3.service.arrivals == []
 
 
+@pytest.mark.parametrize("each_store", ["azure"], indirect=True)
 def test_a_wrong_azure_key_is_explained_and_not_shown(store: Store) -> None:
-    if store.running.kind != "azure":
-        pytest.skip("of Azure")
     connection = store.env["AZURE_STORAGE_CONNECTION_STRING"].replace("Eby8", "WRNG")
     code, told = store.run(*store.command(), AZURE_STORAGE_CONNECTION_STRING=connection)
     assert code == 2, told
