@@ -46,11 +46,17 @@ def test_one_line_makes_bash_complete(path: dict[str, str], typed: tuple[str, ..
     assert set(done.stdout.split()) == offered
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_there_is_a_script_for_the_other_shells_too(path: dict[str, str], shell: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("zsh", "compdef _campaign_export_completion campaign-export"),
+        ("fish", "complete --no-files --command campaign-export"),
+    ],
+)
+def test_there_is_a_script_for_the_other_shells_too(path: dict[str, str], shell: str, line: str) -> None:
     done = subprocess.run(
         ["campaign-export"], env={**path, "_CAMPAIGN_EXPORT_COMPLETE": f"{shell}_source"},
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    assert "campaign-export" in done.stdout
+    assert line in done.stdout
