@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.forked_program import run
+from tests.support.forked_program import run, snapshot
 from tests.support.hostile import Asked, Handler, Reaction, campaign, hostile, http, listening
 from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
@@ -32,10 +32,7 @@ def test_transient_faults_cost_no_campaign_and_make_none_absent(tmp_path: Path) 
     for campaign_id in ids[130:170]:
         service.faults[campaign_id] = ["404-html"]
     with serving(service) as url:
-        done = run(
-            "snapshot", str(write_ids(tmp_path / "ids.csv", ids)), "--out", str(tmp_path / "out"), "--rate", "off",
-            env=environment(url, tmp_path),
-        )  # fmt: skip
+        done = snapshot(tmp_path, url, ids)
     assert done.returncode == 0, done.stderr
     (folder,) = snapshot_folders(tmp_path / "out")
     assert [row["campaign_id"] for row in rows_of(folder)] == ids
@@ -50,10 +47,7 @@ def test_what_stays_a_failure_of_the_service_is_failed_and_not_absent(tmp_path: 
     for campaign_id, fault in zip(failing, faults, strict=True):
         service.faults[campaign_id] = [fault] * 99
     with serving(service) as url:
-        done = run(
-            "snapshot", str(write_ids(tmp_path / "ids.csv", ids)), "--out", str(tmp_path / "out"), "--rate", "off",
-            "--attempts", "2", "--max-failures", "10%", env=environment(url, tmp_path),
-        )  # fmt: skip
+        done = snapshot(tmp_path, url, ids, "--attempts", "2", "--max-failures", "10%")
     assert done.returncode == 1, done.stderr
     rows = rows_of(snapshot_folders(tmp_path / "out")[0], "failures")
     assert [(row["campaign_id"], row["outcome"], row["attempts"]) for row in rows] == [
@@ -68,10 +62,7 @@ def test_ids_that_are_refused_with_401_or_403_after_good_answers_are_failed_alon
     for campaign_id, fault in zip(refused, ["401", "403", "403-html"], strict=True):
         service.faults[campaign_id] = [fault] * 99
     with serving(service) as url:
-        done = run(
-            "snapshot", str(write_ids(tmp_path / "ids.csv", ids)), "--out", str(tmp_path / "out"), "--rate", "off",
-            "--workers", "1", env=environment(url, tmp_path),
-        )  # fmt: skip
+        done = snapshot(tmp_path, url, ids, "--workers", "1")
     assert done.returncode == 1, done.stderr
     rows = rows_of(snapshot_folders(tmp_path / "out")[0], "failures")
     assert [(row["campaign_id"], row["outcome"]) for row in rows] == [(refused_id, "failed") for refused_id in refused]
@@ -80,10 +71,7 @@ def test_ids_that_are_refused_with_401_or_403_after_good_answers_are_failed_alon
 def test_a_body_with_a_byte_that_is_no_utf_8_is_kept_with_the_byte_replaced(tmp_path: Path) -> None:
     body = campaign("odd").replace('"n"', '"caf?"').encode().replace(b"?", b"\xe9")
     with hostile({"odd": http(body, "Content-Type: application/json")}) as (_, url):
-        ids = write_ids(tmp_path / "ids.csv", ["one", "odd", "two"])
-        done = run(
-            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", env=environment(url, tmp_path)
-        )
+        done = snapshot(tmp_path, url, ["one", "odd", "two"])
     assert done.returncode == 0, done.stderr
     rows = {row["campaign_id"]: row for row in rows_of(snapshot_folders(tmp_path / "out")[0])}
     assert rows["odd"]["name"] == "caf\ufffd"
@@ -96,11 +84,7 @@ def test_bytes_that_are_no_utf_8_in_the_id_or_the_status_end_no_run(tmp_path: Pa
         "odd-3": http(b'{"status":"success","data":{"_id":"\xff\xfe"}}'),
     }
     with hostile(bodies) as (_, url):
-        ids = write_ids(tmp_path / "ids.csv", ["one", *bodies, "two"])
-        done = run(
-            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--max-failures", "60%",
-            env=environment(url, tmp_path),
-        )  # fmt: skip
+        done = snapshot(tmp_path, url, ["one", *bodies, "two"], "--max-failures", "60%")
     assert done.returncode == 1, done.stderr
     (folder,) = snapshot_folders(tmp_path / "out")
     assert [row["campaign_id"] for row in rows_of(folder)] == ["one", "two"]

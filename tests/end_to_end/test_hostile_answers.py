@@ -11,7 +11,7 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
-from tests.support.forked_program import run
+from tests.support.forked_program import run, snapshot
 from tests.support.running import ROOT, full, manifest_of, rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
@@ -52,13 +52,9 @@ def test_an_odd_body_ends_in_its_outcome_and_the_others_are_untouched(tmp_path: 
     victims = {campaign.campaign_id: name for campaign, name in zip(campaigns[1::2], odd, strict=True)}
     for campaign_id, name in victims.items():
         service.bodies[campaign_id] = odd[name][0].replace(b"@id", campaign_id.encode())
-    env = {**environment("", tmp_path), "CAMPAIGN_EXPORT_OUT": str(tmp_path / "out")}
     with serving(service) as url:
-        ids = write_ids(tmp_path / "ids.csv", service.campaigns)
-        done = run(
-            "snapshot", str(ids), "--rate", "off", "--attempts", "1", "--max-failures", "50%", "--format", "both",
-            env={**env, "KORE_HOST": url},
-        )  # fmt: skip
+        options = ("--attempts", "1", "--max-failures", "50%", "--format", "both")
+        done = snapshot(tmp_path, url, service.campaigns, *options)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
@@ -69,8 +65,8 @@ def test_an_odd_body_ends_in_its_outcome_and_the_others_are_untouched(tmp_path: 
         name: outcome for name, (_, outcome) in odd.items()
     }
     assert list(outcomes.values()) == ["ok"] * len(odd)
-    assert run("verify", str(tmp_path / "out"), env=env).returncode == 0
-    shown = run("snapshots", str(tmp_path / "out"), "-v", env=env)
+    assert run("verify", str(tmp_path / "out"), env={}).returncode == 0
+    shown = run("snapshots", str(tmp_path / "out"), "-v", env={})
     assert "\x1b" not in shown.stdout + shown.stderr
 
 
@@ -79,11 +75,8 @@ def test_an_answer_that_never_ends_is_given_up_in_time(tmp_path: Path, fault: st
     service = Behaviour(CAMPAIGNS)
     service.faults[VICTIM] = [fault] * 9
     with serving(service) as url:
-        ids = write_ids(tmp_path / "ids.csv", service.campaigns)
-        done = run(
-            "snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--attempts", "1", "--timeout", "3s",
-            "--max-failures", "1", env=environment(url, tmp_path),
-        )  # fmt: skip
+        options = ("--attempts", "1", "--timeout", "3s", "--max-failures", "1")
+        done = snapshot(tmp_path, url, service.campaigns, *options)
     assert done.returncode == 1, done.stderr
     (row,) = rows_of(snapshot_folders(tmp_path / "out")[0], "failures")
     assert (row["campaign_id"], row["outcome"]) == (VICTIM, outcome)

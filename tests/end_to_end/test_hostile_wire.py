@@ -7,7 +7,7 @@ import json
 import zlib
 from pathlib import Path
 
-from tests.support.forked_program import run
+from tests.support.forked_program import run, snapshot
 from tests.support.hostile import Asked, Reaction, campaign, hostile, http
 from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment
@@ -75,11 +75,8 @@ def test_each_attack_ends_in_its_outcome_and_every_other_campaign_is_there(tmp_p
     reactions = attacks()
     wanted = [one for number, name in enumerate(reactions) for one in (f"good-{number}", name)]
     with hostile({name: reaction for name, (reaction, _) in reactions.items()}) as (service, url):
-        done = run(
-            "snapshot", str(write_ids(tmp_path / "ids.csv", wanted)), "--out", str(tmp_path / "out"), "--rate", "off",
-            "--attempts", "1", "--workers", "1", "--timeout", "500ms", "--max-failures", "100%",
-            env=environment(url, tmp_path),
-        )  # fmt: skip
+        options = ("--attempts", "1", "--workers", "1", "--timeout", "500ms", "--max-failures", "100%")
+        done = snapshot(tmp_path, url, wanted, *options)
     assert done.returncode == 1, done.stderr
     (folder,) = snapshot_folders(tmp_path / "out")
     found = {row["campaign_id"]: "ok" for row in rows_of(folder)}

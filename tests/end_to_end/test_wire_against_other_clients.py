@@ -13,10 +13,9 @@ from pathlib import Path
 
 import requests
 
-from tests.support.forked_program import run
+from tests.support.forked_program import snapshot
 from tests.support.hostile import Asked, Reaction, campaign, hostile
-from tests.support.running import rows_of, snapshot_folders, write_ids
-from tests.support.serving import environment
+from tests.support.running import rows_of, snapshot_folders
 
 CURL = shutil.which("curl")
 
@@ -171,11 +170,8 @@ def test_what_curl_and_requests_get_we_get_or_the_reason_is_named(tmp_path: Path
             if CURL is not None and is_good(by_curl(where), name):
                 others[name].add("curl")
         wanted = [one for number, name in enumerate(ANSWERS) for one in (f"good-{number}", name)]
-        done = run(
-            "snapshot", str(write_ids(tmp_path / "ids.csv", wanted)), "--out", str(tmp_path / "out"), "--rate", "off",
-            "--attempts", "1", "--workers", "1", "--timeout", "3s", "--max-failures", "100%",
-            env=environment(url, tmp_path),
-        )  # fmt: skip
+        options = ("--attempts", "1", "--workers", "1", "--timeout", "3s", "--max-failures", "100%")
+        done = snapshot(tmp_path, url, wanted, *options)
     assert done.returncode in (0, 1), done.stderr
     (folder,) = snapshot_folders(tmp_path / "out")
     ours = {row["campaign_id"] for row in rows_of(folder)}

@@ -14,14 +14,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.support.running import ROOT, full
+from tests.support.running import ROOT, full, write_ids
+from tests.support.serving import environment
 
 TIMEOUT = 100.0
 """Seconds after which a run is killed."""
@@ -134,6 +135,13 @@ def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> subprocess
     """Run the program to its end, as `running.run` does, at a fifth of the cost."""
     with _ONE_AT_A_TIME:
         return shared_program().run(*arguments, env=env, cwd=cwd)
+
+
+def snapshot(folder: Path, url: str, ids: Iterable[str], *options: str) -> subprocess.CompletedProcess[str]:
+    """A snapshot of `ids` from the service at `url` into `out` in the folder, without a limit."""
+    ids_file = write_ids(folder / "ids.csv", ids)
+    command = ("snapshot", str(ids_file), "--out", str(folder / "out"), "--rate", "off")
+    return run(*command, *options, env=environment(url, folder))
 
 
 def _attached(pid: int, options: Sequence[str]) -> subprocess.Popen[str]:
