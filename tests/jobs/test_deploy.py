@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
 import kubernetes_validate
 import pytest
 import yaml
@@ -26,7 +25,7 @@ from exporter.settings import SETTINGS
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.simulator.variables import account_variables, variables_text
-from jobs.cli import cli
+from tests.support.command_line import command_of
 from tests.support.metrics import samples_in
 from tests.support.running import ROOT, full, manifest_of, run, snapshot_folders
 from tests.support.serving import environment, serving
@@ -95,8 +94,7 @@ def test_the_program_takes_every_option_of_the_examples(example: str, monkeypatc
     for name, value in environment("https://platform.kore.ai", "/nowhere").items():
         monkeypatch.setenv(name, value)
     name, *arguments = commands()[example]
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None
+    command = command_of(name)
     with command.make_context(name, list(arguments)) as context:
         names = [parameter.name or "" for parameter in command.params]
         given = {one for one in names if context.get_parameter_source(one) == ParameterSource.COMMANDLINE}

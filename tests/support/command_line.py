@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
-from jobs.cli import run
+from jobs.cli import cli, run
+from jobs.support.command import JobCommand
 
 ACCOUNT = {"KORE_HOST": "env.kore.ai", "KORE_STREAM_ID": "st-1", "KORE_ACCOUNT_ID": "a", "KORE_JWT": "a.b.c"}
 
@@ -25,6 +27,13 @@ def config(text: str) -> str:
     """A configuration file."""
     Path("export.toml").write_text(text)
     return "export.toml"
+
+
+def command_of(name: str) -> JobCommand:
+    """A command by its name."""
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, JobCommand)
+    return command
 
 
 def plan(*arguments: str) -> int:

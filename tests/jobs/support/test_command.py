@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import COMMANDS, cli, run
-from jobs.support.command import JobCommand
 from tests.support.command_line import account as account
-from tests.support.command_line import plan
+from tests.support.command_line import command_of, plan
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -97,10 +96,8 @@ def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_c
         assert option in shown
     example, codes = shown.split("\nExample:\n")[1].split("\nExit codes:\n")
     assert example.strip().startswith(f"campaign-export {name}")
-    command = cli.get_command(None, name)  # type: ignore[arg-type]
-    assert isinstance(command, JobCommand)
     first_words = [line.split()[0] for line in codes.splitlines() if line[:3].strip()]
-    assert first_words == [str(code) for code in command.exit_code_meanings]
+    assert first_words == [str(code) for code in command_of(name).exit_code_meanings]
     assert {"0", "2", "4"} <= set(first_words), "4: a store that does not answer, an output that cannot be written"
 
 

@@ -8,10 +8,9 @@ import click
 import pytest
 
 from exporter.units import Limit
-from jobs.cli import COMMANDS, cli
-from jobs.support.command import JobCommand
+from jobs.cli import COMMANDS
 from jobs.support.declare_option import Option
-from tests.support.command_line import ACCOUNT, config, plan
+from tests.support.command_line import ACCOUNT, command_of, config, plan
 from tests.support.command_line import account as account
 
 pytestmark = pytest.mark.usefixtures("account")
@@ -66,7 +65,7 @@ def test_numbers_lists_and_flags_of_the_file_are_read_as_options_are(capsys: pyt
     assert "8/1m" in capsys.readouterr().out
 
 
-def test_command_line_beats_environment_beats_file(
+def test_of_a_setting_the_command_line_beats_the_environment_and_that_beats_the_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = config('host = "http://file.kore.ai"')
@@ -97,14 +96,12 @@ def test_command_line_beats_environment_beats_file(
         ("MAX_BODY", "1KiB", ("max_body", 1024)),
     ],
 )
-def test_every_option_can_be_given_in_the_environment(
+def test_options_of_every_kind_can_be_given_in_the_environment(
     name: str, text: str, option: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KORE_STREAM_ID")
     monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
-    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
-    assert command is not None
-    params = command.make_context("snapshot", []).params
+    params = command_of("snapshot").make_context("snapshot", []).params
     assert params[option[0]] == option[1]
 
 
@@ -130,9 +127,7 @@ def test_two_variables_of_one_setting_must_not_differ(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_every_command_has_a_variable_and_a_name_in_the_file(name: str) -> None:
-    command = cli.get_command(None, name)  # type: ignore[arg-type]
-    assert isinstance(command, JobCommand)
-    for param in command.params:
+    for param in command_of(name).params:
         if isinstance(param, click.Option):
             assert isinstance(param, Option), param.name
             assert "CAMPAIGN_EXPORT_" + param.key.upper() in param.variables
@@ -152,14 +147,13 @@ def test_a_wrong_value_in_the_environment_names_its_variable(
     assert f"CAMPAIGN_EXPORT_{name}: {text!r}" in capsys.readouterr().err
 
 
-def test_the_command_line_beats_the_environment_and_that_beats_the_file_for_every_kind_of_option(
+def test_of_an_option_the_command_line_beats_the_environment_and_that_beats_the_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = config('rate = "1/1m"\nincremental = true\nworkers = 1')
     monkeypatch.setenv("CAMPAIGN_EXPORT_RATE", "2/1m")
     monkeypatch.setenv("CAMPAIGN_EXPORT_INCREMENTAL", "false")
-    command = cli.get_command(None, "snapshot")  # type: ignore[arg-type]
-    assert command is not None
+    command = command_of("snapshot")
     params = command.make_context("snapshot", ["--config", file, "--out", "x"]).params
     assert (params["rates"], params["incremental"], params["workers"]) == ((Limit(2, 60),), False, 1)
     params = command.make_context("snapshot", ["--config", file, "--out", "x", "--rate", "3/1m"]).params

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 import pytest
 
-from jobs.cli import cli
+from jobs.cli import COMMANDS, cli
 from jobs.support.declare_option import Option
 from jobs.support.metrics import MetricsFile
 from jobs.support.param_types import FILE, OUTPUT_FILE
+from tests.support.command_line import command_of
 
 READ_ELSEWHERE = {"config", "private_key_file"}
 """Their files are read by `read_text_file`, which knows `~`, too."""
@@ -23,10 +24,8 @@ def test_every_option_that_names_a_file_or_folder_knows_the_users_home(
     monkeypatch.setenv("HOME", str(tmp_path))
     context = click.Context(cli)
     seen = set()
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None
-        for option in command.params:
+    for name in COMMANDS:
+        for option in command_of(name).params:
             if isinstance(option, Option) and option.make_metavar(context).startswith(("FILE", "DIR")):
                 if option.key in READ_ELSEWHERE or not option.expose_value or option.help is None:
                     continue

@@ -19,8 +19,7 @@ from jobs.support import standard_streams
 from tests.support.running import ROOT, full, program, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
-FULL = Path("/dev/full")
-pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
 def shell(command: str, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
@@ -41,6 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         yield folder, environment(url, folder), ids
 
 
+@needs_full_device
 @pytest.mark.parametrize(
     ("redirection", "log_format"),
     [
@@ -60,6 +60,7 @@ def test_a_run_whose_log_cannot_be_written_publishes_and_exits_with_0(
     assert len(snapshot_folders(out)) == 1
 
 
+@needs_full_device
 @pytest.mark.parametrize(
     ("redirection", "arguments"),
     [
@@ -74,6 +75,7 @@ def test_data_that_cannot_be_written_is_an_error_that_says_so(redirection: str, 
     assert "standard output cannot be written" in line
 
 
+@needs_full_device
 def test_pulled_data_that_cannot_be_written_is_an_error_that_says_so(
     service: tuple[Path, dict[str, str], list[str]],
 ) -> None:
