@@ -11,7 +11,7 @@ import pytest
 from exporter.model import Failure, Identity
 from jobs.cli import run
 from tests.support.answers import SEED, response_of, with_hours
-from tests.support.snapshots import NOW, ONE, TWO, publish
+from tests.support.snapshots import NOW, ONE, OTHER_ACCOUNT, TWO, publish
 
 DAY = {"day": "MO", "start": "9:00 AM", "end": "6:00 PM"}
 QUIET = ["--quiet-hours", "21:00-08:00", "--fail-on-quiet-hours"]
@@ -138,7 +138,7 @@ def test_the_time_zone_may_differ_in_case_and_blanks(tmp_path: Path) -> None:
 
 
 def test_the_account_is_said_and_can_be_chosen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, ONE, failures=[], responses=[with_hours(DAY)], api=Identity("https://h", "st-1", "other", "v2"))
+    publish(tmp_path, ONE, failures=[], responses=[with_hours(DAY)], api=OTHER_ACCOUNT)
     publish(tmp_path, TWO, failures=[], responses=[with_hours(DAY)])
     _, page = report(tmp_path)
     assert "account acc/st-1" in capfd.readouterr().err

@@ -175,9 +175,7 @@ async def test_what_is_no_campaign_api_is_reported_and_proves_no_credentials(ans
 async def test_a_transient_fault_is_retried() -> None:
     service = Behaviour(sample_campaigns(3))
     service.faults["list"] = ["429-retry-after"]
-    async with serve(service) as url:
-        result = await check(url)
-    assert result.error is None
+    assert (await check_service(service)).error is None
 
 
 async def test_a_destination_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import DestinationError, IdsError
-from exporter.model import CampaignResponse, Failure, Identity, RowTable
+from exporter.model import CampaignResponse, Failure, RowTable
 from exporter.snapshot_store.campaign_versions import VERSION_COLUMNS
 from exporter.snapshot_store.history import History, history_of, parse_moment, read_history
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.tables.arrow_schemas import schema_of
 from tests.support.answers import SEED, response_of
-from tests.support.snapshots import publish
+from tests.support.snapshots import OTHER_ACCOUNT, publish
 
 FIRST = datetime(2026, 5, 10, 2, tzinfo=UTC)
 NOW = datetime(2026, 11, 26, tzinfo=UTC).timestamp()
@@ -183,7 +183,7 @@ def test_columns_are_those_compared_and_given(tmp_path: Path) -> None:
 
 def test_snapshots_of_another_account_and_damaged_ones_are_left_out_with_a_notice(tmp_path: Path) -> None:
     nightly(tmp_path, [campaign("a")], [campaign("a", status="Active")])
-    publish(tmp_path, "20260511T120000Z", responses=[campaign("z")], api=Identity("https://h", "st-1", "other", "v2"))
+    publish(tmp_path, "20260511T120000Z", responses=[campaign("z")], api=OTHER_ACCOUNT)
     publish(tmp_path, "20260511T130000Z", responses=[campaign("y")])
     publish(tmp_path, "20990101T000000Z", responses=[campaign("x")])
     (tmp_path / "snapshot=20260511T130000Z" / "campaigns.parquet").write_bytes(b"PAR1 broken")
