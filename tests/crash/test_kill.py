@@ -20,7 +20,7 @@ from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store import manifest as manifests
 from tests.support.at_failpoint import at_failpoint
 from tests.support.forked_program import ForkedProgram
-from tests.support.running import rows_of, snapshot_folders, wait_until, write_ids
+from tests.support.running import rows_of, snapshot_folders, write_ids
 from tests.support.serving import environment, serving
 
 CAMPAIGNS = 24
@@ -306,17 +306,6 @@ def test_a_volume_that_vanishes_is_reported_and_the_run_can_be_made_again(desk: 
     again = desk.run()
     assert again.returncode == 0, again.stderr
     assert [row["campaign_id"] for row in rows_of(snapshot_folders(desk.out)[-1])] == list(desk.service.campaigns)
-
-
-def test_a_second_signal_ends_the_run_at_once(desk: Desk) -> None:
-    for one in desk.service.campaigns:
-        desk.service.faults[one] = ["slow"]
-    run = desk.program.start(*desk.command(), env=desk.env)
-    wait_until(lambda: desk.service.arrivals)
-    os.kill(run.pid, signal.SIGINT)
-    wait_until(lambda: "stopping" in run.told())
-    os.kill(run.pid, signal.SIGINT)
-    assert run.wait(5).returncode == -signal.SIGINT
 
 
 def test_requests_under_way_get_the_grace_and_are_kept(desk: Desk) -> None:
