@@ -56,7 +56,28 @@ def test_a_part_that_is_no_object_is_kept_whole_and_is_an_issue() -> None:
     assert issues == [("schedule", 'not an object: [1,{"a":2}]')]
 
 
-def test_a_key_in_another_spelling_is_an_issue_with_the_known_key_and_the_value() -> None:
-    _, extra, issues = walked({"Max_Skips": 3})
-    assert extra == {"Max_Skips": 3}
-    assert issues == [("Max_Skips", "not read, since the key is known as maxSkips: 3")]
+@pytest.mark.parametrize("key", ["Max_Skips", "max-skips", "MAX SKIPS"])
+def test_a_key_in_another_spelling_is_an_issue_with_the_known_key_and_the_value(key: str) -> None:
+    _, extra, issues = walked({key: 3})
+    assert extra == {key: 3}
+    assert issues == [(key, "not read, since the key is known as maxSkips: 3")]
+
+
+def test_of_an_object_with_too_many_keys_what_is_neither_named_nor_in_a_column_is_kept_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exporter.tables.extra_and_issue_columns.MOST", 4096 + 100)
+    data = {
+        **{f"early{number}": number for number in range(8)},
+        "name": "n",
+        "late": {"a": 1},
+        "schedule": {"timezone": "UTC"},
+    }
+    values, extra, issues = walked(data)
+    assert extra == {**{f"early{number}": number for number in range(8)}, "late": {"a": 1}}
+    assert (values["name"][0], values["schedule.timezone"][0]) == ("n", "UTC")
+    assert issues == []
+    below = walked({"dialingStrategy": data})[1]
+    assert below["dialingStrategy"] == {
+        key: value for key, value in data.items() if f"dialingStrategy.{key}" not in below
+    }

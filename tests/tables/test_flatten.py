@@ -182,6 +182,27 @@ def test_a_number_that_is_the_id_asked_for_is_not_kept_twice() -> None:
     assert row_of({"_id": 17}, campaign_id="17")["extra"] is None
 
 
+@pytest.mark.parametrize(("value", "asked"), [(1.5, "1.5"), (True, "True"), (17, "18")])
+def test_another_value_than_text_or_a_whole_number_in_the_ids_place_is_kept(value: Any, asked: str) -> None:
+    assert json.loads(row_of({"_id": value}, campaign_id=asked)["extra"]) == {"_id": value}
+
+
+def test_an_id_that_is_an_object_is_an_issue_of_its_own_row() -> None:
+    rows = flatten([response_of({"_id": "a"}), response_of({"_id": {"$oid": "b"}})]).campaigns.to_pylist()
+    assert [row["parse_issues"] for row in rows] == [None, ['_id: not text: {"$oid":"b"}']]
+
+
+def test_what_is_odd_about_calling_hours_is_an_issue_of_its_own_row() -> None:
+    odd = {
+        "_id": "b",
+        "dialingStrategy": {"callingHours": {"days": [{"day": "MO", "start": "noon", "end": "5:00 PM"}]}},
+    }
+    for answers in ([odd], [{"_id": "a"}, odd], [{"_id": "a"}, {**odd, "unknown": 1}]):
+        rows = flatten([response_of(answer) for answer in answers]).campaigns.to_pylist()
+        assert rows[-1]["parse_issues"] == ['dialingStrategy.callingHours.days.0.start: not a time of day: "noon"']
+        assert [row["parse_issues"] for row in rows[:-1]] == [None] * (len(rows) - 1)
+
+
 def test_the_loser_of_two_places_is_kept_when_it_says_something_else() -> None:
     same = row_of(changed(direction="advanced"))
     other = row_of(changed(direction="simple"))
