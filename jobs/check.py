@@ -54,7 +54,7 @@ def command(console: Console, dest: str | None, form: str, **options: Any) -> in
                 settings, fetch, dest=dest, environ=dict(os.environ), clock=SystemClock(), emit=console.emit, stop=stop
             )
 
-    result = run_until_stopped(main)
+    result = run_until_stopped(main, resumes=False)
     code = code_of(result.error) if result.error is not None else 0
     print_bytes((_json(result, code) if form == "json" else _text(result)).encode())
     return code

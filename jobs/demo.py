@@ -95,7 +95,7 @@ def _take_snapshot(
             return await take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop)
 
     with console.tracking(fetch):
-        result = run_until_stopped(main)
+        result = run_until_stopped(main, resumes=True)
     folder.state.published += 1
     folder.save()
     return result

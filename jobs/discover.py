@@ -62,7 +62,7 @@ def command(
                 return await stop.interrupting(ListPass(engine, stop).read(types_of(campaign_type)))
 
     with console.tracking(fetch):
-        campaigns = run_until_stopped(main)
+        campaigns = run_until_stopped(main, resumes=False)
     rows = rows_of(campaigns, statuses)
     write_rows(rows, "csv", output, excel_safe=excel_safe)
     console.say(

@@ -133,7 +133,9 @@ def _here(console: Console, entries: list[dict[str, Any]], parallel: int) -> lis
             preparing.close()
         return await run_account(name, job, emit=partial(console.emit_for, name), stop=stop)
 
-    return run_until_stopped(lambda stop: run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop))
+    return run_until_stopped(
+        lambda stop: run_side_by_side(list(by_name), run_one, parallel=parallel, stop=stop), resumes=True
+    )
 
 
 def _on_dask(console: Console, entries: list[dict[str, Any]], scheduler: str) -> list[dict[str, Any]]:

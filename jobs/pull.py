@@ -93,7 +93,8 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
         pulled = run_until_stopped(
             lambda stop: pull_campaigns(
                 wanted, settings=settings, fetch=fetch, clock=SystemClock(), emit=console.emit, stop=stop
-            )
+            ),
+            resumes=False,
         )
     if pulled.error is not None and not (pulled.responses or pulled.failures):
         raise pulled.error
@@ -117,9 +118,10 @@ def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
     """Name what is missing beside what was printed; the exit code is that of the error."""
     named = ", ".join(pulled.missing[:NAMED]) + (", …" if len(pulled.missing) > NAMED else "")
     code = exit_code(error)
-    reason = str(error).partition(". ")[0]
+    reason = str(error).partition(". ")[0].rstrip(".")
+    missing = f"What had come is printed; missing are {len(pulled.missing):,}: {named}"
     console.trouble(
-        f"{reason}. What had come is printed; missing are {len(pulled.missing):,}: {named}",
+        f"{reason}. {missing if pulled.missing else 'All had come, and is printed.'}",
         event="missing",
         exit_code=code,
         campaign_ids=pulled.missing,

@@ -115,7 +115,7 @@ def command(console: Console, **options: Any) -> int:
         return 0
 
     try:
-        return run_until_stopped(main)
+        return run_until_stopped(main, resumes=False)
     except OSError as error:
         raise InputError(f"--port {options['port']} cannot be used: {error.strerror}.") from None
 

@@ -45,7 +45,9 @@ def command(
         )
 
     with console.tracking(job.fetch):
-        result = run_until_stopped(lambda stop: take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop))
+        result = run_until_stopped(
+            lambda stop: take_snapshot(job, clock=SystemClock(), emit=console.emit, stop=stop), resumes=True
+        )
     console.summarize(result)
     if metrics_file is not None:
         metrics_file.manifest = result.manifest

@@ -253,10 +253,7 @@ _SENTENCES: dict[type[events.Event], Callable[[Any], str]] = {
         f"{e.campaign_id}: attempt {e.attempt} failed ({e.error}); again in {format_duration(e.delay)}"
     ),
     events.ListPageRead: lambda e: f"list call, {e.campaign_type}: page {e.page}, {counted(e.found, 'campaign')}",
-    # What becomes of the work is told at the end, as each command has it.
-    events.Stopping: lambda e: (
-        f"stopping ({e.why.partition('. ')[0]}): requests under way get {format_duration(e.grace)}"
-    ),
+    events.Stopping: lambda e: f"stopping ({e.why}): requests under way get {format_duration(e.grace)}",
     events.Writing: lambda e: f"writing {counted(e.rows, 'campaign')}",
     events.Spent: lambda e: (
         f"{counted(e.usage.requests.total, 'request')} so far, "

@@ -44,11 +44,12 @@ def handling_signals(
             signal.signal(number, former)
 
 
-def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Result:
-    """Run `job` to its end; SIGINT, SIGTERM and SIGHUP ask its `Stop`.
+def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]], *, resumes: bool) -> Result:
+    """Run `job` to its end; SIGINT, SIGTERM and SIGHUP ask its `Stop`. `resumes`: whether it goes on when run again.
 
     A second signal of the same kind ends the program at once, as people expect of a second Ctrl-C.
     """
+    kept = ". Nothing was published, nothing fetched is lost; the same command resumes." if resumes else "."
 
     async def main() -> Result:
         stop = Stop()
@@ -57,7 +58,6 @@ def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]]) -> Res
         def ask(number: int, frame: object) -> None:
             # Not SIG_DFL: the first process of a container would ignore the second signal.
             signal.signal(number, lambda number, frame: os._exit(signal_code(number)))
-            kept = ". Nothing was published, nothing fetched is lost; the same command resumes."
             loop.call_soon_threadsafe(stop.ask, interrupted(number, kept))
 
         with handling_signals((signal.SIGINT, *SIGNALS), ask):

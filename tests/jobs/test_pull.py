@@ -48,3 +48,4 @@ def test_what_came_is_printed_and_what_is_missing_is_named(
     assert 4 <= len(rows) < 12 if end == "outage" else len(rows) == 5
     assert f"missing are {12 - len(rows)}: {ids[len(rows)]}" in err
     assert "fetched is lost" not in err
+    assert ".." not in err

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from exporter.errors import Interrupted
-from exporter.events import Event, Paused, Resumed, RunStarted, Settled, Stopping, Warned
+from exporter.events import Event, Paused, Resumed, RunStarted, Settled, Warned
 from jobs.support.event_console import Console
 
 
@@ -40,11 +40,6 @@ def test_the_first_refusal_says_that_somebody_else_uses_the_limit() -> None:
     text = shown(pause, Resumed("rate_limit", 4.0), pause)
     assert text.count("another program uses the limit of this account") == 1
     assert "another program" not in shown(Paused("outage", 4.0, 1e9, "HTTP 503"))
-
-
-def test_what_becomes_of_the_work_is_told_at_the_end_and_not_while_it_stops() -> None:
-    stopping = Stopping("stopped by Ctrl-C. The same command resumes.", 10.0)
-    assert "stopping (stopped by Ctrl-C): requests under way get 10 s\n" in shown(stopping)
 
 
 @pytest.mark.parametrize("as_json", [False, True])

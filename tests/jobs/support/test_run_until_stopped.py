@@ -95,20 +95,28 @@ def test_the_handlers_of_the_host_are_its_own_again_after_a_run() -> None:
         return 7
 
     try:
-        assert run_until_stopped(job) == 7
+        assert run_until_stopped(job, resumes=True) == 7
         assert all(signal.getsignal(number) is handler for number in before)
     finally:
         for number, old in before.items():
             signal.signal(number, old)
 
 
-def test_a_signal_asks_the_stop_of_the_job() -> None:
+@pytest.mark.parametrize(
+    ("resumes", "text"),
+    [
+        (False, "stopped by SIGHUP."),
+        (True, "stopped by SIGHUP. Nothing was published, nothing fetched is lost; the same command resumes."),
+    ],
+)
+def test_a_signal_asks_the_stop_of_the_job_which_says_whether_it_resumes(resumes: bool, text: str) -> None:
     async def job(stop: Stop) -> StoppedEarly:
         signal.raise_signal(signal.SIGHUP)
         return await asyncio.wait_for(stop.wait(), 10)
 
-    reason = run_until_stopped(job)
+    reason = run_until_stopped(job, resumes=resumes)
     assert isinstance(reason, Interrupted)
+    assert str(reason) == text
     assert reason.signal_number == signal.SIGHUP
 
 
