@@ -210,6 +210,7 @@ def test_as_many_entries_as_are_read_are_a_week_and_one_more_is_none() -> None:
     days = [entry] * (MOST_ENTRIES + 1)
     week = read_week(days, daily=False)
     assert week.minutes is None
+    assert week.issues == (("", "more than 10,000 entries"),)
     assert week.left_over == (("", days),)
 
 
