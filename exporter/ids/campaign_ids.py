@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from exporter.errors import IdsError
 from exporter.ids.csv_layout import Layout, names_in
-from exporter.ids.csv_rows import SWALLOWS, Record
+from exporter.ids.csv_rows import SWALLOWS, Record, read_records
 from exporter.text import id_problem, trim_invisible
 from exporter.units import first_of
 
@@ -26,6 +27,7 @@ _EXCEL_TEXT = re.compile(r'="(.*)"')
 """How Excel and other programs write a text that must not become a number."""
 _ORDINARY = re.compile(r"[\w.-]{1,200}", re.ASCII).fullmatch
 """An ID that needs no second look."""
+_ORDINARY_LINES = re.compile(r"(?:[\w.-]{1,200}\n)++", re.ASCII).fullmatch
 _QUOTATION_MARKS = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _MISSING = ("nan", "NaN", "None", "null", "NULL", "NA", "N/A", "#N/A", "<NA>", "NaT", "#REF!", "#VALUE!")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+?[0-9]+|[0-9]+\.0").fullmatch
@@ -84,6 +86,21 @@ class IdReader:
         self._given = 0
         self._problems: defaultdict[str, list[int]] = defaultdict(list)
         self._notes: defaultdict[str, list[int]] = defaultdict(list)
+
+    def add_lines(self, text: str, *, first_line: int) -> None:
+        """Take the IDs of whole lines without a quote: of one ordinary column all at once."""
+        ids = text.split("\n")[:-1]
+        if (
+            self._layout.columns == 1
+            and self._layout.delimiter != "."
+            and self._header_name not in ids
+            and _ORDINARY_LINES(text)
+        ):
+            self._given += len(ids)
+            self._ids.update(dict.fromkeys(ids))
+            return
+        for record in read_records(io.StringIO(text), self._layout.delimiter, first_line=first_line):
+            self.add(record)
 
     def add(self, record: Record) -> None:
         """Take the ID of one record, or note why there is none."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import select
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from exporter.errors import IdsError
 from exporter.ids.campaign_ids import MOST_NAMED, IdReader
@@ -27,6 +27,7 @@ MOST_BYTES = 2**30
 
 _BYTES_READ = 1 << 26
 """Bytes that are read at once: a file of usual size is one piece, and is not copied."""
+_CHARACTERS_AT_ONCE = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -41,15 +42,29 @@ def read_ids(
     """
     name = storable(name or (source if isinstance(source, str) else "standard input"))
     data = _read(source, name)
+    sha256 = hashlib.sha256(data).hexdigest()
     body = data.removeprefix(_BYTE_ORDER_MARK)
     _refuse_other_encodings(body, name)
     layout = find_layout(list(islice(_lines(body), SAMPLED)), column=column, delimiter=delimiter, source=name)
     reader = IdReader(name, layout)
-    for record in read_records(
-        islice(_lines(body), layout.skipped, None), layout.delimiter, first_line=layout.skipped + 1
-    ):
-        reader.add(record)
-    return reader.result(hashlib.sha256(data).hexdigest())
+    _take_ids(reader, layout, body)
+    del data, body  # the array of the IDs needs the room
+    return reader.result(sha256)
+
+
+def _take_ids(reader: IdReader, layout: Layout, body: bytes) -> None:
+    """Take the IDs of all rows."""
+    lines, line = _lines(body), layout.skipped + 1
+    for _ in range(layout.skipped):
+        lines.readline()
+    if b'"' in body:  # a record may be longer than a line
+        for record in read_records(lines, layout.delimiter, first_line=line):
+            reader.add(record)
+    else:
+        while text := lines.read(_CHARACTERS_AT_ONCE):
+            text += lines.readline()
+            reader.add_lines(text, first_line=line)
+            line += text.count("\n")
 
 
 def ids_of(values: Iterable[str], *, source: str) -> CampaignIds:
@@ -83,7 +98,7 @@ def _kind(item: Any) -> str:
     return "None" if item is None else f"{item!r} ({type(item).__name__})"[:80]
 
 
-def _lines(body: bytes) -> Iterator[str]:
+def _lines(body: bytes) -> TextIO:
     """The lines of a file; each ends with a line feed, whatever the file ends them with."""
     return io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=None)
 

@@ -6,8 +6,13 @@ import io
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from exporter.errors import IdsError
+from exporter.ids.campaign_ids import IdReader
+from exporter.ids.csv_layout import Layout
+from exporter.ids.csv_rows import read_records
 from exporter.ids.ids_file import CampaignIds, read_ids
 
 
@@ -79,3 +84,43 @@ def test_ten_thousand_rows_behind_one_quote_are_an_error() -> None:
     rows[3], rows[9_990] = 'cd-3,"stray', 'cd-9990,stray"'
     with pytest.raises(IdsError, match="swallows the lines after it: line 5"):
         read("campaign_id,name\n" + "\n".join(rows) + "\n")
+
+
+ORDINARY = ["a-1", "b_2", "7", "x" * 200]
+ODD = ["", " a-1", "x" * 201, "é", "a,b", "a.b", "campaign_id", "a\x07", "a\x0bb", "\u2028", '="a"', "nan"]
+
+
+def outcome_of(reader: IdReader) -> object:
+    try:
+        found = reader.result("")
+    except IdsError as error:
+        return str(error)
+    return found.ids.to_pylist(), found.given, found.warnings
+
+
+LAYOUTS = {
+    "one column": Layout(",", 1, 0, None, 0),
+    "named": Layout(",", 1, 0, ("campaign_id",), 0),
+    "points between": Layout(".", 1, 0, None, 0),
+    "two columns": Layout(",", 2, 1, ("n", "campaign_id"), 0),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@given(st.lists(st.sampled_from(ORDINARY)) | st.lists(st.sampled_from(ORDINARY + ODD)))
+@example(["a.b"])
+@example(["a-1", "campaign_id"])
+def test_lines_taken_at_once_give_what_they_give_one_by_one(layout: str, lines: list[str]) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    at_once, one_by_one = IdReader("ids.csv", LAYOUTS[layout]), IdReader("ids.csv", LAYOUTS[layout])
+    at_once.add_lines(text, first_line=5)
+    for record in read_records(io.StringIO(text), LAYOUTS[layout].delimiter, first_line=5):
+        one_by_one.add(record)
+    assert outcome_of(at_once) == outcome_of(one_by_one)
+
+
+def test_the_line_of_a_problem_is_right_far_down_in_a_large_file() -> None:
+    rows = [f"campaign-{number:09}" for number in range(150_000)]
+    rows[120_000] = "a\x07"
+    with pytest.raises(IdsError, match=r"line 120002\b"):
+        read("campaign_id\n" + "\n".join(rows))
