@@ -25,9 +25,10 @@ _AT_ONCE = 50_000
 
 _EXCEL_TEXT = re.compile(r'="(.*)"')
 """How Excel and other programs write a text that must not become a number."""
-_ORDINARY = re.compile(r"[\w.-]{1,200}", re.ASCII).fullmatch
+_ORDINARY_ID = r"[\w.-]{1,200}"
 """An ID that needs no second look."""
-_ORDINARY_LINES = re.compile(r"(?:[\w.-]{1,200}\n)++", re.ASCII).fullmatch
+_is_ordinary = re.compile(_ORDINARY_ID, re.ASCII).fullmatch
+_are_ordinary_lines = re.compile(rf"(?:{_ORDINARY_ID}\n)++", re.ASCII).fullmatch
 _QUOTATION_MARKS = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _MISSING = ("nan", "NaN", "None", "null", "NULL", "NA", "N/A", "#N/A", "<NA>", "NaT", "#REF!", "#VALUE!")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+?[0-9]+|[0-9]+\.0").fullmatch
@@ -89,16 +90,13 @@ class IdReader:
 
     def add_lines(self, text: str, *, first_line: int) -> None:
         """Take the IDs of whole lines without a quote: of one ordinary column all at once."""
-        ids = text.split("\n")[:-1]
-        if (
-            self._layout.columns == 1
-            and self._layout.delimiter != "."
-            and self._header_name not in ids
-            and _ORDINARY_LINES(text)
-        ):
-            self._given += len(ids)
-            self._ids.update(dict.fromkeys(ids))
-            return
+        # A point may be in an ordinary ID, and may be the delimiter.
+        if self._layout.columns == 1 and self._layout.delimiter != "." and _are_ordinary_lines(text):
+            ids = text.split("\n")[:-1]
+            if self._header_name not in ids:
+                self._given += len(ids)
+                self._ids.update(dict.fromkeys(ids))
+                return
         for record in read_records(io.StringIO(text), self._layout.delimiter, first_line=first_line):
             self.add(record)
 
@@ -106,7 +104,7 @@ class IdReader:
         """Take the ID of one record, or note why there is none."""
         layout, fields = self._layout, record.fields
         cell = fields[layout.index] if layout.index < len(fields) else ""
-        if _ORDINARY(cell) and not record.quoted and len(fields) <= layout.columns and cell != self._header_name:
+        if _is_ordinary(cell) and not record.quoted and len(fields) <= layout.columns and cell != self._header_name:
             self._given += 1
             self._ids[cell] = None
             return
