@@ -264,15 +264,21 @@ def test_the_crontab_has_no_percent_sign_which_cron_would_cut_at() -> None:
 
 @contextmanager
 def cron_with(table: Path) -> Iterator[None]:
-    """Debian's cron at work on one crontab of this user, who has none of their own."""
-    daemon = subprocess.Popen(["cron", "-f"], stderr=subprocess.DEVNULL)  # ends at once where one runs already
+    """Debian's cron at work on one crontab of this user, who has none of their own.
+
+    The crontab is there before cron starts: cron knows a change by the second of its folder only, so that one made in
+    the very second in which it reads the folder for the first time may stay unseen for good.
+    """
+    subprocess.run(["crontab", str(table)], check=True)
     try:
-        subprocess.run(["crontab", str(table)], check=True)
-        yield
+        daemon = subprocess.Popen(["cron", "-f"], stderr=subprocess.DEVNULL)  # ends at once where one runs already
+        try:
+            yield
+        finally:
+            daemon.terminate()
+            daemon.wait(10)
     finally:
         subprocess.run(["crontab", "-r"], check=False)
-        daemon.terminate()
-        daemon.wait(10)
 
 
 def why_not_cron() -> str | None:
@@ -316,7 +322,7 @@ def test_cron_really_runs_the_line(tmp_path: Path) -> None:
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in full(environment(url, tmp_path)).items()]
         (tmp_path / "env").write_text("".join(lines), encoding="utf-8")
         with cron_with(table):
-            latest = time.monotonic() + 75
+            latest = time.monotonic() + 150
             while not metrics.exists() and time.monotonic() < latest:
                 time.sleep(0.2)
     log = (tmp_path / "log" / "campaign-export.log").read_text(encoding="utf-8")
