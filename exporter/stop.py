@@ -72,14 +72,12 @@ class Stop:
             yield own
 
     @contextmanager
-    def after(self, seconds: float | None) -> Iterator[None]:
-        """Ask when `--max-duration` has passed; None: never. For use in an event loop."""
+    def after(self, seconds: float | None, then: str = "") -> Iterator[None]:
+        """Ask when `--max-duration` has passed; None: never. `then`: what to do. For use in an event loop."""
         if seconds is None:
             yield
             return
-        reason = TimeIsUp(
-            f"--max-duration {format_duration(seconds)} has passed: no new request. The same command resumes."
-        )
+        reason = TimeIsUp(f"--max-duration {format_duration(seconds)} has passed: no new request. {then}".rstrip())
         timer = asyncio.get_running_loop().call_later(seconds, self.ask, reason)
         try:
             yield

@@ -105,21 +105,38 @@ def _refuse_incomplete(run: Run, counts: Counts) -> None:
 
 
 def _refuse_emptied_table(run: Run, counts: Counts) -> None:
-    """Where the list call decides what is wanted, much less than before is more likely the wrong app."""
+    """Where the list call decides what is wanted, much less than before is more likely the wrong app, or a list that
+    fails. A command that is incremental on most nights is as careful on that of its full run."""
     base = run.checkpoint.base
-    if base is None and counts.unique:
+    if base is None and run.job.ids is not None:
         return
     latest = latest_of(run.destination, run.job.settings.identity, run.clock.now()) if base is None else None
     before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
     if before is None or not before.counts.ok:
         return
-    lost = counts.gone if base is not None else before.counts.ok
-    if run.job.options.max_missing.exceeded_by(lost, before.counts.ok):
-        raise NotPublished(
-            f"not published: {lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone, more "
-            f"than --max-missing {run.job.options.max_missing} allows. Is KORE_STREAM_ID "
-            f"({run.job.settings.stream_id}) the right one?"
-        )
+    if base is not None:
+        lost = counts.gone
+    else:
+        lost = _lost_since(run, before) if counts.unique else before.counts.ok
+    if not run.job.options.max_missing.exceeded_by(lost, before.counts.ok):
+        return
+    fewer = f"{lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone"
+    if counts.unique and not run.job.options.incremental:
+        run.emit(Warned(f"{fewer}: the list call no longer shows them"))
+        return
+    raise NotPublished(
+        f"not published: {fewer}, more than --max-missing {run.job.options.max_missing} allows. Is KORE_STREAM_ID "
+        f"({run.job.settings.stream_id}) the right one?"
+    )
+
+
+def _lost_since(run: Run, before: Manifest) -> int:
+    """How many campaigns of an earlier snapshot are gone. One whose responses are damaged holds up no full run."""
+    try:
+        return len(_gone(run, before.snapshot_id))
+    except DestinationError as error:
+        run.emit(Warned(f"what is gone since {before.snapshot_id} is not known: {error}"))
+        return 0
 
 
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
@@ -144,17 +161,22 @@ def _count(run: Run) -> Counts:
     base = run.checkpoint.base
     if base is None:
         return counts
+    vanished = _gone(run, base)
+    if vanished:
+        shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")
+        run.emit(Warned(f"{counted(len(vanished), 'campaign')} of {base} gone: {shown}"))
+    return msgspec.structs.replace(counts, gone=len(vanished))
+
+
+def _gone(run: Run, earlier: str) -> list[str]:
+    """The campaigns of an earlier snapshot that are not there any more. Raises `DestinationError`."""
     there = {campaign.campaign_id for campaign in run.journal.listed()}
     there.update(run.journal.fetched_ids())
     missing: set[str] = set()
     for failure in run.journal.failures():
         # Of one that failed it is not known whether there is such a campaign.
         (missing if failure.outcome == "not_found" else there).add(failure.campaign_id)
-    vanished = gone(run.destination, base, there=there, missing=missing, listed_types=run.checkpoint.listed_types)
-    if vanished:
-        shown = ", ".join(vanished[:GONE_NAMED]) + (", …" if len(vanished) > GONE_NAMED else "")
-        run.emit(Warned(f"{counted(len(vanished), 'campaign')} of {base} gone: {shown}"))
-    return msgspec.structs.replace(counts, gone=len(vanished))
+    return gone(run.destination, earlier, there=there, missing=missing, listed_types=run.checkpoint.listed_types)
 
 
 def _unchanged(run: Run, ids: CampaignIds, counts: Counts) -> Manifest | None:

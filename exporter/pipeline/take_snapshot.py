@@ -50,7 +50,7 @@ async def take_snapshot(job: ExportJob, *, clock: Clock, emit: Callable[[Event],
     job.warn_of_ids(events.emit)
     with stop.child() as stop:
         async with _let_go_at_the_end(stop) as held:
-            with stop.after(job.fetch.max_duration):
+            with stop.after(job.fetch.max_duration, "The same command resumes."):
                 run = await in_thread(stop, _open, job, held, clock, events, stop)
                 if isinstance(run, SnapshotResult):
                     return run

@@ -103,11 +103,11 @@ def _none(destination: Destination, catalog: Catalog, accounts: list[Account], a
 def find(
     destination: Destination, snapshot: str = "latest", *, account: str | None = None, now: float | None = None
 ) -> str:
-    """The ID that `latest`, an ID or a folder's name means. Raises `DestinationError`.
+    """The ID that `latest`, an ID, or the name or path of a snapshot's folder means. Raises `DestinationError`.
 
     `account`: as in `snapshots_of_account`. `now`: seconds since 1970; None: the machine's clock.
     """
-    wanted = snapshot.removeprefix(PREFIX).rstrip("/")
+    wanted = snapshot.rstrip("/").removeprefix(destination.where("")).removeprefix(PREFIX)
     if wanted == "latest":
         chosen = snapshots_of_account(destination, time.time() if now is None else now, account=account)
         return chosen.snapshots[-1].snapshot_id

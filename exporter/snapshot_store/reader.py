@@ -43,10 +43,10 @@ def read_snapshot(
 ) -> pd.DataFrame:
     """A table of a snapshot as a pandas DataFrame with Arrow-backed columns, so that integers stay integers.
 
-    `dest`: a folder or a URL. `snapshot`: an ID, or `latest`. `table`: `campaigns`, `calling_windows`,
-    `responses` or `failures`. `columns`: only these. `account`: in a destination of several accounts, the one whose
-    latest snapshot is meant; else the account of the newest. Raises `DestinationError` when there is no such snapshot
-    or it cannot be read, `ValueError` when there is no such table or column.
+    `dest`: a folder or a URL. `snapshot`: an ID, a path as `snapshots` names it, or `latest`. `table`: `campaigns`,
+    `calling_windows`, `responses` or `failures`. `columns`: only these. `account`: in a destination of several
+    accounts, the one whose latest snapshot is meant; else the account of the newest. Raises `DestinationError` when
+    there is no such snapshot or it cannot be read, `ValueError` when there is no such table or column.
 
     >>> from exporter import read_snapshot
     >>> campaigns = read_snapshot("exports")  # doctest: +SKIP

@@ -195,6 +195,7 @@ def test_an_outage_ends_with_4_and_the_same_command_resumes(desk: Desk) -> None:
 def test_a_time_limit_ends_with_4_and_the_same_command_resumes(desk: Desk) -> None:
     done = desk.run("snapshot", str(desk.ids_file), "--out", str(desk.out), "--rate", "10/1m", "--max-duration", "1s")
     assert done.returncode == 4, done.stderr
+    assert "has passed: no new request. The same command resumes." in done.stderr
     assert snapshot_folders(desk.out) == []
     plan = desk.run("plan", str(desk.ids_file), "--out", str(desk.out))
     assert "already fetched   10" in plan.stdout

@@ -40,6 +40,8 @@ def test_its_requests_are_in_the_ledger(tmp_path: Path) -> None:
         assert run("check", "--rate", "3/1h", env=env).returncode == 0
         waiting = run("check", "--rate", "3/1h", "--max-duration", "1s", env=env)
     assert waiting.returncode == 4, waiting.stderr
+    assert "--max-duration 1.0 s has passed" in waiting.stderr
+    assert "resumes" not in waiting.stderr  # nothing is kept
 
 
 def test_missing_settings_are_shown_all_at_once(tmp_path: Path) -> None:

@@ -215,6 +215,40 @@ async def test_a_list_that_is_suddenly_empty_is_not_published(tmp_path: Path, in
         assert result.counts.ok == 0
 
 
+async def test_the_full_night_of_an_incremental_command_refuses_a_list_that_lost_most_campaigns(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        await site.snapshot(incremental=True)
+        for campaign_id in list(site.service.campaigns)[9:]:
+            del site.service.campaigns[campaign_id]
+        with pytest.raises(NotPublished, match=r"31 of the 40 campaigns of \S+ are gone, more than --max-missing 50%"):
+            await site.snapshot(incremental=True, full_every=0.001)
+        result = await site.snapshot(incremental=True, full_every=0.001, max_missing=Allowance(None, 1.0))
+        assert (result.manifest.mode, result.counts.ok) == ("full", 9)
+
+
+async def test_a_full_run_by_list_tells_that_most_campaigns_are_gone(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        await site.snapshot(campaign_type="all")
+        types = {campaign.campaign_type for campaign in site.service.campaigns.values()}
+        assert types == {"sms", "voice"}
+        assert not (await site.snapshot(campaign_type="sms")).manifest.warnings, "another type was asked for"
+        await site.snapshot(campaign_type="all")
+        for campaign_id in list(site.service.campaigns)[9:]:
+            del site.service.campaigns[campaign_id]
+        result = await site.snapshot(campaign_type="all")
+        (told,) = result.manifest.warnings
+        assert told.startswith("31 of the 40 campaigns of ")
+        assert told.endswith(" are gone: the list call no longer shows them")
+
+
+async def test_an_earlier_snapshot_that_is_damaged_holds_up_no_full_run(tmp_path: Path) -> None:
+    async with nights(tmp_path) as site:
+        first = await site.snapshot()
+        (folder(first) / "responses.parquet").write_bytes(b"PAR1")
+        (told,) = (await site.snapshot()).manifest.warnings
+        assert told.startswith(f"what is gone since {first.manifest.snapshot_id} is not known: ")
+
+
 async def test_campaigns_that_went_after_the_list_was_read_are_no_failures_of_the_next_attempt(tmp_path: Path) -> None:
     async with nights(tmp_path) as site:
         gone = dict(list(site.service.campaigns.items())[:8])

@@ -9,6 +9,7 @@ import pytest
 
 from exporter.errors import DestinationError
 from exporter.model import Identity
+from exporter.snapshot_store.catalog import read_catalog
 from exporter.snapshot_store.choose_account_and_snapshot import find, snapshots_of_account
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.open_destination import open_destination
@@ -103,3 +104,17 @@ def test_what_is_no_snapshot_id_is_refused_with_an_example(tmp_path: Path) -> No
     publish(tmp_path, ONE, responses=RESPONSES[:1])
     with pytest.raises(DestinationError, match="'yesterday' is not a snapshot ID; write latest or one like"):
         find(open_destination(str(tmp_path)), "yesterday")
+
+
+def test_a_snapshot_is_named_by_its_id_its_folder_or_the_path_that_is_printed_of_it(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    printed = read_catalog(open_destination(f"{tmp_path}/")).snapshots[0].where
+    for name in (ONE, f"snapshot={ONE}", f"snapshot={ONE}/", printed, f"{printed}/", str(tmp_path / f"snapshot={ONE}")):
+        assert find(open_destination(str(tmp_path)), name) == ONE
+
+
+def test_the_path_of_a_snapshot_elsewhere_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path / "here", ONE, responses=RESPONSES[:1])
+    publish(tmp_path / "there", ONE, responses=RESPONSES[:1])
+    with pytest.raises(DestinationError, match="is not a snapshot ID"):
+        find(open_destination(str(tmp_path / "here")), str(tmp_path / "there" / f"snapshot={ONE}"))
