@@ -91,7 +91,9 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("denied", lambda it: it.status == 401),
     # "Campaign not found, please try again" is said of the moment: it proves nothing.
     ("retry", lambda it: it.campaign_missing and says_service_fails(it.message)),
-    ("not_found", lambda it: it.campaign_missing),
+    # A 200 proves no absence: what stands before the service may give its own failures that status.
+    ("not_found", lambda it: it.campaign_missing and it.status // 100 == 4),
+    ("invalid", lambda it: it.campaign_missing),
     ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
     ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),
     ("retry", lambda it: says_service_fails(it.message)),

@@ -114,10 +114,7 @@ def _refuse_emptied_table(run: Run, counts: Counts) -> None:
     before = latest.manifest if latest is not None else read_manifest(run.destination, base) if base else None
     if before is None or not before.counts.ok:
         return
-    if base is not None:
-        lost = counts.gone
-    else:
-        lost = _lost_since(run, before) if counts.unique else before.counts.ok
+    lost = counts.gone if base is not None else _lost_since(run, before, counts)
     if not run.job.options.max_missing.exceeded_by(lost, before.counts.ok):
         return
     fewer = f"{lost:,} of the {before.counts.ok:,} campaigns of {before.snapshot_id} are gone"
@@ -130,8 +127,11 @@ def _refuse_emptied_table(run: Run, counts: Counts) -> None:
     )
 
 
-def _lost_since(run: Run, before: Manifest) -> int:
-    """How many campaigns of an earlier snapshot are gone. One whose responses are damaged holds up no full run."""
+def _lost_since(run: Run, before: Manifest, counts: Counts) -> int:
+    """How many campaigns of an earlier snapshot are gone: all, where the list is empty. One whose responses are damaged
+    holds up no full run."""
+    if not counts.unique:
+        return before.counts.ok
     try:
         return len(_gone(run, before.snapshot_id))
     except DestinationError as error:

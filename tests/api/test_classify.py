@@ -53,11 +53,13 @@ def test_a_success_answer_about_the_id_is_good(key: str) -> None:
         (200, [], "invalid"),
         (200, {}, "invalid"),
         (200, {"message": "You've exceeded the per-minute rate limit."}, "rate_limited"),
-        (200, {"message": "Campaign not found"}, "not_found"),
+        (200, {"message": "Campaign not found"}, "invalid"),
         (200, {"message": "Campaign not found retrieved successfully", "data": {"_id": "cd-1"}}, "good"),
         (200, {"status": "error", "message": "what"}, "invalid"),
-        (200, {"status": "failure", "message": "Campaign not found", "data": None}, "not_found"),
-        (200, {"success": False, "error": {"code": "X", "message": "No such campaign"}}, "not_found"),
+        (200, {"status": "failure", "message": "Campaign not found", "data": None}, "invalid"),
+        (200, {"success": False, "error": {"code": "X", "message": "No such campaign"}}, "invalid"),
+        (404, {"success": False, "error": {"code": "X", "message": "No such campaign"}}, "not_found"),
+        (422, {"status": "failure", "message": "Campaign not found", "data": None}, "not_found"),
         (200, {"status": "error", "message": "You've exceeded the per-minute rate limit."}, "rate_limited"),
         (400, {"message": "Rate limit for this API has been reached."}, "rate_limited"),
         (400, error("Campaign not found", 400), "not_found"),
@@ -78,7 +80,8 @@ def test_a_success_answer_about_the_id_is_good(key: str) -> None:
         (204, b"", "retry"),
         # What decides between two meanings.
         (200, error("x", "401"), "denied"),
-        (200, error("Campaign not found", 401), "not_found"),
+        (200, error("Campaign not found", 401), "invalid"),
+        (400, error("Campaign not found", 401), "not_found"),
         (400, error("Campaign Rate limit not found"), "not_found"),
         (400, b"rate limit reached", "rate_limited"),
         (400, b"campaign not found", "invalid"),
@@ -122,17 +125,19 @@ def test_a_byte_that_is_no_utf_8_costs_a_character_and_not_the_campaign(charset:
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("status", "body", "kind"),
     [
-        (b'{"status":"success","data":{"_id":"cd-\xe9"}}', "wrong_campaign"),
-        (b'{"status":"succ\xe9ss","data":{"_id":"cd-1"}}', "invalid"),
-        (b'{"status":"success","\xe9":1,"data":{"_id":"cd-1"}}', "good"),
-        (b'{"errors":[{"msg":"campaign \xe9 not found"}]}', "not_found"),
-        (b"\xff\xfe" + '{"data":{"_id":"cd-1"}}'.encode("utf-16-le"), "good"),
+        (200, b'{"status":"success","data":{"_id":"cd-\xe9"}}', "wrong_campaign"),
+        (200, b'{"status":"succ\xe9ss","data":{"_id":"cd-1"}}', "invalid"),
+        (200, b'{"status":"success","\xe9":1,"data":{"_id":"cd-1"}}', "good"),
+        (400, b'{"errors":[{"msg":"campaign \xe9 not found"}]}', "not_found"),
+        (200, b"\xff\xfe" + '{"data":{"_id":"cd-1"}}'.encode("utf-16-le"), "good"),
     ],
 )
-def test_bytes_that_are_no_utf_8_in_the_id_the_status_or_a_key_end_in_a_verdict(body: bytes, kind: str) -> None:
-    assert judged(200, body)[0] == kind
+def test_bytes_that_are_no_utf_8_in_the_id_the_status_or_a_key_end_in_a_verdict(
+    status: int, body: bytes, kind: str
+) -> None:
+    assert judged(status, body)[0] == kind
 
 
 def test_an_id_that_is_no_text_or_number_is_no_id() -> None:
