@@ -67,7 +67,7 @@ class Option(click.Option):
             raise ValueError("must be one value or a list of texts; a date or a table is neither.")
         texts = [str(entry) for entry in entries]
         if self.multiple:
-            return tuple(self._parse(text) for text in texts)
+            return _each_of(texts, lambda text: [self._parse(text)])
         joined_by = getattr(self.type, "joined_by", None)
         if entries is given and joined_by is None:
             raise ValueError("must be one value, not a list.")
@@ -87,7 +87,7 @@ class Option(click.Option):
                 raise ValueError(f"{text!r} is neither true nor false; write 1 or 0, true or false")
             return _WORDS[text.strip().lower()]
         if self.multiple:
-            return tuple(value for part in text.split(",") if part.strip() for value in self._read_part(part.strip()))
+            return _each_of([part.strip() for part in text.split(",") if part.strip()], self._read_part)
         return self.read(text)
 
     def _read_variables(self, texts: set[str]) -> Any:
@@ -101,7 +101,7 @@ class Option(click.Option):
         except ValueError:
             if " " not in part:
                 raise
-            return [self._parse(word) for word in part.split()]
+            return _each_of(part.split(), lambda word: [self._parse(word)])
 
     def _count(self, given: Any) -> int:
         try:
@@ -151,6 +151,20 @@ class Option(click.Option):
         if self.given_in(values):
             return ParameterSource.DEFAULT_MAP, f"{path}: {self.key}", lambda: self.read(values[self.key])
         return ParameterSource.DEFAULT, self.long_name, self.absent
+
+
+def _each_of(texts: Iterable[str], read: Callable[[str], Iterable[Any]]) -> tuple[Any, ...]:
+    """The values of all texts. Raises `ValueError` with all that is wrong with them."""
+    values: list[Any] = []
+    problems: list[str] = []
+    for text in texts:
+        try:
+            values.extend(read(text))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tuple(values)
 
 
 def option(*names: str, **attributes: Any) -> Decorator:

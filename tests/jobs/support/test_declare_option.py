@@ -135,6 +135,23 @@ def test_every_option_of_every_command_has_a_variable_and_a_name_in_the_file(nam
             assert param.help.endswith((".", "]"))
 
 
+@pytest.mark.parametrize("source", ["command line", "environment", "file"])
+def test_every_wrong_value_of_a_repeatable_option_is_named(
+    source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments: tuple[str, ...] = ()
+    if source == "command line":
+        arguments = ("--rate", "60/1m", "--rate", "fast", "--rate", "slow")
+    elif source == "environment":
+        monkeypatch.setenv("CAMPAIGN_EXPORT_RATE", "60/1m, fast slow")
+    else:
+        arguments = ("--config", config('rate = ["60/1m", "fast", "slow"]'))
+    assert plan(*arguments) == 2
+    told = capsys.readouterr().err
+    assert "'fast' is not a rate" in told
+    assert "'slow' is not a rate" in told
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("WORKERS", "many"), ("INCREMENTAL", "perhaps"), ("RATE", "fast"), ("FORMAT", "xlsx"), ("VERBOSE", "x")],
