@@ -128,10 +128,11 @@ def _refuse_emptied_table(run: Run, counts: Counts) -> None:
 
 
 def _lost_since(run: Run, before: Manifest, counts: Counts) -> int:
-    """How many campaigns of an earlier snapshot are gone: all, where the list is empty. One whose responses are damaged
-    holds up no full run."""
-    if not counts.unique:
-        return before.counts.ok
+    """How many campaigns of an earlier snapshot are gone; only those of types that are asked for are looked for, and
+    only where there are much fewer now. A snapshot whose responses are damaged holds up no full run."""
+    fewer = max(before.counts.ok - counts.unique, 0)
+    if not counts.unique or not run.job.options.max_missing.exceeded_by(fewer, before.counts.ok):
+        return fewer
     try:
         return len(_gone(run, before.snapshot_id))
     except DestinationError as error:
