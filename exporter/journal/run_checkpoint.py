@@ -25,7 +25,8 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `request`: a hash of what was asked for, so that the same command is known again. `listed_at`: when the list pass
     that the journal holds was made. `incomplete`: what this command published last, if some campaigns failed; the next
-    attempt tries them again. `writer`: the run's name on a store to which others may write too.
+    attempt tries them again. `clock_ahead`: seconds by which this machine's clock is ahead of the service's. `writer`:
+    the run's name on a store to which others may write too.
     """
 
     snapshot_id: str
@@ -40,6 +41,7 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     pauses: tuple[Pause, ...] = ()
     warnings: tuple[str, ...] = ()
     incomplete: Incomplete | None = None
+    clock_ahead: float = 0.0
     writer: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

@@ -21,12 +21,15 @@ from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import latest_of, own_snapshots, read_catalog, read_manifest
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.retention import apply_retention
-from exporter.units import counted
+from exporter.units import counted, format_duration
 
 EXAMPLES = 3
 """IDs that are named of each kind of failure."""
 
 BUG = "This is a bug of campaign-export: please report it with this message."
+
+WRONG_CLOCK = 86_400.0
+"""Seconds. By a clock that is further ahead every earlier night is old, and this one soon begins in the future."""
 
 GONE_NAMED = 5
 """Names of vanished campaigns that a warning holds."""
@@ -214,6 +217,10 @@ def _retain(run: Run, manifest: Manifest) -> list[str]:
     if incomplete is not None and incomplete.snapshot_id not in (manifest.snapshot_id, base):
         removed.extend(_replace(run, incomplete.snapshot_id))
     if run.job.options.keep is None and run.job.options.keep_days is None:
+        return removed
+    if run.checkpoint.clock_ahead > WRONG_CLOCK:
+        ahead = format_duration(run.checkpoint.clock_ahead)
+        run.emit(Warned(f"no old snapshot is removed: this machine's clock is {ahead} ahead of the service's"))
         return removed
     in_use = {base} if base is not None else set()
     catalog = read_catalog(run.destination)

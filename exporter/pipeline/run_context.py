@@ -54,5 +54,6 @@ class Run(msgspec.Struct, eq=False):
             attempt = engine.meter.usage()
             usage = self.checkpoint.usage.plus(attempt)
             self.emit(Spent(usage, attempt))
+            ahead = engine.client.skew or self.checkpoint.clock_ahead
             with suppress(StorageFailed):  # the usage of a run that cannot write any more is not worth an error
-                await in_thread(self.stop, self.remember, usage=usage, limits=limits)
+                await in_thread(self.stop, self.remember, usage=usage, limits=limits, clock_ahead=ahead)

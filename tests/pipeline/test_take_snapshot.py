@@ -398,6 +398,20 @@ async def test_keep_and_full_every_keep_the_last_full_snapshot_as_a_base_in_use(
         assert full not in site.names()
 
 
+async def test_a_clock_that_is_days_ahead_removes_no_old_snapshot(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        await site.snapshot()
+        site.service.clock_ahead = -60 * 24 * HOUR
+        result = await site.snapshot(keep=1)
+        assert result.removed == ()
+        assert "no old snapshot is removed: this machine's clock is 60 d ahead of the service's" in "\n".join(
+            event.message for event in site.events if isinstance(event, Warned)
+        )
+        site.service.clock_ahead = -HOUR
+        result = await site.snapshot(keep=1)
+        assert site.names() == [result.manifest.snapshot_id]
+
+
 # After publishing
 
 
