@@ -216,8 +216,8 @@ def check_output(output: str | None) -> None:
     """Refuse a file that can't be written, before anything is asked for. Raises `InputError`."""
     if output is None:
         return
-    path = Path(output).absolute()
     try:
+        path = Path(output).absolute()  # a working folder that was removed has none
         if not output or path.is_dir():
             raise InputError(f"-o: {output or 'an empty name'} names no file.")
         if not path.parent.is_dir():

@@ -34,3 +34,15 @@ def test_an_output_where_this_user_may_not_write_is_refused_before_anything_is_a
     with pytest.raises(InputError, match="may this user write"):
         check_output(str(tmp_path / output))
     assert asked == [(tmp_path / place).resolve()]
+
+
+@pytest.mark.parametrize("command", [["pull", "a"], ["discover"], ["report", "exports"]])
+def test_an_output_in_a_working_folder_that_was_removed_is_refused_before_anything_is_asked(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run([*command, "-o", "file"]) == 2
+    assert "-o: file cannot be written: No such file or directory" in capsys.readouterr().err
