@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
 
 from exporter.clock import Clock
+from exporter.errors import DestinationError, StorageFailed
 from exporter.events import Emit
 from exporter.options import Locations
 from exporter.snapshot_store.destination import Destination
@@ -38,7 +39,10 @@ def lock_destination(locations: Locations, held: ExitStack, *, clock: Clock, emi
     place = find_workplace(locations)
     place.destination.check_writable()
     held.enter_context(RunLock(place.work_dir, clock=clock, emit=emit))
-    if place.destination.is_local and place.usual.resolve() != place.work_dir.resolve():
-        # Two runs with different work folders are still two runs on one destination.
-        held.enter_context(RunLock(place.usual, clock=clock, emit=emit))
+    if (place.destination.is_local or locations.state_dir) and place.usual.resolve() != place.work_dir.resolve():
+        # Two runs with different work folders are still two runs on one destination. For a store with --work-dir
+        # a state folder is not needed, so one that cannot be used is no error.
+        not_needed = () if place.destination.is_local else (DestinationError, StorageFailed)
+        with suppress(*not_needed):
+            held.enter_context(RunLock(place.usual, clock=clock, emit=emit))
     return place
