@@ -9,7 +9,7 @@ or whether the totals are right. What is done about it:
 - *Ways.* `skip` alone is sent first; where the first row of the list comes again, `page` decides, and page number and
   size are chosen so that the pages overlap; where that changes nothing either, all rows are asked for in one page.
 - *Size.* Pages grow from 100 while the service gives what it is asked for; what it gives less is its cap; a size that
-  it refuses, or takes long for, is not asked for again.
+  it refuses, gives nothing for, or takes long for, is not asked for again.
 - *End.* A page that brings nothing new, or a short one that reaches the total and says that no more follow.
 - *Order.* Rows keep their order where they come sorted by creation, as was asked. Where they do not (sorted by last
   change, an edit moves a row to the front), or where the total says that some are missing, the whole is read again
@@ -134,7 +134,7 @@ class Paging:
         self._pages += 1
         rows = page.rows
         if not rows:
-            self._took_nothing(page)
+            self._took_nothing(ask, page)
         elif self._ways[0] == "at once":
             self._add(rows)
             self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
@@ -179,8 +179,10 @@ class Paging:
         else:
             self._start += max(len(rows) - 1, 1)
 
-    def _took_nothing(self, page: Page) -> None:
-        """An empty page: even the row at the seam is gone, or the service stumbled."""
+    def _took_nothing(self, ask: Ask, page: Page) -> None:
+        """An empty page: even the row at the seam is gone, the service stumbled, or it gives no page of this size."""
+        if self._steps_back and self._size.is_untried(ask.limit) and self.refused(ask, for_good=False):
+            return
         if self._start > 0 and self._ways[0] != "at once":
             self._step_back()
             return
@@ -216,7 +218,10 @@ class Paging:
         """The end of a reading: of the last one, where the rows have an order that keeps, or did not move."""
         reading = list(self._seen)
         complete = self._ordered and len(reading) >= (self._total or 0)
-        if complete or self._pages == 1 or (reading == self._last_reading and self._exact):
+        same = reading == self._last_reading and self._exact
+        # What was seen is not dropped for empty pages: it is asked for, and what is gone says so itself.
+        believed = bool(reading) or not self._earlier
+        if believed and (complete or self._pages == 1 or same):
             self._ended = self.settled = True
         else:
             self.settled = False
@@ -235,7 +240,7 @@ class PageSize:
         self.now = max(2, fixed) if fixed else FIRST_SIZE  # of one row, none would be left for the seam
         self._most = self.now if fixed else LARGEST_SIZE
         self._is_fixed = fixed is not None
-        self._answered = 0
+        self._answered: set[int] = set()
         self._largest = 0
 
     @property
@@ -246,7 +251,7 @@ class PageSize:
     def learn(self, limit: int, page: Page, *, follows: bool) -> None:
         """Take what came for `limit`. `follows`: whether the page says that more rows follow it."""
         rows = len(page.rows)
-        self._answered = max(self._answered, limit)
+        self._answered.add(limit)
         self._largest = max(self._largest, rows)
         if rows < limit:
             if follows:
@@ -258,17 +263,21 @@ class PageSize:
         elif page.bytes * 2 <= LARGEST_PAGE:
             self.now = min(self.now * 2, self._most)
 
+    def is_untried(self, limit: int) -> bool:
+        """Whether only smaller pages came so far."""
+        return limit > max(self._answered, default=limit)
+
     def take_largest(self) -> None:
         """Ask for no more than came so far: a page number counts in pages of the size that the service gives."""
         self.now = self._most = max(2, self.given)
 
     def refused(self, limit: int, *, for_good: bool) -> bool:
         """Whether there is a smaller size to ask for; it is then the current one."""
-        sizes = (self._answered, *SMALLER_SIZES) if for_good else (self._answered,)
-        smaller = [size for size in sizes if 0 < size < limit]
+        sizes = {*self._answered, *SMALLER_SIZES} if for_good else self._answered
+        smaller = [size for size in sizes if size <= limit // 2]
         if self._is_fixed or not smaller:
             return False
-        self.now = self._most = smaller[0]
+        self.now = self._most = max(smaller)
         return True
 
 

@@ -213,12 +213,40 @@ def test_a_page_that_is_empty_though_a_row_must_be_there_is_asked_for_again() ->
     assert len(read(service, 10).keys) == 95
 
 
-@pytest.mark.parametrize(("empty", "found"), [(1, 40), (2, 40), (3, 0)])
-def test_a_list_that_was_there_and_is_empty_when_read_again_is_asked_for_again(empty: int, found: int) -> None:
+@pytest.mark.parametrize(("empty", "settled"), [(1, True), (2, True), (3, True), (6, True), (999, False)])
+@pytest.mark.parametrize("total", [None, 0, 40])
+def test_a_list_that_was_there_and_is_empty_when_read_again_keeps_what_was_seen(
+    empty: int, settled: bool, total: int | None
+) -> None:
     service = at_rest(40, sorts=False, total=nothing)
-    service.shown = lambda page: Page([]) if 3 < len(service.asked) <= 3 + empty else page
-    paging = read(service, 30)
-    assert (len(paging.keys), paging.settled) == (found, True)
+    service.shown = lambda page: Page([], total=total) if 3 < len(service.asked) <= 3 + empty else page
+    paging = read(service, 30, most=30)
+    assert (len(paging.keys), paging.settled) == (40, settled)
+
+
+@pytest.mark.parametrize("above", [100, 200, 500, 900])
+@pytest.mark.parametrize("total", [None, 0, 1500])
+@pytest.mark.parametrize("sorts", [True, False])
+def test_a_size_that_nothing_is_given_for_is_not_asked_for_again(above: int, total: int | None, sorts: bool) -> None:
+    service = at_rest(1500, sorts=sorts)
+    service.shown = lambda page: Page([], total=total) if service.asked[-1].limit > above else page
+    paging = read(service, most=60)
+    assert (len(paging.keys), paging.settled) == (1500, True)
+    assert sum(ask.limit > above for ask in service.asked) == 2
+
+
+def test_a_size_that_is_refused_from_one_page_on_gives_way_to_one_that_was_answered() -> None:
+    service = at_rest(3000)
+    paging = Paging()
+    while (ask := paging.next_ask()) is not None:
+        page = service.page(ask, 0.1)
+        if len(service.asked) >= 6 and ask.limit > 200:
+            assert paging.refused(ask, for_good=True)
+        else:
+            assert page is not None
+            paging.took(ask, page)
+    assert len(paging.keys) == 3000
+    assert [ask.limit for ask in service.asked[:10]] == [100, 200, 400, 800, 1000, 1000, 400, 200, 200, 200]
 
 
 def test_a_list_of_which_only_small_pages_are_given_and_that_moves_is_not_taken_for_whole() -> None:
