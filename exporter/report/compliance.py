@@ -14,10 +14,13 @@ import msgspec
 import pyarrow as pa
 
 from exporter.json_text import loads
+from exporter.report.intervals import DAY
 from exporter.report.quiet_hours import QuietHours, Violation, violations
 from exporter.report.week_grid import Window
 from exporter.tables.answer_walk import spelling
 from exporter.tables.extra_and_issue_columns import MORE_ISSUES
+from exporter.tables.time_of_day import DAY as SECONDS
+from exporter.tables.time_of_day import fraction, read_time
 from exporter.tables.time_zones import resolve_time_zone
 
 _OF_CALLING_HOURS = re.compile(r"dialingStrategy(?:\.callingHours\b[^:]*)?: ", re.IGNORECASE)
@@ -110,9 +113,23 @@ def is_unsure(issue: str) -> bool:
 
 
 def readable(windows: pa.Table) -> list[Window]:
-    """Every window that could be read, its time zone by its IANA name where it has one."""
-    rows = (Window(*row) for row in rows_of(windows, Window._fields) if row[1] is not None and row[3] is not None)
-    return [row._replace(timezone=zone_name(row.timezone)) for row in rows]
+    """Every window that could be read, its end rounded up to the minute, its time zone by its IANA name if it has one.
+
+    `end_minute` leaves seconds out, and a window that ends seconds after nine reaches into quiet hours from nine.
+    """
+    rows = rows_of(windows, (*Window._fields, "end_time", "raw_end", "crosses_midnight"))
+    return [
+        Window(campaign_id, day, start, _end(end_time, raw_end or "") + crosses * DAY, zone_name(zone))
+        for campaign_id, day, start, end, zone, end_time, raw_end, crosses in rows
+        if day is not None and end is not None
+    ]
+
+
+@cache
+def _end(end_time: str, raw_end: str) -> int:
+    """The minute of its day at which a window has ended; `24:00` is also how a moment before midnight is read."""
+    seconds = read_time(end_time, is_end=True) or 0
+    return -(-(seconds + (fraction(raw_end) > 0 and seconds < SECONDS)) // 60)
 
 
 @cache

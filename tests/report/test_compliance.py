@@ -78,3 +78,19 @@ def test_a_window_of_a_day_without_end_and_start_is_a_violation() -> None:
 def test_zones_that_differ_in_case_and_blanks_are_in_the_pictures() -> None:
     (window,) = readable(pa.Table.from_batches([flat(DAY, timezone="asia/kolkata ").calling_windows]))
     assert window.timezone == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize("end", ["9:00:59 PM", "21:00:01", "9:00:00.500 PM"])
+def test_a_window_that_ends_seconds_inside_the_quiet_hours_reaches_into_them(end: str) -> None:
+    (violation,) = check(flat({**DAY, "end": end})).violations
+    assert (violation.windows, violation.minutes) == (["MO 09:00-21:01"], 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [("9:00 AM", "9:00:00 PM", 1260), ("9:00 AM", "8:59:59.9 PM", 1260), ("9:00 AM", "11:59:59.999 PM", 1440),
+     ("11:59:59 PM", "12:00:01 AM", 1441), ("9:00:00.2 AM", "9:00:00.7 AM", 541), ("9:00 AM", "9:00 AM", 540 + 1440)],
+)  # fmt: skip
+def test_an_end_is_rounded_up_to_the_minute_and_not_further(start: str, end: str, minutes: int) -> None:
+    (window,) = readable(pa.Table.from_batches([flat({**DAY, "start": start, "end": end}).calling_windows]))
+    assert window.end_minute == minutes
