@@ -39,6 +39,10 @@ _unshown = re.compile(f"[{CONTROL}{INVISIBLE}{SURROGATE}]+")
 _unsafe = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{DIRECTION}{SURROGATE}]+")
 _visible_ascii = re.compile(r"[\x21-\x7e]*")
 _token = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){2,4}")
+_secret = re.compile(
+    r"""(?<=://)[^\s/@:'"]*:[^\s@'"]*(?=@)|((?:\bsig|signature|secret|password|token|AccountKey)=)[^\s&;,'"]+""", re.I
+)
+"""User and password in a URL; the value of what is named like a secret."""
 
 
 def without_format_characters(text: str) -> str:
@@ -89,8 +93,12 @@ def hide_tokens(text: str) -> str:
 
 
 def one_line(text: str, longest: int) -> str:
-    """`text` fit for a log line: one line, no control characters, no tokens, at most `longest` characters."""
-    flat = _unshown.sub(" ", hide_tokens(text[:LONGEST_SEARCHED])).strip()
+    """`text` fit for a log line: one line, no control characters, no tokens, at most `longest` characters.
+
+    No passwords and signatures either: libraries show the URL that they asked.
+    """
+    hidden = _secret.sub(r"\1[hidden]", hide_tokens(text[:LONGEST_SEARCHED]))
+    flat = _unshown.sub(" ", hidden).strip()
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 

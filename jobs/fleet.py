@@ -25,6 +25,7 @@ from jobs.support.run_until_stopped import run_until_stopped
 with lazy_imports(__name__):
     from exporter.blocking_calls import BackgroundThread
     from exporter.pipeline.fleet import AccountResult, run_account, run_side_by_side
+    from exporter.snapshot_store.open_bucket import without_secrets
     from exporter.stop import Stop
     from jobs.support.copyable_commands import program_command
     from jobs.support.fleet_dask import run_on_dask
@@ -109,7 +110,7 @@ def command(
         repeated = _repeated(
             fleet,
             failed,
-            out=dest,
+            out=without_secrets(dest) if dest else None,
             engine=engine if scheduler is not None else None,
             scheduler=scheduler,
             metrics_file=metrics_file.path if metrics_file is not None else None,

@@ -67,7 +67,7 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     rows.sort(key=lambda row: str(row["snapshot"]))
     if not rows:
         destination.check_is_root()
-        console.say(f"there is no snapshot in {dest}", event="empty")
+        console.say(f"there is no snapshot in {destination.shown}", event="empty")
     for row in rows:
         if row["problem"]:
             console.trouble(f"damaged: {row['problem']}", event="damaged", snapshot=row["snapshot"])

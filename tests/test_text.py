@@ -45,6 +45,26 @@ def test_what_a_server_echoes_is_reported_without_tokens_and_in_one_line() -> No
     assert one_line("x" * 60, 50) == "x" * 49 + "…"
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("'http://127.0.0.1:1/box?sv=2022&se=2027&sig=hu%2Bsh%3D/x' failed", "sv=2022&se=2027&sig=[hidden]' failed"),
+        ("https://s3/x?X-Amz-Signature=hush&X-Amz-Date=1", "?X-Amz-Signature=[hidden]&X-Amz-Date=1"),
+        ("https://s3/x?X-Amz-Security-Token=hush", "?X-Amz-Security-Token=[hidden]"),
+        ("AccountName=n;AccountKey=hush==;BlobEndpoint=x", "AccountName=n;AccountKey=[hidden];BlobEndpoint=x"),
+        ("SharedAccessSignature=hush&sig=hush", "SharedAccessSignature=[hidden]&sig=[hidden]"),
+        ("body: client_id=x&client_secret=hush", "client_id=x&client_secret=[hidden]"),
+        ("proxy http://user:hu/sh@proxy:3128 refused", "proxy http://[hidden]@proxy:3128 refused"),
+        ("s3://AKIA:hush@bucket/x", "s3://[hidden]@bucket/x"),
+        ("http://127.0.0.1:1/x: design=1, mail a@b", "http://127.0.0.1:1/x: design=1, mail a@b"),
+    ],
+)
+def test_what_a_library_says_is_reported_without_passwords_and_signatures(text: str, line: str) -> None:
+    shown = one_line(text, 200)
+    assert line in shown
+    assert "hu" not in shown
+
+
 @given(texts)
 def test_one_line_is_one_line_that_every_file_can_hold(text: str) -> None:
     line = one_line(text, 20)

@@ -13,6 +13,7 @@ from exporter.snapshot_store.catalog import Catalog, SnapshotInfo, read_catalog
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest
 from exporter.snapshot_store.names import PREFIX, is_snapshot_id, misdated_notices
+from exporter.snapshot_store.open_bucket import without_secrets
 
 
 class Account(NamedTuple):
@@ -107,14 +108,15 @@ def find(
 
     `account`: as in `snapshots_of_account`. `now`: seconds since 1970; None: the machine's clock.
     """
-    wanted = snapshot.rstrip("/").removeprefix(destination.where("")).removeprefix(PREFIX)
+    shown = without_secrets(snapshot)
+    wanted = shown.rstrip("/").removeprefix(destination.where("")).removeprefix(PREFIX)
     if wanted == "latest":
         chosen = snapshots_of_account(destination, time.time() if now is None else now, account=account)
         return chosen.snapshots[-1].snapshot_id
     if not is_snapshot_id(wanted):
-        raise DestinationError(f"{snapshot!r} is not a snapshot ID; write latest or one like 20261123T020000Z.")
+        raise DestinationError(f"{shown!r} is not a snapshot ID; write latest or one like 20261123T020000Z.")
     if destination.has_manifest(wanted):
         return wanted
     destination.check_is_root()
-    shown = ", ".join(destination.snapshot_ids()[-5:]) or "none"
-    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {shown}.")
+    there = ", ".join(destination.snapshot_ids()[-5:]) or "none"
+    raise DestinationError(f"{destination.shown}: there is no snapshot {wanted}; there are: {there}.")

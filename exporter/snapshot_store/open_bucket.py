@@ -76,11 +76,14 @@ def open_store(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSyst
 
 
 def without_secrets(url: str) -> str:
-    """The URL as it may be shown; of one that is read wrongly only the scheme."""
+    """The URL as it may be shown; of one that is read wrongly only the scheme. A folder is shown as it is."""
+    scheme, is_url, _ = url.strip().partition("://")
+    if not is_url or scheme.lower() == "file":
+        return url
     try:
         parts = urlsplit(url.strip())
     except ValueError:
-        return url.partition("://")[0] + "://…"
+        return f"{scheme}://…"
     if "@" in parts.path:  # a / in the secret key ends the authority there
         return f"{parts.scheme}://…"
     query = [(name, value) for name, values in parse_qs(parts.query).items() for value in values

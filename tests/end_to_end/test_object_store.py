@@ -286,6 +286,26 @@ def test_a_wrong_azure_key_is_explained_and_not_shown(store: Store) -> None:
     assert "WRNG" not in told
 
 
+def test_the_secret_in_a_url_is_not_printed(s3: Store, tmp_path: Path) -> None:
+    url = s3.url.replace("s3://", "s3://AKIA:hush-hush@")
+    told = s3.good("snapshots", url)
+    assert f"there is no snapshot in {s3.url}" in told
+    s3.good("snapshot", str(s3.ids), "--out", url, "--rate", "off")
+    (snapshot,) = s3.open().snapshot_ids()
+    told += s3.good("verify", url, f"{url}/snapshot={snapshot}")
+    told += s3.run("verify", url, f"{url}-2/snapshot={snapshot}")[1]
+    account = 'stream_id="{KORE_STREAM_ID}"\nhost="{KORE_HOST}"\nclient_id="{KORE_CLIENT_ID}"\n'.format(**s3.env)
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text(
+        f'[defaults]\n{account}rate="off"\nclient_secret_env="KORE_CLIENT_SECRET"\n'
+        f'[[account]]\naccount_id="{s3.env["KORE_ACCOUNT_ID"]}"\n[[account]]\naccount_id="x"\nids="{tmp_path}/absent.csv"\n'
+    )
+    code, of_fleet = s3.run("fleet", str(fleet), "--out", url)
+    assert code == 2, of_fleet
+    assert f" --out={s3.url} --only=x" in of_fleet
+    assert "hush-hush" not in told + of_fleet
+
+
 def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store, proxy: StoreProxy) -> None:
     numbers = count(1)
     proxy.refuse(lambda _: "InternalError" if next(numbers) % 5 == 0 else None)
