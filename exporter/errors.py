@@ -14,7 +14,7 @@ ExportError
 │   ├── Interrupted         a signal                                                    exit 130, 143
 │   ├── Cancelled           the task that awaited the run
 │   ├── StorageFailed       disk full, volume gone, store unreachable
-│   └── MachineExhausted    no memory, or no room for another thread
+│   └── MachineExhausted    no memory, no room for another thread or open file
 ├── DestinationBusy         another run is at work there                                exit 5
 ├── NotPublished            too many failures or missing campaigns                      exit 6
 └── NotReconciled           our own counts disagree: a bug, reported as one             exit 70
@@ -22,6 +22,7 @@ ExportError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,7 +99,7 @@ class StorageFailed(StoppedEarly):
 
 
 class MachineExhausted(StoppedEarly):
-    """The machine, or the container, has no memory left, or no room for another thread."""
+    """The machine, or the container, has no memory left, or no room for another thread or open file."""
 
 
 class DestinationBusy(ExportError):
@@ -124,6 +125,8 @@ def exhausted(error: BaseException) -> MachineExhausted | None:
         what = "no memory is left: free some, or allow more (ulimit -v, the container's limit)"
     elif isinstance(error, RuntimeError) and "start new thread" in str(error):
         what = "no room for another thread: end other programs, or allow more (ulimit -u, the container's pids limit)"
+    elif isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        what = "too many files are open: raise the limit (ulimit -n), or close some"
     else:
         return None
     return MachineExhausted(f"{what}. Nothing fetched is lost: the same command resumes.")

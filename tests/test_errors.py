@@ -1,7 +1,8 @@
-"""`exporter.errors`: the tree in the docstring, pickling, a machine without memory or threads."""
+"""`exporter.errors`: the tree in the docstring, pickling, a machine without memory, threads or open files."""
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
 from collections.abc import Iterator
@@ -38,10 +39,13 @@ def test_the_drawn_tree_shows_every_class_below_its_base_once() -> None:
         (MemoryError(), "no memory is left"),
         (RuntimeError("can't start new thread"), "no room for another thread"),
         (RuntimeError("dictionary changed size during iteration"), None),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (OSError(errno.ENFILE, "Too many open files in system"), "too many files are open"),
+        (OSError(errno.ENOENT, "No such file or directory"), None),
         (OSError("x"), None),
     ],
 )
-def test_a_machine_without_memory_or_threads_is_told_from_a_fault_of_the_program(
+def test_a_machine_without_memory_threads_or_open_files_is_told_from_a_fault_of_the_program(
     error: Exception, reason: str | None
 ) -> None:
     found = exhausted(error)

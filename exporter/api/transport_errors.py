@@ -42,6 +42,10 @@ class TransportError(Exception):
         self.dropped = False
 
 
+class TooManyFiles(TransportError):
+    """This machine has no room for another connection."""
+
+
 def explain(error: Exception, request: Request, *, timeout: float) -> TransportError:
     """What an error of the connection means, and for one that can never work which setting to check."""
     detail = _detail(error)
@@ -50,7 +54,8 @@ def explain(error: Exception, request: Request, *, timeout: float) -> TransportE
         return TransportError(text, permanent=True)
 
     if getattr(error, "errno", None) in _TOO_MANY_FILES:
-        return permanent("no connection: too many files are open; raise the limit (ulimit -n), or lower --workers")
+        text = "no connection: too many files are open; raise the limit (ulimit -n), or lower --workers"
+        return TooManyFiles(text, permanent=True)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return permanent(_untrusted(error))
     if isinstance(error, aiohttp.ClientHttpProxyError):

@@ -14,10 +14,10 @@ from exporter.api.credentials_advice import skew_warning
 from exporter.api.endpoints import CampaignApi, HttpResponse, Request, is_askable, without_token
 from exporter.api.http import HttpTransport
 from exporter.api.response_headers import read_date
-from exporter.api.transport_errors import TransportError
+from exporter.api.transport_errors import TooManyFiles, TransportError
 from exporter.api.verdict import Verdict
 from exporter.clock import Clock
-from exporter.errors import SettingsError
+from exporter.errors import MachineExhausted, SettingsError
 from exporter.events import Emit, Warned, ignore
 from exporter.model import CampaignType
 from exporter.ratelimit.limiter import Limiter, Permit
@@ -156,7 +156,8 @@ class Client:
             if error.permanent and self.limiter.answered_at is None and self.sending <= {task}:
                 # Nothing was ever answered, and waiting does not change what is set up wrongly. While others are
                 # under way it may be one bad response among good ones.
-                raise SettingsError(f"{error}.") from None
+                kind = MachineExhausted if isinstance(error, TooManyFiles) else SettingsError
+                raise kind(f"{error}.") from None
             if error.dropped:
                 return None
             detail = str(error).replace(token, TOKEN_HIDDEN)

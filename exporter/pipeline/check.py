@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from exporter.api.classify import ListPage, item_id
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import CredentialsRefused, ExportError, InputError, ListFailed, ServiceDown, SettingsError
+from exporter.errors import (
+    CredentialsRefused,
+    ExportError,
+    InputError,
+    ListFailed,
+    MachineExhausted,
+    ServiceDown,
+    SettingsError,
+)
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
@@ -93,6 +101,8 @@ class _ServiceCheck:
         except ListFailed as error:
             advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
             self._findings.note("list", "failed", str(error), advice, ServiceDown)
+        except MachineExhausted as error:
+            self._findings.note("host", "failed", str(error), error=ServiceDown)
         except SettingsError as error:
             self._findings.never_works(str(error))
         except ServiceDown as error:

@@ -95,7 +95,7 @@ class JobCommand(click.Command):
             _raise_problems(ctx)
             code = super().invoke(ctx)
             sys.stdout.flush()
-        except (ExportError, MemoryError, RuntimeError) as error:
+        except (ExportError, MemoryError, OSError, RuntimeError) as error:
             failure = error if isinstance(error, ExportError) else exhausted(error)
             if failure is None:
                 raise

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -23,6 +23,9 @@ Result = TypeVar("Result")
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 """End the program; SIGINT does so by itself, as `KeyboardInterrupt`."""
+
+LOOP_FILES = 10
+"""Files that an event loop opens for itself."""
 
 
 @contextmanager
@@ -74,7 +77,11 @@ def interrupted(number: int, outcome: str) -> Interrupted:
 
 
 def new_runner() -> asyncio.Runner:
-    """What a job runs in: uvloop's loop, where that is installed."""
+    """What a job runs in: uvloop's loop, where that is installed. Raises `OSError` where too many files are open."""
+    # A loop that finds no room half-way through its making raises something else, and prints what nobody understands.
+    with ExitStack() as opened:
+        for _ in range(LOOP_FILES):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     with suppress(ImportError):
         import uvloop
 

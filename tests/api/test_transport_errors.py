@@ -12,7 +12,7 @@ import pytest
 
 from exporter.api.endpoints import Request
 from exporter.api.http import HttpTransport
-from exporter.api.transport_errors import TransportError
+from exporter.api.transport_errors import TooManyFiles, TransportError
 from tests.support.certificates import issue
 from tests.support.hostile import hostile
 
@@ -62,6 +62,7 @@ async def test_too_many_open_files_are_this_machines_fault_and_not_the_services(
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     error = await error_of("https://kore.example")
+    assert isinstance(error, TooManyFiles)
     assert error.permanent
     assert "ulimit -n" in str(error)
 

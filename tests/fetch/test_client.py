@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from exporter.api.endpoints import HttpResponse, Request
-from exporter.api.transport_errors import TransportError
-from exporter.errors import CredentialsRefused, SettingsError
+from exporter.api.transport_errors import TooManyFiles, TransportError
+from exporter.errors import CredentialsRefused, MachineExhausted, SettingsError
 from exporter.events import Warned
 from exporter.fetch.client import MOST_LED_AWAY, MOST_REDIRECTS, Exchange
 from exporter.model import Requests
@@ -33,6 +33,12 @@ def unknown_host() -> TransportError:
 def test_what_can_never_work_ends_the_run_with_its_setting_where_nothing_was_ever_answered() -> None:
     with pytest.raises(SettingsError, match="KORE_HOST"):
         fetched(MadeUpService(lambda _: unknown_host()), ["cd-1", "cd-2"])
+
+
+def test_too_many_open_files_end_the_run_as_the_machines_fault_where_nothing_was_ever_answered() -> None:
+    """No setting is wrong: the same command resumes."""
+    with pytest.raises(MachineExhausted, match="ulimit"):
+        fetched(MadeUpService(lambda _: TooManyFiles("raise ulimit -n", permanent=True)), ["cd-1", "cd-2"])
 
 
 class NoHttp(MadeUpService):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,16 @@ async def test_a_closed_port_is_an_error_of_the_setting() -> None:
     result = await check("http://127.0.0.1:9")
     assert (result.error, finding(result, "host").state) == (SettingsError, "failed")
     assert "nothing listens" in finding(result, "host").detail
+
+
+async def test_too_many_open_files_are_no_error_of_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    result = await check("https://kore.example")
+    assert (result.error, finding(result, "host").state) == (ServiceDown, "failed")
+    assert "ulimit -n" in finding(result, "host").detail
 
 
 async def test_an_untrusted_certificate_is_an_error_that_names_ssl_cert_file(tmp_path: Path) -> None:

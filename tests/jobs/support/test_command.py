@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 from pathlib import Path
@@ -106,8 +107,8 @@ def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest
     assert "longer than 256" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
-def test_a_machine_without_memory_or_threads_ends_a_run_with_4(
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.EMFILE, "x")])
+def test_a_machine_without_memory_threads_or_open_files_ends_a_run_with_4(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> int:
@@ -115,7 +116,7 @@ def test_a_machine_without_memory_or_threads_ends_a_run_with_4(
 
     monkeypatch.setattr(importlib.import_module("jobs.plan").command, "callback", fail)
     assert plan() == 4
-    assert "allow more" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err
     monkeypatch.setattr(cli, "get_command", fail)  # already when it is imported
     assert plan() == 4
-    assert "allow more" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err

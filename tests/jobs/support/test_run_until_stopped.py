@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import resource
 import signal
 import subprocess
 import threading
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from jobs import cli
-from jobs.support.run_until_stopped import SIGNALS, run_until_stopped
+from jobs.support.run_until_stopped import LOOP_FILES, SIGNALS, run_until_stopped
 from tests.support.running import ROOT, full, program, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
@@ -140,3 +145,36 @@ def test_the_command_line_can_be_called_in_a_thread(
     assert codes == [0]
     assert {number: signal.getsignal(number) for number in handlers} == handlers
     assert len(snapshot_folders(tmp_path / "out")) == 1
+
+
+@contextmanager
+def room_for(files: int) -> Iterator[None]:
+    """Within the block so many more files can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = (number for number in count() if not Path(f"/dev/fd/{number}").exists())
+    most = next(islice(free, files, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", range(LOOP_FILES + 2))
+def test_where_too_many_files_are_open_for_an_event_loop_that_is_what_is_raised(
+    room: int, recwarn: pytest.WarningsRecorder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def job(stop: Stop) -> int:
+        return 7
+
+    assert run_until_stopped(job, resumes=True) == 7, "all modules are imported"
+    warnings.simplefilter("always")
+    with room_for(room):
+        if room < LOOP_FILES:
+            with pytest.raises(OSError, match="Too many open files") as raised:
+                run_until_stopped(job, resumes=True)
+            assert raised.value.errno == errno.EMFILE
+        else:
+            assert run_until_stopped(job, resumes=True) == 7
+    assert list(recwarn) == []
+    assert capfd.readouterr().err == ""
