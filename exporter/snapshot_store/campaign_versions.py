@@ -28,7 +28,8 @@ VERSION_COLUMNS = tuple(_HEAD.names)
 class Versions:
     """The versions so far, and the state that the next snapshot is compared with.
 
-    Rows are one for each campaign; a campaign's windows are lists in its row until the end.
+    Rows are one for each campaign; a campaign's windows are lists in its row until the end. What only a list pass shows
+    stays as it was listed last while snapshots make none.
     """
 
     def __init__(self, table: RowTable, names: list[str]) -> None:
@@ -37,13 +38,16 @@ class Versions:
         self.moments: list[datetime] = []
         self.seen: dict[str, int] = {}
         self._state: pa.Table | None = None
-        self._listed = False
+        self._listed = pa.array([], pa.bool_())  # of each row of the state, whether it was ever listed
         self._rows: list[pa.Table] = []
         self._heads: list[_Head] = []
         self._open: dict[str, int] = {}
 
     def add(self, moment: datetime, rows: pa.Table, unknown: pa.Array, *, listed: bool) -> None:
-        """Compare a snapshot with the state. `unknown`: IDs that could not be fetched, and may still be there."""
+        """Compare a snapshot with the state. `unknown`: IDs that could not be fetched, and may still be there.
+
+        `listed`: whether it made a list pass.
+        """
         rows = _by_campaign(rows) if self._table == "calling_windows" else rows.combine_chunks()
         self.moments.append(moment)
         before = self._state if self._state is not None else rows.slice(0, 0)
@@ -51,12 +55,25 @@ class Versions:
         at = pc.index_in(new_ids, value_set=old_ids)
         absent = pc.invert(pc.is_in(old_ids, value_set=new_ids))
         kept = pc.and_(absent, pc.is_in(old_ids, value_set=unknown))
+        were_listed = pc.fill_null(self._listed.take(at), False)
+        if not listed:
+            rows = self._as_listed(rows, before.take(at), were_listed)
         self._remove(moment, before.filter(pc.and_(absent, pc.invert(kept))))
-        self._change(moment, before, rows, at, compare_listed=listed and self._listed)
+        self._change(moment, before, rows, at)
         self._append(moment, rows.filter(pc.is_null(at)), "added")
         carried = before.filter(kept)
         self._state = pa.concat_tables([rows, carried]).combine_chunks() if carried.num_rows else rows
-        self._listed = listed
+        are_listed = pa.repeat(True, rows.num_rows) if listed else were_listed
+        self._listed = pa.concat_arrays([are_listed, self._listed.filter(kept)])
+
+    def _as_listed(self, rows: pa.Table, last: pa.Table, were_listed: pa.Array) -> pa.Table:
+        """`rows` with the values of `last`, which is aligned, where only a list pass could show them."""
+        for name in LIST_COLUMNS.intersection(self._names):
+            given, listed = rows.column(name), pc.if_else(were_listed, last.column(name), None)
+            # A value of the answer is newer than that of the list; a type is only inferred from an answer.
+            first, second = (listed, given) if name == "campaign_type" else (given, listed)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, pc.coalesce(first, second))
+        return rows
 
     def _remove(self, moment: datetime, rows: pa.Table) -> None:
         """A version without values, but for what says which campaign it was."""
@@ -68,16 +85,12 @@ class Versions:
         ]
         self._append(moment, pa.Table.from_arrays(columns, schema=rows.schema), "removed")
 
-    def _change(
-        self, moment: datetime, before: pa.Table, rows: pa.Table, at: pa.Array, *, compare_listed: bool
-    ) -> None:
+    def _change(self, moment: datetime, before: pa.Table, rows: pa.Table, at: pa.Array) -> None:
         known = pc.is_valid(at)
         if not before.column("campaign_id").equals(rows.column("campaign_id")):
             rows, before = rows.filter(known), before.take(at.filter(known))
         changed: dict[int, list[str]] = {}
         for name in self._compared:
-            if name in LIST_COLUMNS and not compare_listed:
-                continue
             where = differs(name, before.column(name), rows.column(name))
             for index in pc.indices_nonzero(where).to_pylist():
                 changed.setdefault(index, []).append(name)

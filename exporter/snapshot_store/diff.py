@@ -34,7 +34,7 @@ class Changes(msgspec.Struct, frozen=True):
     removed: pa.Table
     changed: pa.Table
     not_compared: list[str] = []
-    """columns that one of the two could not have, as it made no list pass"""
+    """columns that only one of the two could have in full, as the other made no list pass"""
     not_fetched: int = 0
     """campaigns that are in one of the two, and could not be fetched for the other"""
 
@@ -57,7 +57,8 @@ def changes_between(
     Raises `DestinationError`.
     """
     with open_columns(destination, old, "campaigns") as before, open_columns(destination, new, "campaigns") as after:
-        left_out = () if all(had_list_pass(destination, snapshot) for snapshot in (old, new)) else LIST_COLUMNS
+        # Where neither made one, the columns are as much of both as the answers hold.
+        left_out = () if had_list_pass(destination, old) == had_list_pass(destination, new) else LIST_COLUMNS
         changes = compare(before, after, old=old, new=new, columns=columns, ignore={*ignore, *left_out})
     added, came = _without(changes.added, not_fetched(destination, old))
     removed, went = _without(changes.removed, not_fetched(destination, new))

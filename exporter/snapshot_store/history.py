@@ -125,8 +125,8 @@ def history_of(
     compared = LIST_COLUMNS & set(names) - NOT_COMPARED
     if without_list and len(without_list) < len(runs) and compared:
         notices.append(
-            f"{counted(len(without_list), 'snapshot')} without a list pass, in which these are not compared: "
-            f"{', '.join(sorted(compared))}"
+            f"{counted(len(without_list), 'snapshot')} without a list pass: what its answers lack of these is as it "
+            f"was listed last: {', '.join(sorted(compared))}"
         )
     if not versions.moments:
         raise DestinationError(f"{destination.shown}: there is no readable snapshot of account {chosen.account}.")

@@ -89,6 +89,15 @@ def test_columns_of_the_list_call_are_left_out_where_one_snapshot_made_none(tmp_
     ]
 
 
+def test_columns_of_the_list_call_are_compared_where_neither_snapshot_made_one(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=[response_of({**SEED, "connection": "A", "totalMessagesSent": 5})])
+    publish(tmp_path, TWO, responses=[response_of({**SEED, "connection": "B", "totalMessagesSent": 9})])
+    changes = changes_between(open_destination(str(tmp_path)), ONE, TWO)
+    rows = [(row["column"], row["old"], row["new"]) for row in changes.changed.to_pylist()]
+    assert rows == [("connection", "A", "B"), ("total_messages_sent", "5", "9")]
+    assert not changes.not_compared
+
+
 def test_a_campaign_that_could_not_be_fetched_is_neither_removed_nor_added(tmp_path: Path) -> None:
     failed, missing = RESPONSES[0].campaign_id, RESPONSES[1].campaign_id
     publish(tmp_path, ONE)

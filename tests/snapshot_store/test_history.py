@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -193,12 +194,67 @@ def test_snapshots_of_another_account_and_damaged_ones_are_left_out_with_a_notic
     assert all(part in notices for part in ("other/st-1", "20260511T130000Z", "20990101T000000Z"))
 
 
-def test_a_snapshot_without_a_list_pass_is_not_compared_in_its_columns(tmp_path: Path) -> None:
-    listed = campaign("a")._replace(list_item='{"totalMessagesSent": 5}')
-    nightly(tmp_path, [listed], [listed._replace(list_item=None, list_type=None)], [listed])
+def listed(total: int, **fields: Any) -> CampaignResponse:
+    return campaign("a", **fields)._replace(list_item=json.dumps({"totalMessagesSent": total}))
+
+
+def unlisted(**fields: Any) -> CampaignResponse:
+    """Of a night without a list pass."""
+    return campaign("a", **fields)._replace(list_item=None, list_type=None)
+
+
+def test_a_snapshot_without_a_list_pass_changes_nothing_of_what_only_that_shows(tmp_path: Path) -> None:
+    nightly(tmp_path, [listed(5)], [unlisted()], [listed(5)])
     result = history(tmp_path)
     assert result.versions.column("change").to_pylist() == ["added"]
-    assert any("total_messages_sent" in notice for notice in result.notices)
+    (notice,) = result.notices
+    assert "1 snapshot without a list pass" in notice and "total_messages_sent" in notice
+
+
+def test_what_the_list_shows_is_compared_with_what_it_showed_last(tmp_path: Path) -> None:
+    nightly(tmp_path, [listed(5)], [unlisted(status="Active")], [listed(9, status="Active")])
+    assert versions(tmp_path, "changed_columns", "total_messages_sent", "campaign_type") == [
+        ("a", 0, "added", None, 5, "sms"),
+        ("a", 1, "changed", ["status"], 5, "sms"),
+        ("a", 2, "changed", ["total_messages_sent"], 9, "sms"),
+    ]
+
+
+def test_the_first_list_pass_after_nights_without_one_is_no_lost_change(tmp_path: Path) -> None:
+    nightly(tmp_path, [unlisted()], [listed(5)])
+    assert versions(tmp_path, "total_messages_sent", as_of=day(1)) == [("a", 1, "changed", 5)]
+
+
+def test_without_any_list_pass_what_the_answers_hold_is_compared(tmp_path: Path) -> None:
+    nightly(tmp_path, [unlisted(connection="A", totalMessagesSent=5)], [unlisted(connection="B", totalMessagesSent=9)],
+            [unlisted()])  # fmt: skip
+    result = history(tmp_path, columns=["connection", "total_messages_sent"])
+    assert [(row["connection"], row["total_messages_sent"]) for row in result.versions.to_pylist()] == [
+        ("A", 5), ("B", 9), (None, None),
+    ]  # fmt: skip
+    assert not result.notices
+
+
+def test_an_answer_of_a_night_without_a_list_pass_is_newer_but_its_type_is_only_inferred(tmp_path: Path) -> None:
+    moved = unlisted(connection="B", dialingMode="Preview")
+    nightly(tmp_path, [listed(5, connection="A")], [moved], [moved])
+    assert versions(tmp_path, "connection", "campaign_type", columns=["connection", "campaign_type"]) == [
+        ("a", 0, "added", "A", "sms"),
+        ("a", 1, "changed", "B", "sms"),
+    ]
+
+
+def test_a_campaign_that_was_removed_and_came_back_is_not_as_it_was_listed_before(tmp_path: Path) -> None:
+    nightly(tmp_path, [listed(5)], [], [unlisted(totalMessagesSent=7)], [unlisted()])
+    assert versions(tmp_path, "total_messages_sent") == [
+        ("a", 0, "added", 5), ("a", 1, "removed", None), ("a", 2, "came back", 7), ("a", 3, "changed", None),
+    ]  # fmt: skip
+
+
+def test_what_was_listed_is_known_over_a_night_in_which_the_campaign_could_not_be_fetched(tmp_path: Path) -> None:
+    failure = Failure("a", "failed", 503, 5, "HTTP 503", None, 0, 0)
+    nightly(tmp_path, [listed(5)], [], [unlisted()], failures={1: [failure]})
+    assert versions(tmp_path, "total_messages_sent") == [("a", 0, "added", 5)]
 
 
 def test_ids_that_are_in_no_snapshot_are_named(tmp_path: Path) -> None:
