@@ -185,7 +185,8 @@ class _Reading:
         return self._unquoted(text, named)
 
     def _output(self, command: str, source: str) -> str:
-        """What a command of the user prints. Its output is never shown, what it says of an error is."""
+        """What a command of the user prints. Its output is never shown; what it says of an error is, if that holds none
+        of it."""
         try:
             done = subprocess.run(  # noqa: S602 - the user's own command line, pipes included
                 command, shell=True, check=False, capture_output=True, stdin=subprocess.DEVNULL,
@@ -193,15 +194,23 @@ class _Reading:
             )  # fmt: skip
             text = decode_text(done.stdout)
         except subprocess.TimeoutExpired:
-            self.problems.append(f"{source}: the command took longer than {_COMMAND_TIMEOUT:.0f} s.")
+            self.problems.append(
+                f"{source}: the command took longer than {_COMMAND_TIMEOUT:.0f} s, or left a process that holds its "
+                "output open."
+            )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it prints no text"
             self.problems.append(f"{source}: the command cannot be used: {why}.")
         else:
             if done.returncode == 0 and text:
                 return text
-            why = one_line(done.stderr.decode("utf-8", "replace"), 200) or "it printed nothing"
-            self.problems.append(f"{source}: the command ended with exit code {done.returncode}: {why}.")
+            said = done.stderr.decode("utf-8", "replace")
+            if _may_tell(f"{command}\n{text}", said):
+                why = "what it wrote to standard error may hold the secret, and is not shown"
+            else:
+                why = one_line(said, 200) or ("it gave no reason" if text else "it printed nothing")
+            code = f"{done.returncode} (no such program)" if done.returncode == 127 else done.returncode
+            self.problems.append(f"{source}: the command ended with exit code {code}: {why}.")
         return ""
 
     def _file(self, path: str, source: str) -> str:
@@ -233,6 +242,12 @@ class _Reading:
         except (OSError, ValueError):
             self.problems.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
         return path
+
+
+def _may_tell(hidden: str, said: str) -> bool:
+    """Whether `said` holds a line of `hidden`, or a trace of a shell (`set -x`), which shows every value."""
+    lines = (line.strip() for line in hidden.splitlines())
+    return any(line and line in said for line in lines) or any(line.startswith("+") for line in said.splitlines())
 
 
 def read_text_file(path: str) -> str:

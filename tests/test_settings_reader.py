@@ -143,14 +143,23 @@ def test_a_secret_can_come_from_a_command() -> None:
     ("command", "why"),
     [
         ("echo hush; echo locked >&2; exit 3", "exit code 3: locked"), ("true", "it printed nothing"),
-        ("nonsense-of-no-path", "exit code 127"), ("printf '\\377\\376\\377'", "it prints no text"),
-        ("""echo '"hush"'""", "wrapped in quotes"),
+        ("nonsense-of-no-path to read it", "127 (no such program): "), ("hush", "127 (no such program): "),
+        ("printf '\\377\\376\\377'", "it prints no text"),
+        ("""echo '"hush"'""", "wrapped in quotes"), ("echo hush; exit 3", "exit code 3: it gave no reason"),
+        ("set -x; echo hush; exit 3", "is not shown"), ("set -x; echo; : hush", "is not shown"),
+        ("printf 'hush\\n\\n1'; echo not hush >&2; exit 3", "is not shown"),
     ],
 )  # fmt: skip
 def test_a_command_that_gives_no_secret_is_refused_and_shows_none(command: str, why: str) -> None:
     problems = faults_of({**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
     assert any("KORE_CLIENT_SECRET_COMMAND" in problem and why in problem for problem in problems), problems
     assert "hush" not in "".join(problems)
+
+
+def test_a_command_that_leaves_a_process_behind_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.settings_reader._COMMAND_TIMEOUT", 0.1)
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": "sleep 1 & echo hush", "PATH": os.defpath}
+    assert "left a process that holds its output open" in faults_of(environ)[0]
 
 
 def test_secret_file_and_command_exclude_each_other() -> None:
