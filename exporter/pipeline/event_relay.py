@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
@@ -13,7 +14,7 @@ from exporter.events import Emit, Event, Resumed, Warned
 from exporter.journal.run_checkpoint import MOST_PAUSES
 from exporter.model import Pause
 from exporter.snapshot_store.manifest import iso
-from exporter.text import storable
+from exporter.text import error_line, storable
 
 _log = logging.getLogger("exporter")
 
@@ -35,16 +36,25 @@ def guarded(listener: Callable[[Event], object], *, report: Callable[[str], None
             if isinstance(result, Coroutine):
                 result.close()
                 raise TypeError("it returned a coroutine, which nobody awaits")
-        except Exception as error:  # noqa: BLE001 - whatever a listener does, the work goes on
+        # Whatever a listener does, the work goes on. A cancellation that it raises (of a future that it looked at) is
+        # never that of the run: that one comes where the run waits, and here nothing waits.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
             if reported:
                 return
             reported = True
-            text = f"the listener of events raised {type(error).__name__}: {error}. The work goes on"
+            text = f"the listener of events raised {type(error).__name__}: {_said(error)}. The work goes on"
             _log.warning(text, exc_info=True)
             if report is not None:
                 report(text)
 
     return emit
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return error_line(error)
+    except Exception:  # noqa: BLE001 - the class is the listener's, too
+        return "its text cannot be shown"
 
 
 class EventRelay:

@@ -30,6 +30,37 @@ def test_a_listener_that_raises_is_reported_once_and_gets_all_events(caplog: pyt
     assert log.warnings == ("the listener of events raised ValueError: a fault of mine. The work goes on", "one", "two")
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unspeakable(), "raised Unspeakable: its text cannot be shown. The work goes on"),
+        (asyncio.CancelledError("of a future"), "raised CancelledError: of a future. The work goes on"),
+        (OSError("\x1b[2Jred\nline \udcff"), "raised OSError: [2Jred. The work goes on"),
+    ],
+)
+def test_whatever_a_listener_raises_is_one_line_and_the_work_goes_on(error: BaseException, told: str) -> None:
+    def listener(event: Event) -> None:
+        raise error
+
+    log = EventRelay(listener, clock=SystemClock())
+    log.emit(Probing("outage"))
+    assert log.warnings == (f"the listener of events {told}",)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_program_passes_a_listener(kind: type[BaseException]) -> None:
+    def listener(event: Event) -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        guarded(listener)(Probing("outage"))
+
+
 class AsyncCallable:
     async def __call__(self, event: Event) -> None: ...
 
