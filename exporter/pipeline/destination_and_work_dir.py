@@ -17,11 +17,17 @@ from exporter.snapshot_store.open_destination import open_destination
 
 
 class Workplace(msgspec.Struct, frozen=True):
-    """`usual`: the work folder of a run that names none."""
+    """`usual`: the work folder of a run that names none. `locks`: those that are held."""
 
     destination: Destination
     usual: Path
     work_dir: Path
+    locks: tuple[RunLock, ...] = ()
+
+    def check_locks(self) -> None:
+        """Raise `StoppedEarly` where one was lost: another run may be at work here."""
+        for lock in self.locks:
+            lock.check()
 
 
 def find_workplace(locations: Locations) -> Workplace:
@@ -38,11 +44,11 @@ def lock_destination(locations: Locations, held: ExitStack, *, clock: Clock, emi
     """
     place = find_workplace(locations)
     place.destination.check_writable()
-    held.enter_context(RunLock(place.work_dir, clock=clock, emit=emit))
+    locks = [held.enter_context(RunLock(place.work_dir, clock=clock, emit=emit))]
     if (place.destination.is_local or locations.state_dir) and place.usual.resolve() != place.work_dir.resolve():
         # Two runs with different work folders are still two runs on one destination. For a store with --work-dir
         # a state folder is not needed, so one that cannot be used is no error.
         not_needed = () if place.destination.is_local else (DestinationError, StorageFailed)
         with suppress(*not_needed):
-            held.enter_context(RunLock(place.usual, clock=clock, emit=emit))
-    return place
+            locks.append(held.enter_context(RunLock(place.usual, clock=clock, emit=emit)))
+    return msgspec.structs.replace(place, locks=tuple(locks))

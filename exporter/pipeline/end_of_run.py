@@ -38,11 +38,12 @@ GONE_NAMED = 5
 def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     """Publish what the journal holds. `reused`: how much of it was there before this attempt.
 
-    Raises `NotPublished`, `NotReconciled`, `StorageFailed`; nothing is published then.
+    Raises `NotPublished`, `NotReconciled`, `StoppedEarly`; nothing is published then.
     """
     began = run.clock.monotonic()
+    run.check_locks()
     counts = _count(run)
-    _refuse_unreconciled(ids, counts, run.journal.wanted_count())
+    _refuse_unreconciled(run, ids, counts)
     try:
         _refuse_incomplete(run, counts)
     except NotPublished:
@@ -67,9 +68,7 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
         ids=manifests.Ids(ids.source, ids.sha256, ids.given, counts.unique, ids.repeats),
         counts=counts,
         began=began,
-        lacking=lambda written: NotReconciled(
-            f"{counts.ok:,} answers were counted and {written:,} written: nothing is published. {BUG}"
-        ),
+        lacking=lambda written: _not_reconciled(run, f"{counts.ok:,} answers were counted and {written:,} written"),
         usage=checkpoint.usage,
         pacing=manifests.Pacing(list(checkpoint.limits), list(run.events.pauses)),
         renamed=lambda snapshot: run.remember(snapshot_id=snapshot),
@@ -79,13 +78,19 @@ def publish_run(run: Run, ids: CampaignIds, reused: int) -> SnapshotResult:
     return finish(run, manifest, reused)
 
 
-def _refuse_unreconciled(ids: CampaignIds, counts: Counts, unique: int) -> None:
+def _refuse_unreconciled(run: Run, ids: CampaignIds, counts: Counts) -> None:
     """Raise `NotReconciled` unless every ID that was given has one outcome, or repeats another."""
+    unique = run.journal.wanted_count()
     if not counts.unique == unique == ids.given - ids.repeats:
-        raise NotReconciled(
-            f"the counts do not add up ({ids.given:,} given, {ids.repeats:,} repeats, {unique:,} wanted, {counts}), so "
-            f"nothing is published. {BUG}"
+        raise _not_reconciled(
+            run, f"the counts do not add up ({ids.given:,} given, {ids.repeats:,} repeats, {unique:,} wanted, {counts})"
         )
+
+
+def _not_reconciled(run: Run, text: str) -> NotReconciled:
+    """A bug of ours. Raises `StoppedEarly` where another run may have written into the journal: then it is none."""
+    run.check_locks()
+    return NotReconciled(f"{text}: nothing is published. {BUG}")
 
 
 def _refuse_incomplete(run: Run, counts: Counts) -> None:
@@ -258,6 +263,7 @@ def _replace(run: Run, snapshot: str) -> list[str]:
 
 
 def _close_journal(run: Run, incomplete: Incomplete | None) -> None:
+    run.check_locks()
     if incomplete is None:
         run.journal.clear()
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -23,7 +23,10 @@ from exporter.stop import Stop
 
 
 class Run(msgspec.Struct, eq=False):
-    """Built whole when it is decided what the run is. Only `remember` changes it."""
+    """Built whole when it is decided what the run is. Only `remember` changes it.
+
+    `check_locks` raises `StoppedEarly` where another run may be at work in the same place.
+    """
 
     checkpoint: Checkpoint
     job: ExportJob
@@ -32,6 +35,7 @@ class Run(msgspec.Struct, eq=False):
     events: EventRelay
     destination: Destination
     journal: Journal
+    check_locks: Callable[[], None]
 
     def emit(self, event: Event) -> None:
         """Hand an event on."""

@@ -99,7 +99,7 @@ def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, sto
         checkpoint, now = journal.checkpoint(), clock.now()
         situation = read_situation(job, checkpoint, journal, destination, now)
         decision = decide(checkpoint, situation, job.options, now)
-        run = Run(decision.checkpoint, job, clock, stop, events, destination, journal)
+        run = Run(decision.checkpoint, job, clock, stop, events, destination, journal, place.check_locks)
         if not isinstance(decision, Finish):
             begin(run, decision)
             return run

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Self
 
 from exporter.clock import Clock
-from exporter.errors import DestinationBusy, DestinationError, StorageFailed
+from exporter.errors import DestinationBusy, DestinationError, StoppedEarly, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import explained, is_lasting, make_folder, open_private, owner
+from exporter.files import explained, is_lasting, make_folder, open_private, owner, storage_failed
 from exporter.snapshot_store.lock_without_flock import STALE, Holder, StandInLock
 
 
@@ -24,7 +24,8 @@ class RunLock:
 
     def __init__(self, folder: Path, *, clock: Clock, emit: Emit) -> None:
         self._path = folder / "lock"
-        self._clock = clock
+        self._sign = self._path
+        self._own = Holder.this(clock)
         self._emit = emit
         self._held = ExitStack()
 
@@ -44,16 +45,32 @@ class RunLock:
                 held.callback(self._take_stand_in(error).release)
             else:
                 held.callback(_write, descriptor, b"")
-                _write(descriptor, Holder.this(self._clock).dump())
+                if not _write(descriptor, self._own.dump()):
+                    self._own = Holder()
             self._held = held.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
+    def check(self) -> None:
+        """Raise `StoppedEarly` where the lock was lost while it was held: another run may have begun since."""
+        try:
+            holder = Holder.parse(self._sign.read_bytes())
+        except FileNotFoundError:
+            holder = None
+        except OSError as error:
+            raise storage_failed(self._sign, error) from None
+        if holder != self._own:
+            raise StoppedEarly(
+                f"this run has lost {self._sign} while it was at work (was it removed?), and another may have begun "
+                "here, so this one goes no further. When the other has ended, the same command resumes."
+            )
+
     def _take_stand_in(self, error: OSError) -> StandInLock:
         self._emit(Warned(f"{self._path.parent} has no file locks ({error.strerror}); a lock file is used instead"))
-        stand_in = StandInLock(self._path.with_name("lock.held"), self._clock)
+        self._sign = self._path.with_name("lock.held")
+        stand_in = StandInLock(self._sign, self._own)
         try:
             holder = stand_in.take()
         except OSError as refusal:
@@ -91,10 +108,14 @@ def _read(descriptor: int) -> Holder:
         return Holder()
 
 
-def _write(descriptor: int, holder: bytes) -> None:
-    with suppress(OSError):  # it is only for the message of a second run
+def _write(descriptor: int, holder: bytes) -> bool:
+    """Whether it could be written. It need not: it is for the message of a second run."""
+    try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, holder, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _close(descriptor: int) -> None:

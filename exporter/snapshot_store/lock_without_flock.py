@@ -66,9 +66,9 @@ _decode = msgspec.json.Decoder(Holder).decode
 class StandInLock:
     """`take` and `release`. A run that was suspended for longer than `STALE` may lose it to another."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, own: Holder) -> None:
         self._path = path
-        self._own = Holder.this(clock)
+        self._own = own
         self._released = threading.Event()
 
     def take(self) -> Holder | None:

@@ -15,7 +15,7 @@ import pytest
 
 from exporter import failpoints
 from exporter.clock import SystemClock
-from exporter.errors import DestinationBusy, NotPublished, StorageFailed, TimeIsUp
+from exporter.errors import DestinationBusy, NotPublished, StoppedEarly, StorageFailed, TimeIsUp
 from exporter.events import Event, Published, Settled, Warned
 from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
@@ -133,6 +133,45 @@ async def test_a_cancelled_task_keeps_the_lock_until_its_thread_has_ended(
         if step != "publish.before_manifest":  # too late to stop it there
             assert site.names() == [], "it was published after it was cancelled"
         assert (await site.snapshot()).complete
+
+
+async def test_a_run_whose_lock_was_removed_gives_way_to_the_one_that_began_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal is the other's, so that its counts say nothing any more: that is no bug of the program."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hook(name: str) -> None:
+        if name == "journal.after_commit" and not reached.is_set():
+            reached.set()
+            assert go_on.wait(20)
+
+    monkeypatch.setattr(failpoints, "hook", hook)
+    async with open_site(tmp_path) as site:
+        first = asyncio.create_task(site.snapshot())
+        await asyncio.to_thread(reached.wait, 20)
+        (site.out / ".work" / "lock").unlink()
+        second = await site.snapshot()
+        go_on.set()
+        with pytest.raises(StoppedEarly, match=r"has lost \S+/\.work/lock while it was at work"):
+            await first
+        assert site.names() == [second.manifest.snapshot_id]
+        assert (await site.snapshot()).complete
+
+
+async def test_a_lock_that_is_removed_after_publishing_leaves_the_journal_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_site(tmp_path) as site:
+
+        def hook(name: str) -> None:
+            if name == "publish.before_journal_closed":
+                (site.out / ".work" / "lock").unlink()
+
+        monkeypatch.setattr(failpoints, "hook", hook)
+        result = await site.snapshot()
+        assert site.names() == [result.manifest.snapshot_id]
+        assert any(isinstance(event, Warned) and "has lost" in event.message for event in site.events)
 
 
 async def test_nothing_that_can_wait_runs_in_the_event_loop(tmp_path: Path) -> None:

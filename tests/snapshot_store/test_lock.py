@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationBusy, DestinationError
+from exporter.errors import DestinationBusy, DestinationError, StoppedEarly
 from exporter.events import Event, Warned, ignore
 from exporter.files import boot_id, this_holder
 from exporter.snapshot_store import lock_without_flock
@@ -66,8 +66,10 @@ def test_a_disk_that_fails_while_the_lock_is_reported_of_or_given_back_ends_no_r
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, call, fail)
-    with lock(tmp_path), pytest.raises(DestinationBusy), lock(tmp_path):
-        pass
+    with lock(tmp_path) as held:
+        held.check()
+        with pytest.raises(DestinationBusy), lock(tmp_path):
+            pass
     with lock(tmp_path):
         pass
 
@@ -91,6 +93,23 @@ def test_the_lock_never_outlives_its_process(tmp_path: Path) -> None:
         holder.kill()
     with lock(tmp_path):
         pass
+
+
+def test_a_lock_that_was_removed_or_is_anothers_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with lock(tmp_path) as held:
+        held.check()
+        path.unlink()
+        with pytest.raises(StoppedEarly, match="was it removed"):
+            held.check()
+        with lock(tmp_path), pytest.raises(StoppedEarly, match="another may have begun here"):
+            held.check()
+        with pytest.raises(StoppedEarly):  # of one that has ended
+            held.check()
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(StoppedEarly, match="Is a directory"):
+            held.check()
 
 
 def test_a_lock_that_is_a_link_elsewhere_is_not_followed(tmp_path: Path) -> None:
@@ -149,6 +168,17 @@ class TestWithoutFileLocks:
         with lock(tmp_path):
             pass
 
+    def test_a_lock_that_was_removed_or_is_anothers_is_seen(self, tmp_path: Path) -> None:
+        path = tmp_path / "lock.held"
+        with lock(tmp_path) as held:
+            held.check()
+            path.write_bytes(Holder(1, "elsewhere").dump())
+            with pytest.raises(StoppedEarly, match="another may have begun here"):
+                held.check()
+            path.unlink()
+            with pytest.raises(StoppedEarly, match="was it removed"):
+                held.check()
+
     def test_the_file_of_a_dead_process_of_this_host_does_not_block(self, tmp_path: Path) -> None:
         write_holder(tmp_path, process=this_holder().replace(f"/{os.getpid()}/", f"/{dead_pid()}/"))
         with lock(tmp_path):
@@ -189,7 +219,7 @@ class TestWithoutFileLocks:
                 folder = tmp_path / str(number)
                 folder.mkdir()
                 write_holder(folder, process="pid:[1]/1/1/00", seconds_ago=3600)
-                several = [StandInLock(folder / "lock.held", CLOCK) for _ in range(8)]
+                several = [StandInLock(folder / "lock.held", Holder.this(CLOCK)) for _ in range(8)]
                 (taken,) = (one for one, held in zip(several, pool.map(take, several), strict=True) if held is None)
                 taken.release()
                 assert list(folder.iterdir()) == []
