@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from exporter.errors import SettingsError
 from exporter.hosts_and_proxies import proxy_for, read_host
 from exporter.settings import ALGORITHMS, SETTINGS, Credentials, ReadyToken, Secret, Settings, SigningKey
-from exporter.text import has_surrogate, is_visible_ascii, one_line, trim_invisible
+from exporter.text import has_surrogate, is_quoted, is_visible_ascii, one_line, trim_invisible
 from exporter.user_path import user_path
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -65,7 +65,7 @@ class _Reading:
 
     def _unquoted(self, text: str, source: str) -> str:
         """`text` without quotes around it, which are a problem: some env files are read with their quotes."""
-        if len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’"):
+        if is_quoted(text):
             self.problems.append(f"{source} is wrapped in quotes: remove them (`docker --env-file` keeps them).")
             return text[1:-1]
         return text
@@ -176,7 +176,7 @@ class _Reading:
         self._keep_one(given)
         source, text = given[0], texts[given[0]]
         if source.endswith("_FILE"):
-            text = self._file(text, source)
+            text = self._file(self._unquoted(text, source), source)
         elif source.endswith("_COMMAND"):
             text = self._output(text, source)
         named = f"the secret that {source} gives" if source != setting.variable else source
@@ -209,6 +209,8 @@ class _Reading:
                 why = "what it wrote to standard error may hold the secret, and is not shown"
             else:
                 why = one_line(said, 200) or ("it gave no reason" if text else "it printed nothing")
+            if done.returncode == 127:  # with a program in quotes a shell begins a command well
+                self._unquoted(command, source)
             code = f"{done.returncode} (no such program)" if done.returncode == 127 else done.returncode
             self.problems.append(f"{source}: the command ended with exit code {code}: {why}.")
         return ""
@@ -232,7 +234,7 @@ class _Reading:
             return None
 
     def ca_file(self) -> str | None:
-        path = self._environ.get("SSL_CERT_FILE", "").strip()
+        path = self._unquoted(trim_invisible(self._environ.get("SSL_CERT_FILE", ""))[0], "SSL_CERT_FILE")
         if not path:
             return None
         import ssl

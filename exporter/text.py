@@ -76,6 +76,11 @@ def trim_invisible(text: str) -> tuple[str, bool]:
     return trimmed, trimmed != text
 
 
+def is_quoted(text: str) -> bool:
+    """Whether `text` is wrapped in quotes, as env files read by other than a shell leave it."""
+    return len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’")
+
+
 def id_problem(campaign_id: str) -> str | None:
     """What keeps a (trimmed) text from being a campaign ID; None: nothing does."""
     if not campaign_id:

@@ -103,6 +103,24 @@ def test_a_value_wrapped_in_quotes_is_refused_by_name(name: str, quote: str, tmp
     assert "hush" not in "".join(problems)
 
 
+@pytest.mark.parametrize("quote", ["''", '""', "“”", "‘’"])
+def test_a_path_or_a_command_wrapped_in_quotes_is_told_by_name(quote: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hush")
+    for name, text in (
+        ("KORE_CLIENT_SECRET_FILE", str(file)), ("SSL_CERT_FILE", "/nowhere.pem"),
+        ("KORE_CLIENT_SECRET_COMMAND", f"cat {file}"),
+    ):  # fmt: skip
+        environ = {**GOOD, name: f"{quote[0]}{text}{quote[1]}"}
+        if "SECRET" in name:
+            del environ["KORE_CLIENT_SECRET"]
+        assert f"{name} is wrapped in quotes" in faults_of(environ)[0]
+    command = f"'{file}' 'with' 'quotes'"
+    file.write_text("#!/bin/sh\necho hush")
+    file.chmod(0o700)
+    assert read_settings({**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
+
+
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
