@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import ssl
 import subprocess
 from collections.abc import Mapping
 
@@ -237,12 +238,12 @@ class _Reading:
         path = self._unquoted(trim_invisible(self._environ.get("SSL_CERT_FILE", ""))[0], "SSL_CERT_FILE")
         if not path:
             return None
-        import ssl
-
         try:
-            ssl.create_default_context(cafile=path)
-        except (OSError, ValueError):
-            self.problems.append(f"SSL_CERT_FILE: {path} cannot be read as PEM certificates.")
+            trusting(path)
+        except (ssl.SSLError, ValueError):
+            self.problems.append(f"SSL_CERT_FILE: {path} holds no PEM certificates, or a broken one.")
+        except OSError as error:
+            self.problems.append(f"SSL_CERT_FILE: {path} cannot be read: {error.strerror}.")
         return path
 
 
@@ -262,6 +263,17 @@ def read_text_file(path: str) -> str:
     if len(data) > _LONGEST_FILE:
         raise OSError(errno.EFBIG, f"longer than {_LONGEST_FILE:,} bytes")
     return decode_text(data)
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """TLS of a client that trusts the certificates of a PEM file and no others. Raises `OSError` and `ValueError`."""
+    path = user_path(ca_file)
+    with path.open("rb") as file:
+        is_utf_16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0-", b"-\0")
+    if not is_utf_16:
+        return ssl.create_default_context(cafile=path)
+    # OpenSSL reads one byte for a character. Without any `cadata` the certificates of the system would count.
+    return ssl.create_default_context(cadata=read_text_file(ca_file) or "none")
 
 
 def decode_text(data: bytes) -> str:

@@ -15,7 +15,8 @@ from rich.pretty import pretty_repr
 from exporter.errors import SettingsError
 from exporter.options import Locations
 from exporter.settings import ReadyToken, Secret, SigningKey
-from exporter.settings_reader import read_settings
+from exporter.settings_reader import read_settings, trusting
+from tests.support.certificates import issue
 
 GOOD = {
     "KORE_HOST": "platform.kore.ai",
@@ -118,7 +119,8 @@ def test_a_path_or_a_command_wrapped_in_quotes_is_told_by_name(quote: str, tmp_p
     command = f"'{file}' 'with' 'quotes'"
     file.write_text("#!/bin/sh\necho hush")
     file.chmod(0o700)
-    assert read_settings({**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath})
+    environ = {**WITHOUT_SECRET, "KORE_CLIENT_SECRET_COMMAND": command, "PATH": os.defpath}
+    assert read_settings(environ).credentials == SigningKey("cs-1", Secret("hush"), "HS256")
 
 
 @pytest.mark.parametrize(
@@ -203,8 +205,36 @@ def test_no_repr_shows_a_secret() -> None:
     assert settings.stream_id in pretty_repr(proxied)
 
 
-def test_a_certificate_file_that_cannot_be_read_is_reported() -> None:
-    assert "SSL_CERT_FILE" in faults_of({**GOOD, "SSL_CERT_FILE": "/nowhere.pem"})[0]
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "cannot be read: No such file"), (b"", "holds no PEM certificates"),
+        (b"-----BEGIN CERTIFICATE-----\nMII", "or a broken one"), ("\ufeff".encode("utf-16-le"), "holds no PEM"),
+        ("-----BEGIN CERTIFICATE-----".encode("utf-16"), "or a broken one"), (b"\xff\xfe\0", "holds no PEM"),
+    ],
+)  # fmt: skip
+def test_a_certificate_file_that_cannot_be_used_is_reported_with_the_cause(
+    data: bytes | None, why: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    if data is not None:
+        file.write_bytes(data)
+    (told,) = faults_of({**GOOD, "SSL_CERT_FILE": str(file)})
+    assert told.startswith(f"SSL_CERT_FILE: {file} ")
+    assert why in told
+    assert "cannot be read: Is a directory" in faults_of({**GOOD, "SSL_CERT_FILE": str(tmp_path)})[0]
+
+
+@pytest.mark.parametrize("form", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_certificates_are_trusted_whatever_form_of_text_they_have(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ca_file, _ = issue(tmp_path, "platform.kore.ai")
+    ca_file.write_bytes(ca_file.read_text().replace("\n", "\r\n").encode(form))
+    settings = read_settings({**GOOD, "SSL_CERT_FILE": f"~/{ca_file.name}\r"})
+    assert settings.ca_file is not None
+    assert len(trusting(settings.ca_file).get_ca_certs()) == 1
 
 
 @given(st.dictionaries(st.sampled_from([*GOOD, "KORE_API", "KORE_JWT", "KORE_JWT_ALGORITHM"]), st.text(max_size=15)))

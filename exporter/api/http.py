@@ -29,6 +29,7 @@ from exporter.api.content_encoding import ACCEPTED, Unpacker
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.threaded_resolver import Resolver
 from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
+from exporter.settings_reader import trusting
 
 IDLE = 0.05
 """Seconds after which a kept-alive connection is looked at before it is used again."""
@@ -68,7 +69,7 @@ class HttpTransport:
         # again takes a twentieth of a small run.
         context: ssl.SSLContext | bool = True
         if self._ca_file is not None:
-            context = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+            context = await asyncio.to_thread(trusting, self._ca_file)
         self._connector = _Connector(limit=self._limit, ssl=context, ttl_dns_cache=60, resolver=Resolver())
         self._session = aiohttp.ClientSession(
             connector=self._connector,

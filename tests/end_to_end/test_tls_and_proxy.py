@@ -34,6 +34,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_at_once_and_accepted_w
         refused = run("pull", "a", env=environment(url, tmp_path))
         assert (refused.returncode, service.asked) == (2, [])
         assert "SSL_CERT_FILE" in refused.stderr
+        ca_file.write_text(ca_file.read_text(), encoding="utf-16")
         accepted = pull(url, tmp_path, SSL_CERT_FILE=str(ca_file))
     assert accepted.returncode == 0, accepted.stderr
     assert len(service.asked) == 1
