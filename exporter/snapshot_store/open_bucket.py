@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 import msgspec
 import pyarrow.fs as pafs
 
+from exporter.snapshot_store.credential_files import check_azure, check_google, server_of
+
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 
 ATTEMPTS = 5
@@ -27,8 +29,6 @@ _BLOB_ENDPOINT = "BlobEndpoint of AZURE_STORAGE_CONNECTION_STRING"
 
 _NAME = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]*")
 """A bucket, container, storage account, region or domain."""
-
-_ENDPOINT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 
 
 class StoreUrl(msgspec.Struct, frozen=True):
@@ -118,8 +118,11 @@ def _open_google(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSy
     _check_options(url, "endpoint_override", "scheme")
     emulator = environ.get("STORAGE_EMULATOR_HOST")
     scheme, endpoint = _endpoint(url, environ, "STORAGE_EMULATOR_HOST")
+    is_anonymous = url.user == "anonymous" or bool(emulator)
+    if not is_anonymous:
+        check_google(environ)
     fs = pafs.GcsFileSystem(
-        anonymous=url.user == "anonymous" or bool(emulator),
+        anonymous=is_anonymous,
         endpoint_override=endpoint,
         scheme=scheme or ("http" if emulator else "https"),
         retry_time_limit=GOOGLE_RETRIES,
@@ -145,6 +148,8 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     key = url.password or environ.get("AZURE_STORAGE_KEY") or connection.get("AccountKey") or None
     token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or None
     scheme, authority = _endpoint(url, {**environ, _BLOB_ENDPOINT: connection.get("BlobEndpoint", "")}, _BLOB_ENDPOINT)
+    if not key and not token:
+        check_azure(environ)
     # An emulator has the account in the path, and Azure's library puts it there by itself.
     suffix = "" if authority else _azure_suffix(domain, connection.get("EndpointSuffix", ""))
     fs = pafs.AzureFileSystem(
@@ -193,20 +198,13 @@ def _root(bucket: str, path: str) -> str:
 
 
 def _endpoint(url: StoreUrl, environ: Mapping[str, str], *variables: str) -> tuple[str | None, str | None]:
-    """(scheme, host and port) of the server to ask, where the URL or a variable names one.
-
-    Azure's library ends the whole process at a port that is not a number, so nothing doubtful gets to it.
-    """
+    """(scheme, host and port) of the server to ask, where the URL or a variable names one."""
     named = {
         "endpoint_override": url.options.get("endpoint_override"),
         **{name: environ.get(name) for name in variables},
     }
     name, endpoint = next(((name, value) for name, value in named.items() if value), ("", ""))
-    scheme, _, authority = endpoint.rpartition("://")
-    authority = authority.partition("/")[0]
-    port = _ENDPOINT.fullmatch(authority)
-    if endpoint and (port is None or not 0 < int(port["port"] or 80) < 65536 or scheme not in ("", "http", "https")):
-        raise ValueError(f"{name}: {endpoint!r} is not a server; write HOST:PORT or http://HOST:PORT")
+    scheme, authority = server_of(name, endpoint)
     return url.options.get("scheme") or scheme or None, authority or None
 
 

@@ -17,7 +17,8 @@ _LASTING = (
      "the bucket is in another region: set AWS_REGION, or ?region=… in the URL"),
     (("ACCESS_DENIED", "AccessDenied", "InvalidAccessKeyId", "INVALID_ACCESS_KEY_ID", "SignatureDoesNotMatch",
       "SIGNATURE_DOES_NOT_MATCH", "Forbidden", "AuthorizationFailure", "AuthenticationFailed", "PERMISSION_DENIED",
-      "UNAUTHENTICATED", "InvalidToken", "403", "401", "DefaultAzureCredential", "AuthenticationException", "Base64"),
+      "UNAUTHENTICATED", "InvalidToken", "403", "401", "DefaultAzureCredential", "AuthenticationException", "Base64",
+      "Permanent error, with a last message of Could not create a OAuth2 access token"),
      "the store refuses the credentials: are they set, still good, and allowed to read and write here?"),
 )  # fmt: skip
 _PASSING = (
@@ -30,6 +31,9 @@ _PASSING = (
 )  # fmt: skip
 """What the errors of the stores' libraries contain, and what it means to a user. Lasting: until somebody mends it."""
 
+_GOOGLES_CAUSE = "The underlying error message was: "
+"""After a long text about tokens, before why there is none."""
+
 _OF_A_STORE = ("AWS Error", "Azure", "google::cloud", "HTTP")
 
 
@@ -38,12 +42,15 @@ def explain(error: Exception) -> tuple[str, bool]:
 
     A text without any of the words is what pyarrow found in a file: damage.
     """
-    text = " ".join(str(error).split())
+    # What follows in Google's has numbers of lines in its library, which are no HTTP codes.
+    text = " ".join(str(error).split()).partition(" error_info=")[0]
+    _, _, cause = text.partition(_GOOGLES_CAUSE)
+    shown = error_line(OSError(cause)) if cause else error_line(error)
     for is_lasting, table in ((True, _LASTING), (False, _PASSING)):
         for signs, meaning in table:
             if any(_is_word(sign, text) for sign in signs):
-                return f"{meaning} ({error_line(error)})", is_lasting
-    return error_line(error), not is_of_a_store(error)
+                return f"{meaning} ({shown})", is_lasting
+    return shown, not is_of_a_store(error)
 
 
 def is_of_a_store(error: Exception) -> bool:

@@ -6,6 +6,13 @@ import pytest
 
 from exporter.snapshot_store.store_errors import explain
 
+NO_TOKEN = (
+    "google::cloud::Status({}, with a last message of Could not create a OAuth2 access token to authenticate the "
+    "request. The request was not sent, as such an access token is required to complete the request successfully. "
+    "Learn more about Google Cloud authentication at https://cloud.google.com/docs/authentication. The underlying "
+    "error message was: {} error_info={{reason=UNKNOWN, metadata={{gcloud-cpp.source.line=403}}}})"
+)
+
 
 @pytest.mark.parametrize(
     ("text", "meaning", "is_lasting"),
@@ -20,6 +27,16 @@ from exporter.snapshot_store.store_errors import explain
         ("Azure Error: [ServerBusy] 503 The server is busy", "busy or failing", False),
         ("google::cloud::Status(UNAVAILABLE: Retry policy exhausted)", "busy or failing", False),
         ("google::cloud::Status(PERMISSION_DENIED: no)", "refuses the credentials", True),
+        (
+            NO_TOKEN.format("UNKNOWN: Permanent error", "no file /nope"),
+            r"to read and write here? (no file /nope)",
+            True,
+        ),
+        (
+            NO_TOKEN.format("UNAVAILABLE: Retry policy exhausted", "CURL error [6]"),
+            "try again later (CURL error",
+            False,
+        ),
         ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", "cannot be reached", False),
         ("AWS Error [code 103] during HeadObject operation: Custom", "AWS Error [code 103]", False),
         ("Couldn't deserialize thrift: no more data to read.", "Couldn't deserialize thrift", True),
