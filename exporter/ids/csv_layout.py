@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from exporter.errors import IdsError
-from exporter.ids.csv_rows import Record, read_records
+from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records
 from exporter.text import escaped, trim_invisible
 from exporter.units import first_of
 
@@ -22,6 +22,7 @@ DELIMITERS = ",;\t|"
 _NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", r"\t": "\t", "pipe": "|"}
 _SEP_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*\s*', re.IGNORECASE)
 _SINGLE_COLUMN_HEADERS = frozenset({"campaignid", "campaignids", "campaign", "campaigns", "id", "ids"})
+_is_like_id = re.compile(r"\s*[\w.-]+\s*").fullmatch
 SAMPLED = 500
 """Lines that the delimiter is chosen by."""
 
@@ -100,7 +101,8 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
     if best.header.problem is not None:
         raise IdsError(f"{source}: {best.header.problem}: line {best.header.problem_line}.")
     if best.index is not None:
-        return Layout(best.delimiter, len(best.names), best.index, best.names, best.lines, _trimmed(best))
+        warnings = (*_trimmed(best), *_rows_in_header(best, best.index, source))
+        return Layout(best.delimiter, len(best.names), best.index, best.names, best.lines, warnings)
     if column is not None:
         raise IdsError(f"{source}: there is no column {column!r}; there are: {_listed(best.names)}.")
     if len(best.names) > 1:
@@ -163,6 +165,19 @@ def _trimmed(reading: _Candidate) -> tuple[str, ...]:
         f"white space or invisible characters around the name of the column {name!r} are left out "
         f"(line {reading.header.line}: {escaped(raw)})",
     )
+
+
+def _rows_in_header(reading: _Candidate, index: int, source: str) -> tuple[str, ...]:
+    """A warning where lines of a column's name look like rows. Raises `IdsError` where they are rows."""
+    rows = [
+        cells
+        for first, *others in lines_within(reading.header, reading.delimiter)
+        for cells in others
+        if index < len(first) and is_row(cells, len(first))
+    ]
+    if any(_is_like_id(cells[index]) and not is_prose(cells) for cells in rows):
+        raise IdsError(f"{source}: {SWALLOWS}: line {reading.header.line}.")
+    return (f"{HOLDS_ROWS}: line {reading.header.line}",) if rows else ()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,13 +8,14 @@ anything else means that a quote is missing or too many, and that the lines betw
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _INSIDE_QUOTES = re.compile(r'[^"]*(?:""[^"]*)*')
 
 NEVER_CLOSED = "a quote opens and is never closed"
 SWALLOWS = "a quote opens and swallows the lines after it"
+HOLDS_ROWS = "lines inside a quoted field look like rows and give no IDs; if they are rows, a quote is missing"
 
 
 class Record(NamedTuple):
@@ -41,6 +42,26 @@ def read_records(lines: Iterable[str], delimiter: str, *, first_line: int = 1) -
             yield _QuotedRecord(number, line, numbered, delimiter).read()
         else:
             yield Record(number, line.removesuffix("\n").split(delimiter))
+
+
+def lines_within(record: Record, delimiter: str) -> Iterator[list[list[str]]]:
+    """For each quoted field with line breaks: the cells that its lines have without its quotes; no blank lines."""
+    for position in record.quoted:
+        if "\n" in record.fields[position]:
+            lines = [line.split(delimiter) for line in record.fields[position].split("\n")]
+            lines[0][:0] = record.fields[:position]
+            lines[-1] += record.fields[position + 1 :]
+            yield [cells for cells in lines if any(map(str.strip, cells))]
+
+
+def is_row(cells: Sequence[str], columns: int) -> bool:
+    """Whether the cells of a line are a whole row of a file with so many columns."""
+    return len(cells) >= columns > 1 and not any(map(str.strip, cells[columns:]))
+
+
+def is_prose(cells: Sequence[str]) -> bool:
+    """Whether a delimiter is followed by a blank, as a comma in a sentence is."""
+    return any(cell[:1].isspace() for cell in cells[1:])
 
 
 class _QuotedRecord:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from exporter.errors import IdsError
@@ -69,6 +71,38 @@ def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
 def test_a_quote_that_is_never_closed_in_the_header_is_an_error_with_its_line() -> None:
     with pytest.raises(IdsError, match=r"never closed: line 2\."):
         layout('\ncampaign_id,"name\ncd-1,x\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'campaign_id,"na me\ncd-1,x\ncd-2,y"\ncd-3,z\n',
+        'campaign_id,"na me,x\ncd-1,x,1\n\ncd-2,y,2"\ncd-3,z,3\n',
+        'n;campaign_id;"owner;x\na;cd-1;o;1\nb;cd-2;"\nc;cd-3;o;1\n',
+        'campaign_id,"name\n' + "".join(f"{number},x\n" for number in range(400)) + '400,y"\n401,z\n',
+    ],
+)
+def test_a_quote_in_the_header_that_swallows_rows_is_an_error_with_its_line(text: str) -> None:
+    with pytest.raises(IdsError, match=r"swallows the lines after it: line 1\."):
+        layout(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ('campaign_id,"two\nlines"\ncd-1,x\n', None),
+        ('"Cost\ngross,net",campaign_id\n1,cd-1\n', None),
+        ('n,"Cost\ngross,net",campaign_id\nx,1,cd-1\n', None),
+        ('n,"Cost\ngross,net\nEUR",campaign_id\nx,1,cd-1\n', None),
+        ('campaign_id,"Cost\n(EUR, net)"\ncd-1,x\n', "look like rows and give no IDs.*: line 1"),
+        ('campaign_id,"Note\nif any, in short"\ncd-1,x\n', "look like rows and give no IDs.*: line 1"),
+    ],
+)
+def test_a_columns_name_may_have_line_breaks_and_delimiters(text: str, warning: str | None) -> None:
+    found = layout(text)
+    assert found.header is not None
+    assert found.header[found.index] == "campaign_id"
+    assert re.search(warning or "^$", "".join(found.warnings)), found.warnings
 
 
 @pytest.mark.parametrize(
