@@ -28,7 +28,7 @@ _OF_CALLING_HOURS = re.compile(r"dialingStrategy(?:\.callingHours\b[^:]*)?: ", r
 
 _READ_ALL_THE_SAME = re.compile(
     r"[^:]*: (?:starts and ends at the same time; |DAILY without a day; |not a list; read as its only entry"
-    r"|no IANA time zone; read as |\d+ windows could not be read: )"
+    r"|no IANA time zone; read as |[\d,]+ windows? could not be read: )"
 )
 """Issues that say how something was read, or repeat what another issue says."""
 

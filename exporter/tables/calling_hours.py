@@ -19,6 +19,7 @@ from exporter.tables.json_leaves import beginning, escape_key, is_nothing
 from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import excerpt, without_format_characters
+from exporter.units import counted
 
 _LONGEST_WEEK = 2048
 """Characters of calling hours that are kept in the cache."""
@@ -123,7 +124,8 @@ class _WeekReading:
         for span in spans:
             texts[span.start // DAY].append(f"{span.window.start_time}-{span.window.end_time}")
         if spans and self._unread:
-            self._issue("", f"{len(self._unread)} windows could not be read: the minutes per week are a lower bound")
+            unread = counted(len(self._unread), "window")
+            self._issue("", f"{unread} could not be read: the minutes per week are a lower bound")
         return Week(
             tuple(";".join(day) or None for day in texts),
             _minutes(spans) if spans else None,
@@ -251,19 +253,28 @@ def doubts_beside_days(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield CALLING_HOURS, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}"
 
 
-def is_daily(frequency: Any) -> bool:
-    """Whether a frequency says that an entry without a day is one for each of the seven."""
-    return isinstance(frequency, str) and without_format_characters(frequency).upper() == "DAILY"
+def week_of(days: Any, frequency: Any) -> Week:
+    """The week of calling hours with that frequency, whatever is in them.
+
+    No page says what days mean under another frequency than WEEKLY and DAILY: they are read, and not sure. One that is
+    no text has an issue of its own.
+    """
+    word = without_format_characters(frequency).upper() if isinstance(frequency, str) else ""
+    week = read_week(days, daily=word == "DAILY")
+    if word in ("", "WEEKLY", "DAILY") or week is NO_WEEK:
+        return week
+    issue = ("", f"not sure, because of frequency: {beginning(frequency)}")
+    return msgspec.structs.replace(week, issues=(issue, *week.issues))
 
 
 def week_in(text: bytes, frequency: str | None) -> Week:
     """The week in the JSON text of `days`. Raises `NotJson`."""
-    daily = frequency != "WEEKLY" and is_daily(frequency)
-    return _cached_week(text, daily) if len(text) <= _LONGEST_WEEK else _parse_week(text, daily)
+    size = len(text) + len(frequency or "")
+    return _cached_week(text, frequency) if size <= _LONGEST_WEEK else _parse_week(text, frequency)
 
 
-def _parse_week(text: bytes, daily: bool) -> Week:
-    return read_week(loads_exactly(text.decode()), daily=daily)
+def _parse_week(text: bytes, frequency: str | None) -> Week:
+    return week_of(loads_exactly(text.decode()), frequency)
 
 
 _cached_week = lru_cache(maxsize=4096)(_parse_week)

@@ -22,7 +22,7 @@ from exporter.json_text import NotJson, loads_exactly
 from exporter.model import CampaignResponse
 from exporter.tables.answer_walk import walk
 from exporter.tables.arrow_schemas import schema_of
-from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, doubts_beside_days, is_daily, read_week, week_in
+from exporter.tables.calling_hours import NO_WEEK, Week, WindowCells, doubts_beside_days, week_in, week_of
 from exporter.tables.columns import CALLING_HOURS, CAMPAIGNS, MESSAGE, Column, Paths
 from exporter.tables.converters import Unreadable
 from exporter.tables.extra_and_issue_columns import Remarks
@@ -139,7 +139,7 @@ class _Block:
         for paths, cells in values.items():
             cells[row], self._located[paths, row] = located.get(paths, (None, paths[0]))
         days, frequency = values[DAYS,][row], values[_FREQUENCY,][row]
-        self._weeks[row] = read_week(days, daily=is_daily(frequency))
+        self._weeks[row] = week_of(days, frequency)
 
     def _data(self, row: int) -> dict[str, Any]:
         try:

@@ -40,6 +40,8 @@ def check(rows: Flat) -> QuietHoursCheck:
         ([{**DAY, "start": "\u200e9:00 AM"}], {}),
         ([{"start": "9:00 AM", "end": "6:00 PM"}], {"frequency": "DAILY"}),
         ([DAY, DAY], {}),
+        ([DAY], {"frequency": " weekly"}),
+        ([DAY], {"frequency": None}),
     ],
     ids=str,
 )
@@ -47,11 +49,20 @@ def test_what_is_read_for_certain_is_kept(days: list[Any], hours: dict[str, Any]
     assert check(flat(*days, **hours)).kept
 
 
-@pytest.mark.parametrize("value", [": read as", "x: no IANA time zone; read as UTC", "1 windows could not be read: "])
+@pytest.mark.parametrize("value", [": read as", "x: no IANA time zone; read as UTC", "1 window could not be read: "])
 def test_no_value_talks_its_way_out_of_not_checked(value: str) -> None:
     result = check(flat(DAY, {**DAY, "start": value}, {**DAY, "enabled": value}, timezone=value))
     assert ids_of(result.not_checked) == ["a"]
     assert not result.kept
+
+
+@pytest.mark.parametrize("frequency", ["CUSTOM", "MONTHLY", "custom ", 5, "no day: read as WEEKLY"])
+@pytest.mark.parametrize("more", [{}, {"label": "x"}], ids=["known keys", "an unknown key"])
+def test_windows_under_a_frequency_that_no_page_explains_are_not_checked(frequency: Any, more: dict[str, Any]) -> None:
+    rows = flat({**DAY, "end": "5:00 PM"}, frequency=frequency, **more)
+    assert rows.calling_windows.column("end_time").to_pylist() == ["17:00"]
+    (found,) = check(rows).not_checked
+    assert "frequency" in found.texts[0]
 
 
 def test_issues_elsewhere_do_not_matter_to_quiet_hours() -> None:

@@ -123,6 +123,8 @@ def test_minutes_are_a_lower_bound_when_another_entry_could_not_be_read() -> Non
     week = week_of(("MO", "9:00 AM", "5:00 PM"), ("Weekdays", "9:00 AM", "9:00 PM"), ("TU", "noon", "5:00 PM"))
     assert week.minutes == 480
     assert week.issues[-1] == ("", "2 windows could not be read: the minutes per week are a lower bound")
+    one = week_of(("MO", "9:00 AM", "5:00 PM"), ("TU", "noon", "5:00 PM"))
+    assert one.issues[-1] == ("", "1 window could not be read: the minutes per week are a lower bound")
     assert all("lower bound" not in text for _, text in week_of(("MO", "noon", "5:00 PM")).issues)
 
 
