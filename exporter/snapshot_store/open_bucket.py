@@ -146,7 +146,7 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     if not _NAME.fullmatch(account):
         raise ValueError(f"{account!r} is not the name of a storage account")
     key = url.password or environ.get("AZURE_STORAGE_KEY") or connection.get("AccountKey") or None
-    token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or None
+    token = environ.get("AZURE_STORAGE_SAS_TOKEN") or connection.get("SharedAccessSignature") or ""
     scheme, authority = _endpoint(url, {**environ, _BLOB_ENDPOINT: connection.get("BlobEndpoint", "")}, _BLOB_ENDPOINT)
     if not key and not token:
         check_azure(environ)
@@ -155,7 +155,8 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
     fs = pafs.AzureFileSystem(
         account_name=account,
         account_key=key,
-        sas_token=None if key else token,
+        # Azure's tools print it without the ?, and the library puts it after the URL as it is.
+        sas_token=f"?{token.removeprefix('?')}" if token and not key else None,
         blob_storage_authority=authority or f".blob{suffix}",
         dfs_storage_authority=authority or f".dfs{suffix}",
         blob_storage_scheme=scheme or "https",

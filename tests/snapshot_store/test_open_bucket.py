@@ -40,8 +40,13 @@ def test_every_way_to_write_an_azure_url_names_the_same_container(url: str, path
 
 
 def test_azure_credentials_come_from_the_variables_of_azures_own_tools() -> None:
-    made, _ = arguments("abfs://box/a", AZURE_STORAGE_ACCOUNT="north", AZURE_STORAGE_SAS_TOKEN="sv=1&sig=x")
-    assert (made["account_key"] or None, made["sas_token"]) == (None, "sv=1&sig=x")
+    for token in ("sv=1&sig=x", "?sv=1&sig=x"):
+        made, _ = arguments("abfs://box/a", AZURE_STORAGE_ACCOUNT="north", AZURE_STORAGE_SAS_TOKEN=token)
+        assert (made["account_key"] or None, made["sas_token"]) == (None, "?sv=1&sig=x")
+    made, _ = arguments(
+        "abfs://box/a", AZURE_STORAGE_CONNECTION_STRING="AccountName=n;SharedAccessSignature=sv=1&sig=x"
+    )
+    assert made["sas_token"] == "?sv=1&sig=x"
     connection = f"AccountName=south;AccountKey={KEY}==;EndpointSuffix=core.chinacloudapi.cn"
     made, _ = arguments("abfs://box/a", AZURE_STORAGE_CONNECTION_STRING=connection)
     assert (made["account_name"], made["account_key"]) == ("south", f"{KEY}==")
