@@ -86,6 +86,19 @@ def owner(path: Path) -> str:
     return f"user {uid}"
 
 
+def of_another_user(error: Exception, *paths: Path) -> str | None:
+    """Which of the paths is another user's, and what helps, where that is why this user was refused; else None."""
+    if isinstance(error, PermissionError):
+        for path in paths:
+            with suppress(OSError):
+                if path.lstat().st_uid != os.geteuid():
+                    return (
+                        f"{path} belongs to {owner(path)}: run as that user, or write to a destination of your own. "
+                        f"When {owner(path)} will not run here any more, delete {path}."
+                    )
+    return None
+
+
 def open_private(path: Path) -> int:
     """A descriptor of the regular file `path`, which is made if it is not there; mode 0600.
 

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import msgspec
 
-from exporter.errors import DestinationError, StorageFailed
+from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import NotPrivate, explained, storage_failed
+from exporter.files import NotPrivate, explained, is_lasting, of_another_user, storage_failed
 from exporter.journal.database import connect_checked, connect_to_look, is_damage, set_aside, transaction
 from exporter.model import Identity
 
@@ -38,7 +38,8 @@ class JournalFile:
     def open(cls, work_dir: Path, identity: Identity, *, emit: Emit) -> Self:
         """Open or make the journal of an account; a damaged one is set aside first.
 
-        Raises `StorageFailed` when the disk refuses, `DestinationError` when the path is not a file of our own.
+        Raises `StorageFailed` when the disk refuses, `DestinationError` when it would again: for lack of rights, or
+        because the path is not a file of our own.
         """
         path = journal_path(work_dir, identity)
         try:
@@ -54,7 +55,7 @@ class JournalFile:
         except NotPrivate as error:
             raise DestinationError(f"{path} cannot be written: {error.strerror or error}.") from None
         except (sqlite3.Error, OSError) as error:
-            raise storage_failed(path, error) from None
+            raise _unusable(path, error) from None
 
     @classmethod
     def look(cls, work_dir: Path, identity: Identity, *, emit: Emit) -> Self | None:
@@ -99,3 +100,12 @@ class JournalFile:
 
     def _changing(self) -> AbstractContextManager[None]:
         return transaction(self._db, self.path)
+
+
+def _unusable(path: Path, error: Exception) -> ExportError:
+    """Why the file cannot be opened. A lack of file descriptors, which passes, is "unable to open" to SQLite too."""
+    if not is_lasting(error) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
+        return storage_failed(path, error)
+    return DestinationError(
+        of_another_user(error, path, path.parent) or f"the journal {path} cannot be used: {explained(error)}."
+    )

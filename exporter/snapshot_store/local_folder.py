@@ -21,7 +21,7 @@ import pyarrow.fs as pafs
 
 from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, NotReadable, StorageFailed
-from exporter.files import advice, explained, is_lasting, make_folder, sync_file, sync_folder
+from exporter.files import advice, explained, is_lasting, make_folder, of_another_user, sync_file, sync_folder
 from exporter.snapshot_store.destination import Destination, HashingFile, Staging
 from exporter.snapshot_store.names import MANIFEST, folder_name
 from exporter.text import error_line
@@ -66,11 +66,7 @@ class LocalDestination(Destination):
         """Make the folder, and try to write into it."""
         try:
             make_folder(self.folder)
-            # Not named after the process: in a container that is the same number each time, and a run that was killed
-            # here would be in the way of all that follow.
-            probe = Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=self.folder))
-            with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
-                probe.rmdir()
+            _try_to_write(self.folder)
         except OSError as error:
             text, is_lasting = self._explain_folder(error)
             message = f"--out {self.shown} cannot be written: {text}."
@@ -78,6 +74,26 @@ class LocalDestination(Destination):
         for path in (self.folder / STAGING, self.folder / REMOVING):
             if os.path.lexists(path) and not path.is_dir():
                 raise DestinationError(f"--out {self.shown} cannot be written: {path} is no folder: remove it.")
+        self._check_staging(self.folder / STAGING)
+
+    def _check_staging(self, staging: Path) -> None:
+        """What is written into one that is there must be renamed into the destination, after all requests."""
+        try:
+            _try_to_write(staging)
+            is_elsewhere = staging.stat().st_dev != self.folder.stat().st_dev
+        except FileNotFoundError:
+            return  # a run that has the lock may have cleared it away
+        except OSError as error:
+            text, is_lasting = self.explain(error)
+            message = of_another_user(error, staging) or f"{staging}: {text}."
+            raise (DestinationError if is_lasting else StorageFailed)(
+                f"--out {self.shown} cannot be written: {message}"
+            ) from None
+        if is_elsewhere:
+            raise DestinationError(
+                f"--out {self.shown} cannot be written: {staging} is on another file system, from which nothing can be "
+                "renamed into it: remove it."
+            )
 
     def _explain_folder(self, error: OSError) -> tuple[str, bool]:
         for path in (self.folder, *self.folder.parents):
@@ -149,6 +165,15 @@ class LocalDestination(Destination):
             # Probes, and what version 1.0 staged beside the snapshots.
             if path.name.startswith((f"{STAGING}-", f"{REMOVING}-")) and path.is_dir() and not path.is_symlink():
                 yield path
+
+
+def _try_to_write(folder: Path) -> None:
+    """Make something in it, and remove it. Raises `OSError`."""
+    # Not named after the process: in a container that is the same number each time, and a run that was killed here
+    # would be in the way of all that follow.
+    probe = Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=folder))
+    with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
+        probe.rmdir()
 
 
 class _LocalStaging(Staging):

@@ -15,7 +15,7 @@ from typing import Self
 from exporter.clock import Clock
 from exporter.errors import DestinationBusy, DestinationError, StoppedEarly, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import explained, is_lasting, make_folder, open_private, owner, storage_failed
+from exporter.files import explained, is_lasting, make_folder, of_another_user, open_private, storage_failed
 from exporter.snapshot_store.lock_without_flock import STALE, Holder, StandInLock
 
 
@@ -80,16 +80,9 @@ class RunLock:
         return stand_in
 
     def _unusable(self, error: OSError) -> DestinationError | StorageFailed:
-        """Whose file it is, where that is the reason: two users cannot write to one destination."""
-        for path in (self._path, self._path.parent):
-            with suppress(OSError):
-                if path.lstat().st_uid != os.geteuid() and isinstance(error, PermissionError):
-                    return DestinationError(
-                        f"{path} belongs to {owner(path)}: run as that user, or write to a destination of your own. "
-                        f"When {owner(path)} will not run here any more, delete {self._path.parent}."
-                    )
+        whose = of_another_user(error, self._path, self._path.parent)  # two users cannot write to one destination
         kind = DestinationError if is_lasting(error) else StorageFailed
-        return kind(f"{self._path} cannot be used: {explained(error)}.")
+        return kind(whose or f"{self._path} cannot be used: {explained(error)}.")
 
     def _busy(self, holder: Holder, end: str = "with its process") -> DestinationBusy:
         process = f"process {holder.pid} on {holder.host}" if holder.pid else "another process"

@@ -10,6 +10,7 @@ import pytest
 
 from exporter.errors import InputError
 from exporter.settings import SigningKey
+from exporter.snapshot_store.open_destination import open_destination
 from jobs.support.fleet_file import prepare, read_fleet
 from jobs.support.fleet_rows import in_words_of_the_file
 from tests.support.forked_program import run
@@ -160,6 +161,17 @@ def test_two_streams_of_one_account_are_two_entries_with_folders_of_their_own(tm
     file.write_text(entry.format("s-1") + entry.format("s-1"))
     with pytest.raises(InputError, match="the same account_id and stream_id"):
         read_fleet(str(file), "x")
+
+
+@pytest.mark.parametrize("begins", ["", "file://", "file:", "FILE://localhost", " file://"])
+def test_the_ids_of_an_account_are_one_folder_each_however_the_destination_is_written(
+    tmp_path: Path, begins: str
+) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text('[[account]]\naccount_id = "../x/y%"\nstream_id = "../../s"\nhost = "h"')
+    (entry,) = read_fleet(str(file), f"{begins}{tmp_path}/out")
+    folder = Path(open_destination(entry["out"]).root)
+    assert folder == tmp_path / "out" / "account=..%2Fx%2Fy%25" / "stream=..%2F..%2Fs"
 
 
 def test_only_takes_some_accounts_and_suggests_the_nearest_name(tmp_path: Path) -> None:
