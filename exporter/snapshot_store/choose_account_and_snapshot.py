@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import NamedTuple
 
 import msgspec
@@ -109,7 +110,10 @@ def find(
     `account`: as in `snapshots_of_account`. `now`: seconds since 1970; None: the machine's clock.
     """
     shown = without_secrets(snapshot)
-    wanted = shown.rstrip("/").removeprefix(destination.where("")).removeprefix(PREFIX)
+    wanted = str(PurePath(shown))  # without slashes at the end, or two of them
+    for place in (destination.where(""), destination.path("", "")):
+        wanted = wanted.removeprefix(str(PurePath(place)))
+    wanted = wanted.removeprefix(PREFIX)
     if wanted == "latest":
         chosen = snapshots_of_account(destination, time.time() if now is None else now, account=account)
         return chosen.snapshots[-1].snapshot_id

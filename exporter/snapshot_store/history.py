@@ -24,7 +24,7 @@ from exporter.snapshot_store.choose_account_and_snapshot import one_per_run, sna
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.open_destination import open_destination
-from exporter.snapshot_store.reader import check_columns, had_list_pass, not_fetched, read_table, to_frame
+from exporter.snapshot_store.reader import check_columns, had_list_pass, names_given, not_fetched, read_table, to_frame
 from exporter.tables.arrow_schemas import schema_of
 from exporter.units import counted
 
@@ -46,7 +46,7 @@ def read_history(
     ids: Iterable[str] | None = None,
     *,
     table: RowTable = "campaigns",
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     as_of: date | datetime | str | None = None,
     account: str | None = None,
 ) -> pd.DataFrame:
@@ -56,7 +56,8 @@ def read_history(
     removed, came back) and `changed_columns`, then the columns of `table`. `ids`: only these campaigns. `columns`:
     compare and give only these. `as_of`: the versions of that time; of a day, those at its end (UTC). `account`: an
     account ID, where the destination has several. Raises `DestinationError` when there is no such snapshot or it cannot
-    be read, `IdsError` when `ids` are none, `ValueError` when there is no such table, column or time.
+    be read, `IdsError` when `ids` are none, `ValueError` when there is no such table, column or time, `TypeError` when
+    `columns` is one text.
 
     >>> from exporter import read_history
     >>> versions = read_history("exports")  # doctest: +SKIP
@@ -70,7 +71,7 @@ def read_history(
         datetime.now(UTC).timestamp(),
         ids=None if ids is None else ids_of(ids, source="ids").ids.to_pylist(),
         table=table,
-        columns=columns or (),
+        columns=names_given(columns) or (),
         as_of=as_of,
         account=account,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -35,10 +35,10 @@ Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 def read_snapshot(
     dest: str | os.PathLike[str],
-    snapshot: str = "latest",
+    snapshot: str | os.PathLike[str] = "latest",
     table: TableName = "campaigns",
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     account: str | None = None,
 ) -> pd.DataFrame:
     """A table of a snapshot as a pandas DataFrame with Arrow-backed columns, so that integers stay integers.
@@ -46,7 +46,8 @@ def read_snapshot(
     `dest`: a folder or a URL. `snapshot`: an ID, a path as `snapshots` names it, or `latest`. `table`: `campaigns`,
     `calling_windows`, `responses` or `failures`. `columns`: only these. `account`: in a destination of several
     accounts, the one whose latest snapshot is meant; else the account of the newest. Raises `DestinationError` when
-    there is no such snapshot or it cannot be read, `ValueError` when there is no such table or column.
+    there is no such snapshot or it cannot be read, `ValueError` when there is no such table or column, `TypeError` when
+    `snapshot` or `columns` is of another kind.
 
     >>> from exporter import read_snapshot
     >>> campaigns = read_snapshot("exports")  # doctest: +SKIP
@@ -55,9 +56,22 @@ def read_snapshot(
     """
     if table not in TABLES:
         raise ValueError(f"there is no table {table!r}; there are: {', '.join(TABLES)}")
-    check_columns(table, columns or ())
+    wanted = names_given(columns)
+    check_columns(table, wanted or ())
+    try:
+        named = os.fspath(snapshot)
+    except TypeError:
+        kind = type(snapshot).__name__
+        raise TypeError(f"snapshot is of type {kind}: give an ID (its snapshot_id), a path or 'latest'") from None
     destination = open_destination(dest)
-    return to_frame(read_table(destination, find(destination, snapshot, account=account), table, columns))
+    return to_frame(read_table(destination, find(destination, named, account=account), table, wanted))
+
+
+def names_given(columns: Iterable[str] | None) -> list[str] | None:
+    """Names of columns, which may be such as can be read only once. Raises `TypeError` where they are one text."""
+    if isinstance(columns, str):
+        raise TypeError(f"columns={columns!r} is one text: give a list, columns=[{columns!r}]")
+    return None if columns is None else list(columns)
 
 
 def check_columns(table: TableName, columns: Collection[str]) -> None:

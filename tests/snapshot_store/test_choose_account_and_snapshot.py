@@ -113,6 +113,15 @@ def test_a_snapshot_is_named_by_its_id_its_folder_or_the_path_that_is_printed_of
         assert find(open_destination(str(tmp_path)), name) == ONE
 
 
+def test_a_path_may_be_written_otherwise_than_the_destination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path / "exports", ONE, responses=RESPONSES[:1])
+    monkeypatch.chdir(tmp_path)
+    for dest in ("exports", "./exports", "./exports/", f"{tmp_path}/exports"):
+        path = Path(dest) / f"snapshot={ONE}"
+        for name in (str(path), str(path.absolute()), f"{dest}/snapshot={ONE}"):
+            assert find(open_destination(dest), name) == ONE
+
+
 def test_the_path_of_a_snapshot_elsewhere_is_refused(tmp_path: Path) -> None:
     publish(tmp_path / "here", ONE, responses=RESPONSES[:1])
     publish(tmp_path / "there", ONE, responses=RESPONSES[:1])

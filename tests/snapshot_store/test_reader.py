@@ -8,7 +8,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -127,6 +130,26 @@ def test_paths_can_be_path_objects_and_columns_can_be_chosen(tmp_path: Path) -> 
     assert list(frame.columns) == ["status", "campaign_id"]
     with pytest.raises(ValueError, match="campaigns has no column 'statsu'; it has: campaign_id"):
         exporter.read_snapshot(tmp_path, columns=["statsu"])
+
+
+def test_a_snapshot_can_be_a_path_object_and_nothing_but_a_text_or_a_path(tmp_path: Path) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    publish(tmp_path, TWO, responses=RESPONSES[:2])
+    assert len(exporter.read_snapshot(tmp_path, tmp_path / f"snapshot={ONE}")) == 1
+    wrong: Any
+    for wrong in (exporter.snapshots(tmp_path)[0], None, -1):
+        with pytest.raises(TypeError, match=f"snapshot is of type {type(wrong).__name__}: give an ID"):
+            exporter.read_snapshot(tmp_path, wrong)
+
+
+@pytest.mark.parametrize("read", [exporter.read_snapshot, exporter.read_history])
+def test_columns_can_be_whatever_gives_names_but_no_bare_text(tmp_path: Path, read: Callable[..., Any]) -> None:
+    publish(tmp_path, ONE, responses=RESPONSES[:1])
+    names = ["campaign_id", "status"]
+    for columns in (iter(names), tuple(names), pd.Index(names), np.array(names), dict.fromkeys(names)):
+        assert list(read(tmp_path, columns=columns).columns)[-2:] == names
+    with pytest.raises(TypeError, match=r"give a list, columns=\['name'\]"):
+        read(tmp_path, columns="name")
 
 
 def test_columns_can_be_chosen_from_csv_too(tmp_path: Path) -> None:
