@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
@@ -87,11 +87,17 @@ def parse_moment(text: str) -> datetime:
         raise ValueError(f"{text!r} is not a time: write 2026-11-20 or 2026-11-20T14:00Z") from None
 
 
-def end_of(moment: date | datetime) -> datetime:
-    """The last moment of a day; a moment as it is, in UTC if it names no zone."""
+def end_of(moment: Any) -> datetime:
+    """The last moment of a day; a moment in UTC, which it is if it names no zone. Raises `ValueError`."""
+    # NaT of pandas is a datetime, and the only one that is not itself.
+    if not isinstance(moment, date) or moment != moment:
+        raise ValueError(f"{moment!r} is not a time: give a date, a datetime or text such as 2026-11-20T14:00Z")
     if not isinstance(moment, datetime):
         return datetime.combine(moment, time.max, UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError(f"{moment} is outside the years 1 to 9999 in UTC") from None
 
 
 def history_of(

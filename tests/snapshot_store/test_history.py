@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -171,6 +172,22 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
 )
 def test_a_time_without_an_offset_is_utc(text: str, moment: datetime) -> None:
     assert parse_moment(text) == moment
+
+
+def test_a_time_is_told_in_utc(tmp_path: Path) -> None:
+    nightly(tmp_path, [campaign("a")])
+    with pytest.raises(DestinationError, match="2026-05-10T01:30Z is before the first snapshot, 2026-05-10T02:00Z"):
+        history(tmp_path, as_of=parse_moment("2026-05-10T07:00+05:30"))
+
+
+AT_THE_END_OF_TIME = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+
+
+@pytest.mark.parametrize("moment", [pd.NaT, 0, time(3), np.datetime64("2026-05-10"), AT_THE_END_OF_TIME])
+def test_what_is_no_time_in_python_is_refused(tmp_path: Path, moment: Any) -> None:
+    nightly(tmp_path, [campaign("a")])
+    with pytest.raises(ValueError, match=r"is not a time: give a date|outside the years 1 to 9999"):
+        read_history(tmp_path, as_of=moment)
 
 
 def test_columns_are_those_compared_and_given(tmp_path: Path) -> None:
