@@ -98,6 +98,8 @@ def _entry(number: int, given: Mapping[str, Any], dest: str) -> dict[str, Any]:
     name = str(given.get("name") or given.get("account_id") or f"account {number}")
     location, mark, query = dest.partition("?") if "://" in dest else (dest, "", "")
     folders = "/".join(f"{kind}={quote(str(given.get(f'{kind}_id', '')), safe='')}" for kind in ("account", "stream"))
+    if dest.strip().lower().startswith("file:"):
+        folders = folders.replace("%", "%25")  # the path of this URL is unquoted: an ID stays one folder
     return {**given, "name": escaped(name), "out": f"{location.rstrip('/')}/{folders}{mark}{query}"}
 
 

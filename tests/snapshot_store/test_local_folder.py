@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from exporter import failpoints
 from exporter.errors import DestinationError, StorageFailed
 from exporter.snapshot_store.open_destination import open_destination
+from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, TWO, publish
 
 
@@ -180,3 +182,28 @@ def test_why_a_destination_cannot_be_written_is_reported(tmp_path: Path, dest: s
     (tmp_path / "file").touch()
     with pytest.raises(DestinationError, match=rf"^--out .* cannot be written: .*{re.escape(reason)}\.$"):
         open_destination(str(tmp_path / dest)).check_writable()
+
+
+@needs_root
+def test_a_staging_folder_of_another_user_is_reported_before_anything_is_asked_for(shared_folder: Path) -> None:
+    dest = shared_folder / "dest"
+    (dest / ".staging").mkdir(parents=True)
+    os.chown(dest, 4711, 4711)
+    with another_user():
+        with pytest.raises(DestinationError, match=r"cannot be written: .*/\.staging belongs to root: .*, delete /"):
+            open_destination(str(dest)).check_writable()
+        (dest / ".staging").rmdir()
+        open_destination(str(dest)).check_writable()
+    os.chown(dest, 0, 0)
+    assert list(dest.iterdir()) == []
+
+
+def test_a_staging_folder_on_another_file_system_is_reported_before_anything_is_asked_for(tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs a second file system")
+    with TemporaryDirectory(dir=memory) as elsewhere:
+        (tmp_path / ".staging").symlink_to(elsewhere)
+        with pytest.raises(DestinationError, match=r"\.staging is on another file system, .*: remove it\.$"):
+            open_destination(str(tmp_path)).check_writable()
+        assert list(Path(elsewhere).iterdir()) == []
