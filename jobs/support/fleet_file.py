@@ -109,8 +109,10 @@ def _problems(table: Mapping[str, Any]) -> Iterator[str]:
     for key in _TEXTS:
         if not isinstance(table.get(key, ""), str) or not table.get(key, "").isprintable():
             yield f"{key}: must be a text of printable characters, in quotes."
-    ids = table.get("ids", "")
-    if not isinstance(ids, str) and not (isinstance(ids, list) and all(isinstance(each, str) for each in ids)):
+    ids = table.get("ids")
+    if ids in ("", []):  # a program that wrote the file may have found none: that is not all
+        yield "ids: is empty: leave it out for all campaigns."
+    elif not isinstance(ids, str | None) and not (isinstance(ids, list) and all(isinstance(each, str) for each in ids)):
         yield "ids: must be the path of a file, or a list of IDs, each in quotes."
     for key, option in _OPTIONS.items():
         if key in _KEYS and option.given_in(table):
@@ -144,7 +146,7 @@ def prepare(entry: Mapping[str, Any], environ: Mapping[str, str], *, place: str 
     """
     try:
         variables = _secrets(entry, environ, place)
-        return take_job(entry.get("ids") or None, read_file_values(_OPTIONS.values(), entry), variables)
+        return take_job(entry.get("ids"), read_file_values(_OPTIONS.values(), entry), variables)
     except InputError as error:
         raise InputError([f"{entry['name']}: {problem}" for problem in error.problems]) from None
 
