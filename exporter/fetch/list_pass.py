@@ -16,6 +16,7 @@ from exporter.json_text import dumps
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop
 from exporter.tables.timestamps import read_instant
+from exporter.units import counted
 
 MOST_BYTES = 2**30
 """Of one reading of the list: a million campaigns have less."""
@@ -94,8 +95,8 @@ class ListPass:
             )
         elif not paging.settled:
             warn(
-                f"the list of {campaign_type} campaigns changed each time while it was read {paging.readings} times; "
-                f"{campaigns:,} were found in all"
+                f"the list of {campaign_type} campaigns is not known to be whole: it changed while it was read, or its "
+                f"pages do not fit together ({counted(paging.readings, 'reading')}); {campaigns:,} were found"
             )
 
     async def _ask(self, campaign_type: CampaignType, ask: Ask, paging: Paging) -> tuple[ListPage, float] | None:

@@ -7,13 +7,15 @@ or whether the totals are right. What is done about it:
   before it were seen, too, however many were made or deleted meanwhile: rows keep their order. Where it is another
   one, rows have moved up, and reading goes back until a row is known.
 - *Ways.* `skip` alone is sent first; where the first row of the list comes again, `page` decides, and page number and
-  size are chosen so that the pages overlap; where that changes nothing either, all rows are asked for in one page.
+  size are chosen so that the pages overlap. Where pages of one size only are given, they have no seam: `skip` counts in
+  whole pages, or `page` decides, and the list is read until two readings are the same. Where nothing moves the page,
+  all rows are asked for in one.
 - *Size.* Pages grow from 100 while the service gives what it is asked for; what it gives less is its cap; a size that
   it refuses, gives nothing for, or takes long for, is not asked for again.
 - *End.* A page that brings nothing new, or a short one that reaches the total and says that no more follow.
 - *Order.* Rows keep their order where they come sorted by creation, as was asked. Where they do not (sorted by last
-  change, an edit moves a row to the front), or where the total says that some are missing, the whole is read again
-  until two readings are the same.
+  change, an edit moves a row to the front; made in the same moment, at the border of two pages), or where the total
+  says that some are missing, the whole is read again until two readings are the same.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ MOST_FRUITLESS = 20
 MOST_READINGS = 6
 """Readings of a list, of which no two in a row are the same, after which what they found together is taken."""
 
-Way = Literal["skip", "page", "at once"]
+Way = Literal["skip", "page", "skip whole pages", "count pages", "at once"]
+WITHOUT_SEAM: tuple[Way, ...] = ("skip whole pages", "count pages")
 
 
 class Ask(NamedTuple):
@@ -84,7 +87,7 @@ class Paging:
 
     def __init__(self, page_size: int | None = None) -> None:
         self._size = PageSize(page_size)
-        self._ways: list[Way] = ["skip", "page", "at once"]
+        self._ways: list[Way] = ["skip", "page", *WITHOUT_SEAM, "at once"]
         self._total: int | None = None
         self._earlier: dict[str, None] = {}
         self._last_reading: list[str] | None = None
@@ -94,7 +97,7 @@ class Paging:
 
     def _begin(self) -> None:
         self._seen: dict[str, None] = {}
-        self._ordered = True
+        self._ordered, self._tied = True, False
         self._start = 0
         self._pages = 0
         self._empty = 0
@@ -125,6 +128,14 @@ class Paging:
             first, page, limit = page_with_seam(self._start, self._size.now)
             self._has_seam, self._start = first <= self._start, first
             return Ask(0, page, limit)
+        if self._ways[0] in WITHOUT_SEAM:
+            number = self._start // self._size.now
+            self._has_seam, self._start = False, number * self._size.now
+            return (
+                Ask(0, number + 1, self._size.now)
+                if self._ways[0] == "count pages"
+                else Ask(self._start, 1, self._size.now)
+            )
         self._has_seam = self._size.given != 1  # a page of one row has none for the seam
         return Ask(self._start, 1, self._size.now)
 
@@ -164,6 +175,7 @@ class Paging:
         if self._start > 0 and self._has_seam and rows[0].key != self._last:
             self._exact = False
         self._last = rows[-1].key
+        self._tied = self._tied or _are_tied(rows[-2:]) or (self._start > 0 and _are_tied(rows[:2]))
         new = self._add(rows)
         self._fruitless = 0 if new else self._fruitless + 1
         self._steps_back = 0
@@ -171,23 +183,25 @@ class Paging:
         follows = page.has_more is True or (page.total is not None and len(seen) < page.total)
         self._size.learn(ask.limit, page, follows=follows)
         reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
+        whole = self._ways[0] in WITHOUT_SEAM
         # A page without a new row is the last only where it is shorter than others were: rows may have moved up.
-        if reached or (not new and (len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))):
+        if reached or (not new and (whole or len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))):
             self._end()
         elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
             self._try_another_way()
         else:
-            self._start += max(len(rows) - 1, 1)
+            self._start += len(rows) if whole else max(len(rows) - 1, 1)
 
     def _took_nothing(self, ask: Ask, page: Page) -> None:
         """An empty page: even the row at the seam is gone, the service stumbled, or it gives no page of this size."""
         if self._steps_back and self._size.is_untried(ask.limit) and self.refused(ask, for_good=False):
             return
-        if self._start > 0 and self._ways[0] != "at once":
+        if self._start > 0 and self._ways[0] in ("skip", "page"):
             self._step_back()
             return
         self._empty += 1
-        if self._empty >= MOST_EMPTY or not (page.total or page.has_more or self._seen or self._earlier):
+        reached = page.total == len(self._seen) > 0 or not (page.total or page.has_more or self._seen or self._earlier)
+        if reached or self._empty >= MOST_EMPTY:
             self._end()
 
     def _step_back(self) -> None:
@@ -195,7 +209,8 @@ class Paging:
         self._exact = False
         self._start = max(0, self._start - max(1, self._size.given // 4) * 2**self._steps_back)
         self._steps_back += 1
-        self._restarts += self._start == 0
+        first = page_with_seam(self._start, self._size.now)[0] if self._ways[0] == "page" else self._start
+        self._restarts += first == 0
         if self._restarts > MOST_RESTARTS:
             self._try_another_way()
 
@@ -205,7 +220,7 @@ class Paging:
         self._size.take_largest()
         self._steps_back = self._restarts = self._fruitless = 0
         self._exact = False
-        self._start = max(0, len(self._seen) - 1)
+        self._start = len(self._seen) if self._ways[0] in WITHOUT_SEAM else max(0, len(self._seen) - 1)
 
     def _add(self, rows: Sequence[ListRow]) -> bool:
         """Add the rows that are new; whether there are any."""
@@ -217,7 +232,8 @@ class Paging:
     def _end(self) -> None:
         """The end of a reading: of the last one, where the rows have an order that keeps, or did not move."""
         reading = list(self._seen)
-        complete = self._ordered and len(reading) >= (self._total or 0)
+        ordered = self._ordered and self._ways[0] not in WITHOUT_SEAM
+        complete = ordered and len(reading) >= (self._total or 0) and bool(self._total or not self._tied)
         same = reading == self._last_reading and self._exact
         # What was seen is not dropped for empty pages: it is asked for, and what is gone says so itself.
         believed = bool(reading) or not self._earlier
@@ -253,7 +269,9 @@ class PageSize:
         rows = len(page.rows)
         self._answered.add(limit)
         self._largest = max(self._largest, rows)
-        if rows < limit:
+        if rows > limit:
+            self.now = self._most = rows  # it does not read the limit
+        elif rows < limit:
             if follows:
                 self.now = self._most = max(2, self._largest)  # the service's cap
         elif self._is_fixed:
@@ -304,6 +322,11 @@ def expected_requests(rows: int, page_size: int | None) -> int:
         there = [ListRow(str(number), number) for number in range(ask.skip, end)]
         paging.took(ask, Page(there, total=rows, has_more=end < rows))
     return requests
+
+
+def _are_tied(rows: Sequence[ListRow]) -> bool:
+    """Whether two rows were made in the same moment, so that each answer may have them in another order."""
+    return len(rows) == 2 and rows[0].created == rows[1].created
 
 
 def _is_ascending(rows: Sequence[ListRow]) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from exporter.fetch.paging import Ask, ListRow, Page
 
-Uses = Literal["skip", "page", "both", "sum", "neither"]
+Uses = Literal["skip", "page", "both", "sum", "neither", "skip rounded down", "page of one size"]
 
 
 @dataclass
@@ -55,10 +55,11 @@ class Service:
         rows = list(self.campaigns)
         if not self.sorts:
             rows.sort(key=lambda campaign: campaign.changed, reverse=True)
-        limit = min(ask.limit, self.cap or ask.limit)
+        limit = (self.cap or 50) if self.uses == "page of one size" else min(ask.limit, self.cap or ask.limit)
         by_page = (ask.page - 1) * limit
         start = {
-            "skip": ask.skip, "page": by_page, "both": ask.skip or by_page, "sum": ask.skip + by_page, "neither": 0
+            "skip": ask.skip, "page": by_page, "both": ask.skip or by_page, "sum": ask.skip + by_page, "neither": 0,
+            "skip rounded down": ask.skip // limit * limit, "page of one size": by_page,
         }[self.uses]  # fmt: skip
         found = [ListRow(campaign.key, campaign.created) for campaign in rows[start : start + limit]]
         has_more = start + limit < len(rows) if self.says_more else self.has_more
@@ -76,7 +77,7 @@ def nothing(_: int) -> None:
     return None
 
 
-USES: tuple[Uses, ...] = ("skip", "page", "both", "sum", "neither")
+USES: tuple[Uses, ...] = ("skip", "page", "both", "sum", "neither", "skip rounded down", "page of one size")
 TOTALS: dict[str, Callable[[int], int | None]] = {
     "right": lambda rows: rows,
     "none": nothing,
