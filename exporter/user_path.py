@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
+from typing import Any
+
+
+def dest_text(dest: Any) -> str:
+    """A folder or URL that a program gives, as text. Raises `TypeError` for what is neither a text nor a path of it."""
+    text = os.fspath(dest) if isinstance(dest, os.PathLike) else dest
+    if not isinstance(text, str):
+        raise TypeError(f"dest is of type {type(dest).__name__}: give a folder as text or Path, or a URL")
+    return text
 
 
 def user_path(path: str) -> Path:

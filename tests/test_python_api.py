@@ -205,6 +205,40 @@ async def test_ids_may_be_a_column_of_pandas_or_arrow(tmp_path: Path) -> None:
             assert result.counts.ok == 3
 
 
+class OwnPath:
+    """A path of another library."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return str(self._path)
+
+
+async def test_a_path_of_another_library_is_a_path(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(2))
+    (tmp_path / "ids.csv").write_text("\n".join(["campaign_id", *service.campaigns]))
+    out = OwnPath(tmp_path / "out")
+    async with serve(service) as url:
+        settings = read_settings(environment(url, tmp_path))
+        await exporter.export(OwnPath(tmp_path / "ids.csv"), out, settings=settings, fetch=UNLIMITED)
+    assert exporter.snapshots(out)[-1].manifest.counts.ok == 2
+
+
+@pytest.mark.parametrize("dest", [None, b"out", 5, OwnPath])
+async def test_a_destination_of_another_kind_is_refused_by_all_and_nothing_is_written(
+    dest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings(environment("https://kore.example", tmp_path / "settings"))
+    with pytest.raises(TypeError, match="dest is of type"):
+        await exporter.export(["cd-1"], dest, settings=settings, fetch=UNLIMITED)
+    for read in (exporter.snapshots, exporter.read_snapshot, exporter.read_history):
+        with pytest.raises(TypeError, match="dest is of type"):
+            read(dest)
+    assert not [path for path in tmp_path.iterdir() if path.name != "settings"]
+
+
 async def test_ids_of_another_kind_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     settings = read_settings(environment("https://kore.example", tmp_path))
     frame: Any = pd.DataFrame({"id": ["cd-1"]})

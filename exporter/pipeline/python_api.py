@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from exporter.clock import SystemClock
 from exporter.errors import SettingsError
@@ -20,6 +19,7 @@ from exporter.settings import Settings
 from exporter.settings_reader import read_settings
 from exporter.state_folder import user_state_dir
 from exporter.stop import Stop
+from exporter.user_path import dest_text
 
 
 def settings_from_env() -> Settings:
@@ -31,8 +31,8 @@ def settings_from_env() -> Settings:
 
 
 async def export(
-    ids: str | Path | Iterable[str] | None,
-    dest: str | Path,
+    ids: str | os.PathLike[str] | Iterable[str] | None,
+    dest: str | os.PathLike[str],
     *,
     settings: Settings,
     fetch: FetchOptions | None = None,
@@ -51,7 +51,8 @@ async def export(
     on. A coroutine function is refused: put events into an `asyncio.Queue`, and await that in a task of your own.
 
     To end the run early, cancel the task, or call `stop.ask(...)`, from any thread, to let requests under way finish.
-    Either way the same call resumes. Raises an `ExportError` (see `exporter.errors`).
+    Either way the same call resumes. Raises an `ExportError` (see `exporter.errors`), and `TypeError` when `dest` is of
+    another kind.
 
     In a notebook, where an event loop runs already, write `await exporter.export(...)` in place of `asyncio.run`.
 
@@ -61,24 +62,25 @@ async def export(
     >>> result.counts.ok  # doctest: +SKIP
     3
     """
+    dest = dest_text(dest)
     state_dir = user_state_dir() or ""
-    if not state_dir and (fetch is None or "://" in str(dest)):
+    if not state_dir and (fetch is None or "://" in dest):
         raise SettingsError("this user has no home folder: set HOME or XDG_STATE_HOME, or give FetchOptions a ledger.")
     if fetch is None:
         fetch = FetchOptions(ledger=str(default_ledger_path(state_dir, settings.host, settings.account_id)))
     job = ExportJob(
         await asyncio.to_thread(_ids, ids),
         settings,
-        Locations(str(dest), state_dir),
+        Locations(dest, state_dir),
         fetch,
         options or SnapshotOptions(),
     )
     return await take_snapshot(job, clock=SystemClock(), emit=on_event, stop=stop or Stop())
 
 
-def _ids(ids: str | Path | Iterable[str] | None) -> CampaignIds | None:
+def _ids(ids: str | os.PathLike[str] | Iterable[str] | None) -> CampaignIds | None:
     if ids is None:
         return None
-    if isinstance(ids, str | Path):
-        return read_ids(str(ids))
+    if isinstance(ids, str | os.PathLike):
+        return read_ids(os.fspath(ids))
     return ids_of(ids, source="the given IDs")

@@ -67,7 +67,7 @@ def read_history(
     if as_of is not None:
         as_of = parse_moment(as_of) if isinstance(as_of, str) else end_of(as_of)
     history = history_of(
-        open_destination(os.fspath(dest)),
+        open_destination(dest),
         datetime.now(UTC).timestamp(),
         ids=None if ids is None else ids_of(ids, source="ids").ids.to_pylist(),
         table=table,

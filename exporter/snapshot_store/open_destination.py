@@ -13,17 +13,17 @@ from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.object_store import StoreDestination
 from exporter.snapshot_store.open_bucket import SCHEMES, without_secrets
 from exporter.text import has_control, has_surrogate
-from exporter.user_path import user_path
+from exporter.user_path import dest_text, user_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)")
 
 
 def open_destination(dest: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Destination:
-    """The destination that a path or URL names. Raises `DestinationError`.
+    """The destination that a path or URL names. Raises `DestinationError`, `TypeError`.
 
     `environ`: where a store's endpoint and credentials are looked for; None: in the process's own variables.
     """
-    dest = os.fspath(dest)
+    dest = dest_text(dest)
     if not dest.strip():
         raise DestinationError("--out is empty: name a folder, or an s3://, gs:// or abfs:// URL.")
     match = _SCHEME.match(dest.strip())
