@@ -18,7 +18,13 @@ import msgspec
 
 from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.error_body import ErrorBody, read_error
-from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
+from exporter.api.error_meaning import (
+    says_campaign_missing,
+    says_other_missing,
+    says_rate_limit,
+    says_service_fails,
+    says_unknown_missing,
+)
 from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
 from exporter.json_text import MSGSPEC_REFUSES, NotJson, loads
@@ -97,10 +103,11 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
     ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),
     ("retry", lambda it: says_service_fails(it.message)),
-    # Of the API's own 404 only what misses another thing is no proof. Another 404 may be a gateway's.
-    ("invalid", lambda it: it.status in (404, 410) and it.of_api and says_other_missing(it.message)),
-    ("not_found", lambda it: it.status in (404, 410) and it.of_api),
-    ("gateway_404", lambda it: it.status in (404, 410)),
+    ("gateway_404", lambda it: it.status in (404, 410) and not it.of_api),
+    # Of the API's own 404 only what misses another thing is no proof.
+    ("invalid", lambda it: it.status in (404, 410) and says_other_missing(it.message)),
+    ("retry", lambda it: it.is_json and not says_other_missing(it.message) and says_unknown_missing(it.message)),
+    ("not_found", lambda it: it.status in (404, 410)),
     ("retry", lambda it: it.status // 100 == 2 and not it.is_json and not it.oversized),
     ("invalid", lambda it: True),
 )

@@ -82,7 +82,7 @@ def test_a_success_answer_about_the_id_is_good(key: str) -> None:
         (200, error("x", "401"), "denied"),
         (200, error("Campaign not found", 401), "invalid"),
         (400, error("Campaign not found", 401), "not_found"),
-        (400, error("Campaign Rate limit not found"), "not_found"),
+        (400, error('Campaign "Rate limit" not found'), "not_found"),
         (400, b"rate limit reached", "rate_limited"),
         (400, b"campaign not found", "invalid"),
         (400, error("Campaign of this stream not found"), "not_found"),
@@ -339,6 +339,18 @@ def test_a_part_of_the_service_that_is_missing_is_no_absence_of_the_campaign(sta
     message = "Unable to find instance for campaign-service"
     assert judged(status, error(message))[0] == "retry"
     assert judged(status, {"status": "failure", "message": message, "data": None})[0] == "retry"
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 410, 422])
+@pytest.mark.parametrize(
+    "message",
+    ["Campaign store not found", "Campaign data source not found", "No campaign engine found", "Dialer not found",
+     "Campaign provider could not be resolved: not found", "Campaign cd-1 exists but its dialer was not found",
+     "campaign: getaddrinfo ENOTFOUND campaign-db", "campaign not found in cache, reloading", "Campaign not found yet"],
+)  # fmt: skip
+def test_an_unknown_thing_that_is_missing_is_asked_for_again(status: int, message: str) -> None:
+    """It may be a part of the service."""
+    assert judged(status, error(message, 404))[0] == "retry"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.api.error_meaning import (
+    says_campaign_missing,
+    says_other_missing,
+    says_rate_limit,
+    says_service_fails,
+    says_unknown_missing,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +34,7 @@ from exporter.api.error_meaning import says_campaign_missing, says_other_missing
         "Campaign doesn't exist",
         "The requested campaign was not found",
         "Error: campaign not found",
-        "Campaign Rate limit not found",
+        'Campaign "Rate limit" not found',
         "campaign_id cd-1 doesn't exist",
         "The campaign has been deleted",
         'Campaign "cd-1" not found',
@@ -36,7 +46,12 @@ from exporter.api.error_meaning import says_campaign_missing, says_other_missing
         "CAMPAIGN NOT FOUND",
         "Campaign no longer exists",
         "SMS campaign not found",
-        "Campaign Spring Sale not found",
+        "Campaign with the name 'Spring Sale' not found",
+        "Campaign not found in the database",
+        "Campaign cannot be found",
+        "No campaign exists with _id 7",
+        "Campaign cd-a91d3e7-05c4 not found for stream st-0b7d52e9-64f1",
+        "Campaign was not found. Please check the campaign ID.",
         "Campaign for account X not found",
         "Campaign: cd-1 not found",
         "Campaign record not found",
@@ -71,6 +86,11 @@ def test_an_error_that_says_that_the_campaign_does_not_exist(message: str) -> No
         "no campaign servers available",
         "host not found: campaign.svc",
         "Failed to look up campaign: session not found",
+        "campaign not found in cache, reloading",
+        "Campaign not found on this shard",
+        "Campaign not found: replica 3 is behind",
+        "Campaign read failed: relation does not exist",
+        "campaign: getaddrinfo ENOTFOUND campaign-db",
         "Please try again later",
     ],
 )
@@ -100,6 +120,49 @@ def test_an_error_that_says_that_another_thing_does_not_exist(message: str) -> N
     assert not says_rate_limit(message)
 
 
+ALLOWED = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        with for by of in from under within having whose matching the this that any given provided requested specified
+        id ids name named call called number numbers record records entity object resource item it is was has have does
+        do did could can be been found not exist exists campaign stream streams streamid bot bots botid account accounts
+        accountid app apps appid application applications tenant tenants organisation organisations organization
+        organizations workspace workspaces system database db collection
+        """,
+    )
+)
+"""Words that may stand beside "campaign" in a proof of absence."""
+
+words = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=9)
+nouns = st.sampled_from(["store", "Dialer", "data source", "document class", "dialer-2", "engine", *sorted(ALLOWED)])
+things = st.lists(words | nouns, min_size=1, max_size=4).filter(lambda them: not ALLOWED.issuperset(them)).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Campaign {} not found", "The campaign {} does not exist", "No campaign {} found", "Campaign not found in {}",
+        "Unable to find campaign {}", "Campaign {} could not be resolved: not found", "campaign not found {}",
+        "Campaign cd-1 exists but its {} was not found", "campaign_{} not found", "Campaign-{} no longer exists",
+    ],
+)  # fmt: skip
+@settings(max_examples=30)
+@given(thing=things)
+def test_a_thing_of_a_campaign_that_does_not_exist_is_no_proof_of_its_absence(sentence: str, thing: str) -> None:
+    assert not says_campaign_missing(sentence.format(thing))
+
+
+@pytest.mark.parametrize(
+    "thing", ["store", "data source", "engine", "dialer", "owner", "document class", "Spring Sale"]
+)
+def test_a_thing_of_which_nothing_is_known_is_known_to_be_missing(thing: str) -> None:
+    for message in (f"Campaign {thing} not found", f"No campaign {thing} found", f"{thing} not found. Is it there?"):
+        assert says_unknown_missing(message)
+        assert not says_campaign_missing(message)
+    assert not says_unknown_missing(f"No {thing}. Not found")
+
+
 @pytest.mark.parametrize(
     "message",
     ["It does not exist", "Not found", "Invalid campaign id", "Campaign", "Invalid StreamId", "Campaign is over", ""],
@@ -108,6 +171,7 @@ def test_an_error_that_says_nothing_of_what_is_missing(message: str) -> None:
     assert not says_campaign_missing(message)
     assert not says_service_fails(message)
     assert not says_other_missing(message)
+    assert not says_unknown_missing(message)
     assert not says_rate_limit(message)
 
 

@@ -61,7 +61,7 @@ TARGET = Target(
     read, check, is_json=True,
     words=(
         "errors", "msg", "message", "code", "error", "status", "success", "statusCode", "campaign", "not found",
-        "does not exist", "rate limit", "try again", "upstream", "no such campaign", "404\n\n", "400\n\n", "503\n\n",
-        "200\n\n",
+        "does not exist", "rate limit", "try again", "upstream", "no such campaign", "campaign store",
+        "404\n\n", "400\n\n", "503\n\n", "200\n\n",
     ),
 )  # fmt: skip
