@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from exporter.text import is_visible_ascii
+from exporter.text import check_unquoted, is_visible_ascii
 
 _AUTHORITY = re.compile(r"(?:[^@\\\[\]]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])(?::[0-9]*)?")
 """Host name or IP address, and port, of a URL: two readers can't disagree about these. Python's own takes the brackets
@@ -73,6 +73,7 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     proxy = named.get(name)
     if not proxy or is_loopback(url.hostname or ""):
         return None
+    check_unquoted({key.upper(): value for key, value in named.items()}, name.upper(), "NO_PROXY")
     if _goes_direct(url, named.get("no_proxy", "")):
         return None
     proxy = proxy if "://" in proxy else "http://" + proxy

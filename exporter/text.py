@@ -7,6 +7,7 @@ expressions (RE2) read the same rule: `f"[{CONTROL}]"`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 """Control characters (C0, DEL, C1), and the two characters of Unicode that end a line."""
@@ -79,6 +80,13 @@ def trim_invisible(text: str) -> tuple[str, bool]:
 def is_quoted(text: str) -> bool:
     """Whether `text` is wrapped in quotes, as env files read by other than a shell leave it."""
     return len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’")
+
+
+def check_unquoted(variables: Mapping[str, str], *names: str) -> None:
+    """Raise `ValueError`, which shows no value, for those of `names` that are wrapped in quotes."""
+    quoted = [f"{name} is wrapped in quotes" for name in names if is_quoted(variables.get(name, "").strip())]
+    if quoted:
+        raise ValueError(f"{'; '.join(quoted)}: remove them (`docker --env-file` keeps them).")
 
 
 def id_problem(campaign_id: str) -> str | None:

@@ -151,3 +151,11 @@ def test_a_proxy_that_no_client_can_reach_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="HTTPS_PROXY names no HTTP proxy"):
         proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": proxy})
     assert proxy_for("https://platform.kore.ai", {"HTTPS_PROXY": "http://[::1]:9"}) == "http://[::1]:9"
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy"])
+def test_a_proxy_in_quotes_is_told_by_name(name: str) -> None:
+    proxy = {} if name in ("HTTPS_PROXY", "ALL_PROXY") else {"HTTPS_PROXY": "http://proxy:3128"}
+    with pytest.raises(ValueError, match=f"{name.upper()} is wrapped in quotes") as caught:
+        proxy_for("https://platform.kore.ai", {**proxy, name: '"http://user:hush@proxy:3128"'})
+    assert "hush" not in str(caught.value)

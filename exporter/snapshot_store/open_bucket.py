@@ -13,6 +13,7 @@ import msgspec
 import pyarrow.fs as pafs
 
 from exporter.snapshot_store.credential_files import check_azure, check_google, server_of
+from exporter.text import check_unquoted
 
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 
@@ -26,6 +27,20 @@ GOOGLE_RETRIES = timedelta(seconds=60)
 
 AZURE_HOST = ".core.windows.net"
 _BLOB_ENDPOINT = "BlobEndpoint of AZURE_STORAGE_CONNECTION_STRING"
+
+_VARIABLES = {
+    "s": (
+        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    ),
+    "g": ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"),
+    "a": (
+        "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH",
+        "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST",
+    ),
+}  # fmt: skip
+"""What each kind of store is reached by, keyed by how its schemes begin; a few of them only its library reads."""
 
 _NAME = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]*")
 """A bucket, container, storage account, region or domain."""
@@ -70,6 +85,7 @@ class StoreUrl(msgspec.Struct, frozen=True):
 
 def open_store(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
     """The file system of a URL, and bucket and prefix in it. Raises `ValueError`, `OSError`, `pa.ArrowException`."""
+    check_unquoted(environ, *_VARIABLES[url.scheme[0]])
     if url.scheme == "s3":
         return _open_s3(url, environ)
     return _open_google(url, environ) if url.scheme.startswith("g") else _open_azure(url, environ)

@@ -109,6 +109,27 @@ def test_a_host_or_port_that_cannot_be_is_refused_before_a_library_ends_the_proc
 
 
 @pytest.mark.parametrize(
+    ("url", "name", "value"),
+    [
+        ("abfs://box/a", "AZURE_STORAGE_CONNECTION_STRING", f"AccountName=n;AccountKey={KEY}"),
+        ("abfs://box/a", "AZURE_STORAGE_ACCOUNT", "north"),
+        ("abfs://box@north/a", "AZURE_STORAGE_KEY", KEY),
+        ("abfss://box@north/a", "AZURE_STORAGE_SAS_TOKEN", f"sv=1&sig={KEY}"),
+        ("s3://box/a", "AWS_SECRET_ACCESS_KEY", KEY),
+        ("s3://box/a", "AWS_ENDPOINT_URL", "http://here:1"),
+        ("gs://box/a", "GOOGLE_APPLICATION_CREDENTIALS", "/key.json"),
+        ("gcs://box/a", "STORAGE_EMULATOR_HOST", "here:1"),
+    ],
+)
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_variable_in_quotes_is_told_by_name(url: str, name: str, value: str, quote: str) -> None:
+    with pytest.raises(DestinationError) as caught:
+        open_destination(url, environ={name: f"{quote}{value}{quote}"})
+    assert f"{name} is wrapped in quotes: remove them (`docker --env-file` keeps them)." in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("s3://box/a#b", "a # would cut the prefix short"),
