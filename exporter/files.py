@@ -100,7 +100,7 @@ def of_another_user(error: Exception, *paths: Path) -> str | None:
 
 
 def open_private(path: Path) -> int:
-    """A descriptor of the regular file `path`, which is made if it is not there; mode 0600.
+    """A descriptor of the regular file `path`, which is made if it is not there; mode 0600, where there are modes.
 
     Raises `OSError`; `NotPrivate` for what somebody else may have put in its place: a link, a pipe, a device, a file
     of another user that others than that user can open.
@@ -117,13 +117,19 @@ def open_private(path: Path) -> int:
             raise NotPrivate(errno.EINVAL, "it is not a regular file")
         if status.st_uid == os.geteuid():
             if stat.S_IMODE(status.st_mode) & 0o077:
-                os.fchmod(descriptor, 0o600)
+                _set_mode(descriptor, 0o600)
         elif os.geteuid() != 0 and status.st_mode & 0o066:
             raise NotPrivate(errno.EPERM, f"it belongs to {owner(path)}, and others can open it")
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether others can open a file of our own that `open_private` made. Raises `OSError`."""
+    status = path.stat()
+    return status.st_uid == os.geteuid() and bool(status.st_mode & 0o077)
 
 
 def make_folder(path: Path, *, mode: int = 0o777) -> None:
@@ -199,12 +205,24 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), mode)
+            _set_mode(file.fileno(), mode)
             file.flush()
             sync_file(file.fileno())
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+_ONE_MODE_FOR_ALL = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """The permissions of a file of our own, where its file system has any: vfat, exFAT and some FUSE refuse."""
+    try:
+        os.fchmod(descriptor, mode)
+    except OSError as error:
+        if error.errno not in _ONE_MODE_FOR_ALL:
+            raise
 
 
 def _umask() -> int:

@@ -15,7 +15,7 @@ import pytest
 from exporter import files
 from exporter.clock import SystemClock
 from exporter.errors import DestinationError
-from exporter.events import ignore
+from exporter.events import Event, ignore
 from exporter.files import (
     NotPrivate,
     explained,
@@ -58,6 +58,29 @@ def test_a_link_or_a_pipe_is_refused_by_lock_and_journal(tmp_path: Path, make: C
     with pytest.raises(DestinationError):
         Journal.open(tmp_path, WHO, emit=ignore)
     assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_on_a_file_system_without_permissions_files_are_written_and_an_open_journal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """vfat, exFAT, some FUSE: there every file has the mode that the whole was mounted with."""
+
+    def refuse(descriptor: int, mode: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    replace_file(tmp_path / "out.csv", b"data", mode=0o644)
+    assert (tmp_path / "out.csv").read_bytes() == b"data"
+    journal = journal_path(tmp_path, WHO)
+    events: list[Event] = []
+    for told in (0, 1):
+        with RunLock(tmp_path, clock=SystemClock(), emit=ignore):
+            Journal.open(tmp_path, WHO, emit=events.append).close()
+        assert len(events) == told
+        for path in (tmp_path / "lock", journal):
+            path.chmod(0o755)
+    assert f"others can open the journal {journal}: its file system keeps no permissions" in str(events)
 
 
 @needs_root

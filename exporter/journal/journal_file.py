@@ -13,7 +13,7 @@ import msgspec
 
 from exporter.errors import DestinationError, ExportError, StorageFailed
 from exporter.events import Emit, Warned
-from exporter.files import NotPrivate, explained, is_lasting, of_another_user, storage_failed
+from exporter.files import NotPrivate, explained, is_lasting, is_open_to_others, of_another_user, storage_failed
 from exporter.journal.database import connect_checked, connect_to_look, is_damage, set_aside, transaction
 from exporter.model import Identity
 
@@ -43,15 +43,10 @@ class JournalFile:
         """
         path = journal_path(work_dir, identity)
         try:
-            try:
-                return cls(path, connect_checked(path))
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                aside = set_aside(path)
-                emit(Warned(f"the journal {path} was damaged ({error}). It is set aside as {aside.name}, and the run "
-                            "starts over"))  # fmt: skip
-                return cls(path, connect_checked(path))
+            journal = cls(path, _connect(path, emit))
+            if is_open_to_others(path):
+                emit(Warned(f"others can open the journal {path}: its file system keeps no permissions"))
+            return journal
         except NotPrivate as error:
             raise DestinationError(f"{path} cannot be written: {error.strerror or error}.") from None
         except (sqlite3.Error, OSError) as error:
@@ -100,6 +95,18 @@ class JournalFile:
 
     def _changing(self) -> AbstractContextManager[None]:
         return transaction(self._db, self.path)
+
+
+def _connect(path: Path, emit: Emit) -> sqlite3.Connection:
+    try:
+        return connect_checked(path)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        aside = set_aside(path)
+        emit(Warned(f"the journal {path} was damaged ({error}). It is set aside as {aside.name}, and the run starts "
+                    "over"))  # fmt: skip
+        return connect_checked(path)
 
 
 def _unusable(path: Path, error: Exception) -> ExportError:
