@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -27,6 +27,11 @@ MINUTE = Limit(60, 60.0)
 """What the service allows an account for campaign calls (page rate-limit-ccai)."""
 
 
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+AboveZero = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
 def types_of(wanted: WantedType) -> tuple[CampaignType, ...]:
     """The types that the list call is asked for: the API has none for all."""
     return ("sms", "voice") if wanted == "all" else (wanted,)
@@ -39,18 +44,18 @@ class FetchOptions(msgspec.Struct, frozen=True):
     campaigns as the service gives.
     """
 
-    workers: int = 16
+    workers: AtLeastOne = 16
     rates: tuple[Limit, ...] = (MINUTE,)
-    rate_share: float = 1.0
+    rate_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     pace: Pace = "auto"
     ledger: str | None = None
-    attempts: int = 5
-    timeout: float = 30.0
-    patience: float = 900.0
-    max_body: int = 16 * 2**20
-    max_duration: float | None = None
-    grace: float = 10.0
-    page_size: int | None = None
+    attempts: AtLeastOne = 5
+    timeout: AboveZero = 30.0
+    patience: NotNegative = 900.0
+    max_body: AtLeastOne = 16 * 2**20
+    max_duration: NotNegative | None = None
+    grace: NotNegative = 10.0
+    page_size: AtLeastOne | None = None
 
 
 class SnapshotOptions(msgspec.Struct, frozen=True):
@@ -59,16 +64,16 @@ class SnapshotOptions(msgspec.Struct, frozen=True):
     campaign_type: WantedType = "sms"
     list_pass: ListPassMode = "auto"
     incremental: bool = False
-    full_every: float | None = None
+    full_every: NotNegative | None = None
     fresh: bool = False
-    resume_within: float = 24 * 3600.0
+    resume_within: NotNegative = 24 * 3600.0
     format: SnapshotFormat = "parquet"
     excel_safe: bool = False
     max_failures: Allowance = Allowance(None, 0.05)
     max_missing: Allowance = Allowance(None, 0.5)
     fail_on_missing: bool = False
-    keep: int | None = None
-    keep_days: float | None = None
+    keep: AtLeastOne | None = None
+    keep_days: AboveZero | None = None
 
     def failures(self, counts: Counts) -> int:
         """How many IDs failed; with --fail-on-missing those that do not exist are among them. 0: it is complete."""

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -28,8 +28,8 @@ _LONGEST = 36_600 * 86400.0
 class Limit(msgspec.Struct, frozen=True):
     """At most `slots` requests in any `seconds`."""
 
-    slots: int
-    seconds: float
+    slots: Annotated[int, msgspec.Meta(ge=1)]
+    seconds: Annotated[float, msgspec.Meta(gt=0)]
 
     def __str__(self) -> str:
         return f"{self.slots}/{_compact(self.seconds)}"

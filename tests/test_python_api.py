@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 import exporter
-from exporter.errors import CredentialsRefused, IdsError, SettingsError, TimeIsUp
+from exporter.errors import CredentialsRefused, IdsError, InputError, SettingsError, TimeIsUp
 from exporter.events import Event, Published, Settled
 from exporter.options import FetchOptions, SnapshotOptions
 from exporter.settings_reader import read_settings
@@ -237,6 +237,27 @@ async def test_a_destination_of_another_kind_is_refused_by_all_and_nothing_is_wr
         with pytest.raises(TypeError, match="dest is of type"):
             read(dest)
     assert not [path for path in tmp_path.iterdir() if path.name != "settings"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"fetch": FetchOptions(workers=0)}, "FetchOptions: workers: Expected `int` >= 1."),
+        ({"fetch": FetchOptions(rates=("60/1m",))}, "FetchOptions: rates[0]: Expected `object`, got `str`."),  # type: ignore[arg-type]
+        ({"fetch": FetchOptions(rates=(Limit(0, 60.0),))}, "FetchOptions: rates[0].slots: Expected `int` >= 1."),
+        ({"fetch": 5}, "FetchOptions: Expected `object`, got `int`."),
+        ({"options": SnapshotOptions(keep=0)}, "SnapshotOptions: keep: Expected `int` >= 1."),
+        ({"options": SnapshotOptions(format="xlsx")}, "SnapshotOptions: format: Invalid enum value 'xlsx'."),  # type: ignore[arg-type]
+    ],
+)
+async def test_options_of_the_wrong_kind_or_out_of_range_are_named_before_any_work(
+    options: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    settings = read_settings(environment("https://kore.example", tmp_path))
+    with pytest.raises(InputError) as caught:
+        await exporter.export(["cd-1"], tmp_path / "out", settings=settings, **{"fetch": UNLIMITED, **options})
+    assert str(caught.value) == problem
+    assert not (tmp_path / "out").exists()
 
 
 async def test_ids_of_another_kind_are_refused_and_nothing_is_written(tmp_path: Path) -> None:

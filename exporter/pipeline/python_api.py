@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
 
 from exporter.clock import SystemClock
-from exporter.errors import SettingsError
+from exporter.errors import InputError, SettingsError
 from exporter.events import Event, ignore
 from exporter.ids.ids_file import CampaignIds, ids_of, read_ids
 from exporter.options import FetchOptions, Locations, SnapshotOptions
@@ -20,6 +23,8 @@ from exporter.settings_reader import read_settings
 from exporter.state_folder import user_state_dir
 from exporter.stop import Stop
 from exporter.user_path import dest_text
+
+Options = TypeVar("Options", FetchOptions, SnapshotOptions)
 
 
 def settings_from_env() -> Settings:
@@ -72,10 +77,19 @@ async def export(
         await asyncio.to_thread(_ids, ids),
         settings,
         Locations(dest, state_dir),
-        fetch,
-        options or SnapshotOptions(),
+        _checked(fetch, FetchOptions),
+        _checked(options or SnapshotOptions(), SnapshotOptions),
     )
     return await take_snapshot(job, clock=SystemClock(), emit=on_event, stop=stop or Stop())
+
+
+def _checked(options: Options, kind: type[Options]) -> Options:
+    """The same options, each of the type and in the range that it has. Raises `InputError`."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(options, enc_hook=str), kind)
+    except msgspec.ValidationError as error:
+        text, _, name = str(error).partition(" - at `$.")
+        raise InputError(f"{kind.__name__}{name and ': '}{name.rstrip('`')}: {text}.") from None
 
 
 def _ids(ids: str | os.PathLike[str] | Iterable[str] | None) -> CampaignIds | None:
