@@ -57,7 +57,7 @@ class Versions:
         kept = pc.and_(absent, pc.is_in(old_ids, value_set=unknown))
         were_listed = pc.fill_null(self._listed.take(at), False)
         if not listed:
-            rows = self._as_listed(rows, before.take(at), were_listed)
+            rows = self._as_listed(rows, before, at, were_listed)
         self._remove(moment, before.filter(pc.and_(absent, pc.invert(kept))))
         self._change(moment, before, rows, at)
         self._append(moment, rows.filter(pc.is_null(at)), "added")
@@ -66,13 +66,14 @@ class Versions:
         are_listed = pa.repeat(True, rows.num_rows) if listed else were_listed
         self._listed = pa.concat_arrays([are_listed, self._listed.filter(kept)])
 
-    def _as_listed(self, rows: pa.Table, last: pa.Table, were_listed: pa.Array) -> pa.Table:
-        """`rows` with the values of `last`, which is aligned, where only a list pass could show them."""
+    def _as_listed(self, rows: pa.Table, before: pa.Table, at: pa.Array, were_listed: pa.Array) -> pa.Table:
+        """`rows` with the values of `before`, at `at`, where only a list pass could show them."""
         for name in LIST_COLUMNS.intersection(self._names):
-            given, listed = rows.column(name), pc.if_else(were_listed, last.column(name), None)
+            given, listed = rows.column(name), pc.if_else(were_listed, before.column(name).take(at), None)
             # A value of the answer is newer than that of the list; a type is only inferred from an answer.
             first, second = (listed, given) if name == "campaign_type" else (given, listed)
-            rows = rows.set_column(rows.schema.get_field_index(name), name, pc.coalesce(first, second))
+            index = rows.schema.get_field_index(name)
+            rows = rows.set_column(index, rows.schema.field(index), pc.coalesce(first, second))
         return rows
 
     def _remove(self, moment: datetime, rows: pa.Table) -> None:
