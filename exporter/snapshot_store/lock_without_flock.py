@@ -24,6 +24,9 @@ HEARTBEAT = 5.0
 STALE = 30.0
 """Seconds between two signs of life, and after which a holder without one counts as gone."""
 
+DAY = 86400.0
+"""Seconds by which a sign of life in the future is that of a clock that was wrong, not of one that is a bit ahead."""
+
 
 class Holder(msgspec.Struct, frozen=True):
     """Who holds a lock. `process` differs from every other process, `boot` from every other start of the machine."""
@@ -104,7 +107,7 @@ class StandInLock:
         probe = self._path.with_name(f"{self._path.name}.{os.urandom(8).hex()}")
         self._create(probe)
         try:
-            return probe.stat().st_mtime - path.stat().st_mtime > STALE
+            return not -DAY < probe.stat().st_mtime - path.stat().st_mtime <= STALE
         except FileNotFoundError:
             return True
         finally:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,12 @@ class TestWithoutFileLocks:
         os.utime(held, (time.time() - 3600, time.time() - 3600))
         with lock(tmp_path):
             pass
+
+    def test_a_file_of_a_time_to_come_does_not_block_for_ever(self, tmp_path: Path) -> None:
+        """It was made while a clock was wrong; one that is a little ahead is another machine's."""
+        for hours, blocks in ((1, True), (25, False)):
+            held = tmp_path / "lock.held"
+            held.write_text(json.dumps({"pid": 1, "host": "elsewhere"}))
+            os.utime(held, (time.time() + hours * 3600, time.time() + hours * 3600))
+            with pytest.raises(DestinationBusy) if blocks else nullcontext(), lock(tmp_path):
+                pass
