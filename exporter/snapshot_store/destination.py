@@ -11,7 +11,7 @@ import hashlib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import compress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -175,14 +175,26 @@ class Destination(ABC):
         name = self.root.rpartition("/")[2]
         if name.startswith(PREFIX) and is_snapshot_id(name.removeprefix(PREFIX)):
             raise DestinationError(f"{self.shown} is the folder of a snapshot: name the folder that it lies in.")
-        fleet = [folder for folder in self.folders() if folder.startswith(("account=", "stream="))]
+        fleet = sorted(folder for folder in self.folders() if folder.startswith(("account=", "stream=")))
         if fleet:
-            below = f"{fleet[0]}/stream=…" if fleet[0].startswith("account=") else fleet[0]
+            usual = f"{fleet[0]}/stream=…" if fleet[0].startswith("account=") else fleet[0]
+            below = next(filter(None, map(self._with_snapshot, fleet)), usual)
             number = counted(len(fleet), fleet[0].partition("=")[0])
             raise DestinationError(
                 f"{self.shown} is the folder of a fleet, with {number}: name that of "
                 f"one, such as {self.shown.rstrip('/')}/{below}"
             )
+
+    def _with_snapshot(self, folder: str) -> str | None:
+        """A folder of a fleet, or the first one below it, that has a snapshot; None where none can be seen."""
+        names: list[str] = []
+        with suppress(*REFUSALS):
+            entries = self.fs.get_file_info(pafs.FileSelector(f"{self.root}/{folder}"))
+            names = sorted(entry.base_name for entry in entries)
+        if any(name.startswith(PREFIX) for name in names):
+            return folder
+        streams = (f"{folder}/{name}" for name in names if name.startswith("stream="))
+        return next(filter(None, map(self._with_snapshot, streams)), None)
 
     def has_manifest(self, snapshot: str) -> bool:
         """Whether a snapshot is published."""

@@ -178,6 +178,18 @@ def test_the_folder_of_a_fleet_or_of_a_snapshot_gets_a_hint(tmp_path: Path) -> N
             read(tmp_path / "account=acc" / "stream=st-1" / f"snapshot={ONE}")
 
 
+def test_the_hint_for_a_fleets_folder_names_one_that_has_a_snapshot(tmp_path: Path) -> None:
+    for empty in ("account=a", "account=b/stream=s1/.work"):
+        (tmp_path / empty).mkdir(parents=True)
+    with pytest.raises(DestinationError, match=r"with 2 accounts: .* such as .*/account=a/stream=…$"):
+        exporter.snapshots(tmp_path)
+    publish(tmp_path / "account=b" / "stream=s2", responses=RESPONSES[:1])
+    with pytest.raises(DestinationError, match=r"such as .*/account=b/stream=s2$"):
+        exporter.snapshots(tmp_path)
+    with pytest.raises(DestinationError, match=r"with 2 streams: .* such as .*/account=b/stream=s2$"):
+        exporter.snapshots(tmp_path / "account=b")
+
+
 @needs_root
 def test_what_a_user_may_not_read_is_reported_and_hides_nothing_else(shared_folder: Path) -> None:
     publish(shared_folder, ONE, responses=RESPONSES[:1])
