@@ -6,10 +6,12 @@ are converted by wall time. Every row has a checksum: all of them decide somethi
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -27,12 +29,12 @@ LOCKED = 30.0
 
 _TABLES = ("facts", "slots", "waiting")
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS slots (
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE slots (
     id INTEGER PRIMARY KEY AUTOINCREMENT, holder TEXT NOT NULL, taken REAL NOT NULL, probe INTEGER NOT NULL,
     given_up INTEGER, released REAL, wall REAL NOT NULL, checksum INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS slots_released ON slots (released);
-CREATE TABLE IF NOT EXISTS waiting (
+CREATE INDEX slots_released ON slots (released);
+CREATE TABLE waiting (
     holder TEXT PRIMARY KEY, until REAL NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 """
 """A slot is under way, or given up (then: the newest slot at that time), or released (then: when)."""
@@ -101,12 +103,13 @@ class LedgerFile:
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.path.lexists(self._path):
+            self._make()
         # Each slot is on the disk before its request goes: a power cut must not free it.
         db = open_database(self._path, timeout=LOCKED)
         try:
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise Damaged("its pages do not fit together")
-            db.executescript(_SCHEMA)
             db.execute("BEGIN IMMEDIATE")
             _prove(db)
             self._convert_after_a_reboot(db)
@@ -115,6 +118,19 @@ class LedgerFile:
             db.close()
             raise
         return db
+
+    def _make(self) -> None:
+        """Make the file. It appears with its tables: one without them is damage, also to who comes at the same time."""
+        with tempfile.TemporaryDirectory(prefix=".ledger-", dir=self._path.parent) as folder:
+            new = Path(folder) / "new"
+            with closing(open_database(new, timeout=LOCKED)) as db:
+                db.executescript(_SCHEMA)
+            try:
+                os.link(new, self._path)
+            except FileExistsError:
+                pass  # another process was quicker
+            except OSError:  # a file system without hard links
+                new.rename(self._path)
 
     def _convert_after_a_reboot(self, db: sqlite3.Connection) -> None:
         boot = boot_id()
@@ -185,7 +201,9 @@ def checksum(values: Sequence[object]) -> int:
 
 
 def _prove(db: sqlite3.Connection) -> None:
-    """Raise `Damaged` where a row is not as it was written: all of them decide something."""
+    """Raise `Damaged` where a table is missing or a row not as it was written: all of them decide something."""
+    if not {(table,) for table in _TABLES} <= {*db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}:
+        raise Damaged("its tables are not those of a ledger")
     for table in _TABLES:
         for *values, expected in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a constant
             if checksum(values) != expected:

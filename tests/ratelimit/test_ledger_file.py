@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from exporter.events import Event, Warned
 from exporter.ratelimit import ledger as ledger_module
 from exporter.ratelimit import ledger_file
 from exporter.ratelimit.ledger import POLL, Ledger
+from exporter.ratelimit.ledger_file import LedgerSlot
 from exporter.ratelimit.sliding_window import Wait
 from tests.support.ledgers import TWO, SharedLedger, taken, wait
 from tests.support.virtual_time import ManualClock
@@ -56,13 +60,15 @@ def test_requests_that_a_power_cut_ended_are_given_up(shared: SharedLedger, monk
     assert shared.open().acquire(TWO) == Wait(POLL, silence=True)
 
 
-@pytest.mark.parametrize("damage", [b"this is not a database at all, and long enough to be read as one" * 20, None])
+@pytest.mark.parametrize(
+    "damage", [b"", b"this is not a database at all, and long enough to be read as one" * 20, None]
+)
 def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(
     shared: SharedLedger, damage: bytes | None
 ) -> None:
     shared.use_all().close()
     content = shared.path.read_bytes()
-    shared.path.write_bytes(damage or content[:100] + os.urandom(len(content) - 100))
+    shared.path.write_bytes(content[:100] + os.urandom(len(content) - 100) if damage is None else damage)
     ledger = shared.open()
     assert wait(ledger) == pytest.approx(60.0)
     assert [type(event) for event in shared.events] == [Warned]
@@ -82,6 +88,8 @@ def test_a_damaged_file_is_set_aside_with_a_warning_and_one_window_is_waited(
         "UPDATE facts SET value = '1.0' WHERE key = 'longest'",
         "UPDATE facts SET value = 'x' WHERE key = 'boot'",
         "INSERT INTO waiting VALUES ('another', 1e30, 0)",
+        "DROP TABLE slots",
+        "DROP TABLE facts; DROP TABLE slots; DROP TABLE waiting; CREATE TABLE answers (campaign_id TEXT)",
     ],
 )
 def test_a_row_that_is_not_as_it_was_written_sets_the_file_aside(shared: SharedLedger, rot: str) -> None:
@@ -92,6 +100,35 @@ def test_a_row_that_is_not_as_it_was_written_sets_the_file_aside(shared: SharedL
     assert wait(ledger) == pytest.approx(60.0)
     assert len(list(shared.path.parent.glob("*.damaged-*"))) == 1
     assert [type(event) for event in shared.events] == [Warned]
+
+
+def test_of_processes_that_begin_at_once_none_takes_the_file_of_another_for_damaged(shared: SharedLedger) -> None:
+    begin = Barrier(8)
+
+    def open_and_take() -> LedgerSlot | Wait | None:
+        begin.wait()
+        ledger = shared.open()
+        row = ledger.acquire(TWO)
+        ledger.close()
+        return row
+
+    with ThreadPoolExecutor(8) as threads:
+        rows = [future.result() for future in [threads.submit(open_and_take) for _ in range(8)]]
+    assert sum(isinstance(row, LedgerSlot) for row in rows) == 2
+    assert shared.events == []
+    assert list(shared.path.parent.iterdir()) == [shared.path]
+
+
+def test_a_file_system_without_hard_links_has_a_ledger_too(
+    shared: SharedLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    shared.use_all().close()
+    assert wait(shared.open()) == pytest.approx(60.0)
+    assert shared.events == []
 
 
 @given(st.data())
