@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from exporter.errors import IdsError
 from exporter.ids.csv_layout import Layout, names_in
-from exporter.ids.csv_rows import SWALLOWS, Record, read_records
+from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records
 from exporter.text import id_problem, trim_invisible
 from exporter.units import first_of
 
@@ -163,22 +163,27 @@ class IdReader:
             return "an ID with text behind its closing quote"
         if not is_quoted and "\ufeff" in campaign_id:
             return "an ID with a byte order mark inside, as where two files were joined without a line break"
-        if record.quoted and self._holds_rows(record, campaign_id):
+        if record.quoted and self._holds_rows(record):
             return SWALLOWS
         return id_problem(campaign_id)
 
-    def _holds_rows(self, record: Record, campaign_id: str) -> bool:
-        """Whether a quoted field holds lines that are rows themselves: as many fields, and an ID like this one's."""
+    def _holds_rows(self, record: Record) -> bool:
+        """Whether a quoted field holds lines that are rows themselves; those that may be a text as well are noted.
+
+        A line is a row if it has as many fields and an ID like this one's; or if all lines have as many fields, an ID
+        of this one's kind and no blank behind a delimiter, as the lines of a text hardly ever do.
+        """
         layout = self._layout
-        for position in record.quoted:
-            lines = record.fields[position].split("\n")
-            for number, line in enumerate(lines[1:], 2):
-                cells = line.split(layout.delimiter)
-                behind = len(record.fields) - position - 1 if number == len(lines) else 0
-                if len(cells) + behind == layout.columns > 1 and _are_alike(
-                    campaign_id, cells[layout.index : layout.index + 1]
-                ):
-                    return True
+        own = trim_invisible("".join(record.fields[layout.index : layout.index + 1]))[0]
+        for lines in lines_within(record, layout.delimiter):
+            ids = [trim_invisible(cells[layout.index])[0] for cells in lines if is_row(cells, layout.columns)]
+            others = [one for one in ids if one not in ("", own)]
+            is_no_text = len(ids) == len(lines) and not any(map(is_prose, lines))
+            is_kind = all(_is_ordinary(one) and _kind_of(one) == _kind_of(own) for one in ids)
+            if any(_are_alike(own, one) for one in others) or (others and is_no_text and is_kind):
+                return True
+            if others:
+                self._notes[HOLDS_ROWS].append(record.line)
         return False
 
     def _doubtful(self) -> list[str]:
@@ -201,10 +206,14 @@ class IdReader:
         return f"{self._source}: {text}: {places}."
 
 
-def _are_alike(campaign_id: str, cells: list[str]) -> bool:
-    cell = cells[0].strip() if cells else ""
+def _are_alike(campaign_id: str, other: str) -> bool:
     prefix = _prefix(campaign_id)
-    return bool(_PLAIN_ID.fullmatch(cell)) and (cell.startswith(prefix) if prefix else len(cell) == len(campaign_id))
+    return bool(_PLAIN_ID.fullmatch(other)) and (other.startswith(prefix) if prefix else len(other) == len(campaign_id))
+
+
+def _kind_of(campaign_id: str) -> tuple[bool, bool]:
+    """What IDs of one file have in common, and a word in a text has not."""
+    return bool(_prefix(campaign_id)), _has_digit(campaign_id)
 
 
 def _prefix(campaign_id: str) -> str:
