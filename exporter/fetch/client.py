@@ -69,6 +69,8 @@ class Client:
         self._emit = emit
         self._led_away: set[str] = set()
         self._answered_well = False
+        self.has_listed = False
+        """whether the list call was answered well, so that the credentials are good"""
         self.skew: float | None = None
         """seconds by which our clock is ahead of the service's, by its first response; None: not known"""
         self.sending: set[asyncio.Task[object]] = set()
@@ -99,7 +101,10 @@ class Client:
             return self.api.list(campaign_type, limit=limit, skip=skip, page=page, token=token)
 
         exchange = await self.ask(build, classify, item=f"the {campaign_type} list")
-        return msgspec.structs.replace(exchange, page=pages[-1]) if pages else exchange
+        if not pages:
+            return exchange
+        self.has_listed = True
+        return msgspec.structs.replace(exchange, page=pages[-1])
 
     async def ask(
         self,

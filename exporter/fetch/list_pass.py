@@ -103,7 +103,7 @@ class ListPass:
         """The page, and the seconds that it took; None where the service wants smaller pages."""
         engine = self._engine
         name = f"the {campaign_type} list"
-        attempts = 0
+        attempts = refusals = 0
         while True:
             self._stop.check()
             engine.meter.listed()
@@ -111,6 +111,10 @@ class ListPass:
             verdict = exchange.verdict
             if exchange.page is not None:
                 return exchange.page, engine.clock.monotonic() - exchange.sent_at
+            refusals += verdict.kind == "denied"
+            if refusals == 1 and engine.client.has_listed:  # after a good answer one refusal is no proof
+                engine.meter.retried()
+                continue
             if verdict.kind == "denied":
                 raise CredentialsRefused(refusal(verdict.error, engine.client.skew))
             if verdict.kind == "rate_limited":

@@ -74,14 +74,16 @@ class ServiceHealth:
         await self._watch_outage()
         return False
 
-    async def second_opinion(self, item: Item, refused: Exchange) -> Exchange:
+    async def second_opinion(self, item: Item, refused: Exchange, other: str | None) -> Exchange:
         """After one answer that refuses the credentials: what is to be made of the ID.
 
         The answer to a second request for it, with a token of its own; when that is a refusal too, it is this ID's,
-        unless the service fails. Raises `CredentialsRefused` where the refusal is not this ID's.
+        unless the service fails. `other`: an ID to ask where the list was answered well and no campaign yet, since a
+        firewall that blocks the first one must not end every run. Raises `CredentialsRefused` where the refusal is not
+        this ID's.
         """
         async with self._deciding:
-            if self._good_at == -math.inf:
+            if self._good_at == -math.inf and not self._engine.client.has_listed:
                 # The same command again asks for what failed alone: this may be all that is left.
                 fetched_before = await self._ask_canary()
                 if fetched_before is None or fetched_before.verdict.kind == "denied":
@@ -91,7 +93,7 @@ class ServiceHealth:
             self.note(item.campaign_id, again)
             if again.verdict.kind != "denied":
                 return again
-            canary = await self._ask_canary()
+            canary = await self._ask_canary(other)
             if canary is None or canary.verdict.kind == "denied":
                 raise self._credentials_refused(again)
             if canary.verdict.kind not in _FAILURES:
@@ -113,8 +115,8 @@ class ServiceHealth:
         if confirmed:
             self._outages.append((began, self._engine.clock.monotonic()))
 
-    async def _ask_canary(self, *, may_probe: bool = False) -> Exchange | None:
-        canary = self._canary
+    async def _ask_canary(self, default: str | None = None, *, may_probe: bool = False) -> Exchange | None:
+        canary = self._canary or default
         if canary is None:
             return None
         exchange = await self._engine.client.campaign(canary, may_probe=may_probe)

@@ -62,6 +62,14 @@ class WorkQueue:
             await wait_at_most(due, self._changed)
         return None
 
+    def peek(self) -> str | None:
+        """An ID that is still to be tried, if there is one; it stays where it is."""
+        campaign_id = next(self._fresh, None)
+        if campaign_id is not None:
+            self._fresh = itertools.chain((campaign_id,), self._fresh)
+            return campaign_id
+        return self._waiting[0][2].campaign_id if self._waiting else None
+
     def again(self, item: Item, delay: float) -> None:
         """Take `item` back; it is due in `delay` seconds."""
         heapq.heappush(self._waiting, (self._clock.monotonic() + delay, next(self._order), item))

@@ -110,7 +110,7 @@ class WorkerPool:
         exchange = await self._engine.client.campaign(item.campaign_id, may_probe=self._health.any_id_may_probe)
         self._health.note(item.campaign_id, exchange)
         if exchange.verdict.kind == "denied":
-            exchange = await self._health.second_opinion(item, exchange)
+            exchange = await self._health.second_opinion(item, exchange, queue.peek())
         if exchange.verdict.kind == "rate_limited":
             self._engine.meter.retried()
             queue.again(item, 0.0)

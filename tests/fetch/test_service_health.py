@@ -152,6 +152,25 @@ def test_a_first_refusal_ends_the_run_when_what_an_earlier_attempt_has_fetched_i
     assert len(service.asked) == 2
 
 
+@pytest.mark.parametrize("refusal", [FORBIDDEN, DENIED])
+def test_after_a_good_answer_of_the_list_call_the_first_campaign_may_be_refused_alone(refusal: HttpResponse) -> None:
+    async def main(service: MadeUpService, ids: list[str]) -> dict[str, str]:
+        fetching = Fetching(service)
+        fetching.client.has_listed = True
+        return await fetching.fetch(ids)
+
+    service = Service(bad=refusal)
+    outcomes = run_virtually(main(service, [BAD[0], *GOOD]))
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome != "ok"} == {BAD[0]}
+    once = MadeUpService(lambda asked: good(asked.campaign_id) if asked.before else refusal)
+    assert set(run_virtually(main(once, GOOD)).values()) == {"ok"}
+    for ids, most in ((GOOD, 3), (GOOD[:1], 2)):
+        revoked = MadeUpService(lambda _: refusal)
+        with pytest.raises(CredentialsRefused):
+            run_virtually(main(revoked, ids))
+        assert len(revoked.asked) == most
+
+
 def test_an_id_that_is_refused_alone_is_so_too_where_it_is_all_that_is_left() -> None:
     """As after exit 1, or where the attempt before was stopped just before this ID."""
     service = Service(bad=DENIED)
