@@ -20,6 +20,7 @@ from exporter.api.endpoints import HttpResponse, body_start
 from exporter.api.error_body import ErrorBody, read_error
 from exporter.api.error_meaning import (
     says_campaign_missing,
+    says_not_routed,
     says_other_missing,
     says_rate_limit,
     says_service_fails,
@@ -103,7 +104,7 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
     ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),
     ("retry", lambda it: says_service_fails(it.message)),
-    ("gateway_404", lambda it: it.status in (404, 410) and not it.of_api),
+    ("gateway_404", lambda it: it.status in (404, 410) and (not it.of_api or says_not_routed(it.message))),
     # Of the API's own 404 only what misses another thing is no proof.
     ("invalid", lambda it: it.status in (404, 410) and says_other_missing(it.message)),
     ("retry", lambda it: it.is_json and not says_other_missing(it.message) and says_unknown_missing(it.message)),
@@ -229,8 +230,11 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> Verdi
             document, not_json = loads(decode_body(response)), ""
         except NotJson as reason:
             not_json = str(reason)
-    if kind == 2 and isinstance(document, dict) and _is_success(document):
-        return document
+    if isinstance(document, dict) and _is_success(document):
+        if kind == 2:
+            return document
+        if response.status in (404, 410) and document.get("data"):
+            return Verdict("retry", f"HTTP {response.status}, but the body is a success answer")
     error = ErrorBody(body_start(response), None) if not_json else read_error(document)
     failure = _Failure(response.status, error.message, error.code, not_json, error.of_api, response.oversized)
     verdict_kind = next(kind for kind, holds in _RULES if holds(failure))

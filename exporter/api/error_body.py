@@ -35,13 +35,19 @@ def read_error(document: Any) -> ErrorBody:
         entries = errors[:MOST_ERRORS]
         message = "; ".join(text for text in map(_message, entries) if text)
         code = next((code for code in map(_code, entries) if code is not None), None)
-        return ErrorBody(message[:LONGEST_SEARCHED], code, of_api=True)
+        # Gateways have `errors` of texts, or of entries that have a `title`.
+        return ErrorBody(message[:LONGEST_SEARCHED], code, of_api=any(map(_is_of_api, entries)))
     error = lowered.get("error")
     inner = _message(error) if isinstance(error, dict | str) else ""
     own = next((text for text in (lowered.get("message"), lowered.get("msg")) if isinstance(text, str)), "")
     code = _code(error) if _code(error) is not None else _code(document)
     says_failure = is_failure_word(lowered.get("status")) or lowered.get("success") is False
     return ErrorBody((own or inner)[:LONGEST_SEARCHED], code, of_api=says_failure and bool(own or inner))
+
+
+def _is_of_api(entry: Any) -> bool:
+    lowered = _lowered(entry) if isinstance(entry, dict) else {}
+    return any(isinstance(text, str) and text.strip() for text in (lowered.get("msg"), lowered.get("message")))
 
 
 def is_failure_word(status: Any) -> bool:

@@ -71,6 +71,9 @@ _FOR_A_WHILE = (
     r"|connection (?:refused|reset|closed)|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b"
     r"|hang up|deadlock|something went wrong|upstream"
 )
+_NOT_ROUTED = (
+    r"\broute[ds]?\b|\brouting\b|\b(?:back ?end|upstream|ingress|gateway|proxy|host|url|path)s?\b|cannot (?:get|post) /"
+)
 _RATE_LIMIT = r"\brate[ -]?limit(?! not found)|too many requests"
 
 
@@ -105,6 +108,11 @@ def says_service_fails(message: str) -> bool:
 def says_other_missing(message: str) -> bool:
     """Whether an error says that something is missing which is not the campaign: a stream, an account, a path."""
     return _says_missing(_OTHER_WORD, message)
+
+
+def says_not_routed(message: str) -> bool:
+    """Whether an error is that of a gateway that knows no way to the service."""
+    return _has(_NOT_ROUTED, message)
 
 
 def says_unknown_missing(message: str) -> bool:

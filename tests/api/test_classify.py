@@ -369,6 +369,9 @@ def test_another_thing_that_is_missing_is_no_absence_of_the_campaign(message: st
         {"message": "Not Found"}, {"message": "no Route matched with those values"},
         {"timestamp": "2026-01-01", "status": 404, "error": "Not Found", "path": "/campaign/api/v2"},
         {"statusCode": 404, "message": "Cannot GET /campaign", "error": "Not Found"},
+        {"errors": [{"status": "404", "title": "Not Found"}]}, {"errors": ["Not Found"]}, {"errors": "gone"},
+        {"success": False, "errors": [{"code": 7003, "message": "Could not route to /campaign/api/v2"}]},
+        {"status": "error", "message": "default backend - 404"}, error("Route not found"),
     ],
 )  # fmt: skip
 def test_a_404_that_any_gateway_gives_is_no_proof_of_absence(body: Any) -> None:
@@ -379,7 +382,7 @@ def test_a_404_that_any_gateway_gives_is_no_proof_of_absence(body: Any) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        error("Campaign not found", 404), error("Not found"), {"errors": "gone"}, {"status": "error", "message": "x"},
+        error("Campaign not found", 404), error("Not found"), {"status": "error", "message": "x"},
         {"success": False, "error": {"code": "X", "message": "no"}}, {"message": "Campaign cd-1 does not exist"},
         {"error": "No such campaign"}, {"status": 404, "message": "The requested campaign was not found"},
     ],
@@ -387,6 +390,15 @@ def test_a_404_that_any_gateway_gives_is_no_proof_of_absence(body: Any) -> None:
 def test_a_404_with_an_error_of_the_api_is_absence(body: Any) -> None:
     assert judged(404, body)[0] == "not_found"
     assert judged(410, body)[0] == "not_found"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_404_whose_body_is_a_success_answer_is_no_absence(status: int) -> None:
+    told = f"HTTP {status}, but the body is a success answer"
+    assert judged(status, {"status": "success", "data": {"_id": "cd-1"}}) == ("retry", told)
+    body = json.dumps({"status": "success", "data": {"results": [{"id": "cd-1"}]}}).encode()
+    assert classify_list(HttpResponse(status, body), url=ORIGIN + ASKED, now=NOW) == Verdict("retry", told)
+    assert judged(status, {"status": "success", "data": None})[0] == "gateway_404"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,11 @@ def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
         ({"message": "Not Found"}, False),
         ({"status": 404, "error": "Not Found"}, False),
         ({"errors": []}, False),
+        ({"errors": "Not Found"}, False),
+        ({"errors": ["Not Found"]}, False),
+        ({"errors": [{}, None, {"msg": " ", "message": 7}]}, False),
+        ({"errors": [{"status": "404", "title": "Not Found"}]}, False),
+        ({"errors": [None, {"code": 404, "Message": "a"}]}, True),
         ("Not Found", False),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.api.error_meaning import (
     says_campaign_missing,
+    says_not_routed,
     says_other_missing,
     says_rate_limit,
     says_service_fails,
@@ -59,6 +60,7 @@ from exporter.api.error_meaning import (
 )
 def test_an_error_that_says_that_the_campaign_does_not_exist(message: str) -> None:
     assert says_campaign_missing(message)
+    assert not says_not_routed(message)
     assert not says_other_missing(message)
 
 
@@ -173,6 +175,23 @@ def test_an_error_that_says_nothing_of_what_is_missing(message: str) -> None:
     assert not says_other_missing(message)
     assert not says_unknown_missing(message)
     assert not says_rate_limit(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Could not route to /campaign/api/v2, perhaps your object identifier is invalid?",
+        "default backend - 404",
+        "no Route matched with those values",
+        "no healthy upstream",
+        "No such host",
+        "Unable to identify proxy for host",
+        "Cannot GET /campaign",
+    ],
+)
+def test_an_error_of_a_gateway_that_knows_no_way(message: str) -> None:
+    assert says_not_routed(message)
+    assert not says_campaign_missing(message)
 
 
 @pytest.mark.parametrize(
