@@ -47,7 +47,7 @@ class StoreDestination(Destination):
         self.shown = without_secrets(url)
         try:
             self._url = StoreUrl.parse(url)
-            self.fs, self.root = open_store(self._url, environ)
+            self.fs, self.root, self._server = open_store(self._url, environ)
         except (ValueError, *REFUSALS) as error:
             raise DestinationError(f"--out {self.shown}: {error_line(error)}.") from None
 
@@ -56,9 +56,10 @@ class StoreDestination(Destination):
         return f"{self.shown.partition('?')[0].rstrip('/')}/{folder_name(snapshot)}"
 
     def default_work_dir(self, state_dir: Path) -> Path:
-        """Below the user's state folder, one for each prefix, however its URL is written."""
-        endpoint = self._url.options.get("endpoint_override")
-        name = f"{self._url.scheme}://{self.root}" + (f"?endpoint_override={endpoint}" if endpoint else "")
+        """Below the user's state folder, one for each prefix on each server, however its URL is written."""
+        scheme = {"gcs": "gs", "abfss": "abfs"}.get(self._url.scheme, self._url.scheme)
+        # As former versions named it, where they told servers apart: what they began is resumed.
+        name = f"{scheme}://{self.root}" + (f"?endpoint_override={self._server}" if self._server else "")
         return state_dir / "work" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
     def explain(self, error: Exception) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -83,8 +84,16 @@ class StoreUrl(msgspec.Struct, frozen=True):
         return cls(parts.scheme, unquote(user), unquote(password), host, path, options)
 
 
-def open_store(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
-    """The file system of a URL, and bucket and prefix in it. Raises `ValueError`, `OSError`, `pa.ArrowException`."""
+class OpenedStore(NamedTuple):
+    """`root`: bucket and prefix. `server`: whose bucket it is; empty for the one that all others mean by its name."""
+
+    fs: pafs.FileSystem
+    root: str
+    server: str
+
+
+def open_store(url: StoreUrl, environ: Mapping[str, str]) -> OpenedStore:
+    """The file system of a URL. Raises `ValueError`, `OSError`, `pa.ArrowException`."""
     check_unquoted(environ, *_VARIABLES[url.scheme[0]])
     if url.scheme == "s3":
         return _open_s3(url, environ)
@@ -110,7 +119,7 @@ def without_secrets(url: str) -> str:
     return urlunsplit((parts.scheme, shown, parts.path, urlencode(query), ""))
 
 
-def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> OpenedStore:
     _check_options(url, "endpoint_override", "scheme", "region")
     scheme, endpoint = _endpoint(url, environ, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     region = url.options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
@@ -126,10 +135,10 @@ def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem
         request_timeout=REQUEST_TIMEOUT,
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
     )
-    return fs, _root(url.host, url.path)
+    return OpenedStore(fs, _root(url.host, url.path), url.options.get("endpoint_override", endpoint or ""))
 
 
-def _open_google(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+def _open_google(url: StoreUrl, environ: Mapping[str, str]) -> OpenedStore:
     """Google's library finds credentials by itself (`GOOGLE_APPLICATION_CREDENTIALS`, or the machine's own)."""
     _check_options(url, "endpoint_override", "scheme")
     emulator = environ.get("STORAGE_EMULATOR_HOST")
@@ -143,10 +152,10 @@ def _open_google(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSy
         scheme=scheme or ("http" if emulator else "https"),
         retry_time_limit=GOOGLE_RETRIES,
     )
-    return fs, _root(url.host, url.path)
+    return OpenedStore(fs, _root(url.host, url.path), url.options.get("endpoint_override", endpoint or ""))
 
 
-def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
+def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> OpenedStore:
     """`abfs://container@account.dfs.core.windows.net/prefix`, or `abfs://container/prefix` with the account named in
     a variable. Without key or token Azure's library looks for an identity (`AZURE_CLIENT_ID` …, or the machine's own).
     """
@@ -168,17 +177,18 @@ def _open_azure(url: StoreUrl, environ: Mapping[str, str]) -> tuple[pafs.FileSys
         check_azure(environ)
     # An emulator has the account in the path, and Azure's library puts it there by itself.
     suffix = "" if authority else _azure_suffix(domain, connection.get("EndpointSuffix", ""))
+    blob = authority or f".blob{suffix}"
     fs = pafs.AzureFileSystem(
         account_name=account,
         account_key=key,
         # Azure's tools print it without the ?, and the library puts it after the URL as it is.
         sas_token=f"?{token.removeprefix('?')}" if token and not key else None,
-        blob_storage_authority=authority or f".blob{suffix}",
+        blob_storage_authority=blob,
         dfs_storage_authority=authority or f".dfs{suffix}",
         blob_storage_scheme=scheme or "https",
         dfs_storage_scheme=scheme or "https",
     )
-    return fs, _root(container, path)
+    return OpenedStore(fs, _root(container, path), f"{account}/{blob}")
 
 
 def _azure_place(url: StoreUrl) -> tuple[str, str, str, str]:

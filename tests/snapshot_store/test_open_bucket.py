@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ KEY = "aHVzaCBodXNo"
 
 def arguments(url: str, **environ: str) -> tuple[dict[str, Any], str]:
     """What pyarrow's file system was made with, and the path in it."""
-    fs, path = open_store(StoreUrl.parse(url), environ)
+    fs, path, _ = open_store(StoreUrl.parse(url), environ)
     made = fs.__reduce__()[1]
     found = next((dict(part) for part in made if isinstance(part, dict)), {})
     return found, path
@@ -145,12 +146,44 @@ def test_a_prefix_that_would_be_another_than_is_written_is_refused(url: str, rea
         open_destination(url, environ={"AWS_REGION": "eu-1"})
 
 
-def test_one_prefix_has_one_work_folder_however_it_is_written(tmp_path: Path) -> None:
+def work_dir(url: str, **environ: str) -> str:
+    """The name of the default one."""
+    environ = {"AWS_REGION": "eu-1", "AZURE_STORAGE_KEY": KEY, **environ}
+    return open_destination(url, environ=environ).default_work_dir(Path("/state")).name
+
+
+def test_one_prefix_has_one_work_folder_however_it_is_written() -> None:
     urls = ("s3://box/a", "s3://box/a/", "s3://box/a//", "S3://box/a", "s3://box/a?region=eu-2", " s3://box/a")
-    folders = {open_destination(url, environ={"AWS_REGION": "eu-1"}).default_work_dir(tmp_path) for url in urls}
-    assert len(folders) == 1
-    other = open_destination("s3://box/a?endpoint_override=here:1").default_work_dir(tmp_path)
-    assert other not in folders
+    assert len({work_dir(url) for url in urls}) == 1
+    assert work_dir("gcs://anonymous@box/a") == work_dir("gs://anonymous@box/a")
+    azure = (
+        "abfs://box@north.dfs.core.windows.net/a",
+        "abfss://box@north.blob.core.windows.net/a",
+        "abfs://north@box/a",
+    )
+    assert len({work_dir(url) for url in azure} | {work_dir("abfs://box/a", AZURE_STORAGE_ACCOUNT="north")}) == 1
+
+
+def test_each_server_has_its_own_work_folder() -> None:
+    folders = [
+        work_dir("s3://box/a"),
+        work_dir("s3://box/a?endpoint_override=here:1"),
+        work_dir("s3://box/a", AWS_ENDPOINT_URL="http://here:2"),
+        work_dir("s3://box/a", AWS_ENDPOINT_URL="http://here:3"),
+        work_dir("gs://box/a", STORAGE_EMULATOR_HOST="here:1"),
+        work_dir("gs://anonymous@box/a"),
+        work_dir("abfs://box@north.dfs.core.windows.net/a"),
+        work_dir("abfs://box@south.dfs.core.windows.net/a"),
+        work_dir("abfs://box@north.dfs.core.chinacloudapi.cn/a"),
+        work_dir("abfs://box/a", AZURE_STORAGE_CONNECTION_STRING="AccountName=north;BlobEndpoint=http://here:1/north"),
+    ]
+    assert len(set(folders)) == len(folders)
+
+
+def test_a_run_that_a_former_version_began_is_looked_for_where_it_is() -> None:
+    for url in ("s3://box/a", "s3://box/a?endpoint_override=here:1", "gs://anonymous@box/a"):
+        name = url.replace("anonymous@", "")
+        assert work_dir(url) == hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def test_no_secret_of_a_url_is_shown() -> None:
