@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import codecs
 import errno
-import ssl
 import subprocess
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from exporter.errors import SettingsError
 from exporter.hosts_and_proxies import proxy_for, read_host
 from exporter.settings import ALGORITHMS, SETTINGS, Credentials, ReadyToken, Secret, Settings, SigningKey
 from exporter.text import has_surrogate, is_quoted, is_visible_ascii, one_line, trim_invisible
 from exporter.user_path import user_path
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -238,6 +241,8 @@ class _Reading:
         path = self._unquoted(trim_invisible(self._environ.get("SSL_CERT_FILE", ""))[0], "SSL_CERT_FILE")
         if not path:
             return None
+        import ssl  # not for `--help`
+
         try:
             trusting(path)
         except (ssl.SSLError, ValueError):
@@ -265,8 +270,10 @@ def read_text_file(path: str) -> str:
     return decode_text(data)
 
 
-def trusting(ca_file: str) -> ssl.SSLContext:
+def trusting(ca_file: str) -> SSLContext:
     """TLS of a client that trusts the certificates of a PEM file and no others. Raises `OSError` and `ValueError`."""
+    import ssl
+
     path = user_path(ca_file)
     with path.open("rb") as file:
         is_utf_16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0-", b"-\0")
