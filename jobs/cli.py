@@ -16,7 +16,7 @@ import click
 
 from exporter import __version__
 from exporter.errors import ExportError, InputError, exhausted
-from jobs.support.declare_option import PREFIX
+from jobs.support.declare_option import PREFIX, variable
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.lazy_imports import lazy_imports
@@ -190,4 +190,4 @@ def _console(arguments: list[str]) -> Console:
 def _wants_json(arguments: list[str]) -> bool:
     """Whether a log in JSON is asked for, as far as that is seen without reading the command line as a command does."""
     given = re.findall(r"--log-format[= ](\S+)", " ".join(arguments))
-    return [os.environ.get(f"{PREFIX}LOG_FORMAT", ""), *given][-1] == "json"
+    return [variable(f"{PREFIX}LOG_FORMAT"), *given][-1] == "json"

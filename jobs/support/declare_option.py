@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from exporter.errors import InputError
+from exporter.text import is_quoted, trim_invisible
 
 PREFIX = "CAMPAIGN_EXPORT_"
 
@@ -66,6 +67,7 @@ class Option(click.Option):
         if not all(isinstance(entry, str | int | float) for entry in entries):
             raise ValueError("must be one value or a list of texts; a date or a table is neither.")
         texts = [str(entry) for entry in entries]
+        self._refuse_quotes(texts)
         if self.multiple:
             return _each_of(texts, lambda text: [self._parse(text)])
         joined_by = getattr(self.type, "joined_by", None)
@@ -79,16 +81,19 @@ class Option(click.Option):
 
     def read_variable(self, text: str) -> Any:
         """The value of an environment variable. Raises `ValueError`."""
-        # Of a setting the reader of the settings says so.
-        if self._variable is None and len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-            raise ValueError("is wrapped in quotes: remove them (`docker --env-file` keeps them)")
+        self._refuse_quotes([text])
         if self.is_flag:
-            if text.strip().lower() not in _WORDS:
+            if text.lower() not in _WORDS:
                 raise ValueError(f"{text!r} is neither true nor false; write 1 or 0, true or false")
-            return _WORDS[text.strip().lower()]
+            return _WORDS[text.lower()]
         if self.multiple:
             return _each_of([part.strip() for part in text.split(",") if part.strip()], self._read_part)
         return self.read(text)
+
+    def _refuse_quotes(self, texts: list[str]) -> None:
+        # Of a setting the reader of the settings says so.
+        if self._variable is None and any(map(is_quoted, texts)):
+            raise ValueError("is wrapped in quotes: remove them (`docker --env-file` keeps them)")
 
     def _read_variables(self, texts: set[str]) -> Any:
         if len(texts) > 1:
@@ -144,13 +149,20 @@ class Option(click.Option):
         if self.name in opts:
             given = opts[self.name]
             return ParameterSource.COMMANDLINE, self.long_name, lambda: self.read(given)
-        texts = {name: os.environ[name] for name in self.variables if os.environ.get(name)}
+        texts = {name: text for name in self.variables if (text := variable(name))}
         if texts:
             return ParameterSource.ENVIRONMENT, " and ".join(texts), lambda: self._read_variables(set(texts.values()))
         path, values = ctx.meta.get(CONFIG, ("", {}))
         if self.given_in(values):
             return ParameterSource.DEFAULT_MAP, f"{path}: {self.key}", lambda: self.read(values[self.key])
         return ParameterSource.DEFAULT, self.long_name, self.absent
+
+
+def variable(name: str) -> str:
+    """The text of an environment variable as the settings are read: what is around it does not count, such as the CR of
+    a file with CRLF. Only a tab alone does: it is a separator."""
+    text = os.environ.get(name, "")
+    return trim_invisible(text)[0] or text.strip(" \r\n")
 
 
 def _each_of(texts: Iterable[str], read: Callable[[str], Iterable[Any]]) -> tuple[Any, ...]:

@@ -94,6 +94,12 @@ def test_of_a_setting_the_command_line_beats_the_environment_and_that_beats_the_
         ("KEEP_DAYS", "2.5", ("keep_days", 2.5)),
         ("STREAM_ID", "st-2", ("stream_id", "st-2")),
         ("MAX_BODY", "1KiB", ("max_body", 1024)),
+        ("OUT", "out\r", ("dest", "out")),
+        ("PACE", "\ufeff even \r\n", ("pace", "even")),
+        ("LOG_FORMAT", "json\r", ("log_format", "json")),
+        ("CONFIG", "\r", ("config", None)),
+        ("EXCEL_SAFE", "yes\r", ("excel_safe", True)),
+        ("DELIMITER", "\t\r", ("delimiter", "\t")),
     ],
 )
 def test_options_of_every_kind_can_be_given_in_the_environment(
@@ -105,14 +111,27 @@ def test_options_of_every_kind_can_be_given_in_the_environment(
     assert params[option[0]] == option[1]
 
 
-def test_a_variable_in_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("CAMPAIGN_EXPORT_WORK_DIR", '"work"')
+@pytest.mark.parametrize("quote", ["''", '""', "“”", "‘’"])
+@pytest.mark.parametrize("name", ["work_dir", "rate", "no_ledger"])
+def test_a_variable_in_quotes_is_refused(
+    name: str, quote: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name.upper()}", f"{quote[0]}1{quote[1]}\r")
     assert plan() == 2
-    assert "CAMPAIGN_EXPORT_WORK_DIR: is wrapped in quotes" in capsys.readouterr().err
-    monkeypatch.delenv("CAMPAIGN_EXPORT_WORK_DIR")
+    assert f"CAMPAIGN_EXPORT_{name.upper()}: is wrapped in quotes" in capsys.readouterr().err
+
+
+def test_quotes_within_quotes_are_refused_in_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--config", config("""work_dir = '"work"'\nrate = ['"60/1m"']""")) == 2
+    told = capsys.readouterr().err
+    assert "export.toml: work_dir: is wrapped in quotes" in told
+    assert "export.toml: rate: is wrapped in quotes" in told
+
+
+def test_a_setting_in_quotes_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("KORE_HOST", '"https://platform.kore.ai"')
     assert plan() == 2
-    assert capsys.readouterr().err.count("KORE_HOST") == 1, "told once"
+    assert capsys.readouterr().err.count("KORE_HOST") == 1
 
 
 def test_two_variables_of_one_setting_must_not_differ(
