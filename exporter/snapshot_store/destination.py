@@ -209,8 +209,12 @@ class Destination(ABC):
     @contextmanager
     def open_file(self, snapshot: str, name: str) -> Iterator[pa.NativeFile]:
         """A file of a snapshot. Errors while it is open are raised as by `reading`."""
-        with self.reading(f"{self.where(snapshot)}/{name}"), self.fs.open_input_file(self.path(snapshot, name)) as file:
+        with self.reading(f"{self.where(snapshot)}/{name}"), self.open_input(snapshot, name) as file:
             yield file
+
+    def open_input(self, snapshot: str, name: str) -> pa.NativeFile:
+        """A file of a snapshot, to be opened within `reading`, and closed."""
+        return self.fs.open_input_file(self.path(snapshot, name))
 
     def files(self, snapshot: str) -> dict[str, int]:
         """Names and sizes of the files in a snapshot's folder."""

@@ -12,11 +12,13 @@ import errno
 import io
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from exporter import failpoints
@@ -116,6 +118,12 @@ class LocalDestination(Destination):
                 name: entry.stat().st_size if entry.is_file() else 0
                 for name, entry in _entries(self.folder / folder_name(snapshot))
             }
+
+    def open_input(self, snapshot: str, name: str) -> pa.NativeFile:
+        """As everywhere; regular files only: who opens a pipe waits for somebody to write into it."""
+        if not stat.S_ISREG((self.folder / folder_name(snapshot) / name).stat().st_mode):
+            raise OSError("it is not a regular file")
+        return super().open_input(snapshot, name)
 
     def stage(self, snapshot: str, writer: str = "") -> Staging:
         """A folder that no reader sees."""

@@ -151,7 +151,7 @@ def open_columns(destination: Destination, snapshot: str, table: TableName) -> I
     name = file_name(table, "parquet")
     where = f"{destination.where(snapshot)}/{name}"
     with destination.reading(where):
-        file = destination.fs.open_input_file(destination.path(snapshot, name))
+        file = destination.open_input(snapshot, name)
     try:
         with destination.reading(where):
             opened = pq.ParquetFile(file)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +17,9 @@ import pytest
 from exporter import failpoints
 from exporter.errors import DestinationError, StorageFailed
 from exporter.snapshot_store.open_destination import open_destination
+from exporter.snapshot_store.reader import open_columns, read_responses
 from tests.support.another_user import another_user, needs_root
-from tests.support.snapshots import ONE, TWO, publish
+from tests.support.snapshots import ONE, RESPONSES, TWO, publish
 
 
 def test_files_of_others_are_no_hindrance_whatever_their_names_are(tmp_path: Path) -> None:
@@ -31,6 +33,22 @@ def test_files_of_others_are_no_hindrance_whatever_their_names_are(tmp_path: Pat
     assert destination.files(ONE)["\\xff"] == destination.files(ONE)["dangling"] == 0
     assert destination.files(ONE)["manifest.json"] > 0
     assert not destination.removable(ONE)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A reader would wait for ever for somebody to write into a pipe."""
+    publish(tmp_path, responses=RESPONSES[:1])
+    for table in ("responses", "campaigns"):
+        path = tmp_path / f"snapshot={ONE}" / f"{table}.parquet"
+        path.unlink()
+        make(path)
+    destination = open_destination(str(tmp_path))
+    with pytest.raises(DestinationError, match=r"/responses\.parquet: it is not a regular file\.$"):
+        list(read_responses(destination, ONE))
+    refused = pytest.raises(DestinationError, match=r"/campaigns\.parquet: it is not a regular file\.$")
+    with refused, open_columns(destination, ONE, "campaigns"):
+        pass
 
 
 def test_nothing_published_is_ever_replaced(tmp_path: Path) -> None:
