@@ -103,7 +103,7 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("invalid", lambda it: it.campaign_missing),
     ("denied", lambda it: it.status == 403 or (it.is_json and it.code in _DENIED_CODES)),
     ("retry", lambda it: it.inner_status in _RETRIED or it.inner_status >= 500),
-    ("retry", lambda it: says_service_fails(it.message)),
+    ("retry", lambda it: says_service_fails(it.message) or says_service_fails(str(it.code))),
     ("gateway_404", lambda it: it.status in (404, 410) and (not it.of_api or says_not_routed(it.message))),
     # Of the API's own 404 only what misses another thing is no proof.
     ("invalid", lambda it: it.status in (404, 410) and says_other_missing(it.message)),

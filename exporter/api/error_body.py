@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -71,11 +72,22 @@ def _message(error: Any) -> str:
 
 
 def _code(error: Any) -> Any:
-    """The code of an error; some gateways name the HTTP status `statusCode` or `status`."""
+    """The code of an error; some gateways name the HTTP status `statusCode`, `httpStatus` or `status`."""
     if not isinstance(error, dict):
         return None
-    named = error.get("code")
+    named = _whole(error.get("code"))
     if isinstance(named, int | str):
         return named
-    numbers = (error.get("statusCode"), error.get("status"))
-    return next((number for number in numbers if isinstance(number, int) and not isinstance(number, bool)), None)
+    statuses = (_whole(error.get(key)) for key in ("statusCode", "httpStatus", "status"))
+    return next((status for status in statuses if _is_status(status)), None)
+
+
+def _whole(number: Any) -> Any:
+    """A whole number that is written with a point as what it is."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _is_status(status: Any) -> bool:
+    if isinstance(status, str):
+        return re.fullmatch(r"[1-9]\d\d", status) is not None
+    return isinstance(status, int) and not isinstance(status, bool)

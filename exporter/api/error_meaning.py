@@ -66,10 +66,11 @@ _SAYS_NOTHING = rf"{_ABSENT}|{_NOT_FINDING}|\b(?:{_WORD}|{_BENIGN}campaigns?|err
 _PART_WORD = rf"\b(?:{_PARTS})\b"
 _OTHER_WORD = rf"\b(?:{_OTHERS})\b"
 _FOR_A_WHILE = (
-    r"try(?:ing)? again|retry (?:later|after)|please (?:retry|wait)|tim(?:ed?|ing)[ -]?out|internal (?:server )?error"
-    r"|temporar(?:il)?y|(?:currently|service|is) unavailable|bad gateway|over-?load|too busy|server (?:is )?busy"
-    r"|connection (?:refused|reset|closed)|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b"
-    r"|hang up|deadlock|something went wrong|upstream"
+    r"try(?:ing)? (?:again|later|after)|retry (?:later|after|your|the)|please (?:retry|wait)|tim(?:ed?|ing)[ -]?out"
+    r"|deadline[ _]exceeded|quota (?:is |was |has been )?exceeded|server[ _]?error|internal[ _]?error"
+    r"|temporar(?:il)?y|unavailable|\bis (?:down|busy|locked)\b|maintenance|bad gateway|over-?load|too busy|server busy"
+    r"|connection (?:refused|reset|closed)|too many (?:open )?connections|circuit ?breaker|\bgetaddrinfo\b"
+    r"|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b|hang up|deadlock|something went wrong|upstream"
 )
 _NOT_ROUTED = (
     r"\broute[ds]?\b|\brouting\b|\b(?:back ?end|upstream|ingress|gateway|proxy|host|url|path)s?\b|cannot (?:get|post) /"

@@ -404,7 +404,11 @@ def test_a_404_whose_body_is_a_success_answer_is_no_absence(status: int) -> None
 @pytest.mark.parametrize(
     "message",
     ["Request timed out", "Internal Server Error", "Please try again later", "Gateway Timeout", "connect ECONNREFUSED",
-     "The service is temporarily unavailable", "Something went wrong", "Deadlock found", "socket hang up"],
+     "The service is temporarily unavailable", "Something went wrong", "Deadlock found", "socket hang up",
+     "context deadline exceeded", "DEADLINE_EXCEEDED", "Try later", "Please try after some time", "Try after sometime",
+     "Retry your request", "service_unavailable", "Server error", "InternalServerError", "INTERNAL_ERROR",
+     "Service is down for maintenance", "Too many connections", "Circuit breaker is open", "Resource is locked",
+     "API calls quota exceeded", "getaddrinfo EAI_AGAIN db"],
 )  # fmt: skip
 def test_an_error_of_the_moment_inside_another_status_is_retried(message: str) -> None:
     assert judged(200, {"status": "error", "message": message})[0] == "retry"
@@ -425,13 +429,17 @@ def test_an_absence_of_the_moment_is_no_proof(status: int, message: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(500, "retry"), ("503", "retry"), (408, "retry"), (429, "rate_limited"), (404, "invalid")]
-)
+    ("code", "kind"),
+    [(500, "retry"), ("503", "retry"), (408, "retry"), (429, "rate_limited"), (404, "invalid"), (500.0, "retry"),
+     ("UNAVAILABLE", "retry"), ("NO_SUCH_KIND", "invalid")],
+)  # fmt: skip
 def test_a_status_inside_another_status_counts(code: Any, kind: str) -> None:
     assert judged(200, error("oops", code))[0] == kind
     assert judged(400, error("oops", code))[0] == kind
-    if isinstance(code, int):
-        assert judged(200, {"statusCode": code, "message": "oops"})[0] == kind
+    assert judged(200, {"error": {"code": code}})[0] == kind
+    if code not in ("UNAVAILABLE", "NO_SUCH_KIND"):
+        for key in ("statusCode", "httpStatus", "status"):
+            assert judged(200, {key: code, "message": "oops"})[0] == kind
 
 
 @pytest.mark.parametrize("status", [429, 503, 500, 408, 404, 409])

@@ -29,6 +29,10 @@ from tests.support.json_values import json_values
         ({"error": {"status": 404, "message": "a"}}, "a", 404),
         ({"error": {"statusCode": 503, "status": True, "message": "a"}}, "a", 503),
         ({"error": {"status": False, "statusCode": "x", "message": "a"}}, "a", None),
+        ({"statusCode": "502", "message": "a"}, "a", "502"),
+        ({"httpStatus": 503, "message": "a"}, "a", 503),
+        ({"status": "error", "code": 500.0, "message": "a"}, "a", 500),
+        ({"code": 500.5, "statusCode": "5020", "status": 503.0}, "", 503),
         # Of several places the first that is readable counts.
         ({"errors": {"msg": "a", "code": 3}}, "a", 3),
         ({"errors": [{"msg": "a"}, {"message": "b", "code": "B"}]}, "a; b", "B"),
