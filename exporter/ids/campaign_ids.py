@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from exporter.errors import IdsError
 from exporter.ids.csv_layout import Layout, names_in
-from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records
+from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records, unwrapped
 from exporter.text import id_problem, trim_invisible
 from exporter.units import first_of
 
@@ -23,8 +23,6 @@ MOST_NAMED = 10
 _AT_ONCE = 50_000
 """IDs that are Python texts at the same time; the others take less room."""
 
-_EXCEL_TEXT = re.compile(r'="(.*)"')
-"""How Excel and other programs write a text that must not become a number."""
 _ORDINARY_ID = r"[\w.-]{1,200}"
 """An ID that needs no second look."""
 _is_ordinary = re.compile(_ORDINARY_ID, re.ASCII).fullmatch
@@ -112,7 +110,7 @@ class IdReader:
         campaign_id = self._id_in(cell, record.line, is_quoted=is_quoted)
         if not campaign_id and not any(trim_invisible(field)[0] for field in fields):
             return
-        if campaign_id == self._header_name and names_in(fields) == layout.header:
+        if campaign_id == self._header_name and names_in(record) == layout.header:
             self._notes[REPEATED_HEADER].append(record.line)
             return
         problem = record.problem or self._problem(record, campaign_id, is_quoted=is_quoted)
@@ -141,12 +139,9 @@ class IdReader:
         text, is_trimmed = trim_invisible(cell)
         if is_trimmed and text:
             self._notes[TRIMMED].append(line)
-        if wrapped := _EXCEL_TEXT.fullmatch(text):
-            self._notes[UNWRAPPED].append(line)
-            return trim_invisible(wrapped[1].replace('""', '"'))[0]
-        if not is_quoted and len(text) > 1 and text[0] == text[-1] == '"':
-            self._notes[UNQUOTED].append(line)
-            return trim_invisible(text[1:-1].replace('""', '"'))[0]
+        if (inside := unwrapped(text, is_quoted=is_quoted)) != text:
+            self._notes[UNWRAPPED if text.startswith("=") else UNQUOTED].append(line)
+            return inside
         if text and (text[0] in _QUOTATION_MARKS or text[-1] in _QUOTATION_MARKS):
             self._notes[MARKED].append(line)
         if not text.isprintable() and id_problem(text) is None:

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from exporter.errors import IdsError
-from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records
+from exporter.ids.csv_rows import HOLDS_ROWS, SWALLOWS, Record, is_prose, is_row, lines_within, read_records, unwrapped
 from exporter.text import escaped, trim_invisible
 from exporter.units import first_of
 
@@ -122,7 +122,7 @@ def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) 
     if not records:
         return None
     header, *rows = records
-    names = names_in(header.fields)
+    names = names_in(header)
     index, rank = _find_column(names, column)
     if rows and rows[-1].problem is not None:
         rows.pop()  # it may be closed after the sample
@@ -131,9 +131,12 @@ def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) 
     )
 
 
-def names_in(fields: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns in a first record, trimmed; empty ones at the end are none."""
-    return tuple(trim_invisible(field)[0] for field in fields[: _filled(fields)])
+def names_in(record: Record) -> tuple[str, ...]:
+    """The names of the columns in a first record, without what is around them; empty ones at the end are none."""
+    return tuple(
+        unwrapped(trim_invisible(field)[0], is_quoted=number in record.quoted)
+        for number, field in enumerate(record.fields[: _filled(record.fields)])
+    )
 
 
 def _find_column(names: tuple[str, ...], column: str | None) -> tuple[int | None, int]:
@@ -162,7 +165,7 @@ def _trimmed(reading: _Candidate) -> tuple[str, ...]:
     if raw == name:
         return ()
     return (
-        f"white space or invisible characters around the name of the column {name!r} are left out "
+        f"white space, invisible characters or quotes around the name of the column {name!r} are left out "
         f"(line {reading.header.line}: {escaped(raw)})",
     )
 

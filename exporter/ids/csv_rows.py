@@ -11,7 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from exporter.text import trim_invisible
+
 _INSIDE_QUOTES = re.compile(r'[^"]*(?:""[^"]*)*')
+_EXCEL_TEXT = re.compile(r'="(.*)"').fullmatch
+"""How Excel and other programs write a text that must not become a number."""
+_EXCEL_OR_QUOTED_TEXT = re.compile(r'=?"(.*)"').fullmatch
 
 NEVER_CLOSED = "a quote opens and is never closed"
 SWALLOWS = "a quote opens and swallows the lines after it"
@@ -42,6 +47,12 @@ def read_records(lines: Iterable[str], delimiter: str, *, first_line: int = 1) -
             yield _QuotedRecord(number, line, numbered, delimiter).read()
         else:
             yield Record(number, line.removesuffix("\n").split(delimiter))
+
+
+def unwrapped(text: str, *, is_quoted: bool) -> str:
+    """A (trimmed) field without ="…", and without the quotes that are none to CSV: behind a blank or a mark."""
+    match = _EXCEL_TEXT(text) if is_quoted else _EXCEL_OR_QUOTED_TEXT(text)
+    return trim_invisible(match[1].replace('""', '"'))[0] if match is not None else text
 
 
 def lines_within(record: Record, delimiter: str) -> Iterator[list[list[str]]]:

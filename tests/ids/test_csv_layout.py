@@ -61,6 +61,23 @@ def test_invisible_characters_around_a_columns_name_are_trimmed_with_a_warning(t
     assert layout(text, column="campaign_id\u200b").index == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ('\ufeff"campaign_id","name"\n', r'line 1: \ufeff"campaign_id"'),
+        ('"campaign_id", "name"\n', None),
+        ('name, "campaign_id"\n', 'line 1:  "campaign_id"'),
+        ('="campaign_id",="name"\n', 'line 1: ="campaign_id"'),
+        ('"=""name""";"=""campaign_id"""\n', 'line 1: ="campaign_id"'),
+    ],
+)
+def test_quotes_around_a_columns_name_are_left_out_with_a_warning(text: str, raw: str | None) -> None:
+    found = layout(text)
+    assert found.header is not None
+    assert (found.header[found.index], set(found.header)) == ("campaign_id", {"campaign_id", "name"})
+    assert raw is None or f"around the name of the column 'campaign_id' are left out ({raw})" in found.warnings[0]
+
+
 def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
     with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
         layout("name;campaign_id\n", column="cid")

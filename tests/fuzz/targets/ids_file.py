@@ -78,10 +78,9 @@ def _read_strictly(file: IdsFile) -> list[set[str]]:
 def _forms(row: list[str], layout: Layout) -> set[str]:
     """The ID in a row; also an empty text where there is none, or where the row may repeat the header."""
     text = trim_invisible(row[layout.index])[0] if layout.index < len(row) else ""
-    if layout.header is not None and text == layout.header[layout.index]:
-        return {"", text}
     inside = [found[1] for found in (_WRAPPED.fullmatch(text), _QUOTED.fullmatch(text)) if found is not None]
-    return {text, *(trim_invisible(one.replace('""', '"'))[0] for one in inside)}
+    forms = {text, *(trim_invisible(one.replace('""', '"'))[0] for one in inside)}
+    return {*forms, ""} if layout.header is not None and layout.header[layout.index] in forms else forms
 
 
 TARGET = Target(
