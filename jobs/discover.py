@@ -53,7 +53,7 @@ def command(
 
     Its columns are campaign_id, campaign_type, name, status and updated_at. `snapshot` and `pull` can read it.
     """
-    settings, _ = read_all(lambda: take_settings(options), lambda: check_output(output))
+    settings, _ = read_all(lambda: take_settings(options), lambda: check_output(output, "csv"))
     fetch = take_fetch_options(options, settings)
 
     async def main(stop: Stop) -> list[ListedCampaign]:

@@ -101,7 +101,7 @@ def command(
 
     The page opens from a mail or a file share, without a network.
     """
-    check_output(output)
+    check_output(output, "html", "htm")
     if fail_on_quiet_hours and not quiet_hours:
         raise InputError("--fail-on-quiet-hours needs --quiet-hours, such as --quiet-hours 21:00-08:00.")
     destination = open_destination(dest)

@@ -212,10 +212,26 @@ def locations_of(dest: str, work_dir: str | None) -> Locations:
     return Locations(dest, state_dir(needed=needed), work_dir=work_dir)
 
 
-def check_output(output: str | None) -> None:
-    """Refuse a file that can't be written, before anything is asked for. Raises `InputError`."""
+_ENDINGS = {
+    *("7z", "arrow", "avro", "bz2", "csv", "db", "doc", "docx", "duckdb", "feather", "gz", "htm", "html", "json"),
+    *("jsonl", "ndjson", "ods", "orc", "parquet", "pdf", "sqlite", "tar", "tgz", "tsv", "xls", "xlsb", "xlsm", "xlsx"),
+    *("xml", "xz", "yaml", "yml", "zip", "zst"),
+}
+"""Endings of a format: what opens such a file expects that format in it. Any other says nothing."""
+
+
+def check_output(output: str | None, *formats: str) -> None:
+    """Refuse a file that can't be written, before anything is asked for. Raises `InputError`.
+
+    `formats`: those that are written; where there are some, the ending of another one is refused.
+    """
     if output is None:
         return
+    ending = Path(output).suffix.lower().removeprefix(".")
+    if formats and ending in _ENDINGS.difference(formats):
+        known = " or ".join(f".{form}" for form in formats if form in _ENDINGS)
+        anyhow = ", or add --format, which then counts" if len(formats) > 2 else ""
+        raise InputError(f"-o: {output}: no .{ending} is written here: end the name in {known}{anyhow}.")
     try:
         path = Path(output).absolute()  # a working folder that was removed has none
         if not output or path.is_dir():

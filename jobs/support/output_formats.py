@@ -48,7 +48,7 @@ OUTPUT: Decorator = option(
 def choose_format(form: str | None, output: str | None) -> str:
     """The format asked for, else that of the file's ending, else by where the output goes. Raises `InputError`."""
     ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
-    check_output(output)
+    check_output(output, *(ROW_FORMATS if form is None else ()))
     if form is not None:
         if form == "parquet" and output is None and sys.stdout.isatty():
             raise InputError("--format parquet is not for a terminal: add -o FILE, or send it into a pipe.")

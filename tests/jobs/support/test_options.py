@@ -46,3 +46,22 @@ def test_an_output_in_a_working_folder_that_was_removed_is_refused_before_anythi
     folder.rmdir()
     assert run([*command, "-o", "file"]) == 2
     assert "-o: file cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "problem"),
+    [
+        (["pull", "a"], "x.xlsx", "no .xlsx is written here: end the name in .csv or .json or .jsonl or .parquet, or "),
+        (["history", "."], "x.json.gz", "no .gz is written here: end the name in .csv or .json or .jsonl or .parquet"),
+        (["discover"], "x.JSON", "no .json is written here: end the name in .csv."),
+        (["report", "."], "x.pdf", "no .pdf is written here: end the name in .html or .htm."),
+    ],
+)
+def test_a_name_with_the_ending_of_a_format_that_is_not_written_is_refused(
+    command: list[str], output: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run([*command, "-o", output]) == 2
+    assert f"-o: {output}: {problem}" in capsys.readouterr().err
+    assert not (tmp_path / output).exists()

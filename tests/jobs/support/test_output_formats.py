@@ -26,7 +26,8 @@ ROWS = pa.table(
 @pytest.mark.parametrize(
     ("form", "output", "chosen"),
     [(None, None, "csv"), (None, "x.json", "json"), (None, "x.PARQUET", "parquet"), (None, "x.txt", "csv"),
-     ("jsonl", "x.csv", "jsonl"), ("table", None, "table")],
+     ("jsonl", "x.csv", "jsonl"), ("table", None, "table"), (None, "x", "csv"), (None, "x.2026.dat", "csv"),
+     ("csv", "x.csv.gz", "csv")],
 )  # fmt: skip
 def test_the_format_is_the_one_asked_for_else_the_files_ending_else_csv_in_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str | None, output: str | None, chosen: str
