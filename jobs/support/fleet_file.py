@@ -27,6 +27,7 @@ from exporter.errors import InputError
 from exporter.pipeline.job_description import ExportJob
 from exporter.settings import SETTINGS
 from exporter.text import escaped
+from exporter.units import first_of
 from jobs import snapshot
 from jobs.support.config_file import read_toml, table_problems
 from jobs.support.declare_option import read_file_values
@@ -48,13 +49,19 @@ _KEYS = {*_OPTIONS, *_TEXTS, "ids"} - {"out"}
 _SECRETS_PLACE = "write {name}_env = the variable that holds it, or {name}_file = the file"
 
 
+_MOST_NAMED = 20
+"""Accounts in an error."""
+
+
 def read_fleet(path: str, out: str | None, only: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The accounts of a fleet file, each with the defaults and its `out`; of `only` those names.
 
     Raises `InputError` with every problem.
     """
     config = read_toml(path)
-    problems = list(table_problems(config, ("out", "defaults", "account")))
+    own = {key: value for key, value in config.items() if key not in _KEYS}
+    problems = [f"{key}: is an option: write it below [defaults] or [[account]]." for key in config if key in _KEYS]
+    problems += table_problems(own, ("out", "defaults", "account"))
     dest = out or config.get("out")
     if not isinstance(dest, str) or not dest:
         problems.append('out: missing: write out = "DEST" at the top, or give --out.')
@@ -89,7 +96,8 @@ def _chosen(entries: list[dict[str, Any]], only: Sequence[str], problems: list[s
     for name in wanted if entries else ():
         if name not in names:
             near = nearest(name, names)
-            problems.append(f"--only {name}: there is no such account" + (f"; did you mean {near}?" if near else "."))
+            hint = f"did you mean {near}?" if near else f"there are {first_of(names, _MOST_NAMED)}."
+            problems.append(f"--only {name or repr(name)}: there is no such account; {hint}")
     return [entry for entry in entries if not wanted or entry["name"] in wanted]
 
 

@@ -136,6 +136,7 @@ def test_a_typical_mistake_in_an_account_or_in_the_defaults_is_named(line: str, 
         ("[account]\nname = 'a'", "account: must be tables: write [[account]]"),
         ("", "account: must be tables: write [[account]]"),
         ("[default]\nkeep = 1", "default: there is no such option; did you mean defaults?"),
+        ("keep = 3", "keep: is an option: write it below [defaults] or [[account]]."),
         ("defaults = 5", "defaults: must be a table: write [defaults]"),
         ("[[accounts]]\naccount_id = 'a'", "accounts: there is no such option; did you mean account?"),
         ("out = 5", 'out: missing: write out = "DEST"'),
@@ -184,6 +185,9 @@ def test_only_takes_some_accounts_and_suggests_the_nearest_name(tmp_path: Path) 
     assert [entry["name"] for entry in read_fleet(str(file), None, ["south,north"])] == ["north", "south"]
     with pytest.raises(InputError, match="--only suoth: there is no such account; did you mean south"):
         read_fleet(str(file), None, ["suoth"])
+    for name, shown in (("66f0", "66f0"), ("", "''")):
+        with pytest.raises(InputError, match=f"--only {shown}: there is no such account; there are north, south, east"):
+            read_fleet(str(file), None, [name])
 
 
 def test_a_variable_that_is_not_set_names_the_place_where_it_is_looked_up() -> None:
