@@ -79,18 +79,20 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_checked(path: Path) -> sqlite3.Connection:
-    """As `connect`, with all tables made and every row proven. Raises `sqlite3.Error`, `OSError`."""
+    """As `connect`, with the tables of a new file made, and every row proven. Raises `sqlite3.Error`, `OSError`."""
+    # One that is there without tables had them in its log, which is gone.
+    is_new = not os.path.lexists(path)
     if path.is_file() and path.stat().st_size == 0 and not path.is_symlink():
-        raise sqlite3.DatabaseError("the file is empty")  # SQLite would take it for a new one
-    return _checked(connect(path), may_be_new=True)
+        raise sqlite3.DatabaseError("the file is empty")  # SQLite would remove its log
+    return _checked(connect(path), is_new=is_new)
 
 
 def connect_to_look(path: Path) -> sqlite3.Connection:
     """Open the file only for reading, every row proven. Raises `sqlite3.Error`."""
-    return _checked(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True), may_be_new=False)
+    return _checked(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True), is_new=False)
 
 
-def _checked(db: sqlite3.Connection, *, may_be_new: bool) -> sqlite3.Connection:
+def _checked(db: sqlite3.Connection, *, is_new: bool) -> sqlite3.Connection:
     """The connection, whose pages, tables and rows are proven; closed where they are not what was written."""
     try:
         # A byte that rotted must not end the reading with an error of another kind: the checksum finds it.
@@ -98,7 +100,7 @@ def _checked(db: sqlite3.Connection, *, may_be_new: bool) -> sqlite3.Connection:
         result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if result != "ok":
             raise sqlite3.DatabaseError(f"check: {result.splitlines()[0]}")
-        if may_be_new and not _tables(db):
+        if is_new:
             db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         prove(db)
     except BaseException:

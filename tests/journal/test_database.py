@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -166,6 +167,39 @@ def test_a_journal_that_was_emptied_is_set_aside_with_its_log(tmp_path: Path) ->
     assert again.canary() is None
     assert [type(event) for event in events] == [Warned]
     assert sorted(path.read_bytes() for path in tmp_path.glob("*.damaged-*")) == [b"", kept]
+    again.close()
+
+
+def lose_log(log: Path) -> None:
+    log.unlink()
+
+
+def rot_log(log: Path) -> None:
+    log.write_bytes(Random(1).randbytes(log.stat().st_size))
+
+
+def cut_log(log: Path) -> None:
+    log.write_bytes(log.read_bytes()[:20_000])
+
+
+@pytest.mark.parametrize("damage", [lose_log, rot_log, cut_log])
+def test_after_a_kill_a_journal_whose_log_is_lost_is_told_and_begun_anew(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The log alone has the tables; what is left is a database without any."""
+    journal = open_journal(tmp_path)
+    journal.add([(answer("a"), 1, NOW)])
+    log = journal.path.with_name(journal.path.name + "-wal")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for path in (journal.path, log):
+        (killed / path.name).write_bytes(path.read_bytes())
+    journal.close()
+    damage(killed / log.name)
+    events: list[Event] = []
+    again = open_journal(killed, events.append)
+    assert again.canary() is None
+    assert [type(event) for event in events] == [Warned]
     again.close()
 
 
