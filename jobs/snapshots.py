@@ -7,6 +7,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -45,8 +46,8 @@ COLUMNS = (*TABLE, "account", "problem")
 def command(console: Console, dest: str, form: str, latest: bool, account: str | None) -> int:
     """List the snapshots of a destination: ID, time, rows, failures, mode, size. Damaged ones are listed too.
 
-    A snapshot is damaged if its manifest cannot be read, or if a file is missing or has another size. `verify` checks
-    the contents of the files.
+    A snapshot is damaged if its manifest cannot be read, or if a file is missing or has another size; if this user may
+    not read it, it is told as not readable. `verify` checks the contents of the files.
     """
     destination = open_destination(dest)
     if latest:
@@ -68,10 +69,12 @@ def command(console: Console, dest: str, form: str, latest: bool, account: str |
     if not rows:
         destination.check_is_root()
         console.say(f"there is no snapshot in {destination.shown}", event="empty")
+    verdicts = {each.snapshot_id: each.verdict for each in catalog.damaged}
     for row in rows:
         if row["problem"]:
-            console.trouble(f"damaged: {row['problem']}", event="damaged", snapshot=row["snapshot"])
-    _print(rows, form)
+            verdict = verdicts.setdefault(row["snapshot"], "damaged")
+            console.trouble(f"{verdict}: {row['problem']}", event=verdict.replace(" ", "_"), snapshot=row["snapshot"])
+    _print(rows, form, verdicts)
     return 0
 
 
@@ -90,7 +93,7 @@ def _row(info: SnapshotInfo, account: Account, problems: list[str]) -> dict[str,
     }
 
 
-def _print(rows: list[dict[str, Any]], form: str) -> None:
+def _print(rows: list[dict[str, Any]], form: str, verdicts: Mapping[str, str]) -> None:
     if form == "json":
         print_bytes(json.dumps(rows, indent=2, ensure_ascii=False).encode() + b"\n")
     elif form == "csv":
@@ -104,17 +107,17 @@ def _print(rows: list[dict[str, Any]], form: str) -> None:
         columns = (*TABLE, "account") if several else TABLE
         print_table(
             columns,
-            [[_cell(row, column) for column in columns] for row in rows],
+            [[_cell(row, column, verdicts) for column in columns] for row in rows],
             right=("campaigns", "failures", "not_found", "size"),
             whole=("snapshot", "campaigns", "failures"),
             optional=("started_at", "mode", "not_found", "size"),
         )
 
 
-def _cell(row: dict[str, Any], column: str) -> str:
+def _cell(row: dict[str, Any], column: str, verdicts: Mapping[str, str]) -> str:
     value = row[column]
     if column == "mode" and row["problem"]:
-        return "damaged"
+        return verdicts[row["snapshot"]]
     if value is None:
         return ""
     if column == "started_at":

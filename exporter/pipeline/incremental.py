@@ -60,7 +60,7 @@ def choose_bases(
     kept = [info for info in usable if info.snapshot_id == first]
     newest = usable[-1].snapshot_id if usable else ""
     notes = [
-        f"{lost.where} is damaged ({lost.problem.rstrip('.')}), so it is not a base"
+        f"{lost.where} is {lost.verdict} ({lost.problem.rstrip('.')}), so it is not a base"
         for lost in damaged
         if newest < lost.snapshot_id != without
     ]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
-from exporter.errors import DestinationError
+from exporter.errors import DestinationError, NotReadable
 from exporter.model import Identity
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.manifest import Manifest, NotAManifest, load
@@ -33,11 +34,13 @@ class SnapshotInfo(msgspec.Struct, frozen=True):
 
 
 class DamagedSnapshot(msgspec.Struct, frozen=True):
-    """A published snapshot whose manifest cannot be read, and why."""
+    """A published snapshot whose manifest cannot be read, and why. One that is not readable, for this user or with
+    these credentials, may be sound."""
 
     snapshot_id: str
     where: str
     problem: str
+    verdict: Literal["damaged", "not readable"] = "damaged"
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -90,6 +93,8 @@ def _entry(destination: Destination, snapshot: str) -> SnapshotInfo | DamagedSna
         if not destination.has_manifest(snapshot):
             return None
         return SnapshotInfo(snapshot, where, read_manifest(destination, snapshot))
+    except NotReadable as error:
+        return DamagedSnapshot(snapshot, where, str(error), "not readable")
     except DestinationError as error:
         return DamagedSnapshot(snapshot, where, str(error))
 

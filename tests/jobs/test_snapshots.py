@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import run
+from tests.support.another_user import another_user, needs_root
 from tests.support.snapshots import ONE, OTHER_ACCOUNT, RESPONSES, THREE, TWO, publish
 
 FUTURE = "20990101T000000Z"
@@ -56,6 +57,19 @@ def test_damaged_snapshots_are_listed_with_their_problem(tmp_path: Path, capfd: 
     assert capfd.readouterr().out.count(" damaged ") == 2
     assert run(["snapshots", str(tmp_path), "--format", "csv"]) == 0
     assert len(list(csv.DictReader(io.StringIO(capfd.readouterr().out)))) == 3
+
+
+@needs_root
+def test_what_may_not_be_read_is_not_called_damaged(shared_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for snapshot in (ONE, TWO):
+        publish(shared_folder, snapshot, responses=RESPONSES[:1])
+    (shared_folder / f"snapshot={ONE}").chmod(0o700)
+    with another_user():
+        assert run(["snapshots", str(shared_folder)]) == 0
+    captured = capfd.readouterr()
+    assert " not readable " in captured.out
+    assert f"not readable: {shared_folder}/snapshot={ONE}/manifest.json: Permission denied" in captured.err
+    assert "damaged" not in captured.out + captured.err
 
 
 def test_a_rebuild_of_an_old_snapshot_is_not_the_latest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
