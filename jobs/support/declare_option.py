@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -87,7 +88,12 @@ class Option(click.Option):
                 raise ValueError(f"{text!r} is neither true nor false; write 1 or 0, true or false")
             return _WORDS[text.lower()]
         if self.multiple:
-            return _each_of([part.strip() for part in text.split(",") if part.strip()], self._read_part)
+            try:
+                return _each_of([part.strip() for part in text.split(",") if part.strip()], self._read_part)
+            except ValueError:
+                with suppress(ValueError):  # one value that has commas itself, such as MO,WE:20:00-09:00
+                    return (self._parse(text),)
+                raise
         return self.read(text)
 
     def _refuse_quotes(self, texts: list[str]) -> None:
@@ -109,10 +115,12 @@ class Option(click.Option):
             return _each_of(part.split(), lambda word: [self._parse(word)])
 
     def _count(self, given: Any) -> int:
-        try:
-            return int(given)
-        except (TypeError, ValueError):
-            raise ValueError(f"{given!r} is not a number; write 1 or 2") from None
+        word = str(given).strip().lower()
+        if word in _WORDS:
+            return int(_WORDS[word])
+        if not word.isdecimal():
+            raise ValueError(f"{given!r} is not a number; write 1 or 2")
+        return int(word)
 
     def _parse(self, text: str) -> Any:
         try:

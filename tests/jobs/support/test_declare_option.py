@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("account")
         ('incremental = ""', "export.toml: incremental: must be true or false, without quotes."),
         ("incremental = 1", "export.toml: incremental: must be true or false, without quotes."),
         ('workers = "many"', "export.toml: workers: 'many' is not a whole number from 1 to 1,000"),
+        ("verbose = -1", "export.toml: verbose: -1 is not a number; write 1 or 2"),
         ("workers = 1.5", "export.toml: workers: '1.5' is not a whole number"),
         ("[rate]\nx = 1", "export.toml: rate: must be one value or a list of texts"),
         ("rate = [[1]]", "export.toml: rate: must be one value or a list of texts"),
@@ -91,6 +92,8 @@ def test_of_a_setting_the_command_line_beats_the_environment_and_that_beats_the_
         ("OUT", "s3://bucket/x", ("dest", "s3://bucket/x")),
         ("TYPE", "voice", ("campaign_type", "voice")),
         ("VERBOSE", "2", ("verbose", 2)),
+        ("VERBOSE", "True", ("verbose", 1)),
+        ("VERBOSE", "no", ("verbose", 0)),
         ("KEEP_DAYS", "2.5", ("keep_days", 2.5)),
         ("STREAM_ID", "st-2", ("stream_id", "st-2")),
         ("MAX_BODY", "1KiB", ("max_body", 1024)),
@@ -109,6 +112,21 @@ def test_options_of_every_kind_can_be_given_in_the_environment(
     monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
     params = command_of("snapshot").make_context("snapshot", []).params
     assert params[option[0]] == option[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("MO, WE:20:00-09:00", ["MO, WE:20:00-09:00"]),
+        ("20:00-09:00, MO:21:00-08:00", ["20:00-09:00", "MO:21:00-08:00"]),
+    ],
+)
+def test_commas_in_a_variable_part_values_or_are_within_one(
+    text: str, values: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_QUIET_HOURS", text)
+    params = command_of("report").make_context("report", ["dest", "-o", "r.html"]).params
+    assert [hours.text for hours in params["quiet_hours"]] == values
 
 
 @pytest.mark.parametrize("quote", ["''", '""', "“”", "‘’"])
@@ -173,7 +191,7 @@ def test_every_wrong_value_of_a_repeatable_option_is_named(
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("WORKERS", "many"), ("INCREMENTAL", "perhaps"), ("RATE", "fast"), ("FORMAT", "xlsx"), ("VERBOSE", "x")],
+    [("WORKERS", "many"), ("INCREMENTAL", "perhaps"), ("RATE", "fast"), ("FORMAT", "xlsx"), ("VERBOSE", "-3")],
 )
 def test_a_wrong_value_in_the_environment_names_its_variable(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
