@@ -44,7 +44,7 @@ OPTIONAL = ("name", "timezone", "valid_to", "is_current", "changed_columns", "st
 @option("--columns", type=COLUMNS, help="Compare and print only these columns, separated by commas.")
 @option(
     "--as-of",
-    type=Parsed("TIME", parse_moment),
+    type=Parsed("TIME", parse_moment, dates=True),
     help="The table as it was at TIME: 2026-11-20 (the end of that day, UTC) or 2026-11-20T14:00Z.",
 )
 @ACCOUNT

@@ -65,7 +65,7 @@ def _day(text: str) -> date:
 )
 @option(
     "--week",
-    type=Parsed("YYYY-MM-DD", _day),
+    type=Parsed("YYYY-MM-DD", _day, dates=True),
     help="A day of the week whose UTC offsets the second heat map uses.  [default: the snapshot's]",
 )
 @option(

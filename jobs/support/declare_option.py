@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import click
@@ -63,6 +64,8 @@ class Option(click.Option):
         if self.count:
             return self._count(given)
         entries = given if isinstance(given, list | tuple) else [given]
+        if isinstance(given, date) and getattr(self.type, "dates", False):
+            entries = [given.isoformat()]
         if any(isinstance(entry, bool) for entry in entries):
             raise ValueError("must be a text or a number, not true or false.")
         if not all(isinstance(entry, str | int | float) for entry in entries):

@@ -32,11 +32,17 @@ with lazy_imports(__name__):
 
 
 class Parsed(click.ParamType[Any]):
-    """A value read by a function whose `ValueError` says how to write it. `joined_by`: a list in a file is joined."""
+    """A value read by a function whose `ValueError` says how to write it.
 
-    def __init__(self, name: str, parse: Callable[[str], Any], *, joined_by: str | None = None) -> None:
+    `joined_by`: a list in a file is joined. `dates`: a file may give it as a date or time of TOML.
+    """
+
+    def __init__(
+        self, name: str, parse: Callable[[str], Any], *, joined_by: str | None = None, dates: bool = False
+    ) -> None:
         self.name = name
         self.joined_by = joined_by
+        self.dates = dates
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

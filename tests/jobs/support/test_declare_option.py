@@ -9,7 +9,7 @@ import pytest
 
 from exporter.units import Limit
 from jobs.cli import COMMANDS
-from jobs.support.declare_option import Option
+from jobs.support.declare_option import PROBLEMS, Option
 from tests.support.command_line import ACCOUNT, command_of, config, plan
 from tests.support.command_line import account as account
 
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("account")
     [
         ("timeout = true", "export.toml: timeout: must be a text or a number, not true or false."),
         ("full_every = 2026-01-01", "export.toml: full_every: must be one value or a list of texts"),
+        ("ledger = 2026-01-01", "export.toml: ledger: must be one value or a list of texts"),
         ("keep = [1, 2]", "export.toml: keep: must be one value, not a list."),
         ('format = ["csv"]', "export.toml: format: must be one value, not a list."),
         ('incremental = "perhaps"', "export.toml: incremental: must be true or false, without quotes."),
@@ -112,6 +113,22 @@ def test_options_of_every_kind_can_be_given_in_the_environment(
     monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name}", text)
     params = command_of("snapshot").make_context("snapshot", []).params
     assert params[option[0]] == option[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "text"),
+    [
+        ("history", "as_of", "2026-11-20"), ("history", "as_of", "2026-11-20T14:00:00Z"),
+        ("history", "as_of", "2026-11-20 14:00:00.5+01:00"), ("report", "week", "2026-11-20"),
+    ],
+)  # fmt: skip
+def test_a_date_of_the_file_is_what_its_text_is(command: str, name: str, text: str) -> None:
+    dates, texts = (
+        command_of(command).make_context(command, ["dest", "--output", "o", "--config", config(line)])
+        for line in (f"{name} = {text}", f'{name} = "{text}"')
+    )
+    assert not dates.meta.get(PROBLEMS)
+    assert dates.params[name] == texts.params[name] is not None
 
 
 @pytest.mark.parametrize(
