@@ -13,6 +13,9 @@ _AUTHORITY = re.compile(r"(?:[^@\\\[\]]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?
 """Host name or IP address, and port, of a URL: two readers can't disagree about these. Python's own takes the brackets
 of `3[::1]` for the whole."""
 
+_SCHEMES = re.compile("(?:https?(?::?/+|$)|[a-z]+:/+)*", re.IGNORECASE)
+"""What stands before the host, right or wrong: `https//`, `https:/`, `https://https://`."""
+
 LONGEST_NAME, LONGEST_LABEL = 253, 63
 """Characters of a host's name, and of each part of it between two dots (RFC 1035)."""
 
@@ -27,8 +30,9 @@ def read_host(text: str) -> str:
         raise ValueError("no user name or password belongs into it.")
     url = _http_url(text if "://" in text else "https://" + text)
     shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    if url is None or not is_visible_ascii(text):
-        raise ValueError(f"{shown!r} is not a base URL; write https://platform.kore.ai")
+    # Of https//x, https:/x and https://https://x the scheme would be the host.
+    if url is None or url.hostname in ("http", "https") or not is_visible_ascii(text):
+        raise ValueError(f"{shown!r} is not a base URL; write https://{_meant(text)}")
     name, port = url.hostname or "", url.port
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"{shown!r} has a path; write only https://{url.netloc}")
@@ -37,6 +41,12 @@ def read_host(text: str) -> str:
     written = f"[{name}]" if ":" in name else name
     default = {"http": 80, "https": 443}[url.scheme]
     return f"{url.scheme}://{written}" + (f":{port}" if port not in (None, default) else "")
+
+
+def _meant(text: str) -> str:
+    """The host, and port, that a mistyped base URL probably means; an example where none is seen."""
+    host = re.split("[/?#]", _SCHEMES.sub("", text, count=1))[0]
+    return host if is_visible_ascii(host) and _http_url(f"https://{host}") else "platform.kore.ai"
 
 
 def _is_host(name: str) -> bool:

@@ -55,6 +55,27 @@ def test_a_host_that_is_none_is_refused(text: str) -> None:
         read_host(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https//x.kore.ai:8443", "https:/x.kore.ai:8443", "https://https://x.kore.ai:8443/a?b", "x.kore.ai:8443/a",
+        "http:///x.kore.ai:8443", "HTTPS:///x.kore.ai:8443", "x.kore.ai:8443?a", "https://http//x.kore.ai:8443#a",
+        "htps://x.kore.ai:8443", "http://x.kore.ai:8443",
+    ],
+)  # fmt: skip
+def test_what_is_to_be_written_instead_of_a_mistyped_host_is_that_host(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write (only )?https://x\.kore\.ai:8443$"):
+        read_host(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://", "https//", "https:/", "http", "https://https", "://", "https://a b", "https://\ud800"]
+)
+def test_where_no_host_is_seen_an_example_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write (only )?https://platform\.kore\.ai$"):
+        read_host(text)
+
+
 def test_proxies_of_the_environment_are_honoured_but_not_for_loopback() -> None:
     environ = {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "internal.example"}
     assert proxy_for("https://platform.kore.ai", environ) == "http://proxy:3128"
