@@ -87,13 +87,14 @@ class MetricsFile:
         """Write the file. A failure is a warning, in quiet, too: it changes nothing of the run.
 
         The run is that of `account`, and has spent what `console` counted, unless the command has reported `outcomes`
-        of its own.
+        of its own. One that failed before it knew its account was one of those of the file that it may have been.
         """
         before = read_samples(self.path)
         seconds = time.monotonic() - self._began
+        accounts = sorted(pair for pair in set(map(_account, before)) if any(pair) and _may_be((account, stream), pair))
         outcomes = self.outcomes or [
             RunOutcome(account, stream, exit_code, seconds, console.tally.usage, self.manifest)
-            for account, stream in ([(account, stream)] if account or stream else _accounts(before) or [("", "")])
+            for account, stream in accounts or [(account, stream)]
         ]
         try:
             write_metrics(self.path, outcomes, before, now=time.time())
@@ -101,16 +102,26 @@ class MetricsFile:
             console.trouble(f"warning: --metrics-file {error}", event="warned")
 
 
-def _accounts(samples: Samples) -> list[tuple[str, str]]:
-    """The accounts of a file: a run that failed before it knew its own was one of theirs."""
-    accounts = {(dict(labels).get("account", ""), dict(labels).get("stream", "")) for _, labels in samples}
-    return sorted(pair for pair in accounts if any(pair))
+def _account(sample: tuple[str, Labels]) -> tuple[str, str]:
+    """Whose a sample is: account and stream."""
+    labels = dict(sample[1])
+    return labels["account"], labels["stream"]
+
+
+def _may_be(known: tuple[str, str], pair: tuple[str, str]) -> bool:
+    """Whether a run that knew so much of its account and stream, or nothing, may have been that of `pair`."""
+    return all(storable(part) in ("", other) for part, other in zip(known, pair, strict=True))
 
 
 def write_metrics(path: str, outcomes: list[RunOutcome], before: Samples, *, now: float) -> None:
     """Replace the file at once. Accounts that are not among `outcomes` stay. Raises `StorageFailed`."""
     samples = dict(before)
     for outcome in outcomes:
+        # A run that knew only a part of its account: this one tells more.
+        own = _account(("", outcome.labels))
+        samples = {
+            key: value for key, value in samples.items() if _account(key) == own or not _may_be(_account(key), own)
+        }
         if outcome.manifest is not None:
             # Files and outcomes that the new snapshot lacks.
             samples = {

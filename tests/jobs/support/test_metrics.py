@@ -146,6 +146,32 @@ def test_a_run_that_fails_before_it_knows_its_account_counts_for_those_of_the_fi
     assert read(path)["last_success_timestamp_seconds"] == 1000.0
 
 
+@pytest.mark.parametrize("known", [("", ""), ("", "st-1"), ("north", "")])
+def test_what_a_run_said_that_knew_only_a_part_of_its_account_ends_with_the_next_that_knows_all(
+    tmp_path: Path, manifest: Manifest, known: tuple[str, str]
+) -> None:
+    """An alert on the exit code must end when all is well again."""
+    path = tmp_path / "a.prom"
+    console = Console(stream=io.StringIO(), verbosity=0, as_json=False)
+
+    def codes() -> dict[tuple[str, str], float]:
+        found = [sample for sample in samples_in(path) if sample.name == "last_run_exit_code"]
+        return {(sample.labels["account"], sample.labels["stream"]): sample.value for sample in found}
+
+    write(path, outcome(0, account="south"))
+    MetricsFile(str(path)).finish(console, 2, "east", "")
+    assert codes() == {("south", "st-1"): 0, ("east", ""): 2}, "not south's"
+    path.unlink()
+    for _ in range(2):
+        MetricsFile(str(path)).finish(console, 2, *known)
+        assert codes() == {known: 2}
+    write(path, outcome(0, manifest))
+    assert codes() == {("north", "st-1"): 0}
+    MetricsFile(str(path)).finish(console, 2, *known)
+    assert codes() == {("north", "st-1"): 2}
+    assert read(path)["campaigns:ok"] == manifest.counts.ok
+
+
 def test_an_account_id_that_is_not_utf_8_is_written_with_its_bytes_escaped(tmp_path: Path) -> None:
     path = tmp_path / "a.prom"
     console = Console(stream=io.StringIO(), verbosity=0, as_json=False)
