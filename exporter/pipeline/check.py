@@ -148,10 +148,14 @@ class _ServiceCheck:
         if campaign_id is None:
             self._findings.note("campaign", "failed", "no item of the list has an ID", error=ServiceDown)
             return
-        exchange = await self._exchange(lambda: self._engine.client.campaign(campaign_id))
-        if exchange.verdict.kind != "good":
-            detail = f"{campaign_id}, which the list shows: {exchange.verdict.error}"
-            advice = "Is KORE_API right (v2, or v1 for the older paths)?"
+        advice = "Is KORE_API right (v2, or v1 for the older paths)?"
+        try:
+            exchange = await self._exchange(lambda: self._engine.client.campaign(campaign_id))
+            error = exchange.verdict.error
+        except ServiceDown as failed:  # the list was answered: this is no outage of it
+            error, advice = str(failed), f"{advice} Else try again later, or wait for the service with --patience."
+        if error:
+            detail = f"{campaign_id}, which the list shows: {error}"
             self._findings.note("campaign", "failed", detail, advice, ServiceDown)
             return
         fetched_at = to_milliseconds(self._engine.clock.now())

@@ -29,8 +29,8 @@ from tests.support.serving import environment
 ENVIRONMENT = environment("http://127.0.0.1:9", "/nowhere")
 
 
-async def check(url: str, *, dest: str | None = None, **env: str) -> CheckResult:
-    fetch = FetchOptions(rates=(), patience=2.0, timeout=5.0)
+async def check(url: str, patience: float = 2.0, /, *, dest: str | None = None, **env: str) -> CheckResult:
+    fetch = FetchOptions(rates=(), patience=patience, timeout=5.0)
     settings = read_settings({**ENVIRONMENT, "KORE_HOST": url, **env})
     return await check_account(settings, fetch, dest=dest, environ={}, clock=SystemClock(), emit=ignore, stop=Stop())
 
@@ -172,6 +172,18 @@ async def test_a_service_that_is_down_is_neither_the_host_nor_the_token() -> Non
     result = await check_service(service)
     assert (result.error, states(result)["host"], states(result)["list"]) == (ServiceDown, "ok", "failed")
     assert "--patience" in finding(result, "list").advice
+
+
+@pytest.mark.parametrize("fault", ["500", "404-html", "html", "wrong-id", "not-found-400"])
+async def test_a_campaign_that_fails_is_not_blamed_on_the_list_that_was_answered(fault: str) -> None:
+    service = Behaviour(sample_campaigns(1))
+    (campaign_id,) = service.campaigns
+    service.faults[campaign_id] = [fault]
+    async with serve(service) as url:
+        result = await check(url, 0.0)
+    assert (result.error, states(result)["list"], states(result)["campaign"]) == (ServiceDown, "ok", "failed")
+    assert finding(result, "campaign").detail.startswith(f"{campaign_id}, which the list shows: ")
+    assert "KORE_API" in finding(result, "campaign").advice
 
 
 @pytest.mark.parametrize(
