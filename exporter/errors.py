@@ -129,4 +129,4 @@ def exhausted(error: BaseException) -> MachineExhausted | None:
         what = "too many files are open: raise the limit (ulimit -n), or close some"
     else:
         return None
-    return MachineExhausted(f"{what}. Nothing fetched is lost: the same command resumes.")
+    return MachineExhausted(f"{what}. Then run the same command again.")

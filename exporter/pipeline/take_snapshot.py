@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from exporter import failpoints
 from exporter.clock import Clock, to_milliseconds
-from exporter.errors import DestinationError, StorageFailed
+from exporter.errors import DestinationError, ServiceDown, StorageFailed
 from exporter.events import Event, RunStarted, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import Engine, open_engine
@@ -79,9 +79,11 @@ async def _let_go_at_the_end(stop: Stop) -> AsyncIterator[ExitStack]:
 
 @contextmanager
 def _requests_sent() -> Iterator[None]:
-    """From the first request on, a destination that cannot be read ends a run that is resumed: not "nothing done"."""
+    """From the first request on what ends a run is resumed: a destination that cannot be read, too."""
     try:
         yield
+    except ServiceDown as error:
+        raise ServiceDown(f"{error} Nothing fetched is lost: the same command resumes.") from None
     except DestinationError as error:
         raise StorageFailed(f"{error} The same command resumes.") from None
 

@@ -242,12 +242,7 @@ class Limiter:
     def _tell_outage(self, now: float, detail: str) -> None:
         if self._breaker.outlasted(now):
             lasted = format_duration(now - self._breaker.began)
-            self.stop(
-                ServiceDown(
-                    f"the service has been failing for {lasted}, longer than --patience ({detail}). "
-                    "Nothing fetched is lost: the same command resumes when the service is back."
-                )
-            )
+            self.stop(ServiceDown(f"the service has been failing for {lasted}, longer than --patience ({detail})."))
             return
         self._tell_pause("outage", max(0.0, self._breaker.next_probe - now), detail)
         self._wake()

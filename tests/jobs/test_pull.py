@@ -10,6 +10,7 @@ import pytest
 
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.simulated_service import Behaviour
+from tests.support.forked_program import run
 from tests.support.running import ROOT, full, program, wait_until
 from tests.support.serving import environment, serving
 
@@ -49,3 +50,20 @@ def test_what_came_is_printed_and_what_is_missing_is_named(
     assert f"missing are {12 - len(rows)}: {ids[len(rows)]}" in err
     assert "fetched is lost" not in err
     assert ".." not in err
+
+
+@pytest.mark.parametrize(("command", "resumes"), [("pull", False), ("discover", False), ("snapshot", True)])
+def test_after_an_outage_only_what_keeps_its_answers_says_that_it_resumes(
+    tmp_path: Path, command: str, *, resumes: bool
+) -> None:
+    service = Behaviour(sample_campaigns(1))
+    service.always = "503"
+    arguments = {"pull": ["cd-1"], "discover": [], "snapshot": ["--out", str(tmp_path / "out")]}[command]
+    with serving(service) as url:
+        done = run(
+            command, *arguments, "--rate", "off", "--attempts", "1", "--patience", "0s", env=environment(url, tmp_path)
+        )
+    assert done.returncode == 4, done.stderr
+    assert "longer than --patience" in done.stderr
+    assert ("Nothing fetched is lost: the same command resumes." in done.stderr) == resumes
+    assert ("resumes" in done.stderr) == resumes

@@ -116,7 +116,7 @@ def test_a_machine_without_memory_threads_or_open_files_ends_a_run_with_4(
 
     monkeypatch.setattr(importlib.import_module("jobs.plan").command, "callback", fail)
     assert plan() == 4
-    assert "the same command resumes" in capsys.readouterr().err
+    assert "Then run the same command again." in capsys.readouterr().err
     monkeypatch.setattr(cli, "get_command", fail)  # already when it is imported
     assert plan() == 4
-    assert "the same command resumes" in capsys.readouterr().err
+    assert "Then run the same command again." in capsys.readouterr().err
