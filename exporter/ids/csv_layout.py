@@ -101,7 +101,11 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
     if best.header.problem is not None:
         raise IdsError(f"{source}: {best.header.problem}: line {best.header.problem_line}.")
     if best.index is not None:
-        warnings = (*_trimmed(best), *_rows_in_header(best, best.index, source))
+        warnings = (
+            *_trimmed(best),
+            *_repeated(best.names, best.index, column),
+            *_rows_in_header(best, best.index, source),
+        )
         return Layout(best.delimiter, len(best.names), best.index, best.names, best.lines, warnings)
     if column is not None:
         raise IdsError(f"{source}: there is no column {column!r}; there are: {_listed(best.names)}.")
@@ -168,6 +172,15 @@ def _trimmed(reading: _Candidate) -> tuple[str, ...]:
         f"white space, invisible characters or quotes around the name of the column {name!r} are left out "
         f"(line {reading.header.line}: {escaped(raw)})",
     )
+
+
+def _repeated(names: Sequence[str], index: int, column: str | None) -> tuple[str, ...]:
+    """A warning where other columns have the name of the ID column, and `column` does not tell them apart."""
+    alike = [number for number, name in enumerate(names, 1) if name.lower() == names[index].lower()]
+    if len(alike) == 1 or (column is not None and names.count(trim_invisible(column)[0]) == 1):
+        return ()
+    numbers = ", ".join(map(str, alike))
+    return (f"the columns {numbers} are called {escaped(names[index])!r}: the IDs are those of column {index + 1}",)
 
 
 def _rows_in_header(reading: _Candidate, index: int, source: str) -> tuple[str, ...]:

@@ -78,6 +78,19 @@ def test_quotes_around_a_columns_name_are_left_out_with_a_warning(text: str, raw
     assert raw is None or f"around the name of the column 'campaign_id' are left out ({raw})" in found.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "column", "numbers"),
+    [
+        ("campaign_id,campaign_id\n", None, "1, 2"), ("n,ID,id,Id\n", None, "2, 3, 4"), ("x,x\n", "x", "1, 2"),
+        ("X,x\n", "x", None), ("id,campaign_id,n,n\n", None, None),
+    ],
+)  # fmt: skip
+def test_several_columns_of_the_name_of_the_ids_are_told(text: str, column: str | None, numbers: str | None) -> None:
+    found = layout(text, column=column)
+    expected = f"columns {numbers} are called {text.split(',')[found.index].strip()!r}: .* of column {found.index + 1}$"
+    assert re.search(expected if numbers else "^$", "".join(found.warnings)), found.warnings
+
+
 def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
     with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
         layout("name;campaign_id\n", column="cid")
