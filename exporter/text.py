@@ -105,13 +105,14 @@ def hide_tokens(text: str) -> str:
     return _token.sub(TOKEN_HIDDEN, text)
 
 
-def one_line(text: str, longest: int) -> str:
-    """`text` fit for a log line: one line, no control characters, no tokens, at most `longest` characters.
+def hide_secrets(text: str) -> str:
+    """`text` without signed tokens, passwords and signatures: libraries and users' own mistakes show URLs with them."""
+    return _secret.sub(r"\1[hidden]", hide_tokens(text))
 
-    No passwords and signatures either: libraries show the URL that they asked.
-    """
-    hidden = _secret.sub(r"\1[hidden]", hide_tokens(text[:LONGEST_SEARCHED]))
-    flat = _unshown.sub(" ", hidden).strip()
+
+def one_line(text: str, longest: int) -> str:
+    """`text` fit for a log line: one line, no control characters, no secrets, at most `longest` characters."""
+    flat = _unshown.sub(" ", hide_secrets(text[:LONGEST_SEARCHED])).strip()
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 

@@ -19,7 +19,7 @@ from exporter import events
 from exporter.errors import ExportError, StoppedEarly
 from exporter.options import FetchOptions
 from exporter.ratelimit.estimate import shared
-from exporter.text import terminal_safe
+from exporter.text import hide_secrets, terminal_safe
 from exporter.units import counted, format_duration
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.progress import WORTH_SHOWING, Bar, ProgressLines, Tally, clock_time
@@ -158,6 +158,8 @@ class Console:
         self._put(json.dumps({"time": now, "level": level, "event": name, **fields}, default=str) + "\n")
 
     def _put(self, text: str) -> None:
+        # A URL may stand where a file or an ID is expected, and is then shown as it was given.
+        text = hide_secrets(text)
         try:
             if self._bar is not None:
                 self._bar.print(text.rstrip("\n"))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from exporter.errors import Interrupted
+from exporter.errors import InputError, Interrupted
 from exporter.events import Event, Paused, Resumed, RunStarted, Settled, Warned
 from jobs.support.event_console import Console
 
@@ -18,6 +18,21 @@ def test_line_breaks_and_control_characters_of_a_name_stay_in_its_line() -> None
         console = Console(stream=stream, verbosity=2, as_json=as_json)
         console.emit(Settled("a\r\u2028b\x85c", "failed", 1, "\x1b[2J\u2029fake"))
         assert len(stream.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_secret_of_a_url_that_is_given_in_a_wrong_place_is_not_shown(as_json: bool) -> None:
+    stream = io.StringIO()
+    console = Console(stream=stream, verbosity=2, as_json=as_json)
+    url = "s3://AKIA:hu/sh@bucket/x"
+    console.fail(InputError(f"-o: {url} names no file."), 2)
+    console.say(f"'{url}' is no folder", event="x", place=url)
+    console.block(f"cat {url}")
+    console.emit(Settled(url, "not_found", 1, "HTTP 404"))
+    assert "hu/sh" not in stream.getvalue()
+    lines = stream.getvalue().splitlines()
+    assert all("s3://[hidden]@bucket/x" in line for line in lines)
+    assert len([json.loads(line) for line in lines] if as_json else lines) == 4
 
 
 def shown(*emitted: Event, verbosity: int = 0) -> str:
