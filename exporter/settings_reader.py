@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import codecs
 import errno
+import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from exporter.errors import SettingsError
 from exporter.hosts_and_proxies import proxy_for, read_host
+from exporter.json_text import loads
 from exporter.settings import ALGORITHMS, SETTINGS, Credentials, ReadyToken, Secret, Settings, SigningKey
 from exporter.text import has_surrogate, is_quoted, is_visible_ascii, one_line, trim_invisible
 from exporter.user_path import user_path
@@ -184,8 +187,9 @@ class _Reading:
         elif source.endswith("_COMMAND"):
             text = self._output(text, source)
         named = f"the secret that {source} gives" if source != setting.variable else source
-        if text.startswith(f"{setting.variable}="):
-            self.problems.append(f"{named} begins with {setting.variable}=: leave the name out.")
+        if more := _more_than_a_secret(text, setting.variable):
+            self.problems.append(f"{named} {more}.")
+            return ""
         return self._unquoted(text, named)
 
     def _output(self, command: str, source: str) -> str:
@@ -294,6 +298,18 @@ def decode_text(data: bytes) -> str:
     if "\0" in text:  # UTF-32, or no text at all
         raise ValueError("it holds NUL characters")
     return trim_invisible(text)[0]
+
+
+def _more_than_a_secret(text: str, variable: str) -> str:
+    """What else than the secret alone a text holds, and what to do; empty: nothing."""
+    if re.match(rf"(export\s+)?{variable}\s*=", text):
+        return f"begins with {variable}=: leave the name out"
+    with suppress(ValueError):
+        if text.startswith("{") and isinstance(loads(text), dict):
+            return "is a JSON object: keep the secret in it alone"
+    if re.search("[\r\n]", text) and "-----BEGIN" not in text:
+        return "has several lines: keep the one with the secret"
+    return ""
 
 
 def _named(name: str) -> str:

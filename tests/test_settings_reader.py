@@ -127,6 +127,12 @@ def test_a_path_or_a_command_wrapped_in_quotes_is_told_by_name(quote: str, tmp_p
     ("data", "problem"),
     [
         (b"KORE_CLIENT_SECRET=hush\n", "begins with KORE_CLIENT_SECRET=: leave the name out"),
+        (b"export KORE_CLIENT_SECRET='hush'\n", "begins with KORE_CLIENT_SECRET=: leave the name out"),
+        (b"KORE_CLIENT_SECRET = hush\nKORE_CLIENT_ID = hush", "begins with KORE_CLIENT_SECRET=: leave the name out"),
+        (b"hush\r\nhush\r\n", "has several lines"),
+        (b"hush\rhush", "has several lines"),
+        (b'{"KORE_CLIENT_SECRET": "hush"}', "is a JSON object"),
+        (b'{\n  "secret": "hush"\n}\n', "is a JSON object"),
         ("hush".encode("utf-32"), "cannot be read: not UTF-8 text"),
         (b"hush\0", "cannot be read: not UTF-8 text"),
     ],
@@ -139,6 +145,34 @@ def test_a_secret_file_of_another_format_is_reported_without_the_secret(
     (told,) = faults_of(environ)
     assert problem in told
     assert "hush" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("KORE_JWT_FILE", '{"jwt":"hush"}', "is a JSON object"),
+        ("KORE_JWT_FILE", "export KORE_JWT=hush", "begins with KORE_JWT="),
+        ("KORE_JWT", "hush\nhush", "has several lines"),
+        ("KORE_CLIENT_SECRET_COMMAND", "echo warning; echo hush", "has several lines"),
+    ],
+)
+def test_what_holds_more_than_a_secret_is_told_wherever_it_comes_from(
+    name: str, text: str, problem: str, tmp_path: Path
+) -> None:
+    if name.endswith("_FILE"):
+        (tmp_path / "file").write_text(text)
+        text = str(tmp_path / "file")
+    (told,) = faults_of({**WITHOUT_SECRET, name: text, "PATH": os.defpath})
+    assert name in told
+    assert problem in told
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("secret", ["{hush", "{hush}", '["hush"]', "export hush", "hush KORE_CLIENT_SECRET=hush"])
+def test_a_secret_may_look_a_little_like_something_else(secret: str) -> None:
+    assert read_settings({**GOOD, "KORE_CLIENT_SECRET": secret}).credentials == SigningKey(
+        "cs-1", Secret(secret), "HS256"
+    )
 
 
 def test_a_path_of_the_users_home_is_found_where_no_shell_has_read_it(
