@@ -38,7 +38,7 @@ from jobs.support.config_file import check_config, read_toml
 from jobs.support.declare_option import CONFIG, PREFIX, PROBLEMS, Option
 from jobs.support.declare_option import option as option
 from jobs.support.event_console import LOG_FORMATS, Console
-from jobs.support.exit_codes import BUG, exit_code
+from jobs.support.exit_codes import BUG, code_of, exit_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.param_types import nearest
@@ -67,7 +67,17 @@ class JobCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; of two options that exclude each other, the one of the stronger source counts."""
-        rest = super().parse_args(ctx, args)
+        given = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError:
+            # Read once more, what cannot be read left out: the metrics of this end are written, too.
+            known = click.Context(
+                self, parent=ctx.parent, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True
+            )
+            super().parse_args(known, given)
+            _write_metrics(known, _console(known), code_of(InputError))
+            raise
         for pair in EXCLUSIVE:
             if all(ctx.params.get(name) for name in pair):
                 stronger, weaker = sorted(pair, key=lambda name: _rank(ctx, name))
@@ -105,11 +115,15 @@ class JobCommand(click.Command):
             code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
             raise
         finally:
-            metrics_file = ctx.params.get("metrics_file")
-            if isinstance(metrics_file, MetricsFile):
-                account, stream = (str(ctx.params.get(key) or "").strip() for key in ("account_id", "stream_id"))
-                metrics_file.finish(console, code, account, stream)
+            _write_metrics(ctx, console, code)
         return code
+
+
+def _write_metrics(ctx: click.Context, console: Console, code: int) -> None:
+    metrics_file = ctx.params.get("metrics_file")
+    if isinstance(metrics_file, MetricsFile):
+        account, stream = (str(ctx.params.get(key) or "").strip() for key in ("account_id", "stream_id"))
+        metrics_file.finish(console, code, account, stream)
 
 
 def _console(ctx: click.Context) -> Console:

@@ -12,6 +12,7 @@ import pytest
 from jobs.cli import COMMANDS, cli, run
 from tests.support.command_line import account as account
 from tests.support.command_line import command_of, plan
+from tests.support.metrics import samples_in
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -105,6 +106,24 @@ def test_every_command_has_the_common_options_and_help_that_ends_with_its_exit_c
 def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["pull", "x" * 300]) == 2
     assert "longer than 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nope", "--out", "x"], ["--out", "x", "--nope=3", "-q"], ["ids.csv", "more.csv", "--out", "x"], ["--out"],
+        ["--fresh=3"], ["--nope", "--help"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_wrong_usage_is_written_to_the_metrics_file(
+    arguments: list[str], by_variable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by_variable:
+        monkeypatch.setenv("CAMPAIGN_EXPORT_METRICS_FILE", "m.prom")
+    assert run(["snapshot", *([] if by_variable else ["--metrics-file", "m.prom"]), *arguments]) == 2
+    values = {sample.name: (sample.value, sample.labels["account"]) for sample in samples_in(Path("m.prom"))}
+    assert values["last_run_exit_code"] == (2, "a")
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.EMFILE, "x")])
