@@ -280,8 +280,8 @@ def trusting(ca_file: str) -> SSLContext:
 
     path = user_path(ca_file)
     with path.open("rb") as file:
-        is_utf_16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0-", b"-\0")
-    if not is_utf_16:
+        start = file.read(2)
+    if start not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and b"\0" not in start:
         return ssl.create_default_context(cafile=path)
     # OpenSSL reads one byte for a character. Without any `cadata` the certificates of the system would count.
     return ssl.create_default_context(cadata=read_text_file(ca_file) or "none")

@@ -265,7 +265,7 @@ def test_certificates_are_trusted_whatever_form_of_text_they_have(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     ca_file, _ = issue(tmp_path, "platform.kore.ai")
-    ca_file.write_bytes(ca_file.read_text().replace("\n", "\r\n").encode(form))
+    ca_file.write_bytes(f"# ours\n{ca_file.read_text()}".replace("\n", "\r\n").encode(form))
     settings = read_settings({**GOOD, "SSL_CERT_FILE": f"~/{ca_file.name}\r"})
     assert settings.ca_file is not None
     assert len(trusting(settings.ca_file).get_ca_certs()) == 1
