@@ -70,6 +70,7 @@ async def check_account(
 def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]) -> None:
     try:
         destination = open_destination(dest, environ=environ)
+        destination.check_is_no_snapshot()
         made = destination.is_local and not Path(destination.root).exists()
         destination.check_writable()
     except ExportError as error:

@@ -33,6 +33,7 @@ class Workplace(msgspec.Struct, frozen=True):
 def find_workplace(locations: Locations) -> Workplace:
     """Where a run would work; writes nothing. Raises `DestinationError`."""
     destination = open_destination(locations.dest, environ=locations.environ)
+    destination.check_is_no_snapshot()
     usual = destination.default_work_dir(Path(locations.state_dir))
     return Workplace(destination, usual, Path(locations.work_dir) if locations.work_dir else usual)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -184,6 +185,19 @@ class Destination(ABC):
                 f"{self.shown} is the folder of a fleet, with {number}: name that of "
                 f"one, such as {self.shown.rstrip('/')}/{below}"
             )
+
+    def check_is_no_snapshot(self) -> None:
+        """Raise `DestinationError` where the destination is the folder of a snapshot, or lies in a published one."""
+        names = (os.path.realpath(self.root) if self.is_local else self.root).split("/")
+        for depth, name in enumerate(names, 1):
+            if not name.startswith(PREFIX) or not is_snapshot_id(name.removeprefix(PREFIX)):
+                continue
+            is_inside = depth < len(names)
+            with self.reading(self.shown):
+                manifest = self.fs.get_file_info("/".join([*names[:depth], MANIFEST]))
+            if not is_inside or manifest.type == pafs.FileType.File:
+                where = f"lies in {name}" if is_inside else "is the folder of a snapshot"
+                raise DestinationError(f"--out {self.shown} {where}: name the folder that the snapshots lie in.")
 
     def _with_snapshot(self, folder: str) -> str | None:
         """A folder of a fleet, or the first one below it, that has a snapshot; None where none can be seen."""

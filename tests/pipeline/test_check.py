@@ -209,3 +209,10 @@ async def test_a_destination_that_cannot_be_written_is_an_error(tmp_path: Path) 
         result = await check(url, dest=str(tmp_path / "file"))
     assert (result.error, finding(result, "destination").state) == (SettingsError, "failed")
     assert states(result)["campaign"] == "ok"
+
+
+async def test_the_folder_of_a_snapshot_is_no_destination(tmp_path: Path) -> None:
+    async with serve(Behaviour(sample_campaigns(3))) as url:
+        result = await check(url, dest=str(tmp_path / "snapshot=20261127T153204Z"))
+    assert (result.error, finding(result, "destination").state) == (SettingsError, "failed")
+    assert list(tmp_path.iterdir()) == []

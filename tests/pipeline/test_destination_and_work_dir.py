@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import DestinationBusy
+from exporter.errors import DestinationBusy, DestinationError
 from exporter.events import ignore
 from exporter.options import Locations
 from exporter.pipeline.destination_and_work_dir import lock_destination
@@ -46,3 +46,22 @@ def test_a_store_with_a_work_folder_needs_no_state_folder(tmp_path: Path, monkey
         with lock(state, tmp_path / "work"):
             pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "work"]
+
+
+@pytest.mark.parametrize("below", [".", "exports", "deep/exports", "link"])
+def test_a_published_snapshot_is_no_destination_and_nothing_is_written_into_it(tmp_path: Path, below: str) -> None:
+    snapshot = tmp_path / "snapshot=20261127T153204Z"
+    snapshot.mkdir()
+    (snapshot / "manifest.json").touch()
+    (tmp_path / "link").symlink_to(snapshot)
+    dest = tmp_path / "link" if below == "link" else snapshot / below
+    with ExitStack() as held, pytest.raises(DestinationError, match=r"snapshot.*: name the folder that the snapshots"):
+        lock_destination(Locations(str(dest), ""), held, clock=SystemClock(), emit=ignore)
+    assert [path.name for path in snapshot.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("dest", ["snapshot=20261127T153204Z/..", "snapshot=20261127T153204Z/exports", "snapshot=old"])
+def test_a_folder_that_only_looks_like_one_is_a_destination(tmp_path: Path, dest: str) -> None:
+    (tmp_path / "snapshot=20261127T153204Z").mkdir()  # no manifest: none of ours
+    with ExitStack() as held:
+        lock_destination(Locations(str(tmp_path / dest), ""), held, clock=SystemClock(), emit=ignore)
