@@ -45,17 +45,17 @@ class NotFollowed(ValueError):
 def redirect_target(location: str | None, asked: str) -> str:
     """The URL to ask instead of `asked`, on the same origin (RFC 9110, 10.2.2). Raises `NotFollowed`."""
     if not location:
-        raise NotFollowed("without a place to go to")
+        raise NotFollowed("without a place to go to; check KORE_HOST")
     try:
         origin, target = urlsplit(asked), urlsplit(urljoin(asked, location))
         same = _origin_of(target) == _origin_of(origin)
     except ValueError:
-        raise NotFollowed("to a place that is not a URL") from None
+        raise NotFollowed("to a place that is not a URL; check KORE_HOST") from None
     if not same:
         where = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}", 120)
         raise NotFollowed(
-            f"redirects to another origin ({where}); not followed, since the credentials would go with it. "
-            "Check KORE_HOST"
+            f"redirects to another origin ({where}), not followed, since the credentials would go with it; "
+            "check KORE_HOST"
         )
     # Put together from our own origin: no other reading of the text can lead elsewhere.
     path = quote(target.path, safe=_IN_PATH, errors="surrogateescape") or "/"

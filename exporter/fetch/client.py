@@ -87,7 +87,7 @@ class Client:
         return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id, may_probe=may_probe)
 
     async def list_page(self, campaign_type: CampaignType, *, limit: int, skip: int, page: int) -> Exchange:
-        """Ask for a page of the list call."""
+        """Ask for a page of the list call. Raises `SettingsError` where the first one leads to another origin."""
         pages: list[ListPage] = []
 
         def classify(response: HttpResponse, url: str) -> Verdict:
@@ -102,6 +102,8 @@ class Client:
 
         exchange = await self.ask(build, classify, item=f"the {campaign_type} list")
         if not pages:
+            if _leads_away(exchange.verdict, exchange.response) and not self._answered_well:
+                raise SettingsError(f"the list call leads away: {exchange.verdict.error}.")
             return exchange
         self.has_listed = True
         return msgspec.structs.replace(exchange, page=pages[-1])
@@ -131,7 +133,7 @@ class Client:
                 return exchange
             redirects += 1
             if redirects > MOST_REDIRECTS:
-                verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects")
+                verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects; check KORE_HOST")
                 return Exchange(verdict, exchange.response, exchange.sent_at)
             redirect = exchange.verdict.text
 
@@ -189,7 +191,7 @@ class Client:
         Raises `SettingsError`. One campaign that does so is that campaign's.
         """
         self._answered_well = self._answered_well or verdict.kind == "good"
-        if verdict.kind == "invalid" and response.status // 100 == 3 and not self._answered_well:
+        if _leads_away(verdict, response) and not self._answered_well:
             self._led_away.add(item)
             if len(self._led_away) >= MOST_LED_AWAY:
                 raise SettingsError(f"every answer so far leads away: {verdict.error}.")
@@ -202,3 +204,8 @@ class Client:
         warning = skew_warning(self.skew)
         if warning is not None:
             self._emit(Warned(warning))
+
+
+def _leads_away(verdict: Verdict, response: HttpResponse | None) -> bool:
+    """Whether it is a redirect that is not followed."""
+    return verdict.kind == "invalid" and response is not None and response.status // 100 == 3

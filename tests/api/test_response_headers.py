@@ -136,16 +136,16 @@ def test_the_port_that_a_scheme_implies_is_the_same_origin_and_another_is_not() 
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
-        (None, "without a place to go to"),
-        ("", "without a place to go to"),
-        ("https://[broken/", "to a place that is not a URL"),
-        ("https://platform.kore.ai:99999/", "to a place that is not a URL"),
+        (None, "without a place to go to; check KORE_HOST"),
+        ("", "without a place to go to; check KORE_HOST"),
+        ("https://[broken/", "to a place that is not a URL; check KORE_HOST"),
+        ("https://platform.kore.ai:99999/", "to a place that is not a URL; check KORE_HOST"),
         ("https://evil.example/" + "x" * 120 + "?token=secret",
-         "redirects to another origin (https://evil.example/" + "x" * 98 + "…); not followed, since the credentials "
-         "would go with it. Check KORE_HOST"),
+         "redirects to another origin (https://evil.example/" + "x" * 98 + "…), not followed, since the credentials "
+         "would go with it; check KORE_HOST"),
         ("https://user:pw@evil.example/x?token=secret",
-         "redirects to another origin (https://evil.example/x); not followed, since the credentials would go with it. "
-         "Check KORE_HOST"),
+         "redirects to another origin (https://evil.example/x), not followed, since the credentials would go with it; "
+         "check KORE_HOST"),
     ],
 )  # fmt: skip
 def test_a_redirect_that_is_not_followed_says_why_and_hides_query_and_password(

@@ -85,9 +85,24 @@ def test_a_host_whose_every_answer_leads_to_another_origin_ends_the_run(good_one
     if good_ones:
         assert list(fetched(service, ids).values()).count("invalid") == 99
     else:
-        with pytest.raises(SettingsError, match="Check KORE_HOST"):
+        with pytest.raises(SettingsError, match="; check KORE_HOST"):
             fetched(service, ids)
         assert len(service.asked) < MOST_LED_AWAY + 20
+
+
+@pytest.mark.parametrize("location", ["https://login.example/", None, "?again"])
+def test_a_host_whose_list_call_leads_away_ends_the_run_where_nothing_was_answered_well(location: str | None) -> None:
+    away = HttpResponse(302, b"", location=location)
+    service = MadeUpService(lambda asked: good("cd-1") if asked.campaign_id == "cd-1" else away)
+
+    async def main() -> None:
+        with pytest.raises(SettingsError, match="; check KORE_HOST"):
+            await Fetching(service).client.list_page("sms", limit=50, skip=0, page=1)
+        fetching = Fetching(service)
+        await fetching.client.campaign("cd-1")
+        assert (await fetching.client.list_page("sms", limit=50, skip=0, page=1)).verdict.kind == "invalid"
+
+    run_virtually(main())
 
 
 def test_a_request_under_which_a_kept_alive_connection_was_dropped_is_sent_again_and_is_no_failure() -> None:

@@ -186,15 +186,21 @@ async def test_a_campaign_that_fails_is_not_blamed_on_the_list_that_was_answered
     assert "KORE_API" in finding(result, "campaign").advice
 
 
-@pytest.mark.parametrize(
-    "answer", [http(b'{"hello":"world"}'), http(b"", "Location: https://login.example/", status="302 Found")]
-)
-async def test_what_is_no_campaign_api_is_reported_and_proves_no_credentials(answer: bytes) -> None:
-    with hostile({"getAllCampaignDetails": answer}) as (_, url):
+async def test_what_is_no_campaign_api_is_reported_and_proves_no_credentials() -> None:
+    with hostile({"getAllCampaignDetails": http(b'{"hello":"world"}')}) as (_, url):
         result = await check(url)
     assert result.error is ServiceDown
     assert "KORE_API" in finding(result, "list").advice
     assert {states(result)[name] for name in ("token", "scope", "account")} == {"skipped"}
+
+
+async def test_a_host_that_leads_away_is_an_error_of_the_setting() -> None:
+    away = http(b"", "Location: https://login.example/", status="302 Found")
+    with hostile({"getAllCampaignDetails": away}) as (_, url):
+        result = await check(url)
+    assert (result.error, finding(result, "host").state, result.requests) == (SettingsError, "failed", 1)
+    assert "https://login.example/" in finding(result, "host").detail
+    assert finding(result, "host").advice == "Check KORE_HOST."
 
 
 async def test_a_transient_fault_is_retried() -> None:
