@@ -181,6 +181,8 @@ class Client:
             permit.rate_limited(verdict.retry_after, verdict.error)
         elif verdict.kind in ("retry", "gateway_404"):
             permit.failing(item, verdict.error, answered=True, retry_after=verdict.retry_after or 0.0)
+        elif verdict.kind == "redirect":
+            permit.redirected()
         else:
             permit.ok()
         return Exchange(verdict, response, permit.granted_at)

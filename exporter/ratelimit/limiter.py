@@ -203,14 +203,18 @@ class Limiter:
         """The service answered what it was asked."""
         now = self._clock.monotonic()
         self.answered_at = now
-        if self._adaptive is not None:
-            self._granted.append(permit.granted_at)
-            if len(self._granted) > self._shortest.slots:
-                self._granted.popleft()
+        self.let_through(permit)
         self._close_breaker(now)
         lasted = self._pause.answered(permit, now)
         if lasted is not None:
             self._resume("rate_limit", lasted)
+
+    def let_through(self, permit: Permit) -> None:
+        """The service did not refuse for its rate limit; of a redirect no more is known until it is followed."""
+        if self._adaptive is not None:
+            self._granted.append(permit.granted_at)
+            if len(self._granted) > self._shortest.slots:
+                self._granted.popleft()
 
     def rate_limited(self, permit: Permit, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit."""
@@ -302,6 +306,11 @@ class Permit:
         """The service answered what it was asked, well or not."""
         self._ending = "answered"
         self._limiter.ok(self)
+
+    def redirected(self) -> None:
+        """The answer is a redirect, which the next request follows."""
+        self._ending = "answered"
+        self._limiter.let_through(self)
 
     def rate_limited(self, retry_after: float | None, detail: str) -> None:
         """The service refused for its rate limit; `retry_after`: seconds, where it named them."""

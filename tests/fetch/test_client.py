@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -11,7 +12,7 @@ import pytest
 
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.transport_errors import TooManyFiles, TransportError
-from exporter.errors import CredentialsRefused, MachineExhausted, SettingsError
+from exporter.errors import CredentialsRefused, MachineExhausted, ServiceDown, SettingsError
 from exporter.events import Warned
 from exporter.fetch.client import MOST_LED_AWAY, MOST_REDIRECTS, Exchange
 from exporter.model import Requests
@@ -148,6 +149,25 @@ def test_redirects_are_followed_each_with_a_token_and_a_permit_of_its_own() -> N
 
     assert run_virtually(main()) == 2
     assert len({asked.token for asked in service.asked}) == 2
+
+
+@pytest.mark.parametrize("ids", [1, 20])
+def test_redirects_to_a_page_that_is_no_answer_do_not_hide_an_outage(ids: int) -> None:
+    """A login page: it is there at every probe, and the patience ends the run."""
+    login = HttpResponse(200, b"<html>Log in</html>")
+    service = MadeUpService(
+        lambda asked: login if asked.campaign_id == "login" else HttpResponse(302, b"", location="/login")
+    )
+
+    async def main() -> float:
+        fetching = Fetching(service, patience=60.0)
+        with pytest.raises(ServiceDown):
+            async with asyncio.timeout(600.0):
+                await fetching.fetch([f"cd-{number}" for number in range(ids)])
+        return fetching.clock.monotonic()
+
+    assert run_virtually(main()) < 1100
+    assert len(service.asked) < 100
 
 
 class Recorder(MadeUpService):
