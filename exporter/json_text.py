@@ -1,7 +1,7 @@
 """JSON text: the quick reader, the patient one for what it refuses, and writing.
 
 `msgspec` reads what it can. What it refuses and is yet good (a byte order mark, half a surrogate pair, a number beyond
-a double) the standard library reads.
+a double, a line break within a text) the standard library reads.
 """
 
 from __future__ import annotations
@@ -65,17 +65,23 @@ def dumps_sorted(value: Any) -> str:
 
 
 def _loads_patiently(text: str | bytes, parse_float: Callable[[str], Any]) -> Any:
-    """What msgspec refuses and is yet good: a byte order mark, half a surrogate pair, a number beyond a double."""
+    """What msgspec refuses and is yet good: see above. Control characters within texts do no harm."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
+        text = text.removeprefix("\ufeff")
         value = json.loads(
-            text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=parse_float, parse_int=_integer_or_text
+            text, strict=False, parse_constant=_refuse, parse_float=parse_float, parse_int=_integer_or_text
         )
         return _without_lone_surrogates(value)
     except NotJson:
         raise
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise NotJson("nested too deeply to be read") from None
+    except json.JSONDecodeError as error:
+        goes_on = error.msg == "Extra data" and error.doc.lstrip().startswith("{")
+        raise NotJson("JSON with something else behind it" if goes_on else "cut off or not JSON") from None
+    except ValueError:
         raise NotJson("cut off or not JSON") from None
 
 

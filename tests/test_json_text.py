@@ -54,3 +54,27 @@ def test_bytes_with_a_byte_order_mark_are_read_as_text_is() -> None:
     assert loads(b'\xef\xbb\xbf{"a":"\xc3\xa9"}') == {"a": "é"}
     with pytest.raises(NotJson):
         loads(b'{"a":"\xe9"}')
+
+
+@pytest.mark.parametrize("read", [loads, loads_exactly])
+def test_a_line_break_within_a_text_is_read(read: Callable[[str], object]) -> None:
+    assert read('{"a":"b\n\tc"}') == {"a": "b\n\tc"}
+
+
+@pytest.mark.parametrize("read", [loads, loads_exactly])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"a":', "cut off or not JSON"),
+        ("404 page not found", "cut off or not JSON"),
+        ("", "cut off or not JSON"),
+        ('{"a":1}\0', "JSON with something else behind it"),
+        (' {"a":1}{"a":1}', "JSON with something else behind it"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply to be read"),
+        ('{"a":NaN}', "not JSON: it holds NaN"),
+    ],
+)
+def test_what_is_not_json_is_told_as_what_it_is(read: Callable[[str], object], text: str, why: str) -> None:
+    with pytest.raises(NotJson) as caught:
+        read(text)
+    assert str(caught.value) == why

@@ -1,7 +1,7 @@
 """How a body is packed (RFC 9110, 8.4): gzip and deflate are unpacked here, within bounds, as curl and browsers do.
 
 What some services send is tolerated: several gzip members, bytes behind the last one, a body that is called gzip and is
-plain, a name that is no encoding.
+plain, one that is gzip and not called so, a name that is no encoding, one in quotes or with parameters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ ACCEPTED = "gzip, deflate"
 
 _GZIP, _DEFLATE = ("gzip", "x-gzip"), ("deflate",)
 _UNKNOWN = ("br", "zstd", "compress", "x-compress")
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
+"""How a gzip body begins, and no text does."""
 
 
 class UnknownEncoding(ValueError):
@@ -24,11 +25,12 @@ class Unpacker:
     """Unpacks a body piece by piece. `header`: the value of `Content-Encoding`. Raises `UnknownEncoding`."""
 
     def __init__(self, header: str) -> None:
-        names = [name.strip().lower() for name in header.split(",")]
+        names = [name.partition(";")[0].strip(" \t\"'").lower() for name in header.split(",")]
         for name in names:
             if name in _UNKNOWN:
                 raise UnknownEncoding(f"it is packed as {name}, which was not asked for")
-        self._layers = [_Layer(name in _GZIP) for name in reversed(names) if name in (*_GZIP, *_DEFLATE)]
+        packed = [_Layer(name in _GZIP) for name in reversed(names) if name in (*_GZIP, *_DEFLATE)]
+        self._layers = packed or [_Layer(is_gzip=True)]
 
     def unpack(self, data: bytes, most: int) -> bytes:
         """What the next bytes hold, at most `most` bytes of it. Raises `zlib.error`."""
@@ -68,13 +70,13 @@ class _Layer:
         """Whether `data` goes into a stream; the one that it begins, where none is open."""
         if self._stream is not None:
             return True
-        if self._streams and not (self._is_gzip and _GZIP_MAGIC.startswith(data[:2])):
+        if self._streams and not (self._is_gzip and GZIP_MAGIC.startswith(data[:2])):
             return False  # bytes behind the end
+        if self._is_gzip and not GZIP_MAGIC.startswith(data[:2]):
+            self._is_plain = True
+            return False
         if len(data) < 2:
             self._waiting = data
-            return False
-        if self._is_gzip and not data.startswith(_GZIP_MAGIC):
-            self._is_plain = True
             return False
         # Deflate is zlib's format; some services send it without its header.
         has_header = data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0

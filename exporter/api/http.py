@@ -25,7 +25,7 @@ import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from exporter.api.content_encoding import ACCEPTED, Unpacker
+from exporter.api.content_encoding import ACCEPTED, GZIP_MAGIC, Unpacker
 from exporter.api.endpoints import HttpResponse, Request
 from exporter.api.threaded_resolver import Resolver
 from exporter.api.transport_errors import LONGEST_HEADER, MOST_HEADERS, explain
@@ -136,7 +136,15 @@ class HttpTransport:
         encoding = ", ".join(response.headers.getall(hdrs.CONTENT_ENCODING, ()))
         length = response.content_length
         if length is not None and length <= self._max_body and not encoding:
-            return await response.read(), False
+            body = await response.read()
+            if not body.startswith(GZIP_MAGIC):
+                return body, False
+            unpacker = Unpacker("gzip")
+            body = unpacker.unpack(body, self._max_body + 1)
+            if len(body) > self._max_body:
+                return body[:4096], True
+            unpacker.end()
+            return body, False
         unpacker = Unpacker(encoding)
         chunks: list[bytes] = []
         size = 0

@@ -38,6 +38,11 @@ FORMS = {
     "one in the other": ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
     "identity": ("identity", BODY),
     "no encoding": ("utf-8", BODY),
+    "gzip, not called so": ("", gzip.compress(BODY)),
+    "gzip, called something else": ("utf-8", gzip.compress(BODY)),
+    "plain": ("", BODY),
+    "with a parameter": ("gzip;q=1", gzip.compress(BODY)),
+    "in quotes": ('"gzip"', gzip.compress(BODY)),
     "no encoding beside one": ("utf-8, gzip", gzip.compress(BODY)),
 }
 
@@ -78,6 +83,13 @@ def test_an_encoding_that_was_not_asked_for_is_named(header: str) -> None:
 def test_an_empty_body_is_packed_in_no_way() -> None:
     unpacker = Unpacker("gzip")
     assert unpacker.unpack(b"", 10) == b""
+    unpacker.end()
+
+
+@pytest.mark.parametrize("header", ["", "gzip"])
+def test_a_single_byte_is_a_whole_body(header: str) -> None:
+    unpacker = Unpacker(header)
+    assert unpacker.unpack(b"7", 10) == b"7"
     unpacker.end()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -96,6 +97,21 @@ async def test_a_body_without_end_is_given_up_while_reading(fault: str) -> None:
         answer = await get(transport, url)
         assert answer.oversized
         assert len(answer.body) <= 4096
+
+
+@pytest.mark.parametrize("header", ["", "Content-Encoding: gzip;q=1", 'Content-Encoding: "gzip"'])
+async def test_a_gzip_body_is_unpacked_though_its_header_is_odd_or_missing(header: str) -> None:
+    packed = gzip.compress(b'{"a":1}')
+    answers = {body: http(body, *filter(None, [header])) for body in (packed, gzip.compress(b"0" * 9999), packed[:-1])}
+    read = []
+    for answer in answers.values():
+        with hostile({FIRST: answer}) as (_, url):
+            async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
+                try:
+                    read.append(await get(transport, url))
+                except TransportError as error:
+                    assert "cut off" in str(error)
+    assert [(answer.body[:7], answer.oversized) for answer in read] == [(b'{"a":1}', False), (b"0000000", True)]
 
 
 async def test_no_connection_is_reported_as_not_sent() -> None:
