@@ -88,9 +88,17 @@ def find_layout(lines: Sequence[str], *, column: str | None, delimiter: str | No
     """
     first = next((number for number, line in enumerate(lines) if trim_invisible(line)[0]), len(lines))
     separator = _SEP_LINE.fullmatch(lines[first].strip(" \n\ufeff")) if first < len(lines) else None
-    if separator is not None:
-        return _layout(lines, first + 1, column, delimiter or separator[1], source)
-    return _layout(lines, first, column, delimiter or DELIMITERS, source)
+    if separator is None:
+        return _layout(lines, first, column, delimiter or DELIMITERS, source)
+    named, first = separator[1], first + 1
+    reading = _read(lines, first, column, named)
+    if delimiter is not None or reading is None or reading.index is not None:
+        return _layout(lines, first, column, delimiter or named, source)
+    layout = _layout(lines, first, column, named + DELIMITERS, source)
+    if layout.delimiter == named:
+        return layout
+    warning = f"the separator is {layout.delimiter!r}, and not {named!r} as line {first} says"
+    return msgspec.structs.replace(layout, warnings=(warning, *layout.warnings))
 
 
 def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: str, source: str) -> Layout:

@@ -91,6 +91,29 @@ def test_several_columns_of_the_name_of_the_ids_are_told(text: str, column: str 
     assert re.search(expected if numbers else "^$", "".join(found.warnings)), found.warnings
 
 
+@pytest.mark.parametrize(
+    ("text", "delimiter", "warning"),
+    [
+        ("sep=,\ncampaign_id;name\ncd-1;x\n", ";", "the separator is ';', and not ',' as line 1 says"),
+        ("\nsep=;\nn\tcampaign_id\n", "\t", r"the separator is '\t', and not ';' as line 2 says"),
+        ("sep=,\ncd-1;\ncd-2;\n", ";", "the separator is ';', and not ',' as line 1 says"),
+        ("sep=,\nid,name;campaign_id\n", ",", ""),
+        ("sep=^\nid^a;b\n", "^", ""),
+        ("sep=;\ncd-1\ncd-2\n", ";", ""),
+    ],
+)
+def test_a_separator_that_is_named_wrongly_is_told(text: str, delimiter: str, warning: str) -> None:
+    found = layout(text)
+    assert (found.delimiter, "".join(found.warnings)) == (delimiter, warning)
+
+
+def test_where_the_separator_is_named_wrongly_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
+    with pytest.raises(IdsError, match=r"no column is called.*There are: Kampagne, Name"):
+        layout("sep=,\nKampagne;Name\ncd-1;x\n")
+    with pytest.raises(IdsError, match=r"no column is called.*There are: a, b"):
+        layout("sep=^\na^b\n")
+
+
 def test_a_missing_column_is_an_error_with_the_columns_that_are_there() -> None:
     with pytest.raises(IdsError, match=r"no column 'cid'.*name, campaign_id"):
         layout("name;campaign_id\n", column="cid")
