@@ -71,6 +71,7 @@ _FOR_A_WHILE = (
     r"|temporar(?:il)?y|unavailable|\bis (?:down|busy|locked)\b|maintenance|bad gateway|over-?load|too busy|server busy"
     r"|connection (?:refused|reset|closed)|too many (?:open )?connections|circuit ?breaker|\bgetaddrinfo\b"
     r"|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b|hang up|deadlock|something went wrong|upstream"
+    r"|slow down|exceeded the number of|at th(?:is|e) (?:time|moment)"
 )
 _NOT_ROUTED = (
     r"\broute[ds]?\b|\brouting\b|\b(?:back ?end|upstream|ingress|gateway|proxy|host|url|path)s?\b|cannot (?:get|post) /"

@@ -408,7 +408,8 @@ def test_a_404_whose_body_is_a_success_answer_is_no_absence(status: int) -> None
      "context deadline exceeded", "DEADLINE_EXCEEDED", "Try later", "Please try after some time", "Try after sometime",
      "Retry your request", "service_unavailable", "Server error", "InternalServerError", "INTERNAL_ERROR",
      "Service is down for maintenance", "Too many connections", "Circuit breaker is open", "Resource is locked",
-     "API calls quota exceeded", "getaddrinfo EAI_AGAIN db"],
+     "API calls quota exceeded", "getaddrinfo EAI_AGAIN db", "Slow down", "You have exceeded the number of requests",
+     "Unable to process your request at this time"],
 )  # fmt: skip
 def test_an_error_of_the_moment_inside_another_status_is_retried(message: str) -> None:
     assert judged(200, {"status": "error", "message": message})[0] == "retry"
