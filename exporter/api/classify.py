@@ -25,6 +25,7 @@ from exporter.api.error_meaning import (
     says_rate_limit,
     says_service_fails,
     says_unknown_missing,
+    without_id,
 )
 from exporter.api.response_headers import NotFollowed, read_date, read_retry_after, redirect_target
 from exporter.api.verdict import Verdict, VerdictKind
@@ -62,8 +63,8 @@ _decode_success = msgspec.json.Decoder(_Success).decode
 
 
 class _Failure(msgspec.Struct, frozen=True):
-    """What a response says that is not a success answer. `message` and `code` are those of its error body. `not_json`:
-    why the body is not JSON; empty: it is."""
+    """What a response says that is not a success answer. `message` and `code` are those of its error body, but for the
+    ID that was asked for. `not_json`: why the body is not JSON; empty: it is."""
 
     status: int
     message: str
@@ -107,8 +108,10 @@ _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     ("gateway_404", lambda it: it.status in (404, 410) and (not it.of_api or says_not_routed(it.message))),
     # Of the API's own 404 only what misses another thing is no proof.
     ("invalid", lambda it: it.status in (404, 410) and says_other_missing(it.message)),
-    ("retry", lambda it: it.is_json and not says_other_missing(it.message) and says_unknown_missing(it.message)),
+    # "Campaign store not found" may pass: it is one for good where it comes again while others are answered.
+    ("gateway_404", lambda it: it.status in (404, 410) and says_unknown_missing(it.message)),
     ("not_found", lambda it: it.status in (404, 410)),
+    ("retry", lambda it: it.is_json and not says_other_missing(it.message) and says_unknown_missing(it.message)),
     ("retry", lambda it: it.status // 100 == 2 and not it.is_json and not it.oversized),
     ("invalid", lambda it: True),
 )
@@ -123,7 +126,7 @@ def classify_campaign(response: HttpResponse, campaign_id: str, *, url: str, now
     if _is_plainly_good(response, campaign_id):
         with suppress(UnicodeDecodeError):  # then it is to be looked at closer
             return Verdict("good", text=response.body.decode("utf-8"))
-    document = _classify_envelope(response, url=url, now=now)
+    document = _classify_envelope(response, url=url, now=now, campaign_id=campaign_id)
     if isinstance(document, Verdict):
         return document
     data = document.get("data")
@@ -218,8 +221,10 @@ def _count(value: Any) -> int | None:
     return int(value) if 0 <= value < 1e15 and value == int(value) else None
 
 
-def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> Verdict | dict[str, Any]:
-    """A verdict on all that is not a success answer; else the parsed body."""
+def _classify_envelope(
+    response: HttpResponse, *, url: str, now: float, campaign_id: str = ""
+) -> Verdict | dict[str, Any]:
+    """A verdict on all that is not a success answer; else the parsed body. `campaign_id`: that was asked for."""
     kind = response.status // 100
     if kind == 3:
         return _classify_redirect(response, url)
@@ -236,21 +241,22 @@ def _classify_envelope(response: HttpResponse, *, url: str, now: float) -> Verdi
         if response.status in (404, 410) and document.get("data"):
             return Verdict("retry", f"HTTP {response.status}, but the body is a success answer")
     error = ErrorBody(body_start(response), None) if not_json else read_error(document)
-    failure = _Failure(response.status, error.message, error.code, not_json, error.of_api, response.oversized)
+    meant = without_id(error.message, campaign_id) if campaign_id else error.message
+    failure = _Failure(response.status, meant, error.code, not_json, error.of_api, response.oversized)
     verdict_kind = next(kind for kind, holds in _RULES if holds(failure))
     # A date is one of the service's clock, which its `Date` tells: ours may be off.
     wait = read_retry_after(response.retry_after, read_date(response.date) or now)
-    return Verdict(verdict_kind, _reason(verdict_kind, failure, response), retry_after=wait)
+    return Verdict(verdict_kind, _reason(verdict_kind, failure, error.message, response), retry_after=wait)
 
 
-def _reason(kind: VerdictKind, failure: _Failure, response: HttpResponse) -> str:
-    """Why the response is not a success answer, in one line."""
+def _reason(kind: VerdictKind, failure: _Failure, said: str, response: HttpResponse) -> str:
+    """Why the response is not a success answer, in one line. `said`: the text of its error."""
     status = f"HTTP {failure.status}"
     if failure.oversized and kind == "invalid":
         return f"{status}: the body is longer than --max-body allows"
     if kind == "retry" and failure.status // 100 == 2 and not failure.is_json:
         return f"{status}, but the body is {_what_instead(response, failure)}"
-    message = one_line(failure.message, 200)
+    message = one_line(said, 200)
     reason = f"{status}: {message}" if message else status
     return f"not a success answer: {reason}" if kind == "invalid" and failure.status // 100 == 2 else reason
 

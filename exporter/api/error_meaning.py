@@ -42,7 +42,7 @@ _OTHERS = (
 _WORD = (
     r"(?:with|for|by|of|in|from|under|within|having|whose|matching|the|this|that|any|given|provided|requested|specified"
     r"|_?ids?|named?|called|numbers?|records?|entity|object|resource|item|it|is|was|has|have|does|do|did|could|can|be"
-    r"|been|found)"
+    r"|been|found|invalid|or|you|are|looking)"
 )
 """Between a campaign and the words that say that it does not exist, and behind them."""
 
@@ -62,7 +62,9 @@ _CAMPAIGN_ABSENT = (
 _NAME_IN_QUOTES = r"\b(campaign|id|named?|called)[ :=#(\[]+[\"'`“][^\"'`“”]{1,100}[\"'`”]"
 _SOMETHING_ABSENT = rf"{_ABSENT}|{_NOT_FINDING} \w"
 _A_THING_ABSENT = rf"{_ABSENT}|{_CANNOT_FIND} \w|\bno (?:[\w-]+ ){{1,5}}found"
-_SAYS_NOTHING = rf"{_ABSENT}|{_NOT_FINDING}|\b(?:{_WORD}|{_BENIGN}campaigns?|error|sorry|http|an?|sms|voice|your)\b"
+_SAYS_NOTHING = (
+    rf"{_ABSENT}|{_NOT_FINDING}|\b(?:{_WORD}|{_BENIGN}campaigns?|cd-[\w-]+|error|sorry|http|an?|sms|voice|your)\b"
+)
 _PART_WORD = rf"\b(?:{_PARTS})\b"
 _OTHER_WORD = rf"\b(?:{_OTHERS})\b"
 _FOR_A_WHILE = (
@@ -87,6 +89,13 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 def _has(pattern: str, text: str) -> bool:
     return _words(pattern).search(text) is not None
+
+
+def without_id(message: str, campaign_id: str) -> str:
+    """The text of an error, with another ID in place of `campaign_id`: what stands in that one says nothing."""
+    if _words(rf"(?:(?:{_SAYS_NOTHING})[\s-]*)+").fullmatch(campaign_id):
+        return message
+    return re.sub(rf"(?<![\w-]){re.escape(campaign_id)}(?![\w-])", "cd-0", message[:LONGEST_SEARCHED])
 
 
 def says_rate_limit(message: str) -> bool:

@@ -349,8 +349,27 @@ def test_a_part_of_the_service_that_is_missing_is_no_absence_of_the_campaign(sta
      "campaign: getaddrinfo ENOTFOUND campaign-db", "campaign not found in cache, reloading", "Campaign not found yet"],
 )  # fmt: skip
 def test_an_unknown_thing_that_is_missing_is_asked_for_again(status: int, message: str) -> None:
-    """It may be a part of the service."""
-    assert judged(status, error(message, 404))[0] == "retry"
+    """It may be a part of the service. A 404 that says so again, while others are answered, is believed."""
+    again = ("retry", "gateway_404") if status in (404, 410) else ("retry",)
+    assert judged(status, error(message, 404))[0] in again
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+@pytest.mark.parametrize("campaign_id", ["cd-1", "nope", "missing-one", "Spring Sale", "upstream-2", "7", "Rate limit"])
+@pytest.mark.parametrize(
+    "text",
+    ["Campaign {} not found", "campaign_id {} not found", "No campaign found with id {}", "Unknown campaign {}",
+     "Could not find campaign {}", "The campaign {} has been deleted", "Campaign not found: {}",
+     "Campaign id {} is invalid or does not exist", "Campaign {} doesn't exist for the given account",
+     "We couldn't find the campaign {} you are looking for"],
+)  # fmt: skip
+def test_whatever_stands_in_the_id_that_was_asked_for_its_absence_is_read(
+    status: int, campaign_id: str, text: str
+) -> None:
+    body = json.dumps(error(text.format(campaign_id))).encode()
+    assert classify_campaign(HttpResponse(status, body), campaign_id, url=ORIGIN + ASKED, now=NOW) == Verdict(
+        "not_found", f"HTTP {status}: {text.format(campaign_id)}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -383,6 +402,7 @@ def test_a_404_that_any_gateway_gives_is_no_proof_of_absence(body: Any) -> None:
     "body",
     [
         error("Campaign not found", 404), error("Not found"), {"status": "error", "message": "x"},
+        error("cd-1 not found"), error("Resource not found"), error("Entity with id 'cd-1' does not exist"),
         {"success": False, "error": {"code": "X", "message": "no"}}, {"message": "Campaign cd-1 does not exist"},
         {"error": "No such campaign"}, {"status": 404, "message": "The requested campaign was not found"},
     ],
