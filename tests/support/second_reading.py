@@ -210,6 +210,10 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     return columns, windows
 
 
+def _scheduled(*keys: str) -> tuple[str, ...]:
+    return tuple(prefix + key for key in keys for prefix in SCHEDULES)
+
+
 FIELDS: dict[str, tuple[Read, tuple[str, ...]]] = {
     "name": (text, ("name",)), "lname": (text, ("lname",)), "description": (text, ("description",)),
     "status": (text, ("status",)), "priority": (whole(8), ("priority",)), "format": (text, ("format", "direction")),
@@ -233,10 +237,14 @@ FIELDS: dict[str, tuple[Read, tuple[str, ...]]] = {
     "schedule_start_date_time": (date_time, ("schedule.startDateTime", "startDateTime")),
     "schedule_end_date_time": (date_time, ("schedule.endDateTime", "endDateTime")),
     "schedule_timezone": (text, ("schedule.timezone",)),
-    "schedule_recur_type": (text, tuple(prefix + "recurType" for prefix in SCHEDULES)),
-    "schedule_once_every_n_days": (whole(32), tuple(prefix + "dailyDetails.onceEveryNdays" for prefix in SCHEDULES)),
-    "schedule_once_every_n_weeks": (whole(32), tuple(prefix + "weeklyDetails.onceEveryNweeks" for prefix in SCHEDULES)),
-    "schedule_which_days": (which_days, tuple(prefix + "weeklyDetails.whichDays" for prefix in SCHEDULES)),
+    "schedule_recur_type": (text, _scheduled("recurType")),
+    "schedule_once_every_n_days": (whole(32), _scheduled("dailyDetails.onceEveryNdays", "onceEveryNdays")),
+    "schedule_once_every_n_weeks": (
+        whole(32), _scheduled("weeklyDetails.onceEveryNweeks", "dailyDetails.onceEveryNweeks", "onceEveryNweeks")
+    ),
+    "schedule_which_days": (
+        which_days, _scheduled("weeklyDetails.whichDays", "dailyDetails.whichDays", "whichDays")
+    ),
     "message_raw": (text, ("message.message",)),
     "message_template_id": (lambda value: text(value) or None, ("message.templateId",)),
     "message_template_name": (text, ("message.template_name",)),
