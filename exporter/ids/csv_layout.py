@@ -195,9 +195,10 @@ def _rows_in_header(reading: _Candidate, index: int, source: str) -> tuple[str, 
     """A warning where lines of a column's name look like rows. Raises `IdsError` where they are rows."""
     rows = [
         cells
-        for first, *others in lines_within(reading.header, reading.delimiter)
+        for position, (first, *others) in lines_within(reading.header, reading.delimiter)
         for cells in others
         if index < len(first) and is_row(cells, len(first))
+        if cells[1:] != reading.header.fields[position + 1 :]  # names, with the end of this one before them
     ]
     if any(_is_like_id(cells[index]) and not is_prose(cells) for cells in rows):
         raise IdsError(f"{source}: {SWALLOWS}: line {reading.header.line}.")

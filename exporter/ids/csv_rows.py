@@ -55,14 +55,18 @@ def unwrapped(text: str, *, is_quoted: bool) -> str:
     return trim_invisible(match[1].replace('""', '"'))[0] if match is not None else text
 
 
-def lines_within(record: Record, delimiter: str) -> Iterator[list[list[str]]]:
-    """For each quoted field with line breaks: the cells that its lines have without its quotes; no blank lines."""
+def lines_within(record: Record, delimiter: str) -> Iterator[tuple[int, list[list[str]]]]:
+    """The quoted fields with line breaks and delimiters: (position, the cells of its lines if it is not quoted).
+
+    Blank lines are left out.
+    """
     for position in record.quoted:
-        if "\n" in record.fields[position]:
-            lines = [line.split(delimiter) for line in record.fields[position].split("\n")]
+        field = record.fields[position]
+        if "\n" in field and delimiter in field:
+            lines = [line.split(delimiter) for line in field.split("\n")]
             lines[0][:0] = record.fields[:position]
             lines[-1] += record.fields[position + 1 :]
-            yield [cells for cells in lines if any(map(str.strip, cells))]
+            yield position, [cells for cells in lines if any(map(str.strip, cells))]
 
 
 def is_row(cells: Sequence[str], columns: int) -> bool:

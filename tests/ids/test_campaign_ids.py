@@ -49,6 +49,7 @@ def read(data: str) -> CampaignIds:
         ('campaign_id,n\ncd-1,"see cd-7, and\nmore of it"\ncd-2,x\n', ["cd-1", "cd-2"], None),
         ('campaign_id,n\n="cd-1","see\n\nyou"\n', ["cd-1"], '^[^:]*: an ID written as ="…" [^:]*: line 2.$'),
         ('n,campaign_id\n"see\nyou",cd-1\n', ["cd-1"], None),
+        ('campaign_id,n\na,"see\nyou",\n', ["a"], None),
         ('campaign_id,n,x\ncd-1,"Hello\nsee you, Bob",x\n', ["cd-1"], "look like rows.*line 2"),
         ('campaign_id,n\ncd-1,"see cd-7, and\nmore, of it"\ncd-2,x\n', ["cd-1", "cd-2"], "look like rows.*line 2"),
         ('campaign_id,n\na,"Hello, World\nsee you, Bob"\nb,x\n', ["a", "b"], "look like rows.*line 2"),

@@ -144,6 +144,8 @@ def test_a_quote_in_the_header_that_swallows_rows_is_an_error_with_its_line(text
     ("text", "warning"),
     [
         ('campaign_id,"two\nlines"\ncd-1,x\n', None),
+        ('campaign_id,"Start\ndate",owner\ncd-1,x,y\n', None),
+        ('campaign_id,"Cost (net,gross)\nEUR",n,x\ncd-1,1,y,z\n', None),
         ('"Cost\ngross,net",campaign_id\n1,cd-1\n', None),
         ('n,"Cost\ngross,net",campaign_id\nx,1,cd-1\n', None),
         ('n,"Cost\ngross,net\nEUR",campaign_id\nx,1,cd-1\n', None),
