@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from exporter.api.classify import ListPage, item_id
+from exporter.api.classify import ListPage, decode_body, item_id
 from exporter.clock import Clock, to_milliseconds
 from exporter.errors import (
     CredentialsRefused,
@@ -23,7 +23,7 @@ from exporter.errors import (
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
-from exporter.json_text import loads
+from exporter.json_text import NotJson, loads
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
 from exporter.pipeline.check_findings import CheckResult, Findings
@@ -171,7 +171,7 @@ class _ServiceCheck:
     async def _exchange(self, ask: Callable[[], Coroutine[Any, Any, Exchange]]) -> Exchange:
         """An exchange that is a last word. Where the service fails, tried again as long as the patience lasts.
 
-        Raises `CredentialsRefused`, `ServiceDown`.
+        Raises `CredentialsRefused`, `ServiceDown`, `SettingsError`.
         """
         engine = self._engine
         latest = engine.clock.monotonic() + engine.options.patience
@@ -190,8 +190,23 @@ class _ServiceCheck:
             attempts += not is_limited
             delay = 0.0 if is_limited else engine.retry.delay_after(attempts)
             if delay is None or engine.clock.monotonic() + delay > latest:
-                raise ServiceDown(exchange.verdict.error)
+                error = exchange.verdict.error
+                if not engine.client.has_listed and _is_of_another_server(exchange):
+                    raise SettingsError(f"what answers is not the campaign API: {error}; check KORE_HOST.")
+                raise ServiceDown(error)
             await engine.clock.sleep(delay)
+
+
+def _is_of_another_server(exchange: Exchange) -> bool:
+    """Whether a server that does not say that it fails has answered with a page of its own, or with nothing."""
+    response = exchange.response
+    if response is None or exchange.verdict.kind == "gateway_404":
+        return response is not None
+    try:
+        loads(decode_body(response))
+    except NotJson:
+        return response.status // 100 == 2
+    return False
 
 
 def _total(page: ListPage) -> int:

@@ -110,6 +110,8 @@ class Findings:
     def service_failed(self, error: str) -> None:
         """The service fails, or cannot be reached now."""
         advice = "The service fails or cannot be reached: try again later, or wait for it with --patience."
+        if "token" not in self._findings:  # nothing was ever answered well
+            advice += " If it is said to be up, check KORE_HOST."
         self.note("list" if self._answered else "host", "failed", error, advice, ServiceDown)
 
     def never_works(self, error: str) -> None:

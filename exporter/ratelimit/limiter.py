@@ -246,7 +246,9 @@ class Limiter:
     def _tell_outage(self, now: float, detail: str) -> None:
         if self._breaker.outlasted(now):
             lasted = format_duration(now - self._breaker.began)
-            self.stop(ServiceDown(f"the service has been failing for {lasted}, longer than --patience ({detail})."))
+            host = "" if self.answered_at is not None else " Nothing was ever answered well: check KORE_HOST, too."
+            text = f"the service has been failing for {lasted}, longer than --patience ({detail}).{host}"
+            self.stop(ServiceDown(text))
             return
         self._tell_pause("outage", max(0.0, self._breaker.next_probe - now), detail)
         self._wake()

@@ -65,5 +65,6 @@ def test_after_an_outage_only_what_keeps_its_answers_says_that_it_resumes(
         )
     assert done.returncode == 4, done.stderr
     assert "longer than --patience" in done.stderr
+    assert "check KORE_HOST" in done.stderr, "nothing was ever answered well"
     assert ("Nothing fetched is lost: the same command resumes." in done.stderr) == resumes
     assert ("resumes" in done.stderr) == resumes

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import CredentialsRefused, ServiceDown, SettingsError
+from exporter.errors import CredentialsRefused, ExportError, ServiceDown, SettingsError
 from exporter.events import ignore
 from exporter.options import FetchOptions
 from exporter.pipeline.check import check_account
@@ -201,6 +201,20 @@ async def test_a_host_that_leads_away_is_an_error_of_the_setting() -> None:
     assert (result.error, finding(result, "host").state, result.requests) == (SettingsError, "failed", 1)
     assert "https://login.example/" in finding(result, "host").detail
     assert finding(result, "host").advice == "Check KORE_HOST."
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("html", SettingsError), ("empty", SettingsError), ("404-html", SettingsError), ("404-empty", SettingsError),
+     ("503", ServiceDown), ("408", ServiceDown), ("timed-out-200", ServiceDown)],
+)  # fmt: skip
+async def test_pages_of_another_server_are_told_from_a_service_that_fails(fault: str, error: type[ExportError]) -> None:
+    service = Behaviour(sample_campaigns(3))
+    service.always = fault
+    async with serve(service) as url:
+        result = await check(url, 0.0)
+    assert (result.error, finding(result, "host").state) == (error, "failed" if error is SettingsError else "ok")
+    assert "KORE_HOST" in finding(result, "host" if error is SettingsError else "list").advice
 
 
 async def test_a_transient_fault_is_retried() -> None:
