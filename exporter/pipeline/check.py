@@ -175,13 +175,16 @@ class _ServiceCheck:
         """
         engine = self._engine
         latest = engine.clock.monotonic() + engine.options.patience
-        attempts = 0
+        attempts = refusals = 0
         while True:
             self.requests += 1
             exchange = await ask()
             if exchange.response is not None:
                 self._findings.reached(exchange.response, engine.clock.now())
             if exchange.verdict.kind == "denied":
+                refusals += 1
+                if refusals == 1 and engine.client.has_listed:  # after a good answer one refusal is no proof
+                    continue
                 raise CredentialsRefused(exchange.verdict.error)
             if exchange.verdict.kind not in _AGAIN:
                 return exchange

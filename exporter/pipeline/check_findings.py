@@ -103,6 +103,13 @@ class Findings:
             self.note("token", "ok", "accepted")
             self.note("scope", "failed", error, ADVICE[cause], CredentialsRefused)
             return
+        if cause == "credentials" and "token" in self._findings:
+            advice = (
+                "The same token was accepted for the list call: does something before the service, such as a firewall, "
+                "refuse this call? Else check the scope of the JWT app (App Settings > Dev Tools > API Scopes)."
+            )
+            self.note("campaign" if "list" in self._findings else "list", "failed", error, advice, CredentialsRefused)
+            return
         self.note("token", "failed", error, ADVICE[cause], CredentialsRefused)
         self.note("scope", "skipped", "not known before the token is accepted")
         self.note("account", "skipped", "not known before the token is accepted")

@@ -152,6 +152,19 @@ async def test_a_missing_scope_is_distinguished_from_a_refused_token() -> None:
     assert "API Scopes" in finding(result, "scope").advice
 
 
+async def test_after_a_good_list_call_one_refusal_is_no_proof_and_two_leave_the_token_accepted() -> None:
+    service = Behaviour(sample_campaigns(1))
+    (campaign_id,) = service.campaigns
+    service.faults[campaign_id] = ["401"]
+    async with serve(service) as url:
+        assert (await check(url)).error is None
+        service.faults[campaign_id] = ["401", "401"]
+        result = await check(url)
+    assert (result.error, result.requests) == (CredentialsRefused, 4)
+    assert [states(result)[name] for name in ("token", "scope", "list", "campaign")] == ["ok", "ok", "ok", "failed"]
+    assert "firewall" in finding(result, "campaign").advice
+
+
 @pytest.mark.parametrize(("ahead", "detail"), [(7200.0, "behind"), (-7200.0, "ahead of")])
 async def test_a_clock_that_is_off_is_a_warning(ahead: float, detail: str) -> None:
     result = await check_service(Behaviour(sample_campaigns(3), clock_ahead=ahead))
