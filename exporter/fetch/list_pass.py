@@ -111,11 +111,11 @@ class ListPass:
             verdict = exchange.verdict
             if exchange.page is not None:
                 return exchange.page, engine.clock.monotonic() - exchange.sent_at
-            refusals += verdict.kind == "denied"
-            if refusals == 1 and engine.client.has_listed:  # after a good answer one refusal is no proof
-                engine.meter.retried()
-                continue
             if verdict.kind == "denied":
+                refusals += 1
+                if refusals == 1 and engine.client.has_listed:  # after a good answer one refusal is no proof
+                    engine.meter.retried()
+                    continue
                 raise CredentialsRefused(refusal(verdict.error, engine.client.skew))
             if verdict.kind == "rate_limited":
                 engine.meter.retried()

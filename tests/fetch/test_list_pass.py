@@ -15,7 +15,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.errors import ListFailed
-from exporter.events import Event, ListPageRead, Warned
+from exporter.events import Event, ListPageRead, RetryPlanned, Warned
 from exporter.fetch.list_pass import ListPass
 from exporter.fetch.open_engine import open_engine
 from exporter.model import CampaignType
@@ -190,6 +190,13 @@ async def test_a_page_that_fails_for_a_moment_is_asked_for_again() -> None:
     reading = Reading(30, 10)
     reading.service.faults["list"] = ["503", "429"]
     assert len(await reading.read()) == 30
+
+
+async def test_a_failure_after_a_refusal_that_is_no_proof_is_waited_for_as_others_are() -> None:
+    reading = Reading(30, 10)
+    reading.service.faults["list"] = ["close-after", "401", "503"]  # the first is a good answer
+    assert len(await reading.read()) == 30
+    assert [event.error[:8] for event in reading.events if isinstance(event, RetryPlanned)] == ["HTTP 503"]
 
 
 async def test_an_answer_that_is_no_list_ends_the_run_and_says_so() -> None:
