@@ -42,6 +42,11 @@ def cause_of(error: str) -> Cause:
     return next((cause for cause, words in _WORDS.items() if re.search(words, error, re.IGNORECASE)), "credentials")
 
 
+def says_refused(error: str) -> bool:
+    """Whether an error of another status than 401 and 403 says that the credentials were refused."""
+    return cause_of(error) != "credentials" or re.search(r"unauthori[sz]ed|\bjwt\b", error, re.IGNORECASE) is not None
+
+
 def refusal(error: str, skew: float | None = None) -> str:
     """The message for refused credentials. `error`: what the service said. `skew`: as `skew_warning` takes it."""
     clock = skew_warning(skew)

@@ -100,8 +100,7 @@ class _ServiceCheck:
         except CredentialsRefused as error:
             self._findings.refused(str(error))
         except ListFailed as error:
-            advice = "What answers at KORE_HOST does not answer as the list call does; is KORE_API right (v2, v1)?"
-            self._findings.note("list", "failed", str(error), advice, ServiceDown)
+            self._findings.no_list(str(error))
         except MachineExhausted as error:
             self._findings.note("host", "failed", str(error), error=ServiceDown)
         except SettingsError as error:
@@ -147,7 +146,8 @@ class _ServiceCheck:
         """Fetch the first campaign, and see how it is read."""
         campaign_id = next((key for item in items if (key := item_id(item)) is not None), None)
         if campaign_id is None:
-            self._findings.note("campaign", "failed", "no item of the list has an ID", error=ServiceDown)
+            advice = "Is KORE_API right (v2, or v1 for the older paths)? Else give the IDs in a file."
+            self._findings.note("campaign", "failed", "no item of the list has an ID", advice, ServiceDown)
             return
         advice = "Is KORE_API right (v2, or v1 for the older paths)?"
         try:

@@ -6,8 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from exporter.api.credentials_advice import ADVICE, cause_of, skew_warning
+from exporter.api.credentials_advice import ADVICE, cause_of, says_refused, skew_warning
 from exporter.api.endpoints import HttpResponse
+from exporter.api.error_meaning import says_rate_limit
 from exporter.api.response_headers import read_date
 from exporter.errors import CredentialsRefused, ExportError, ServiceDown, SettingsError
 from exporter.settings import Settings
@@ -114,8 +115,26 @@ class Findings:
         self.note("scope", "skipped", "not known before the token is accepted")
         self.note("account", "skipped", "not known before the token is accepted")
 
+    def no_list(self, error: str) -> None:
+        """The list call gave something else. `error`: what the service said, which may be about the credentials."""
+        if says_refused(error):
+            self.refused(error)
+            return
+        advice = (
+            "What answers at KORE_HOST does not answer as the list call does: are KORE_API (v2, v1), KORE_STREAM_ID "
+            "and KORE_ACCOUNT_ID right?"
+        )
+        self.note("list", "failed", error, advice, ServiceDown)
+
     def service_failed(self, error: str) -> None:
         """The service fails, or cannot be reached now."""
+        if error.startswith("HTTP 429") or says_rate_limit(error):
+            advice = (
+                "The account's limit is used up, by other programs or since it is lower than --rate: wait, or let them "
+                "leave room (--rate-share)."
+            )
+            self.note("list", "failed", error, advice, ServiceDown)
+            return
         advice = "The service fails or cannot be reached: try again later, or wait for it with --patience."
         if "token" not in self._findings:  # nothing was ever answered well
             advice += " If it is said to be up, check KORE_HOST."

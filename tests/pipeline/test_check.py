@@ -230,6 +230,25 @@ async def test_pages_of_another_server_are_told_from_a_service_that_fails(fault:
     assert "KORE_HOST" in finding(result, "host" if error is SettingsError else "list").advice
 
 
+@pytest.mark.parametrize(
+    ("answer", "error", "name", "advice"),
+    [
+        (http('{"errors":[{"msg":"jwt expired"}]}', status="400 Bad Request"), CredentialsRefused, "token", "clock"),
+        (http('{"errors":[{"msg":"Unauthorized"}]}'), CredentialsRefused, "token", "KORE_CLIENT_SECRET"),
+        (http('{"message":"streamId is invalid"}', status="400 Bad Request"), ServiceDown, "list", "KORE_STREAM_ID"),
+        (http(b"", status="429 Too Many Requests"), ServiceDown, "list", "--rate-share"),
+        (http('{"status":"success","data":{"results":[{"name":"x"}]}}'), ServiceDown, "campaign", "KORE_API"),
+    ],
+)
+async def test_the_advice_fits_what_the_service_says(
+    answer: bytes, error: type[ExportError], name: str, advice: str
+) -> None:
+    with hostile({"getAllCampaignDetails": answer}) as (_, url):
+        result = await check(url, 0.0)
+    assert (result.error, finding(result, name).state) == (error, "failed")
+    assert advice in finding(result, name).advice
+
+
 async def test_a_transient_fault_is_retried() -> None:
     service = Behaviour(sample_campaigns(3))
     service.faults["list"] = ["429-retry-after"]
