@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from typing import Any
 
@@ -22,8 +23,12 @@ with lazy_imports(__name__):
     from exporter.pipeline.check_findings import CheckResult
     from exporter.stop import Stop
     from jobs.support.standard_streams import print_bytes
+    from jobs.support.terminal_tables import terminal_width
 
 MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "-"}
+
+ADVICE_WIDTH = 118
+"""Characters of a line of advice where there is no terminal to ask."""
 
 
 @job(
@@ -67,8 +72,17 @@ def _json(result: CheckResult, code: int) -> str:
 
 
 def _text(result: CheckResult) -> str:
-    lines = []
+    lines, width = [], terminal_width()
     for finding in result.findings:
-        lines.append(f"{finding.name:<12} {MARKS[finding.state]:<8} {finding.detail}")
-        lines += [f"{'':<22}{line}" for line in textwrap.wrap(finding.advice, 96)]
-    return terminal_safe("\n".join(lines)) + "\n"
+        lead = f"{finding.name:<12} {MARKS[finding.state]:<8} "
+        # Where it is no terminal, a script finds each detail whole on the line of its name.
+        lines += _wrap(finding.detail, lead, width or sys.maxsize)
+        lines += _wrap(finding.advice, " " * len(lead), width or ADVICE_WIDTH)
+    return "\n".join(lines) + "\n"
+
+
+def _wrap(text: str, lead: str, width: int) -> list[str]:
+    indent = " " * len(lead)
+    return textwrap.wrap(
+        terminal_safe(text), width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False
+    )

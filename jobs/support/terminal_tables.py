@@ -120,12 +120,17 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
+def terminal_width() -> int | None:
+    """Characters of a line of standard output; None: it is no terminal."""
+    return Console().width if sys.stdout.isatty() else None
+
+
 class DiffLines:
     """Coloured lines for standard output: cut to the width of a terminal, whole and plain in a pipe."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
-        self._width = self._console.width if sys.stdout.isatty() else None
+        self._width = terminal_width()
 
     def heading(self, text: str) -> None:
         """A title of what follows, after an empty line."""

@@ -11,6 +11,7 @@ from exporter.simulator.simulated_service import Behaviour
 from tests.support import running
 from tests.support.forked_program import run
 from tests.support.serving import environment, serving
+from tests.support.terminal import on_terminal
 
 
 def test_each_finding_is_a_line_and_the_exit_code_is_0(tmp_path: Path) -> None:
@@ -31,6 +32,18 @@ def test_a_refusal_in_json_has_its_advice_and_exit_code_3(tmp_path: Path) -> Non
     assert findings["token"]["state"] == "failed"
     assert "KORE_CLIENT_ID" in findings["token"]["advice"]
     assert "another-secret" not in done.stdout + done.stderr
+
+
+def test_on_a_terminal_long_lines_are_broken_at_its_width_below_their_beginning(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(5))
+    service.always = "401"
+    with serving(service) as url:
+        session = on_terminal("check", env=environment(url, tmp_path), width=60)
+    assert session.code == 3
+    assert max(map(len, session.lines)) <= 60
+    (start,) = [number for number, line in enumerate(session.lines) if line.startswith("token")]
+    following = session.lines[start + 1 : start + 8]
+    assert [line[:22] for line in following] == [" " * 22] * 7
 
 
 def test_its_requests_are_in_the_ledger(tmp_path: Path) -> None:
