@@ -37,7 +37,7 @@ ADVICE_WIDTH = 118
     codes={
         **ASKING,
         0: "nothing failed; there may be warnings",
-        2: "wrong settings, an unreachable host, or a destination that cannot be written",
+        2: "wrong settings, a host that is unreachable or another server, or a destination that cannot be written",
         4: "the service is down or does not answer as the campaign API",
     },
 )

@@ -106,14 +106,14 @@ class Findings:
             return
         if cause == "credentials" and "token" in self._findings:
             advice = (
-                "The same token was accepted for the list call: does something before the service, such as a firewall, "
+                "The list call accepted the credentials: does something before the service, such as a firewall, "
                 "refuse this call? Else check the scope of the JWT app (App Settings > Dev Tools > API Scopes)."
             )
             self.note("campaign" if "list" in self._findings else "list", "failed", error, advice, CredentialsRefused)
             return
         self.note("token", "failed", error, ADVICE[cause], CredentialsRefused)
-        self.note("scope", "skipped", "not known before the token is accepted")
-        self.note("account", "skipped", "not known before the token is accepted")
+        for name in ("scope", "account"):  # an earlier answer may have shown them
+            self._findings.setdefault(name, Finding(name, "skipped", "not known before the token is accepted"))
 
     def no_list(self, error: str) -> None:
         """The list call gave something else. `error`: what the service said, which may be about the credentials."""

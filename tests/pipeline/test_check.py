@@ -165,6 +165,15 @@ async def test_after_a_good_list_call_one_refusal_is_no_proof_and_two_leave_the_
     assert "firewall" in finding(result, "campaign").advice
 
 
+async def test_a_token_that_is_refused_as_a_replay_leaves_what_an_earlier_answer_has_shown() -> None:
+    replay = http('{"errors":[{"msg":"JTI was seen before"}]}', status="401 Unauthorized")
+    listing = http('{"status":"success","data":{"results":[{"_id":"cd-1"}]}}')
+    with hostile({"getAllCampaignDetails": listing, "cd-1": replay}) as (_, url):
+        result = await check(url)
+    assert [states(result)[name] for name in ("token", "scope", "account", "list")] == ["failed", "ok", "ok", "ok"]
+    assert "not KORE_JWT" in finding(result, "token").advice
+
+
 @pytest.mark.parametrize(("ahead", "detail"), [(7200.0, "behind"), (-7200.0, "ahead of")])
 async def test_a_clock_that_is_off_is_a_warning(ahead: float, detail: str) -> None:
     result = await check_service(Behaviour(sample_campaigns(3), clock_ahead=ahead))
