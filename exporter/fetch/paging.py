@@ -150,7 +150,8 @@ class Paging:
             self._add(rows)
             self._ended = len(rows) < ask.limit or ask.limit >= MOST_AT_ONCE
             # A row that was seen before and is not in it: it is a page, and not all rows.
-            self.settled = len(rows) >= max(page.total or 0, len(self._seen)) and page.has_more is not True
+            known = max(page.total or 0, len(self._seen | self._earlier))
+            self.settled = len(rows) >= known and page.has_more is not True
         elif self._start == 0:
             self._head = rows[0].key
             self._took_rows(ask, page)
@@ -200,8 +201,8 @@ class Paging:
             self._step_back()
             return
         self._empty += 1
-        reached = page.total == len(self._seen) > 0 or not (page.total or page.has_more or self._seen or self._earlier)
-        if reached or self._empty >= MOST_EMPTY:
+        reached = self._start > 0 and self._ways[0] in WITHOUT_SEAM and page.total == len(self._seen)
+        if reached or self._empty >= MOST_EMPTY or not (page.total or page.has_more or self._seen or self._earlier):
             self._end()
 
     def _step_back(self) -> None:

@@ -38,7 +38,7 @@ def test_invisible_characters_are_left_out_and_in_the_warnings_of_the_manifest(
     (folder,) = snapshot_folders(tmp_path / "out")
     warnings = manifest_of(folder)["warnings"]
     assert [warning.partition(": ")[2].partition(":")[0] for warning in warnings] == [
-        "white space or invisible characters around the name of the column 'campaign_id' are left out (line 2",
+        "white space, invisible characters or quotes around the name of the column 'campaign_id' are left out (line 2",
         "white space or invisible characters around an ID are left out",
         'an ID written as ="…" is read without that',
     ]
