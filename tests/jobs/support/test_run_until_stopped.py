@@ -60,7 +60,8 @@ def test_a_second_signal_ends_a_run_at_once_with_the_same_exit_code(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     behaviour = Behaviour(sample_campaigns(8))
-    with serving(behaviour, latency=(60.0, 60.0)) as url:
+    behaviour.always = "silent"
+    with serving(behaviour) as url:
         ids = write_ids(tmp_path / "ids.csv", behaviour.campaigns)
         command = program("snapshot", str(ids), "--out", str(tmp_path / "out"), "--rate", "off", "--grace", "60s")
         running = subprocess.Popen(
