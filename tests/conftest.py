@@ -20,8 +20,10 @@ MUTATING = os.environ.get("HYPOTHESIS_PROFILE") == MUTATION
 
 # The same few examples for each mutant, so that a mutant that is killed once is killed again.
 settings.register_profile(MUTATION, max_examples=25, derandomize=True, database=None, deadline=None)
-# No deadline for one example: on a busy machine the first one may take long.
-settings.register_profile("suite", deadline=None)
+# No deadline for one example: on a busy machine the first one may take long. The same examples each time: whether the
+# suite passes depends on the code alone.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

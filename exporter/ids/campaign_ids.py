@@ -170,7 +170,9 @@ class IdReader:
         """
         layout = self._layout
         own = trim_invisible("".join(record.fields[layout.index : layout.index + 1]))[0]
-        for _, lines in lines_within(record, layout.delimiter):
+        for position, lines in lines_within(record, layout.delimiter):
+            if position == layout.index:
+                return True  # no ID has both
             ids = [trim_invisible(cells[layout.index])[0] for cells in lines if is_row(cells, layout.columns)]
             others = [one for one in ids if one not in ("", own)]
             is_no_text = len(ids) == len(lines) and not any(map(is_prose, lines))

@@ -130,7 +130,7 @@ ALLOWED = frozenset(
         id ids name named call called number numbers record records entity object resource item it is was has have does
         do did could can be been found not exist exists campaign stream streams streamid bot bots botid account accounts
         accountid app apps appid application applications tenant tenants organisation organisations organization
-        organizations workspace workspaces system database db collection
+        organizations workspace workspaces system database db collection invalid or you are looking
         """,
     )
 )

@@ -38,6 +38,7 @@ def read(text: str) -> list[str] | None:
 @example([("cd-1", '"abc'), ("cd-2", "def"), ("cd-3", "ghi")], ",")
 @example([("cd-1", '"abc'), ("cd-2", "def"), ("cd-3", '"ghi"')], ",")
 @example([("cd-1", '"a\nb"'), ("cd-2", '"5" screen')], ";")
+@example([("cd-1", '\n"'), ("cd-2", '" ,;"')], ",")
 def test_what_pythons_strict_reader_accepts_no_id_of_it_is_lost(rows: list[tuple[str, str]], delimiter: str) -> None:
     text = f"campaign_id{delimiter}name\n" + "".join(f"{one}{delimiter}{note}\n" for one, note in rows)
     try:
