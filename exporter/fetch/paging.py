@@ -113,6 +113,11 @@ class Paging:
         return list(self._seen | self._earlier) if not self.settled else list(self._seen)
 
     @property
+    def _by_whole_pages(self) -> bool:
+        """Whether this way of paging has no seam, so that only a second reading proves the first."""
+        return self._ways[0] in WITHOUT_SEAM
+
+    @property
     def missing(self) -> int:
         """How many rows fewer were found than the last total says; 0 where there is none."""
         return max(0, (self._total or 0) - len(self.keys))
@@ -128,7 +133,7 @@ class Paging:
             first, page, limit = page_with_seam(self._start, self._size.now)
             self._has_seam, self._start = first <= self._start, first
             return Ask(0, page, limit)
-        if self._ways[0] in WITHOUT_SEAM:
+        if self._by_whole_pages:
             number = self._start // self._size.now
             self._has_seam, self._start = False, number * self._size.now
             return (
@@ -184,14 +189,15 @@ class Paging:
         follows = page.has_more is True or (page.total is not None and len(seen) < page.total)
         self._size.learn(ask.limit, page, follows=follows)
         reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
-        whole = self._ways[0] in WITHOUT_SEAM
         # A page without a new row is the last only where it is shorter than others were: rows may have moved up.
-        if reached or (not new and (whole or len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))):
+        if reached or (
+            not new and (self._by_whole_pages or len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))
+        ):
             self._end()
         elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
             self._try_another_way()
         else:
-            self._start += len(rows) if whole else max(len(rows) - 1, 1)
+            self._start += len(rows) if self._by_whole_pages else max(len(rows) - 1, 1)
 
     def _took_nothing(self, ask: Ask, page: Page) -> None:
         """An empty page: even the row at the seam is gone, the service stumbled, or it gives no page of this size."""
@@ -201,7 +207,7 @@ class Paging:
             self._step_back()
             return
         self._empty += 1
-        reached = self._start > 0 and self._ways[0] in WITHOUT_SEAM and page.total == len(self._seen)
+        reached = self._start > 0 and self._by_whole_pages and page.total == len(self._seen)
         if reached or self._empty >= MOST_EMPTY or not (page.total or page.has_more or self._seen or self._earlier):
             self._end()
 
@@ -221,7 +227,7 @@ class Paging:
         self._size.take_largest()
         self._steps_back = self._restarts = self._fruitless = 0
         self._exact = False
-        self._start = len(self._seen) if self._ways[0] in WITHOUT_SEAM else max(0, len(self._seen) - 1)
+        self._start = len(self._seen) if self._by_whole_pages else max(0, len(self._seen) - 1)
 
     def _add(self, rows: Sequence[ListRow]) -> bool:
         """Add the rows that are new; whether there are any."""
@@ -233,7 +239,7 @@ class Paging:
     def _end(self) -> None:
         """The end of a reading: of the last one, where the rows have an order that keeps, or did not move."""
         reading = list(self._seen)
-        ordered = self._ordered and self._ways[0] not in WITHOUT_SEAM
+        ordered = self._ordered and not self._by_whole_pages
         complete = ordered and len(reading) >= (self._total or 0) and bool(self._total or not self._tied)
         same = reading == self._last_reading and self._exact
         # What was seen is not dropped for empty pages: it is asked for, and what is gone says so itself.
