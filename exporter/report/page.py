@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import pyarrow.compute as pc
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from exporter.report.charts import HEIGHT, stacked, timeline
@@ -50,19 +50,8 @@ _unprintable = re.compile(f"[{CONTROL}{DIRECTION}{SURROGATE}]")
 def render_report(destination: Destination, snapshot: str | None, **choices: Any) -> tuple[str, Facts]:
     """The page's HTML, and what it shows. Arguments and errors are those of `gather`."""
     facts = gather(destination, snapshot, **choices)
-    environment = Environment(
-        loader=PackageLoader("exporter.report"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_printable,
-    )
-    environment.globals["height"] = HEIGHT
-    environment.filters |= {"number": "{:,}".format, "count": short_count, "duration": format_duration, "short": _short}
-    environment.filters["campaigns"] = partial(counted, noun="campaign")
     series = status_series(facts.statuses)
-    page = environment.get_template("page.html.jinja").render(
+    page = _template().render(
         facts=facts,
         name_of=lambda campaign_id: facts.campaigns[campaign_id].name if campaign_id in facts.campaigns else "",
         series=series,
@@ -79,6 +68,23 @@ def render_report(destination: Destination, snapshot: str | None, **choices: Any
         kinds=_kinds(facts),
     )
     return page, facts
+
+
+@cache
+def _template() -> Template:
+    """Compiled once: that takes longer than most pages."""
+    environment = Environment(
+        loader=PackageLoader("exporter.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    environment.globals["height"] = HEIGHT
+    environment.filters |= {"number": "{:,}".format, "count": short_count, "duration": format_duration, "short": _short}
+    environment.filters["campaigns"] = partial(counted, noun="campaign")
+    return environment.get_template("page.html.jinja")
 
 
 def _printable(value: Any) -> Any:
