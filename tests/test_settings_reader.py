@@ -175,6 +175,32 @@ def test_a_secret_may_look_a_little_like_something_else(secret: str) -> None:
     )
 
 
+KEY = "-----BEGIN PRIVATE KEY-----\nhush/hush+hush\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("name", ["KORE_CLIENT_SECRET_FILE", "KORE_JWT_FILE", "KORE_PRIVATE_KEY_FILE"])
+@pytest.mark.parametrize(
+    "text", [KEY, KEY.replace("\n", "\\n"), "hush-Hush123", "hu.sh.hush", "/hush/+hush=", "hush/hush", "hush" * 2000]
+)
+def test_a_secret_or_key_in_place_of_its_file_s_path_is_not_shown(name: str, text: str) -> None:
+    environ = {**WITHOUT_SECRET, name: text, "KORE_JWT_ALGORITHM": "RS256" if "KEY" in name else ""}
+    (told,) = (fault for fault in faults_of(environ) if "names no file that is there" in fault)
+    assert told.startswith(name)
+    assert "hu" not in told
+
+
+@pytest.mark.parametrize(
+    "path", ["{0}/absent", "{0}/no/such/folder", "./absent", "~/absent", "absent.pem", "here/absent"]
+)
+def test_the_path_of_a_secret_file_that_is_not_there_is_shown(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    told = faults_of({**WITHOUT_SECRET, "KORE_CLIENT_SECRET_FILE": path.format(tmp_path)})[0]
+    assert told == f"KORE_CLIENT_SECRET_FILE: {path.format(tmp_path)} cannot be read: No such file or directory."
+
+
 def test_a_path_of_the_users_home_is_found_where_no_shell_has_read_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +228,7 @@ def test_a_secret_can_come_from_a_command() -> None:
         ("""echo '"hush"'""", "wrapped in quotes"), ("echo hush; exit 3", "exit code 3: it gave no reason"),
         ("set -x; echo hush; exit 3", "is not shown"), ("set -x; echo; : hush", "is not shown"),
         ("printf 'hush\\n\\n1'; echo not hush >&2; exit 3", "is not shown"),
+        ("hush&hush;hush", "is not shown"), ("1>/hush/hush", "is not shown"),
     ],
 )  # fmt: skip
 def test_a_command_that_gives_no_secret_is_refused_and_shows_none(command: str, why: str) -> None:

@@ -22,6 +22,7 @@ from exporter.text import (
     has_control,
     has_control_in_prose,
     has_surrogate,
+    hide_secrets,
     hide_tokens,
     id_problem,
     is_visible_ascii,
@@ -63,6 +64,17 @@ def test_what_a_library_says_is_reported_without_passwords_and_signatures(text: 
     shown = one_line(text, 200)
     assert line in shown
     assert "hu" not in shown
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n", "\nstamp ", " "])
+@pytest.mark.parametrize("kind", ["", "RSA ", "ENCRYPTED "])
+def test_a_private_key_is_hidden_and_what_stands_around_it_is_not(kind: str, line_end: str) -> None:
+    begin, body, end = f"-----BEGIN {kind}PRIVATE KEY-----", "hush/hush+", f"-----END {kind}PRIVATE KEY-----"
+    whole = line_end.join(["before", begin, body, body, end, "after"])
+    assert hide_secrets(whole) == line_end.join(["before", "[private key hidden]", "after"])
+    cut = line_end.join([begin, body])
+    assert hide_secrets(f'{{"message": "{cut}"}}\n') == '{"message": "[private key hidden]"}\n'
+    assert hide_secrets(f"{cut}\n") == "[private key hidden]\n"
 
 
 @given(texts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache, partial
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
@@ -22,6 +23,7 @@ from exporter.report.week_grid import Grid
 from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.diff import Changes, spoken
 from exporter.snapshot_store.names import began_at
+from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.weekdays import WEEKDAY_NAMES
 from exporter.text import CONTROL, DIRECTION, SURROGATE
 from exporter.units import counted, format_duration, parse_rate
@@ -131,11 +133,12 @@ def _busiest(grid: Grid) -> str:
 
 
 def _changed_campaigns(changes: Changes) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
-    """(ID, name, changes as people say them) of the campaigns that changed."""
-    rows = changes.changed.slice(0, MOST_ROWS).to_pylist()
+    """(ID, name, changes as people say them) of the first `MOST_ROWS` campaigns that changed."""
+    # A row is a changed value: take as many as MOST_ROWS campaigns could need, not all.
+    rows = changes.changed.slice(0, MOST_ROWS * len(schema_of("campaigns"))).to_pylist()
     return [
         (campaign_id, name or "", [spoken(cell) for cell in cells])
-        for (campaign_id, name), cells in groupby(rows, key=itemgetter("campaign_id", "name"))
+        for (campaign_id, name), cells in islice(groupby(rows, key=itemgetter("campaign_id", "name")), MOST_ROWS)
     ]
 
 
@@ -172,11 +175,14 @@ def status_series(statuses: dict[str, dict[str, int]]) -> list[tuple[str, int, l
     return [*series, (OTHERS, SERIES - 1, rest)] if any(rest) else series
 
 
-def limit_of(facts: Facts) -> float | None:
-    """The answers that the tightest limit allows in a step of the chart; None where there was no limit."""
+def limit_of(facts: Facts) -> int | None:
+    """The answers that the tightest limit allows in a step of the chart; None where there was no limit.
+
+    No window has more answers than slots, and a step is covered by so many windows, the last one in part.
+    """
     step = facts.progress.step.total_seconds()
     limits = [parse_rate(text) for text in facts.progress.limits]
-    return min((limit.slots * max(1.0, step / limit.seconds) for limit in limits), default=None)
+    return min((limit.slots * math.ceil(step / limit.seconds) for limit in limits), default=None)
 
 
 def _progress_chart(facts: Facts) -> Any:

@@ -50,3 +50,10 @@ def test_a_wrong_command_line_is_told_in_the_format_that_the_environment_asks_fo
     monkeypatch.setenv("CAMPAIGN_EXPORT_LOG_FORMAT", "json")
     assert run(["schema", "--nonsense", *arguments]) == 2
     assert capsys.readouterr().err.startswith("{") == is_json
+
+
+def test_a_private_key_where_no_option_is_expected_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----"]) == 2
+    err = capsys.readouterr().err
+    assert "[private key hidden]" in err
+    assert "hush" not in err

@@ -197,6 +197,17 @@ def test_a_variable_that_is_not_set_names_the_place_where_it_is_looked_up() -> N
         prepare(entry, {}, place=" on the worker tcp://10.0.0.1:1")
 
 
+@pytest.mark.parametrize("key", ["client_secret_env", "client_secret_file"])
+def test_a_secret_in_place_of_the_name_of_its_variable_or_file_is_not_shown(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text(f'{ACCOUNT}host = "h"\nclient_id = "c"\n{key} = "hush2-the-real-secret"')
+    done = run("fleet", str(file), env={"HOME": str(tmp_path), "CAMPAIGN_EXPORT_FORMAT": "json"})
+    assert done.returncode == 2
+    assert f"{key} names no" in done.stderr
+    assert f"{key} names no" in done.stdout
+    assert "hush" not in done.stdout + done.stderr
+
+
 def test_a_secret_of_an_account_can_come_from_a_command() -> None:
     entry = {"name": "north", "host": "h", "stream_id": "s", "account_id": "a", "client_id": "c",
              "client_secret_command": "echo a-secret-of-more-than-thirty-two-signs", "out": "x"}  # fmt: skip
