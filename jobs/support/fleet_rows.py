@@ -12,6 +12,7 @@ from exporter.model import Counts, Usage
 from exporter.pipeline.fleet import AccountResult
 from exporter.settings import SETTINGS
 from exporter.snapshot_store import manifest as manifests
+from jobs import snapshot
 from jobs.support.exit_codes import exit_code
 from jobs.support.metrics import RunOutcome
 
@@ -56,9 +57,21 @@ def take_outcome(row: dict[str, Any], entry: Mapping[str, Any]) -> RunOutcome:
 
 def in_words_of_the_file(text: str) -> str:
     """An error whose variables and options are named as the keys of the fleet file."""
+    return _WORD.sub(lambda match: _WORDS[match[0]], text)
+
+
+def _words() -> dict[str, str]:
+    words = {option.long_name: key for key, option in snapshot.command.options.items()}
     for setting in SETTINGS:
-        text = text.replace(f"{setting.variable} ({setting.option})", setting.name)
-        for twin in ("_FILE", "_COMMAND"):
-            text = re.sub(rf"\b{setting.variable}{twin}\b", f"{setting.name}{twin.lower()}", text)
-        text = re.sub(rf"\b{setting.variable}\b", f"{setting.name}_env" if setting.secret else setting.name, text)
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), text)
+        name, variable = setting.name, setting.variable
+        words |= {variable: f"{name}_env" if setting.secret else name, f"{variable} ({setting.option})": name}
+        if setting.secret:
+            words |= {f"{variable}{twin}": f"{name}{twin.lower()}" for twin in ("_FILE", "_COMMAND")}
+    return words
+
+
+_WORDS = _words()
+_WORD = re.compile(
+    rf"(?<![^\s(])(?:{'|'.join(map(re.escape, sorted(_WORDS, key=len, reverse=True)))})(?=[).,;:?]*(?:\s|$))"
+)
+"""Whole words of a sentence: in a path, an ID or quotes they are not ours to rename."""

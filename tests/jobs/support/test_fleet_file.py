@@ -217,7 +217,17 @@ def test_a_secret_of_an_account_can_come_from_a_command() -> None:
 
 
 def test_errors_name_the_keys_of_the_file() -> None:
-    text = "KORE_HOST (--host) is missing; KORE_CLIENT_SECRET, KORE_JWT_FILE, KORE_ACCOUNT_ID and --max-failures 5%"
-    assert in_words_of_the_file(text) == (
-        "host is missing; client_secret_env, jwt_file, account_id and max_failures 5%"
-    )
+    text = "KORE_HOST (--host) is missing; KORE_CLIENT_SECRET, KORE_JWT_FILE, KORE_API. (--max-failures 5%)"
+    assert in_words_of_the_file(text) == ("host is missing; client_secret_env, jwt_file, api. (max_failures 5%)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/run/secrets/KORE_CLIENT_SECRET: there is no such file.",
+        "north--south.csv: no column is called 'foo--bar'. There are: '--out', 'KORE_HOST'.",
+        "/x--y/--out/snapshot=1, KORE_HOST.csv and --out/ids.csv",
+    ],
+)
+def test_paths_and_names_of_the_user_are_shown_as_they_are(text: str) -> None:
+    assert in_words_of_the_file(text) == text
