@@ -8,13 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from exporter.model import CampaignResponse, Pause
 from exporter.report.facts import Facts
-from exporter.report.page import limit_of, render_report
+from exporter.report.page import MOST_ROWS, limit_of, render_report
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.names import began_at
@@ -142,6 +143,19 @@ def test_a_changed_window_is_said_as_people_say_it(tmp_path: Path) -> None:
     assert '<b>calling hours</b> <span class="was">MO 09:00-18:00 → </span>09:00-20:00' in page_of(tmp_path)
 
 
+def test_of_more_changed_campaigns_than_are_listed_the_rest_is_counted_in_campaigns(tmp_path: Path) -> None:
+    def responses(text: str, status: str) -> list[CampaignResponse]:
+        one = edited(RESPONSES[0], name=text, description=text, status=status)._replace(list_item=None)
+        return [one._replace(campaign_id=f"cd-{number:04}") for number in range(MOST_ROWS + 2)]
+
+    publish(tmp_path, responses=responses("a", "Ready"))
+    publish(tmp_path, TWO, responses=responses("b", "Active"))
+    table = page_of(tmp_path).partition("<h3>Changed</h3>")[2].partition("</section>")[0]
+    assert table.count("<code>cd-") == MOST_ROWS
+    assert table.count("<b>status</b>") == table.count("<b>description</b>") == MOST_ROWS
+    assert "… and 2 more;" in table
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_there_is_a_page_of_nothing_and_of_one(tmp_path: Path, number: int) -> None:
     publish(tmp_path, TWO, responses=RESPONSES[:number])
@@ -174,6 +188,26 @@ def test_the_run_is_shown_against_its_limit_with_its_pauses(dest: Path) -> None:
     assert re.search(r"41 s</td><td>the rate limit was hit.*7.0 s</td><td>the service was failing", page, re.DOTALL)
     assert sum(number for _, number in facts.progress.answers) == later.num_rows + 2  # and two failures
     assert limit_of(facts) == 60
+
+
+@pytest.mark.parametrize(
+    ("unit", "limits", "most"),
+    [
+        ("minute", ["60/40s"], 120),
+        ("second", ["10/600ms"], 20),
+        ("minute", ["60/1m"], 60),
+        ("second", ["60/1m"], 60),
+        ("minute", ["60/40s", "100/1h"], 100),
+        ("second", [], None),
+    ],
+)
+def test_the_limit_is_drawn_at_the_most_answers_that_a_step_can_have(
+    dest: Path, unit: str, limits: list[str], most: int | None
+) -> None:
+    """60 answers of a window may come in its first second, and those of the next in its first: 0 s and 40 s."""
+    facts = report_of(dest, TWO)[1]
+    progress = msgspec.structs.replace(facts.progress, unit=unit, limits=limits)
+    assert limit_of(msgspec.structs.replace(facts, progress=progress)) == most
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
