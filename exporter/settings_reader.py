@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -30,6 +31,11 @@ _LONGEST_FILE = 64 * 2**20
 
 _COMMAND_TIMEOUT = 60.0
 """Seconds that a command has to print a secret; somebody may have to unlock a keychain."""
+
+_CODES_OF_A_SHELL = (2, 126, 127)
+"""What a shell ends with where it cannot read or run a command."""
+
+_PATH = re.compile(r"(?:~[^/]*|\.\.?)/.*|[\w.-]{1,40}\.(?:pem|key|txt|jwt|secret)")
 
 
 def read_settings(environ: Mapping[str, str], options: Mapping[str, str | None] | None = None) -> Settings:
@@ -213,7 +219,8 @@ class _Reading:
             if done.returncode == 0 and text:
                 return text
             said = done.stderr.decode("utf-8", "replace")
-            if _may_tell(f"{command}\n{text}", said):
+            is_word = not re.search(r"\s", command)  # the secret itself, perhaps: a shell tells parts of it
+            if _may_tell(f"{command}\n{text}", said) or (is_word and done.returncode in _CODES_OF_A_SHELL):
                 why = "what it wrote to standard error may hold the secret, and is not shown"
             else:
                 why = one_line(said, 200) or ("it gave no reason" if text else "it printed nothing")
@@ -228,7 +235,13 @@ class _Reading:
             text = read_text_file(path)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            self.problems.append(f"{source}: {path} cannot be read: {why}.")
+            if _is_path(path):
+                self.problems.append(f"{source}: {path} cannot be read: {why}.")
+            else:
+                self.problems.append(
+                    f"{source} names no file that is there. It is not shown, for it may hold the secret or key itself: "
+                    "write that to a file, and give the path of the file."
+                )
             return ""
         if not text:
             self.problems.append(f"{source}: {path} is empty.")
@@ -260,6 +273,14 @@ def _may_tell(hidden: str, said: str) -> bool:
     """Whether `said` holds a line of `hidden`, or a trace of a shell (`set -x`), which shows every value."""
     lines = (line.strip() for line in hidden.splitlines())
     return any(line and line in said for line in lines) or any(line.startswith("+") for line in said.splitlines())
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text is surely a path, of a file that may be absent, and no secret or key; base64 has slashes, too."""
+    if os.path.lexists(text) or _PATH.fullmatch(text):
+        return True
+    folder = re.match("/?[^/]+/", text)
+    return folder is not None and os.path.lexists(folder[0])
 
 
 def read_text_file(path: str) -> str:

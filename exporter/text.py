@@ -44,6 +44,8 @@ _secret = re.compile(
     r"""(?<=://)[^\s/@:'"]*:[^\s@'"]*(?=@)|((?:\bsig|signature|secret|password|token|AccountKey)=)[^\s&;,'"]+""", re.I
 )
 """User and password in a URL; the value of what is named like a secret."""
+_private_key = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*-----|(?=")|(?=\s*\Z))')
+"""A PEM block, in lines or escaped, as far as it is there."""
 
 
 def without_format_characters(text: str) -> str:
@@ -106,8 +108,9 @@ def hide_tokens(text: str) -> str:
 
 
 def hide_secrets(text: str) -> str:
-    """`text` without signed tokens, passwords and signatures: libraries and users' own mistakes show URLs with them."""
-    return _secret.sub(r"\1[hidden]", hide_tokens(text))
+    """`text` without signed tokens, passwords, signatures and private keys: libraries and users' own mistakes show
+    them."""
+    return _secret.sub(r"\1[hidden]", _private_key.sub("[private key hidden]", hide_tokens(text)))
 
 
 def one_line(text: str, longest: int) -> str:

@@ -18,6 +18,7 @@ Options are read as in `--config`. Paths are those of the machine that runs the 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -48,6 +49,8 @@ _TEXTS = (
 _KEYS = {*_OPTIONS, *_TEXTS, "ids"} - {"out"}
 _SECRETS_PLACE = "write {name}_env = the variable that holds it, or {name}_file = the file"
 
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
+_NO_VARIABLE = "no variable that is set (its name is wanted, such as NORTH_SECRET, not the secret itself)"
 
 _MOST_NAMED = 20
 """Accounts in an error."""
@@ -165,7 +168,9 @@ def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -
     for name, variable in SECRETS.items():
         source = entry.get(f"{name}_env")
         if source and not environ.get(source):
-            raise InputError(f"{name}_env names the variable {source}, which is not set{place}.")
+            # Not shown where it may be the secret itself.
+            shown = f"the variable {source}, which is not set" if _VARIABLE.fullmatch(source) else _NO_VARIABLE
+            raise InputError(f"{name}_env names {shown}{place}.")
         if source:
             variables[variable] = environ[source]
         for kind in ("file", "command"):
