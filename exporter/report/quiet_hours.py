@@ -36,7 +36,7 @@ def parse_quiet_hours(text: str) -> QuietHours:
     begin, end = start // 60, stop // 60
     end += DAY if end <= begin else 0
     intervals = [part for day in days for part in wrapped(day * DAY + begin, day * DAY + end)]
-    whole = " (a whole day)" if match["start"] == match["end"] else ""
+    whole = " (a whole day)" if start == read_time(match["end"], is_end=False) else ""
     return QuietHours(text.strip() + whole, tuple(sorted(intervals)))
 
 

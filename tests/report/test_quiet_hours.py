@@ -82,7 +82,10 @@ def test_ranges_of_days_and_blanks_are_read(text: str, same_as: str) -> None:
     assert parse_quiet_hours(text).intervals == parse_quiet_hours(same_as).intervals
 
 
-@pytest.mark.parametrize(("text", "length"), [("12:00-12:00", WEEK), ("SU:00:00-00:00", DAY)])
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("12:00-12:00", WEEK), ("SU:00:00-00:00", DAY), ("8:00-08:00", WEEK), ("0:00-00:00", WEEK)],
+)
 def test_the_same_time_at_both_ends_is_a_whole_day_and_says_so(text: str, length: int) -> None:
     hours = parse_quiet_hours(text)
     assert hours.text == f"{text} (a whole day)"
