@@ -101,10 +101,14 @@ def _short(text: str | None, most: int = 120) -> str:
 
 
 def short_count(value: float) -> str:
-    """`493`, `4.5k`; a part of one is `0.5`; nothing is empty."""
+    """`493`, `4.5k`, `1.0M`; a part of one is `0.5`, or `<0.1`; nothing is empty."""
+    if value >= 999_950:
+        return f"{value / 1_000_000:.1f}M"
     if value >= 999.5:
         return f"{value / 1000:.1f}k"
-    return "" if not value else f"{value:.0f}" if value >= 0.95 else f"{value:.1f}"
+    if value >= 0.95:
+        return f"{value:.0f}"
+    return "" if not value else f"{value:.1f}" if value >= 0.05 else "<0.1"
 
 
 def _week_rows(grid: Grid, quiet_week: Grid | None = None, quiet: Sequence[QuietHours] = ()) -> list[Any]:

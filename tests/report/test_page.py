@@ -15,7 +15,7 @@ import pytest
 
 from exporter.model import CampaignResponse, Pause
 from exporter.report.facts import Facts
-from exporter.report.page import MOST_ROWS, limit_of, render_report
+from exporter.report.page import MOST_ROWS, limit_of, render_report, short_count
 from exporter.report.quiet_hours import parse_quiet_hours
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.names import began_at
@@ -154,6 +154,15 @@ def test_of_more_changed_campaigns_than_are_listed_the_rest_is_counted_in_campai
     assert table.count("<code>cd-") == MOST_ROWS
     assert table.count("<b>status</b>") == table.count("<b>description</b>") == MOST_ROWS
     assert "… and 2 more;" in table
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, ""), (2 / 60, "<0.1"), (0.05, "0.1"), (0.5, "0.5"), (0.95, "1"), (493, "493"), (999.4, "999"),
+     (999.5, "1.0k"), (4500, "4.5k"), (999_949, "999.9k"), (999_950, "1.0M"), (1_000_000, "1.0M")],
+)  # fmt: skip
+def test_a_number_in_the_heat_map_is_short_and_never_nothing_where_there_is_something(value: float, text: str) -> None:
+    assert short_count(value) == text
 
 
 @pytest.mark.parametrize("number", [0, 1])
