@@ -151,13 +151,27 @@ def _lost_since(run: Run, before: Manifest, counts: Counts) -> int:
 def finish(run: Run, manifest: Manifest, reused: int) -> SnapshotResult:
     """After publishing: remove old snapshots, close the journal. A run that is killed before only lacks this."""
     failures = warn_of_failure(lambda: _failures(run), "its failures cannot be named", emit=run.emit) or ()
-    removed = warn_of_failure(lambda: _retain(run, manifest), "old snapshots were not removed", emit=run.emit) or ()
-    failpoints.hit("publish.before_journal_closed")
+    removed = _remove_old(run, manifest)
     incomplete = incomplete_in(manifest, run.job.options)
     closing = "the journal could not be closed; the next run does that"
     warn_of_failure(lambda: _close_journal(run, incomplete), closing, emit=run.emit)
     where = run.destination.where(manifest.snapshot_id)
-    return SnapshotResult(manifest, where, reused, tuple(removed), failures, complete=incomplete is None)
+    return SnapshotResult(manifest, where, reused, removed, failures, complete=incomplete is None)
+
+
+def finish_earlier(run: Run, manifest: Manifest) -> None:
+    """What a run lacks that was killed after publishing `manifest`, so that this one can begin.
+
+    Raises `StorageFailed` and `StoppedEarly` where its journal cannot be closed: nothing of this run is lost then.
+    """
+    _remove_old(run, manifest)
+    _close_journal(run, incomplete_in(manifest, run.job.options))
+
+
+def _remove_old(run: Run, manifest: Manifest) -> tuple[str, ...]:
+    removed = warn_of_failure(lambda: _retain(run, manifest), "old snapshots were not removed", emit=run.emit)
+    failpoints.hit("publish.before_journal_closed")
+    return tuple(removed or ())
 
 
 def _failures(run: Run) -> tuple[FailureGroup, ...]:

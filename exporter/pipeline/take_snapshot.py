@@ -29,7 +29,7 @@ from exporter.model import CampaignType, ListedCampaign
 from exporter.options import types_of
 from exporter.pipeline.cancellable_thread import in_thread
 from exporter.pipeline.destination_and_work_dir import lock_destination
-from exporter.pipeline.end_of_run import finish, publish_run
+from exporter.pipeline.end_of_run import finish, finish_earlier, publish_run
 from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.incremental import carried, is_unchanged
 from exporter.pipeline.job_description import ExportJob
@@ -98,6 +98,7 @@ def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, sto
     clean_up(destination, journal.checkpoint(), emit=events.emit)
     warn_of_misdated(destination, now=clock.now(), emit=events.emit)
     while True:
+        stop.check()
         checkpoint, now = journal.checkpoint(), clock.now()
         situation = read_situation(job, checkpoint, journal, destination, now)
         decision = decide(checkpoint, situation, job.options, now)
@@ -108,9 +109,8 @@ def _open(job: ExportJob, held: ExitStack, clock: Clock, events: EventRelay, sto
         if decision.is_this_run:
             published = decision.checkpoint.snapshot_id
             events.emit(Warned(f"the run before had published {published} when it was ended; nothing was left to do"))
-        result = finish(run, decision.manifest, reused=decision.manifest.counts.ok)
-        if decision.is_this_run:
-            return result
+            return finish(run, decision.manifest, reused=decision.manifest.counts.ok)
+        finish_earlier(run, decision.manifest)
 
 
 async def read_list(run: Run, engine: Engine) -> None:

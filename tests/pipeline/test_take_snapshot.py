@@ -298,6 +298,43 @@ async def test_plan_knows_what_a_run_of_another_command_leaves_of_one_that_was_k
         assert (plan.already_fetched, plan.requests) == (already, 30 - already) == (already, len(site.gets()))
 
 
+async def test_where_the_journal_of_a_run_killed_after_publishing_cannot_be_closed_the_next_one_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[Journal] = []
+
+    def disk_full(journal: Journal) -> None:
+        refused.append(journal)
+        assert len(refused) == 1, "it was tried again and again"
+        raise StorageFailed("no room")
+
+    async with open_site(tmp_path) as site:
+        monkeypatch.setattr(failpoints, "hook", kill_before_the_journal_is_closed)
+        with pytest.raises(Killed):
+            await site.snapshot(site.ids, list_pass="never")
+        monkeypatch.setattr(failpoints, "hook", None)
+        (before,) = site.names()
+        monkeypatch.setattr(Journal, "clear", disk_full)
+        with pytest.raises(StorageFailed, match="no room"):
+            await site.snapshot(site.ids, list_pass="never", format="csv")
+        assert site.gets() == []
+        monkeypatch.undo()
+        result = await site.snapshot(site.ids, list_pass="never", format="csv")
+        assert site.names() == [before, result.manifest.snapshot_id]
+
+
+async def test_a_run_that_is_asked_to_stop_before_it_has_decided_begins_nothing(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        stop = Stop()
+        stop.ask(TimeIsUp("enough"))
+        with pytest.raises(TimeIsUp):
+            await site.snapshot(stop=stop)
+        journal = Journal.look(site.journal_path.parent, site.settings.identity, emit=site.events.append)
+        assert journal is not None
+        assert journal.checkpoint() is None
+        journal.close()
+
+
 async def test_another_command_publishes_beside_an_incomplete_snapshot(tmp_path: Path) -> None:
     async with open_site(tmp_path, 30) as site:
         site.service.faults[list(site.service.campaigns)[4]] = ["400"] * 5
