@@ -46,7 +46,9 @@ def _open_folder(path: str, shown: str) -> LocalDestination:
     if "\0" in path:
         raise DestinationError(f"{shown!r} is not a folder: a NUL is in it.")
     try:
-        return LocalDestination(user_path(path), shown=shown)
+        folder = user_path(path)
+        # No shell reads what is shown: a script could not open a path with ~.
+        return LocalDestination(folder, shown=str(folder) if shown.startswith("~") else shown)
     except UnicodeError:
         raise DestinationError(f"{shown!a}: the name is not UTF-8, which the files' library needs.") from None
     except OSError as error:

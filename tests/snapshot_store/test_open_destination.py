@@ -28,7 +28,10 @@ def test_a_folder_can_be_written_as_a_path_or_a_file_url(tmp_path: Path, dest: s
 
 def test_a_tilde_is_the_home_folder_also_where_no_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert open_destination("~/exports").root == "/home/somebody/exports"
+    destination = open_destination("~/exports")
+    assert destination.root == "/home/somebody/exports"
+    assert destination.where("20261123T020000Z") == "/home/somebody/exports/snapshot=20261123T020000Z"
+    assert open_destination("./~/exports").shown == "./~/exports"
     with pytest.raises(DestinationError, match="no home folder is known for ~"):
         open_destination("~nobody-of-that-name/exports")
 
