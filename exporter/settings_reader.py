@@ -249,7 +249,8 @@ class _Reading:
 
     def proxy(self, host: str) -> str | None:
         try:
-            return proxy_for(host, self._environ) if host else None
+            # Without a good host the proxy is not used, but a fault of it is told together with that of the host.
+            return proxy_for(host or "https://platform.kore.ai", self._environ)
         except ValueError as error:
             self.problems.append(str(error))
             return None

@@ -52,6 +52,14 @@ def test_all_faults_are_reported_at_once() -> None:
         assert word in told
 
 
+@pytest.mark.parametrize("host", ["", "http://platform.kore.ai", "https://platform.kore.ai/path"])
+def test_faults_of_the_proxy_are_told_beside_those_of_the_host(host: str) -> None:
+    told = "\n".join(faults_of({**GOOD, "KORE_HOST": host, "HTTPS_PROXY": "ftp://me:hush@proxy"}))
+    assert "KORE_HOST" in told
+    assert "HTTPS_PROXY names no HTTP proxy" in told
+    assert "hush" not in told
+
+
 def test_nothing_at_all_names_every_missing_setting() -> None:
     assert len(faults_of({})) == 4
 
