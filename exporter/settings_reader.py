@@ -90,12 +90,14 @@ class _Reading:
         return text
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """One of `allowed`, the first where none is given; empty where it is another, which is a problem."""
         text = self.value(name)
         for word in allowed:
             if text.lower() == word.lower():
                 return word
         if text:
             self.problems.append(f"{_named(name)} is {text!r}; it can be {', '.join(allowed)}.")
+            return ""
         return allowed[0]
 
     def host(self) -> str:
@@ -128,15 +130,26 @@ class _Reading:
             return None
         if not client_id:
             self.problems.append(f"{_named('client_id')} is missing: it goes with the secret or key.")
-        if algorithm.startswith("RS"):
-            key = self._private_key(key_file, algorithm, secret is not None)
-        else:
-            key = self._shared_secret(secret, algorithm, key_file)
+        key = self._key(secret, key_file, algorithm)
         return SigningKey(client_id, Secret(key), algorithm) if key else None  # type: ignore[arg-type]
 
     def _keep_one(self, given: list[str]) -> None:
         if len(given) > 1:
             self.problems.append(f"{' and '.join(given)} exclude each other: keep one of them.")
+
+    def _key(self, secret: str | None, key_file: str, algorithm: str) -> str:
+        if algorithm.startswith("RS"):
+            return self._private_key(key_file, algorithm, secret is not None)
+        if algorithm:
+            return self._shared_secret(secret, algorithm, key_file)
+        # Which of the two is wanted is not known; what is given is looked at all the same.
+        if key_file:
+            self._private_key(key_file, algorithm, secret is not None)
+        if secret is not None:
+            self._shared_secret(secret, algorithm, key_file)
+        elif not key_file:
+            self.problems.append(f"KORE_CLIENT_SECRET or {_named('private_key_file')} is missing.")
+        return ""
 
     def _shared_secret(self, secret: str | None, algorithm: str, key_file: str) -> str:
         if secret is None and key_file:

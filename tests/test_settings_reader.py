@@ -266,6 +266,23 @@ def test_rs_algorithms_need_a_key_file_that_is_pem(tmp_path: Path) -> None:
     assert "no key" not in problems[0]
 
 
+def test_a_misspelt_algorithm_brings_no_problem_of_what_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("no key")
+    environ = {**WITHOUT_SECRET, "KORE_JWT_ALGORITHM": "RS265"}
+    misspelt = "KORE_JWT_ALGORITHM (--jwt-algorithm) is 'RS265'; it can be HS256, HS512, RS256, RS512."
+    key_file = {"KORE_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")}
+    assert faults_of({**environ, "KORE_CLIENT_SECRET": "hush"}) == [misspelt]
+    assert faults_of(environ) == [
+        misspelt,
+        "KORE_CLIENT_SECRET or KORE_PRIVATE_KEY_FILE (--private-key-file) is missing.",
+    ]
+    first, *others = faults_of({**environ, **key_file})
+    assert first == misspelt
+    assert len(others) == 1
+    assert "holds no PEM private key" in others[0]
+    assert any("several lines" in fault for fault in faults_of({**environ, "KORE_CLIENT_SECRET": "hush\nhush"}))
+
+
 def test_no_repr_shows_a_secret() -> None:
     settings = read_settings(GOOD)
     assert "hush" not in repr(settings) + str(settings.credentials) + f"{Secret('hush')}"
