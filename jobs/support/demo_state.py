@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -27,10 +28,10 @@ class DemoState(msgspec.Struct):
     `published` is the number of snapshots, `files` the SHA-256 of what the demo wrote beside them.
     """
 
-    campaigns: int
-    port: int = 0
-    days: list[datetime] = []
-    published: int = 0
+    campaigns: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    days: list[Annotated[datetime, msgspec.Meta(tz=True)]] = []
+    published: Annotated[int, msgspec.Meta(ge=0)] = 0
     files: dict[str, str] = {}
 
 

@@ -46,7 +46,15 @@ def test_its_own_files_are_replaced_and_those_of_others_are_not(tmp_path: Path) 
         DemoFolder(tmp_path, campaigns=5)
 
 
-@pytest.mark.parametrize("state", [b"{", b"\xff", b'{"x":' + b"[" * 5000, b'{"files":{"\xff":"x"},"campaigns":1}'])
+@pytest.mark.parametrize(
+    "state",
+    [
+        *(b"{", b"\xff", b'{"x":' + b"[" * 5000, b'{"files":{"\xff":"x"},"campaigns":1}'),
+        *(b'{"campaigns":0}', b'{"campaigns":1000000000000}', b'{"campaigns":3,"published":-1}'),
+        *(b'{"campaigns":3,"port":99999}', b'{"campaigns":3,"port":-5}'),
+        b'{"campaigns":3,"published":1,"days":["2026-01-01T00:00:00"]}',
+    ],
+)
 def test_a_damaged_state_is_an_error_that_says_what_to_do(tmp_path: Path, state: bytes) -> None:
     (tmp_path / STATE).write_bytes(state)
     with pytest.raises(DestinationError, match="damaged: remove it"):
