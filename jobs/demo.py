@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from exporter.errors import InputError
 from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
 from exporter.settings_reader import read_settings
 from exporter.units import Limit
@@ -27,6 +28,8 @@ with lazy_imports(__name__):
     from exporter.simulator.server import serve
     from exporter.simulator.simulated_service import Behaviour
     from exporter.simulator.variables import account_variables
+    from exporter.snapshot_store.local_folder import LocalDestination
+    from exporter.snapshot_store.open_bucket import without_secrets
     from exporter.snapshot_store.open_destination import open_destination
     from exporter.stop import Stop
     from jobs.support.demo_state import DemoFolder
@@ -51,7 +54,10 @@ def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat)
     the files. Run it again with the same folder for the next day of the same service: some campaigns have changed, one
     is gone and one is new.
     """
-    folder = DemoFolder(Path(dest), campaigns=campaigns)
+    destination = None if "://" in dest else open_destination(dest)
+    if not isinstance(destination, LocalDestination):
+        raise InputError(f"--out {without_secrets(dest)}: a demo works in a folder of this machine: name one.")
+    folder = DemoFolder(destination.folder, campaigns=campaigns)
     today, changes = folder.next_day()
     service = Behaviour(today.values(), limit=LIMIT)
     options = SnapshotOptions(
@@ -65,23 +71,22 @@ def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat)
             f"the next day: {len(changes.changed)} campaigns have changed, {len(changes.gone)} is gone, "
             f"{len(changes.new)} is new"
         )
-    result = _take_snapshot(console, folder, service, options)
+    result = _take_snapshot(console, dest, folder, service, options)
     console.summarize(result)
-    page, _ = render_report(open_destination(dest), result.manifest.snapshot_id, now=SystemClock().now())
+    page, _ = render_report(destination, result.manifest.snapshot_id, now=SystemClock().now())
     folder.write("report.html", page.encode())
     console.say(
         f"The service saw at most {service.most_in_a_window(LIMIT.seconds)} requests in any {LIMIT.seconds:g} s "
         f"and refused {service.refused()}."
     )
-    _suggest(console, folder, result)
+    _suggest(console, dest, folder, result)
     return 0 if result.complete else 1
 
 
 def _take_snapshot(
-    console: Console, folder: DemoFolder, service: Behaviour, options: SnapshotOptions
+    console: Console, dest: str, folder: DemoFolder, service: Behaviour, options: SnapshotOptions
 ) -> SnapshotResult:
     """Serve the day and take its snapshot. Raises `ExportError`."""
-    dest = str(folder.folder)
     ids = None if options.incremental else read_ids(str(_write_ids(folder, service)))
     fetch = FetchOptions(rates=(LIMIT,))
 
@@ -118,13 +123,12 @@ def _usable(port: int) -> int:
         return 0
 
 
-def _suggest(console: Console, folder: DemoFolder, result: SnapshotResult) -> None:
+def _suggest(console: Console, dest: str, folder: DemoFolder, result: SnapshotResult) -> None:
     """Commands that work as printed, and the report."""
-    dest = str(folder.folder)
     commands: list[tuple[str, ...]] = [("snapshots", dest), ("verify", dest)]
     if folder.state.published > 1:
         commands += [("diff", dest), ("history", dest)]
-    commands.append(("report", dest, "-o", f"{dest}/quiet-hours.html", "--quiet-hours", "21:00-08:00"))
+    commands.append(("report", dest, "-o", str(folder.folder / "quiet-hours.html"), "--quiet-hours", "21:00-08:00"))
     # The summary has shown how to read it, but on a terminal only.
     lines = [] if console.is_terminal else ["", *reading(result)]
     lines += ["", "Other things to try:", *(f"  {program_command(*words)}" for words in commands)]

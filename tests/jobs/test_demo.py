@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.forked_program import run
+from tests.support.forked_program import ForkedProgram, run
 from tests.support.running import full, manifest_of, program, snapshot_folders
 from tests.support.snapshots import ONE
 
@@ -109,3 +110,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
     done = run("demo", "--out", str(tmp_path / "file" / "x"), env={"HOME": str(tmp_path)})
     assert done.returncode == 2
     assert "cannot be used" in done.stderr
+
+
+@pytest.mark.parametrize("out", ["", "s3://bucket/x", "file:///proc/nothing", "s3:x"])
+def test_what_is_no_folder_is_refused_before_anything_is_made(out: str, tmp_path: Path, forked: ForkedProgram) -> None:
+    done = forked.run("demo", "--campaigns", "3", "--out", out, env={"HOME": str(tmp_path)}, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "--out" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("out", ["./-dash", "./~tilde"])
+def test_the_destination_is_used_and_printed_as_it_was_given(out: str, tmp_path: Path, forked: ForkedProgram) -> None:
+    done = forked.run("demo", "--campaigns", "3", "--out", out, env={"HOME": str(tmp_path)}, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(snapshot_folders(tmp_path / out)) == 1
+    commands = [shlex.split(command) for command in printed_commands(done.stderr) if "python" not in command.split()[0]]
+    destinations = [words[-1] if words[1] == "demo" else words[2] for words in commands]
+    assert destinations
+    assert set(destinations) == {out}
