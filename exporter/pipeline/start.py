@@ -88,17 +88,22 @@ class Fresh(msgspec.Struct, frozen=True):
 
 
 def reuse_since(checkpoint: Checkpoint | None, options: SnapshotOptions, now: float) -> int:
-    """From when on (milliseconds since 1970) outcomes in the journal are used again; each is judged by its own age."""
-    published_at = checkpoint.incomplete.published_at if checkpoint is not None and checkpoint.incomplete else None
-    if options.fresh or (checkpoint is not None and _is_over(checkpoint, published_at, now)):
+    """From when on (milliseconds since 1970) outcomes in the journal are used again; each is judged by its own age.
+
+    Of a run under a wrong clock no age is known. Of one that was published too long ago for being completed only what
+    an attempt at that has fetched since.
+    """
+    since = to_milliseconds(now - options.resume_within)
+    if options.fresh or (checkpoint is not None and is_misdated(checkpoint.snapshot_id, now)):
         return NOTHING
-    return to_milliseconds(now - options.resume_within)
+    if checkpoint is None or checkpoint.incomplete is None or not _is_late(checkpoint.incomplete.published_at, now):
+        return since
+    return NOTHING if checkpoint.is_published else max(since, checkpoint.incomplete.published_at)
 
 
-def _is_over(checkpoint: Checkpoint, published_at: int | None, now: float) -> bool:
-    """Whether it is too late to complete what was published, or its age is not known, since the clock was wrong."""
-    is_late = published_at is not None and to_milliseconds(now) - published_at > to_milliseconds(RETRY_WITHIN)
-    return is_late or is_misdated(checkpoint.snapshot_id, now)
+def _is_late(published_at: int, now: float) -> bool:
+    """Whether it is too late to complete what was published."""
+    return to_milliseconds(now) - published_at > to_milliseconds(RETRY_WITHIN)
 
 
 def decide(
@@ -110,15 +115,18 @@ def decide(
     if checkpoint is None:
         return Fresh(new, since, choose_bases(situation.own, situation.damaged, options, now, earlier=None))
     same = checkpoint.request == situation.request and not options.fresh
+    goes_on = same and since != NOTHING
     if situation.manifest is not None and not checkpoint.is_published:
         finished_at = manifests.milliseconds(situation.manifest.finished_at)
-        is_this_run = same and not _is_over(checkpoint, finished_at, now)
-        return Finish(checkpoint, situation.manifest, is_this_run)
-    goes_on = same and since != NOTHING
-    retries = goes_on and situation.incomplete_is_there
-    earlier = checkpoint if retries or (goes_on and not checkpoint.is_published) else None
+        return Finish(checkpoint, situation.manifest, is_this_run=goes_on and not _is_late(finished_at, now))
+    there = checkpoint.incomplete if situation.incomplete_is_there else None
+    # Where it is too late it stays, beside what the attempt at completing it becomes.
+    retries = goes_on and there is not None and not _is_late(there.published_at, now)
+    incomplete = there if retries else None
+    earlier = None
+    if retries or (goes_on and not checkpoint.is_published):
+        earlier = msgspec.structs.replace(checkpoint, incomplete=incomplete)
     bases = choose_bases(situation.own, situation.damaged, options, now, earlier=earlier)
-    incomplete = checkpoint.incomplete if retries else None
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)

@@ -38,6 +38,11 @@ def published(hours_ago: float) -> Checkpoint:
     return msgspec.structs.replace(before, incomplete=Incomplete(before.snapshot_id, before.started_at))
 
 
+def retry(hours_ago: float) -> Checkpoint:
+    """An attempt at completing what was published then, interrupted an hour after it began."""
+    return msgspec.structs.replace(published(hours_ago), snapshot_id=snapshot_id(NOW - HOUR), started_at=ms(NOW - HOUR))
+
+
 def snapshot(days_ago: float, mode: SnapshotMode = "full") -> SnapshotInfo:
     began = NOW - days_ago * DAY
     manifest = Manifest(
@@ -144,6 +149,9 @@ def test_another_command_or_a_snapshot_that_is_gone_replaces_nothing(request_: s
         (checkpoint(30), ms(NOW - DAY)),
         (published(11), ms(NOW - DAY)),
         (published(13), NOTHING),
+        (retry(11), ms(NOW - DAY)),
+        (retry(13), ms(NOW - 13 * HOUR)),
+        (retry(30), ms(NOW - DAY)),
         (None, ms(NOW - DAY)),
     ],
 )
@@ -178,12 +186,21 @@ def test_a_newer_snapshot_whose_manifest_cannot_be_read_is_named() -> None:
 
 
 def test_an_interrupted_retry_still_replaces_the_incomplete_snapshot() -> None:
-    first = published(3)
-    retry = msgspec.structs.replace(first, snapshot_id=snapshot_id(NOW - HOUR))
-    decision = decide(retry, situation(incomplete_is_there=True), OPTIONS, NOW)
+    before = retry(3)
+    decision = decide(before, situation(incomplete_is_there=True), OPTIONS, NOW)
     assert isinstance(decision, Resume)
-    assert decision.checkpoint.incomplete == first.incomplete
-    assert decision.checkpoint.snapshot_id == retry.snapshot_id
+    assert decision.checkpoint.incomplete == before.incomplete
+    assert decision.checkpoint.snapshot_id == before.snapshot_id
+
+
+def test_a_retry_that_is_resumed_too_late_keeps_what_it_fetched_and_replaces_nothing() -> None:
+    before = msgspec.structs.replace(retry(13), listed_at=ms(NOW - HOUR / 2))
+    incomplete = snapshot(13 / 24)
+    decision = decide(before, situation(own=(incomplete,), incomplete_is_there=True), INCREMENTAL, NOW)
+    assert isinstance(decision, Resume)
+    assert (decision.checkpoint.snapshot_id, decision.checkpoint.incomplete) == (before.snapshot_id, None)
+    assert (decision.reuse_since, decision.keep_list) == (ms(NOW - 13 * HOUR), True)
+    assert decision.bases.candidates == (incomplete,)
 
 
 def test_an_incremental_run_carries_over_from_the_newest_snapshot_and_others_are_in_reserve() -> None:
