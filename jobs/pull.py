@@ -10,10 +10,10 @@ from typing import Any
 import click
 import msgspec
 
-from exporter.errors import ExportError
+from exporter.errors import ExportError, InputError
 from exporter.events import Warned
 from exporter.model import ROW_TABLES
-from jobs.support.command import job, option, read_all, take_settings
+from jobs.support.command import is_typed, job, option, read_all, take_settings
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import ASKING, exit_code
 from jobs.support.lazy_imports import lazy_imports
@@ -133,13 +133,20 @@ def read_arguments(arguments: tuple[str, ...], column: str | None, delimiter: st
     """The IDs of all arguments, in their order. Raises `InputError` with all problems."""
 
     def read(argument: str) -> CampaignIds:
-        # Path.is_file raises where an ID is longer than any file's name.
-        is_file = argument.lower().endswith((".csv", ".tsv", ".txt")) or os.path.isfile(argument)  # noqa: PTH113
-        if is_file or argument == "-":
+        if _is_file(argument):
             return read_ids_at(argument, column, delimiter)
         return ids_of([argument], source=f"ID_OR_FILE {argument[:60]!r}")
 
+    idle = [] if any(map(_is_file, arguments)) else [name for name in ("id_column", "delimiter") if is_typed(name)]
+    if idle:
+        names = (name.replace("_", "-") for name in idle)
+        raise InputError([f"--{name} is about a file of IDs, and no ID_OR_FILE is one." for name in names])
     parts = read_all(*(partial(read, argument) for argument in arguments if argument.strip()))
     ids = [campaign_id for part in parts for campaign_id in part.ids.to_pylist()]
     warnings = [warning for part in parts for warning in part.warnings]
     return msgspec.structs.replace(ids_of(ids, source="ID_OR_FILE"), warnings=tuple(warnings))
+
+
+def _is_file(argument: str) -> bool:
+    # Path.is_file raises where an ID is longer than any file's name.
+    return argument == "-" or argument.lower().endswith((".csv", ".tsv", ".txt")) or os.path.isfile(argument)  # noqa: PTH113

@@ -170,6 +170,11 @@ def _raise_problems(ctx: click.Context) -> None:
     raise InputError(problems)
 
 
+def is_typed(name: str) -> bool:
+    """Whether the command line gives this parameter of the command: environment and file may be there for others."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def job(name: str, *, example: str, codes: Mapping[int, str]) -> Callable[[Callable[..., int]], JobCommand]:
     """Declare a command: its name, an example for `--help`, and its exit codes with what they mean.
 

@@ -108,6 +108,22 @@ def test_an_id_longer_than_a_file_name_is_no_fault_of_the_program(capsys: pytest
     assert "longer than 256" in capsys.readouterr().err
 
 
+def test_how_a_file_is_read_is_refused_where_no_argument_of_pull_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pull", "cd-1", "cd-2", "--id-column", "nonsense", "--delimiter", "tab"]) == 2
+    problems = capsys.readouterr().err
+    assert "--id-column is about a file of IDs" in problems
+    assert "--delimiter is about a file of IDs" in problems
+
+
+def test_how_a_file_is_read_may_stand_in_the_environment_for_other_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_EXPORT_ID_COLUMN", "id")
+    monkeypatch.setenv("CAMPAIGN_EXPORT_DELIMITER", "tab")
+    assert run(["pull", "cd-1", "--columns", "nonsense"]) == 2
+    assert "is about" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
