@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from exporter.errors import DestinationError
+from exporter.errors import DestinationError, InputError
 from jobs.support.command import job, option, read_all
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import READING
@@ -23,6 +23,7 @@ from jobs.support.terminal_tables import DiffLines
 
 with lazy_imports(__name__):
     from exporter.snapshot_store.catalog import read_manifest
+    from exporter.snapshot_store.cell_comparison import NOT_COMPARED
     from exporter.snapshot_store.choose_account_and_snapshot import account_of, find, snapshots_of_account
     from exporter.snapshot_store.destination import Destination
     from exporter.snapshot_store.diff import Changes, all_changes, changes_between, spoken
@@ -68,6 +69,11 @@ def command(
     compared, ignored = read_all(
         lambda: choose_columns("--columns", columns, known), lambda: choose_columns("--ignore", ignore, known)
     )
+    if NOT_COMPARED.issuperset({*(compared or known)}.difference(ignored)):
+        raise InputError(
+            "no column is left to compare: the ID, and when and from where a campaign came, are never compared, nor is "
+            "what --ignore names."
+        )
     destination = open_destination(dest)
     before, after = _choose(console, destination, old, new, account)
     changes = changes_between(destination, before, after, columns=compared, ignore=ignored)

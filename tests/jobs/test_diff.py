@@ -44,6 +44,27 @@ def test_columns_of_a_missing_list_pass_are_named_on_stderr(tmp_path: Path, capf
     assert "total_messages_sent" in json.loads(captured.out)["not_compared"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--columns", "fetched_at"],
+        ["--columns", "campaign_id,carried_from"],
+        ["--columns", "name,status", "--ignore", "status,name"],
+        ["--ignore", "*"],
+    ],
+)
+def test_where_no_column_is_left_to_compare_it_is_wrong_usage(
+    options: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    publish(tmp_path, ONE, responses=[listed()])
+    publish(tmp_path, TWO, responses=[listed(status="Active")])
+    assert run(["diff", str(tmp_path), *options]) == 2
+    captured = capfd.readouterr()
+    assert "no column is left to compare" in captured.err
+    assert captured.out == ""
+    assert run(["diff", str(tmp_path), "--columns", "fetched_at,status"]) == 0
+
+
 def test_a_campaign_that_could_not_be_fetched_is_not_removed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     publish(tmp_path, ONE, responses=[listed()], failures=[])
     failure = Failure(str(SEED["_id"]), "failed", 503, 5, "HTTP 503", None, NOW, NOW)
