@@ -136,8 +136,8 @@ def _silence() -> None:
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
     """A client of the cluster; a scheduler that is not there is an error at once, and not after Dask's many tries."""
-    location = urlsplit(scheduler)
     try:
+        location = urlsplit(scheduler)
         if location.scheme not in ("tcp", "tls") or location.hostname is None or location.port is None:
             raise ValueError("write it as tcp://HOST:PORT")
         socket.create_connection((location.hostname, location.port), timeout=ANSWER_WITHIN).close()

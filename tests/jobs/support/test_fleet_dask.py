@@ -357,7 +357,7 @@ def test_what_became_of_the_tasks_is_in_json_logs_too() -> None:
 def test_a_scheduler_that_does_not_answer_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "fleet.toml"
     file.write_text('out = "x"\n[[account]]\naccount_id = "a"\nstream_id = "s"\n')
-    for scheduler in ("nonsense://x", "127.0.0.1:1", "tcp://127.0.0.1:1"):
+    for scheduler in ("nonsense://x", "127.0.0.1:1", "tcp://127.0.0.1:1", "tcp://[::1", "tcp://a:99999"):
         assert cli.run(["fleet", str(file), "--engine", "dask", "--scheduler", scheduler]) == 2
         assert f"--scheduler {scheduler} does not answer" in capfd.readouterr().err
     assert cli.run(["fleet", str(file), "--engine", "dask"]) == 2
