@@ -37,7 +37,7 @@ class Console:
     def __init__(self, *, stream: TextIO, verbosity: int, as_json: bool) -> None:
         self._stream = stream
         self._verbosity = verbosity
-        self._as_json = as_json
+        self.as_json = as_json
         self.is_terminal = stream.isatty() and not as_json
         self.tally = Tally()
         self._bar: Bar | None = None
@@ -76,7 +76,7 @@ class Console:
         self.tally.note(event)
         if level_of(event) > self._verbosity:
             return
-        if self._as_json:
+        if self.as_json:
             self._write_json(_severity(event), _name(event), _fields(event))
             return
         text = describe(event, utc=not self.is_terminal)
@@ -102,7 +102,7 @@ class Console:
 
     def block(self, text: str, **fields: Any) -> None:
         """Lines to copy, without time stamps before them. `fields` are beside the text in JSON logs."""
-        if self._as_json:
+        if self.as_json:
             self.say(text, **fields)
         elif self._verbosity >= 0:
             self._put(terminal_safe(text) + "\n")
@@ -115,7 +115,7 @@ class Console:
         """The end of a run that published a snapshot. Commands to copy are for terminals."""
         if self._verbosity < 0:
             return
-        if self._as_json:
+        if self.as_json:
             fields = result.manifest
             self._write_json(
                 "info", "summary",
@@ -137,14 +137,14 @@ class Console:
         text = str(error) or type(error).__name__
         if isinstance(error, StoppedEarly) and self.tally.snapshot_id:
             text += f"\n{self.tally.kept:,} of {self.tally.wanted:,} campaigns are kept."
-        if self._as_json:
+        if self.as_json:
             self._write_json("error", "failed", {"message": text, "error": type(error).__name__, "exit_code": code})
             return
         first, *others = text.split("\n")
         self._write("\n".join([f"campaign-export: {first}", *(f"                 {line}" for line in others)]))
 
     def _tell(self, level: str, name: str, text: str, fields: dict[str, Any]) -> None:
-        if self._as_json:
+        if self.as_json:
             self._write_json(level, name, {"message": text, **fields})
         else:
             self._write(text)

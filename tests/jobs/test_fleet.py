@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import signal
 import subprocess
 from contextlib import ExitStack
@@ -108,17 +109,25 @@ def test_the_command_that_repeats_what_failed_works_as_printed(tmp_path: Path, h
     fleet = Fleet(tmp_path, held, 2)
     ids = (tmp_path / "1.csv").read_text()
     (tmp_path / "1.csv").write_text("nothing,here\n")
-    other, metrics = tmp_path / "other place", tmp_path / "fleet.prom"
-    done = fleet.run("--out", str(other), "--metrics-file", str(metrics))
+    other, metrics, config = tmp_path / "other place", tmp_path / "fleet.prom", tmp_path / "my config.toml"
+    config.write_text('engine = "local"\n')
+    given = ("--out", str(other), "--metrics-file", str(metrics), "--parallel", "7", "--config", str(config))
+    done = fleet.run(*given, "--log-format", "json")
     assert done.returncode == 2
     (tmp_path / "1.csv").write_text(ids)
-    (command,) = re.findall("repeat what failed: (.*)", done.stderr)
+    (command,) = re.findall("repeat what failed: (.*)", "\n".join(_messages(done.stderr)))
+    words = shlex.split(command)
+    assert {"--parallel=7", f"--config={config}", "--format=json", "--log-format=json"} < set(words)
     again = subprocess.run(command, shell=True, cwd=ROOT, env=full(fleet.env), capture_output=True, check=False)
     assert again.returncode == 0, (command, again.stderr)
     assert len(list(other.glob("account=*/stream=*/snapshot=*"))) == 2
     account = fleet.services["north-1"].account_id
     assert samples(metrics)["last_run_exit_code", account] == 0
     assert len(fleet.services["north-0"].arrivals) == len(fleet.services["north-0"].campaigns)
+
+
+def _messages(log: str) -> list[str]:
+    return [json.loads(line)["message"] for line in log.splitlines() if '"message"' in line]
 
 
 async def test_a_fault_of_the_program_in_one_account_is_no_other_accounts_matter() -> None:
