@@ -103,27 +103,26 @@ class HttpTransport:
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
-                attempt.answered = True
-                body, oversized = await self._read(response)
-                attempt.ended = asyncio.get_running_loop().time()
-                return HttpResponse(
+                attempt.head = HttpResponse(
                     status=response.status,
-                    body=body,
+                    body=b"",
                     retry_after=response.headers.get(hdrs.RETRY_AFTER),
                     location=response.headers.get(hdrs.LOCATION),
-                    # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
-                    charset=None if body.isascii() and b"\0" not in body[:4] else response.charset,
-                    oversized=oversized,
                     date=response.headers.get(hdrs.DATE),
                 )
+                body, oversized = await self._read(response)
+                attempt.ended = asyncio.get_running_loop().time()
+                # Only a body that is not UTF-8 is read by its charset, and looking for it takes a while.
+                charset = None if body.isascii() and b"\0" not in body[:4] else response.charset
+                return msgspec.structs.replace(attempt.head, body=body, charset=charset, oversized=oversized)
         except asyncio.CancelledError:
             self._connector.reset()
             raise
         except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
             self._connector.reset()
             explained = explain(error, request, timeout=self._timeout.total or 0.0)
-            explained.answered = attempt.answered
-            if attempt.reused and not attempt.answered and not isinstance(error, TimeoutError):
+            explained.head = attempt.head
+            if attempt.reused and attempt.head is None and not isinstance(error, TimeoutError):
                 explained.dropped = True
                 self._connector.drops += 1
             raise explained from None
@@ -165,7 +164,7 @@ class _Attempt(msgspec.Struct, eq=False):
     on_sent: Callable[[], None]
     transport: asyncio.Transport | None = None
     reused: bool = False
-    answered: bool = False
+    head: HttpResponse | None = None
     ended: float = 0.0
 
 

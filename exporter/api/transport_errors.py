@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from exporter.api.content_encoding import UnknownEncoding
-from exporter.api.endpoints import Request
+from exporter.api.endpoints import HttpResponse, Request
 from exporter.text import one_line
 
 LONGEST_HEADER = 2**16
@@ -30,15 +30,15 @@ class TransportError(Exception):
     """No complete response came: connection refused or dropped, time limit, response cut off.
 
     `permanent`: as things are set up it can never work (an unknown host, nothing that listens, no TLS, a proxy that
-    refuses, a certificate that is not trusted, a header too long); the text names the setting. `answered`: a response
-    began to come. `dropped`: the service closed a kept-alive connection, as it may at any time, while the request was
-    on its way.
+    refuses, a certificate that is not trusted, a header too long); the text names the setting. `head`: of a
+    response that began to come all but its body. `dropped`: the service closed a kept-alive connection, as it may at
+    any time, while the request was on its way.
     """
 
     def __init__(self, detail: str, *, permanent: bool = False) -> None:
         super().__init__(detail)
         self.permanent = permanent
-        self.answered = False
+        self.head: HttpResponse | None = None
         self.dropped = False
 
 

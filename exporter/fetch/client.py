@@ -157,6 +157,7 @@ class Client:
         request = build(token)
         if redirect is not None:
             request = msgspec.structs.replace(request, url=redirect)
+        broken = ""
         try:
             response = without_token(await self._transport.send(request, on_sent=on_sent), token)
         except TransportError as error:
@@ -167,13 +168,17 @@ class Client:
                 raise kind(f"{error}.") from None
             if error.dropped:
                 return None
-            detail = str(error).replace(token, TOKEN_HIDDEN)
-            permit.failing(item, detail, answered=error.answered)
-            return Exchange(Verdict("retry", detail), None, permit.granted_at)
+            broken = str(error).replace(token, TOKEN_HIDDEN)
+            if error.head is None:
+                permit.failing(item, broken, answered=False)
+                return Exchange(Verdict("retry", broken), None, permit.granted_at)
+            response = error.head
         finally:
             self.sending.discard(task)
         self._compare_clocks(response)
         verdict = classify(response, request.url)
+        if broken:
+            verdict = _without_body(verdict, f"HTTP {response.status}: {broken}")
         self._refuse_other_origin(item, verdict, response)
         if verdict.kind == "wrong_campaign":
             self._transport.drop_connection()
@@ -185,7 +190,7 @@ class Client:
             permit.redirected()
         else:
             permit.ok()
-        return Exchange(verdict, response, permit.granted_at)
+        return Exchange(verdict, None if broken and verdict.kind == "retry" else response, permit.granted_at)
 
     def _refuse_other_origin(self, item: str, verdict: Verdict, response: HttpResponse) -> None:
         """End a run whose every answer leads to another origin: an old host, or one that wants a login.
@@ -206,6 +211,12 @@ class Client:
         warning = skew_warning(self.skew)
         if warning is not None:
             self._emit(Warned(warning))
+
+
+def _without_body(verdict: Verdict, error: str) -> Verdict:
+    """What a response means whose body did not come whole, by the verdict on its head: that proves a refusal only."""
+    kind = verdict.kind if verdict.kind in ("rate_limited", "denied") else "retry"
+    return Verdict(kind, error, retry_after=verdict.retry_after)
 
 
 def _leads_away(verdict: Verdict, response: HttpResponse | None) -> bool:

@@ -74,7 +74,7 @@ async def test_a_server_that_drops_every_connection_sees_each_request_once() -> 
                     await get(transport, url, on_sent=on_sent)
                     answered += 1
                 except TransportError as error:
-                    assert not error.answered
+                    assert error.head is None
                 assert len(service.asked) == on_sent.call_count == sent
     assert answered == 5
 
@@ -86,8 +86,24 @@ async def test_what_is_no_complete_answer_is_reported_as_unanswered(fault: str) 
         with pytest.raises(TransportError) as caught:
             await get(transport, url, on_sent=on_sent)
         on_sent.assert_called_once()
-        assert caught.value.answered is (fault in ("truncated", "drip")), "an answer had begun to come"
+        assert (caught.value.head is not None) is (fault in ("truncated", "drip")), "an answer had begun to come"
         assert not caught.value.dropped, "the connection was new"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        http('{"errors":', "Retry-After: 4", "Connection: close", status="429 Too Many Requests", length=99),
+        http("{}", "Retry-After: 4", "Content-Encoding: br", status="429 Too Many Requests"),
+        http(b"\x1f\x8b\x08z", "Retry-After: 4", status="429 Too Many Requests"),
+    ],
+)
+async def test_what_was_said_before_the_body_broke_is_kept(broken: bytes) -> None:
+    with hostile({FIRST: broken}) as (_, url):
+        async with HttpTransport(timeout=2.0, max_body=1000, connections=1) as transport:
+            with pytest.raises(TransportError) as caught:
+                await get(transport, url)
+    assert caught.value.head == HttpResponse(429, b"", retry_after="4")
 
 
 @pytest.mark.parametrize("fault", ["bomb", "endless"])

@@ -27,6 +27,12 @@ def dropped() -> TransportError:
     return error
 
 
+def cut_off(status: int, retry_after: str | None = None) -> TransportError:
+    error = TransportError("connection broke")
+    error.head = HttpResponse(status, b"", retry_after=retry_after)
+    return error
+
+
 def unknown_host() -> TransportError:
     return TransportError("the name of the host h is unknown; check KORE_HOST", permanent=True)
 
@@ -117,6 +123,44 @@ def test_a_request_under_which_a_kept_alive_connection_was_dropped_is_sent_again
 
     requests = run_virtually(main())
     assert (requests.total, requests.retries) == (40, 30), "each may have reached the service"
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(429, 1), (503, 2), (200, 2)])
+def test_retry_after_is_honoured_where_the_body_is_cut_off(status: int, attempts: int) -> None:
+    """A 429 uses up no attempt, and holds back the others, too."""
+    cut = cut_off(status, "33")
+    service = MadeUpService(lambda asked: cut if asked.before == 20 else good(asked.campaign_id))
+
+    async def main() -> int:
+        fetching = Fetching(service, attempts=attempts)
+        assert set((await fetching.fetch([f"cd-{number}" for number in range(200)])).values()) == {"ok"}
+        return fetching.meter.usage().requests.rate_limited
+
+    is_limited = status == 429
+    assert run_virtually(main()) == is_limited
+    refused = service.asked[20]
+    again = next(asked.at for asked in service.asked if asked.campaign_id == refused.campaign_id and asked.before > 20)
+    assert again - refused.at >= 33.0
+    held_back = not any(refused.at + 0.2 < asked.at < again for asked in service.asked)
+    assert held_back is is_limited
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_the_credentials_ends_the_run_though_its_body_is_cut_off(status: int) -> None:
+    service = MadeUpService(lambda _: cut_off(status))
+    with pytest.raises(CredentialsRefused, match=f"HTTP {status}"):
+        fetched(service, ["cd-1", "cd-2"])
+    assert len(service.asked) == 1
+
+
+def test_a_status_whose_body_is_cut_off_is_no_last_word_on_a_campaign() -> None:
+    """Of what a 404 or a 400 says in its body, all is open; what went before it is no evidence."""
+    statuses = {"cd-1": 404, "cd-2": 400, "cd-3": 410}
+    service = MadeUpService(
+        lambda asked: cut_off(statuses[asked.campaign_id]) if asked.campaign_id in statuses and asked.before_for_it < 4
+        else good(asked.campaign_id)
+    )  # fmt: skip
+    assert set(fetched(service, [f"cd-{number}" for number in range(60)]).values()) == {"ok"}
 
 
 def test_a_request_that_was_not_sent_holds_no_slot() -> None:
