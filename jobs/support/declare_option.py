@@ -72,6 +72,7 @@ class Option(click.Option):
             raise ValueError("must be one value or a list of texts; a date or a table is neither.")
         texts = [str(entry) for entry in entries]
         self._refuse_quotes(texts)
+        self._refuse_floats(entries)
         if self.multiple:
             return _each_of(texts, lambda text: [self._parse(text)])
         joined_by = getattr(self.type, "joined_by", None)
@@ -103,6 +104,11 @@ class Option(click.Option):
         # Of a setting the reader of the settings says so.
         if self._variable is None and any(map(is_quoted, texts)):
             raise ValueError("is wrapped in quotes: remove them (`docker --env-file` keeps them)")
+
+    def _refuse_floats(self, entries: Iterable[Any]) -> None:
+        # 66e123 is an ID to whoever wrote it, and infinity to TOML: of such a number it keeps no digits.
+        if any(isinstance(entry, float) and self._parse(str(entry)) == str(entry) for entry in entries):
+            raise ValueError("is a text: write it in quotes, for a number with a point or an e loses digits.")
 
     def _read_variables(self, texts: set[str]) -> Any:
         if len(texts) > 1:

@@ -30,6 +30,11 @@ pytestmark = pytest.mark.usefixtures("account")
         ('workers = "many"', "export.toml: workers: 'many' is not a whole number from 1 to 1,000"),
         ("verbose = -1", "export.toml: verbose: -1 is not a number; write 1 or 2"),
         ("workers = 1.5", "export.toml: workers: '1.5' is not a whole number"),
+        ("app_id = 66e123456789012345678901", "export.toml: app_id: is a text: write it in quotes"),
+        ("app_id = nan", "export.toml: app_id: is a text: write it in quotes"),
+        ("work_dir = 1.50", "export.toml: work_dir: is a text: write it in quotes"),
+        ("id_column = [1.50]", "export.toml: id_column: is a text: write it in quotes"),
+        ("app_id = 2026-01-01", "export.toml: app_id: must be one value or a list of texts"),
         ("[rate]\nx = 1", "export.toml: rate: must be one value or a list of texts"),
         ("rate = [[1]]", "export.toml: rate: must be one value or a list of texts"),
         ('work-dir = "x"', "export.toml: work-dir: there is no such option; did you mean work_dir?"),
@@ -59,7 +64,8 @@ def test_faults_of_file_options_and_settings_are_reported_together(
 
 def test_numbers_lists_and_flags_of_the_file_are_read_as_options_are(capsys: pytest.CaptureFixture[str]) -> None:
     file = config(
-        'workers = 3\nrate = ["7/1m", "90/1h"]\nkeep_days = 2.5\nexcel_safe = true\nverbose = 1\nmax_body = 1000'
+        'workers = 3\nrate = ["7/1m", "90/1h"]\nkeep_days = 2.5\nexcel_safe = true\nverbose = 1\nmax_body = 1000\n'
+        "app_id = 66123"
     )
     assert plan("--config", file) == 0
     assert "7/1m, 90/1h" in capsys.readouterr().out

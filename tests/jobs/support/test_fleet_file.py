@@ -90,6 +90,7 @@ MISTAKES = [
     ("keep = 2026-01-01", "north: keep: must be one value or a list of texts; a date or a table is neither."),
     ("rate = 60", "north: rate: '60' is not a rate"),
     ('rate = ["60/1m", true]', "north: rate: must be a text or a number, not true or false."),
+    ("app_id = 66e123456", "north: app_id: is a text: write it in quotes"),
     ('timeout = "soon"', "north: timeout: 'soon' is not a duration"),
     ('format = "xlsx"', "north: format: 'xlsx' is not one of"),
     ('type = "mail"', "north: type: 'mail' is not one of"),
