@@ -49,6 +49,13 @@ with lazy_imports(__name__):
 EXCLUSIVE = (("ledger", "no_ledger"), ("verbose", "quiet"))
 """Options of which at most one can count."""
 
+IDLE: tuple[tuple[str, str, Any, str], ...] = (
+    ("full_every", "incremental", False, "--full-every has no effect without --incremental: give both, or neither"),
+    ("excel_safe", "format", "parquet", "--excel-safe has no effect on Parquet: add --format csv or both"),
+    ("rate_share", "rates", (None,), "--rate-share has no effect with --rate off: give the rate to take a share of"),
+)
+"""Options that do nothing where another has that value, and what is said of it."""
+
 _SOURCES = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
@@ -102,6 +109,7 @@ class JobCommand(click.Command):
         code: int = BUG
         try:
             _warn_of_variables(console, self)
+            _warn_of_idle(console, ctx)
             _raise_problems(ctx)
             code = super().invoke(ctx)
             sys.stdout.flush()
@@ -155,6 +163,13 @@ def _warn_of_variables(console: Console, command: JobCommand) -> None:
         key = name.removeprefix(PREFIX)
         if key not in known and (near := nearest(key, known, 0.8)):
             console.say(f"warning: no option is set by {name}; did you mean {PREFIX}{near}?", event="warned")
+
+
+def _warn_of_idle(console: Console, ctx: click.Context) -> None:
+    """Warn of what was typed for nothing. In the environment or a file it may be there for another command."""
+    for name, other, value, text in IDLE:
+        if is_typed(name) and other in ctx.params and ctx.params[other] == value:
+            console.say(f"warning: {text}", event="warned")
 
 
 def _raise_problems(ctx: click.Context) -> None:

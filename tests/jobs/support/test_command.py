@@ -125,6 +125,28 @@ def test_how_a_file_is_read_may_stand_in_the_environment_for_other_commands(
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "others", "needs"),
+    [
+        ("full-every", ["7d"], [], ["--incremental"]),
+        ("excel-safe", [], [], ["--format", "both"]),
+        ("rate-share", ["10%"], ["--rate", "off"], ["--rate", "60/1m"]),
+    ],
+)
+def test_an_option_that_was_typed_for_nothing_is_told(
+    name: str, value: list[str], others: list[str], needs: list[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def is_told(*arguments: str) -> bool:
+        assert plan(*arguments) == 0
+        return f"warning: --{name} has no effect" in capsys.readouterr().err
+
+    assert is_told(f"--{name}", *value, *others)
+    assert not is_told(f"--{name}", *value, *needs)
+    monkeypatch.setenv(f"CAMPAIGN_EXPORT_{name.replace('-', '_').upper()}", *(value or ["1"]))
+    assert not is_told(*others), "it may be there for other commands"
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--nope", "--out", "x"], ["--out", "x", "--nope=3", "-q"], ["ids.csv", "more.csv", "--out", "x"], ["--out"],
