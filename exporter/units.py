@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -43,11 +44,15 @@ class Allowance(msgspec.Struct, frozen=True):
 
     def exceeded_by(self, number: int, total: int) -> bool:
         """Whether `number` of `total` is more than is allowed."""
-        most = self.count if self.count is not None else (self.share or 0.0) * total
-        return number > most
+        return number > (self.count if self.count is not None else part_of(self.share or 0.0, total))
 
     def __str__(self) -> str:
-        return str(self.count) if self.count is not None else f"{(self.share or 0.0) * 100:g}%"
+        return str(self.count) if self.count is not None else f"{float(part_of(self.share or 0.0, 100)):.15g}%"
+
+
+def part_of(share: float, total: int) -> Fraction:
+    """A share of `total`, exactly as it is written: 29% of 100 is 29, where 0.29 * 100 is less."""
+    return Fraction(repr(float(share))) * total
 
 
 def parse_duration(text: str) -> float:
@@ -83,15 +88,16 @@ def parse_days(text: str) -> float:
 def parse_size(text: str) -> int:
     """Bytes: `16MiB`, `1GB`, or a bare number of bytes."""
     match = re.fullmatch(_NUMBER + r"([kmg]?i?b?)", text.strip().lower().replace(" ", ""))
-    if not match or match[2] not in _BYTES or float(match[1]) * _BYTES[match[2]] < 1:
+    size = int(Fraction(match[1]) * _BYTES[match[2]]) if match and match[2] in _BYTES else 0
+    if size < 1:
         raise ValueError(f"{_shown(text)} is not a size: write 512KiB, 16MiB or 1GB")
-    return int(float(match[1]) * _BYTES[match[2]])
+    return size
 
 
 def parse_percent(text: str) -> float:
     """A share from above 0 to 1: `80%`, or `0.8`."""
     match = re.fullmatch(_NUMBER + r"(%?)", text.strip())
-    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    share = float(Fraction(match[1]) / (100 if match[2] else 1)) if match else -1.0
     if not 0 < share <= 1:
         raise ValueError(f"{_shown(text)} is not a share: write a percentage above 0% and up to 100%, such as 80%")
     return share
@@ -104,7 +110,7 @@ def parse_allowance(text: str) -> Allowance:
         raise ValueError(f"{_shown(text)} is neither a number nor a percentage: write 5 or 5%")
     if match[1]:
         return Allowance(int(match[1]), None)
-    return Allowance(None, float(match[2]) / 100)
+    return Allowance(None, float(Fraction(match[2]) / 100))
 
 
 def parse_rate(text: str) -> Limit:

@@ -23,6 +23,7 @@ from exporter.units import (
     parse_percent,
     parse_rate,
     parse_size,
+    part_of,
 )
 
 
@@ -67,7 +68,9 @@ def test_days_and_bounds() -> None:
     assert (parse_days("0.5"), parse_bound("90s")) == (0.5, 90)
 
 
-@pytest.mark.parametrize(("text", "size"), [("16MiB", 2**24), ("1GB", 10**9), ("512", 512), ("1.5k", 1536)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("16MiB", 2**24), ("1GB", 10**9), ("512", 512), ("1.5k", 1536), ("2.3kB", 2300)]
+)
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
@@ -95,6 +98,20 @@ def test_allowances() -> None:
     assert not parse_allowance("5%").exceeded_by(5, 100)
     assert not parse_allowance("0").exceeded_by(0, 10)
     assert parse_allowance("0").exceeded_by(1, 10)
+
+
+@given(st.integers(0, 1000), st.integers(1, 10**7) | st.integers(1, 10**4).map(lambda number: number * 1000))
+@example(290, 100)
+@example(7, 1000)
+def test_a_percentage_allows_exactly_as_many_as_it_says(tenths: int, total: int) -> None:
+    """Whole percentages and those with a decimal, of any total."""
+    allowance = parse_allowance(f"{tenths // 10}.{tenths % 10}%")
+    most = tenths * total // 1000
+    assert not allowance.exceeded_by(most, total)
+    assert allowance.exceeded_by(most + 1, total)
+    assert str(allowance) == f"{tenths // 10}" + (f".{tenths % 10}%" if tenths % 10 else "%")
+    if tenths:
+        assert int(part_of(parse_percent(f"{tenths // 10}.{tenths % 10}%"), total)) == most
 
 
 @pytest.mark.parametrize("parse", [parse_duration, parse_size, parse_rate, parse_allowance, parse_percent])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exporter.options import Pace
 from exporter.ratelimit.pacing import spacing
-from exporter.units import Limit
+from exporter.units import Limit, part_of
 
 TYPICAL_LATENCY = 0.05
 """Seconds, where nothing was measured yet: it lengthens each window a little, since slots are held through it."""
@@ -32,4 +32,4 @@ def seconds_for(
 
 def shared(limits: Sequence[Limit], share: float) -> tuple[Limit, ...]:
     """The limits of which only a share is ours."""
-    return tuple(Limit(max(1, int(limit.slots * share)), limit.seconds) for limit in limits)
+    return tuple(Limit(max(1, int(part_of(share, limit.slots))), limit.seconds) for limit in limits)

@@ -48,3 +48,4 @@ def test_of_several_limits_the_slowest_counts_and_without_one_only_the_latency()
 
 def test_a_share_of_a_limit_is_rounded_down_but_is_never_nothing() -> None:
     assert shared([MINUTE, Limit(9, 1.0), Limit(1, 2.0)], 0.5) == (Limit(30, 60.0), Limit(4, 1.0), Limit(1, 2.0))
+    assert shared([Limit(100, 60.0)], 0.29) == (Limit(29, 60.0),)
