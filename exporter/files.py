@@ -251,12 +251,15 @@ def _pid_namespace() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process began, in clock ticks since boot; empty where the system does not say."""
+    """When a process began, in clock ticks since boot; empty where the system does not say, and of one that has ended.
+
+    One that has ended is there until its parent asks for its exit code.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    return "" if state == "Z" else fields[18]
 
 
 def is_in_sight(holder: str) -> bool:

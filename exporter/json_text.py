@@ -19,7 +19,7 @@ _decode_exactly = msgspec.json.Decoder(float_hook=lambda digits: _exact_float(di
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
-_may_be_beyond_a_double = re.compile("[0-9.]{17}|[0-9][eE][+-]?[0-9]{3}")
+_may_be_beyond_a_double = re.compile("[0-9.]{16}|[0-9][eE][+-]?[0-9]{3}")
 """More digits than the 15 that a double always holds, or an exponent that it may not."""
 
 

@@ -115,7 +115,7 @@ def parse_allowance(text: str) -> Allowance:
 
 def parse_rate(text: str) -> Limit:
     """A number of requests in a window: `60/1m`, `1800/1h`, `10/s`."""
-    number, slash, window = text.strip().partition("/")
+    number, slash, window = (part.strip() for part in text.partition("/"))
     try:
         slots = int(number) if re.fullmatch(r"[0-9]{1,15}", number) else 0
         seconds = parse_duration(window if window[:1] in "0123456789" else "1" + window)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -19,17 +21,20 @@ from exporter.events import Event, ignore
 from exporter.files import (
     NotPrivate,
     explained,
+    is_alive,
     make_folder,
     open_private,
     replace_file,
     storage_failed,
     sync_folder,
+    this_holder,
 )
 from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
 from exporter.model import Identity
 from exporter.snapshot_store.lock import RunLock
 from tests.support.another_user import another_user, needs_root
+from tests.support.running import ROOT
 
 WHO = Identity("https://kore.example", "st", "acc", "v2")
 
@@ -212,3 +217,17 @@ def test_a_new_folder_and_its_parents_are_made_durable(tmp_path: Path, monkeypat
     make_folder(tmp_path / "a" / "b")
     assert synced == [tmp_path, tmp_path / "a"]
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_process_that_was_killed_is_dead_also_while_nobody_has_asked_for_its_exit_code() -> None:
+    """As in a container without an init: its requests are not waited for as if they were still under way."""
+    tell = "from exporter.files import this_holder as h; print(h(), flush=True); input()"
+    command = [sys.executable, "-c", tell]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
+        assert child.stdout is not None
+        holder = child.stdout.readline().strip()
+        assert is_alive(holder)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(holder)
+    assert is_alive(this_holder())

@@ -77,7 +77,15 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "limit"),
-    [("60/1m", Limit(60, 60)), ("1800/1h", Limit(1800, 3600)), ("10/s", Limit(10, 1)), ("5/500ms", Limit(5, 0.5))],
+    [
+        ("60/1m", Limit(60, 60)),
+        ("1800/1h", Limit(1800, 3600)),
+        ("10/s", Limit(10, 1)),
+        ("5/500ms", Limit(5, 0.5)),
+        ("60/ 1m", Limit(60, 60)),
+        (" 60 /1m ", Limit(60, 60)),
+        ("10 / s", Limit(10, 1)),
+    ],
 )
 def test_rates(text: str, limit: Limit) -> None:
     assert parse_rate(text) == limit

@@ -93,7 +93,7 @@ class _Failure(msgspec.Struct, frozen=True):
 _RULES: tuple[tuple[VerdictKind, Callable[[_Failure], bool]], ...] = (
     # Pages rate-limit and rate-limit-ccai give the text and no status: the text decides.
     ("rate_limited", lambda it: 429 in (it.status, it.inner_status)),
-    ("rate_limited", lambda it: says_rate_limit(it.message) and not it.campaign_missing),
+    ("rate_limited", lambda it: says_rate_limit(it.message) or says_rate_limit(str(it.code))),
     # A failure of the service, whatever its text says: a back end that is down is "not found", too.
     ("retry", lambda it: it.status in _RETRIED or it.status >= 500),
     ("denied", lambda it: it.status == 401),

@@ -11,6 +11,8 @@ from exporter.text import LONGEST_SEARCHED
 MOST_ERRORS = 20
 """Entries of `errors`, and a thousand times as many keys of a body, that are looked at: one may hold a million."""
 
+_TEXTS = ("message", "msg", "detail", "error_description", "title")
+
 
 class ErrorBody(NamedTuple):
     """`message` is "" and `code` None where there is none. `of_api`: whether it has a shape of this API's own errors,
@@ -24,7 +26,8 @@ class ErrorBody(NamedTuple):
 def read_error(document: Any) -> ErrorBody:
     """The error in a body in any of the shapes that were seen.
 
-    Shapes, in this order: `errors[].msg`, `errors[].message`, `message`, `error.message`, `error`.
+    Shapes, in this order: `errors[].msg`, `errors[].message`, `message`, `detail` and `title` (RFC 9457),
+    `error_description` (RFC 6749), `error.message`, `error`.
     """
     if not isinstance(document, dict):
         return ErrorBody(document[:LONGEST_SEARCHED] if isinstance(document, str) else "", None)
@@ -40,7 +43,7 @@ def read_error(document: Any) -> ErrorBody:
         return ErrorBody(message[:LONGEST_SEARCHED], code, of_api=any(map(_is_of_api, entries)))
     error = lowered.get("error")
     inner = _message(error) if isinstance(error, dict | str) else ""
-    own = next((text for text in (lowered.get("message"), lowered.get("msg")) if isinstance(text, str)), "")
+    own = next((text for key in _TEXTS if isinstance(text := lowered.get(key), str)), "")
     code = _code(error) if _code(error) is not None else _code(document)
     says_failure = is_failure_word(lowered.get("status")) or lowered.get("success") is False
     return ErrorBody((own or inner)[:LONGEST_SEARCHED], code, of_api=says_failure and bool(own or inner))

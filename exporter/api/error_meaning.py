@@ -68,17 +68,17 @@ _SAYS_NOTHING = (
 _PART_WORD = rf"\b(?:{_PARTS})\b"
 _OTHER_WORD = rf"\b(?:{_OTHERS})\b"
 _FOR_A_WHILE = (
-    r"try(?:ing)? (?:again|later|after)|retry (?:later|after|your|the)|please (?:retry|wait)|tim(?:ed?|ing)[ -]?out"
-    r"|deadline[ _]exceeded|quota (?:is |was |has been )?exceeded|server[ _]?error|internal[ _]?error"
-    r"|temporar(?:il)?y|unavailable|\bis (?:down|busy|locked)\b|maintenance|bad gateway|over-?load|too busy|server busy"
-    r"|connection (?:refused|reset|closed)|too many (?:open )?connections|circuit ?breaker|\bgetaddrinfo\b"
-    r"|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b|hang up|deadlock|something went wrong|upstream"
+    r"try(?:ing)? (?:again|later|after)|retry(?:ing| (?:later|after|in|your|the))|please (?:retry|wait)"
+    r"|tim(?:ed?|ing)[ -]?out|deadline[ _]exceeded|quota (?:is |was |has been )?exceeded|server[ _]?error"
+    r"|internal[ _]?error|temporar(?:il)?y|unavailable|\bis (?:down|busy|locked)\b|maintenance|bad gateway|over-?load"
+    r"|too busy|server busy|connection (?:refused|reset|closed)|too many (?:open )?connections|circuit ?breaker"
+    r"|\bgetaddrinfo\b|\bE(?:CONN\w+|TIMEDOUT|NOTFOUND|AI_\w+)\b|hang up|deadlock|something went wrong|upstream"
     r"|slow down|exceeded the number of|at th(?:is|e) (?:time|moment)"
 )
 _NOT_ROUTED = (
     r"\broute[ds]?\b|\brouting\b|\b(?:back ?end|upstream|ingress|gateway|proxy|host|url|path)s?\b|cannot (?:get|post) /"
 )
-_RATE_LIMIT = r"\brate[ -]?limit(?! not found)|too many requests"
+_RATE_LIMIT = r"(?<![^\W_])rate[\s_-]*limit(?![\s_-]*not[\s_-]*found)|(?<![^\W_])too[\s_-]*many[\s_-]*requests"
 
 
 @cache
@@ -88,19 +88,19 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 def _has(pattern: str, text: str) -> bool:
-    return _words(pattern).search(text) is not None
+    return _words(pattern).search(text, 0, LONGEST_SEARCHED) is not None
 
 
 def without_id(message: str, campaign_id: str) -> str:
     """The text of an error, with another ID in place of `campaign_id`: what stands in that one says nothing."""
-    if _words(rf"(?:(?:{_SAYS_NOTHING})[\s-]*)+").fullmatch(campaign_id):
+    if not re.search(r"[^\s-]", _words(_SAYS_NOTHING).sub("", campaign_id)):
         return message
     return re.sub(rf"(?<![\w-]){re.escape(campaign_id)}(?![\w-])", "cd-0", message[:LONGEST_SEARCHED])
 
 
 def says_rate_limit(message: str) -> bool:
-    """Whether a text says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai)."""
-    return _has(_RATE_LIMIT, message)
+    """Whether a text, or a code, says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai)."""
+    return _has(_RATE_LIMIT, _plain(message))
 
 
 def says_campaign_missing(message: str) -> bool:

@@ -34,7 +34,8 @@ class WorkQueue:
     """The next item to try: what is due again first, then fresh IDs. Ends when all have their outcome."""
 
     def __init__(self, ids: Iterator[str], clock: Clock) -> None:
-        self._fresh: Iterator[str] = ids
+        self._fresh = ids
+        self._ahead: str | None = None  # a fresh ID that was looked at
         self._clock = clock
         self._waiting: list[tuple[float, int, Item]] = []
         self._order = itertools.count()
@@ -51,7 +52,7 @@ class WorkQueue:
                 self._under_way += 1
                 return heapq.heappop(self._waiting)[2]
             if not self._exhausted:
-                campaign_id = next(self._fresh, None)
+                campaign_id, self._ahead = self._ahead or next(self._fresh, None), None
                 if campaign_id is not None:
                     self._under_way += 1
                     return Item(campaign_id)
@@ -64,11 +65,8 @@ class WorkQueue:
 
     def peek(self) -> str | None:
         """An ID that is still to be tried, if there is one; it stays where it is."""
-        campaign_id = next(self._fresh, None)
-        if campaign_id is not None:
-            self._fresh = itertools.chain((campaign_id,), self._fresh)
-            return campaign_id
-        return self._waiting[0][2].campaign_id if self._waiting else None
+        self._ahead = self._ahead or next(self._fresh, None)
+        return self._ahead or (self._waiting[0][2].campaign_id if self._waiting else None)
 
     def again(self, item: Item, delay: float) -> None:
         """Take `item` back; it is due in `delay` seconds."""

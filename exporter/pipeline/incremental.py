@@ -21,8 +21,8 @@ from exporter.snapshot_store.verify import stored_problem
 from exporter.tables.timestamps import read_instant
 from exporter.units import format_duration
 
-SLACK = 300_000
-"""Milliseconds by which the service's clock and ours may differ."""
+SLACK = 86_400_000
+"""Milliseconds by which the service's clock and ours may differ: one that shows local time is hours off."""
 
 _STAMPS = ("updatedAt", "campaignInstanceUpdatedAt")
 
@@ -119,15 +119,18 @@ def carried(destination: Destination, base: str, items: Mapping[str, str]) -> It
 def is_unchanged(response: CampaignResponse, item: str) -> bool:
     """Whether a campaign is as it was when `response` was stored, by today's list item.
 
-    Both stamps must be those that the base saw. A base without a list item has only the answer's own `updatedAt`;
-    the last run of the campaign must then lie clearly before the answer.
+    Both stamps must be those that the base saw, and the status, which a run that ends may change without a stamp. A
+    base without a list item has only the answer's own `updatedAt`; the last run of the campaign must then lie before
+    that, or clearly before the answer.
     """
     now = _object(item)
-    if type(now.get("updatedAt")) not in (str, int, float):
+    if not _says_when(now.get("updatedAt")):
         return False
     if response.list_item is not None:
         before = _object(response.list_item)
-        return all(before.get(stamp) == now.get(stamp) for stamp in _STAMPS)
+        statuses = [one.get("status") for one in (before, now)]
+        same_status = None in statuses or statuses[0] == statuses[1]
+        return same_status and all(before.get(stamp) == now.get(stamp) for stamp in _STAMPS)
     document = _object(response.body)
     data = document.get("data")
     if not isinstance(data, dict) or data.get("updatedAt") != now["updatedAt"]:
@@ -135,8 +138,15 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     ran = now.get("campaignInstanceUpdatedAt")
     if ran is None or ran == now["updatedAt"]:
         return True
-    moment = read_instant(ran) if isinstance(ran, str) else None
-    return moment is not None and moment < response.fetched_at - SLACK
+    moment, changed = (read_instant(stamp) if isinstance(stamp, str) else None for stamp in (ran, now["updatedAt"]))
+    if moment is None:
+        return False
+    return moment < response.fetched_at - SLACK or (changed is not None and moment < changed)
+
+
+def _says_when(stamp: Any) -> bool:
+    """Whether a stamp is more than a text such as "" or "N/A", which would be that of every night."""
+    return type(stamp) in (str, int, float) and any(digit in str(stamp) for digit in "123456789")
 
 
 def gone(

@@ -15,6 +15,7 @@ from exporter.api.error_meaning import (
     says_rate_limit,
     says_service_fails,
     says_unknown_missing,
+    without_id,
 )
 
 
@@ -206,3 +207,22 @@ def test_an_error_that_says_that_the_rate_limit_is_exceeded(message: str, fails:
     assert says_rate_limit(message)
     assert says_service_fails(message) == fails
     assert not says_other_missing(message)
+
+
+@pytest.mark.parametrize(
+    "part", ["cd-a-", "cd-", "the campaign ", "the ", "not found ", "campaign-", "sms an ", "id-id "]
+)
+def test_an_id_costs_no_time_whatever_it_is_made_of(part: str) -> None:
+    """The words that say nothing can be divided in many ways: no pattern may try them all."""
+    campaign_id = (part * 256)[:255] + "!"  # of 61 characters it was half a minute, with each one more twice that
+    assert without_id(f"{campaign_id} not found", campaign_id).endswith("not found")
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "text", "left"),
+    [("campaign", "campaign not found", "campaign not found"), ("the-one", "the-one gone", "cd-0 gone"),
+     ("the-campaign", "the-campaign gone", "the-campaign gone"),
+     ("server-3", "server-3 not found", "cd-0 not found"), ("cd-1", "cd-1 not found", "cd-1 not found")],
+)  # fmt: skip
+def test_an_id_that_says_something_is_taken_out_of_the_text(campaign_id: str, text: str, left: str) -> None:
+    assert without_id(text, campaign_id) == left

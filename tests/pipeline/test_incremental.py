@@ -284,3 +284,44 @@ def test_timestamps_of_the_list_may_be_numbers(before: object) -> None:
         assert is_unchanged(response, item)
         assert not is_unchanged(response, dumps({"id": "cd-1", "updatedAt": 1_767_000_000_001}))
         assert not is_unchanged(response, dumps({"id": "cd-1", "updatedAt": None}))
+
+
+MOMENT = "2026-05-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("stamp", ["", " ", "N/A", "null", "0", 0, 0.0, "0000-00-00T00:00:00Z", True, [MOMENT], {}])
+def test_a_stamp_that_says_nothing_proves_nothing(stamp: object) -> None:
+    item = dumps({"id": "cd-1", "updatedAt": stamp})
+    listed = CampaignResponse("cd-1", 0, 200, '{"data":{"_id":"cd-1"}}', item, "sms")
+    alone = CampaignResponse("cd-1", 0, 200, dumps({"data": {"_id": "cd-1", "updatedAt": stamp}}))
+    assert not is_unchanged(listed, item)
+    assert not is_unchanged(alone, item)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "unchanged"),
+    [("Ready", "Ready", True), ("Ready", "Completed", False), (None, "Ready", True), ("Ready", None, True),
+     ({"a": 1}, {"a": 2}, False)],
+)  # fmt: skip
+def test_another_status_is_a_change_also_where_no_stamp_moved(before: object, now: object, unchanged: bool) -> None:
+    stamps = {"updatedAt": MOMENT, "totalMessagesSent": 5}
+    response = CampaignResponse("cd-1", 0, 200, "{}", dumps({**stamps, "status": before}), "sms")
+    assert is_unchanged(response, dumps({**stamps, "status": now, "totalMessagesSent": 9})) == unchanged
+
+
+@pytest.mark.parametrize(
+    ("ran", "hours", "unchanged"),
+    [
+        (None, 0, True), (MOMENT, 0, True),
+        # Before the last change, which the answer has: whatever our clock says.
+        ("2026-04-30T23:59:59.000Z", -9, True),
+        # After it: the answer may be older than the run, by a clock that shows local time.
+        ("2026-05-01T00:00:01.000Z", 14, False), ("2026-05-01T00:00:01.000Z", 25, True), ("soon", 99, False),
+    ],
+)  # fmt: skip
+def test_a_run_after_the_answer_is_seen_by_a_clock_that_is_hours_off(
+    ran: str | None, hours: int, unchanged: bool
+) -> None:
+    answered = 1_777_593_600_000 + hours * 3_600_000  # hours after MOMENT
+    response = CampaignResponse("cd-1", answered, 200, dumps({"data": {"_id": "cd-1", "updatedAt": MOMENT}}))
+    assert is_unchanged(response, dumps({"updatedAt": MOMENT, "campaignInstanceUpdatedAt": ran})) == unchanged
