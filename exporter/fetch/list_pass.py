@@ -93,6 +93,11 @@ class ListPass:
                 f"the list of {campaign_type} campaigns does not agree with itself: {campaigns:,} were found, "
                 f"totalResults said {paging.missing + campaigns + nameless:,}"
             )
+        elif paging.more_said:
+            warn(
+                f"the list of {campaign_type} campaigns is not known to be whole: hasMore says that more follow the "
+                f"last page, and nothing came; {campaigns:,} were found"
+            )
         elif not paging.settled:
             warn(
                 f"the list of {campaign_type} campaigns is not known to be whole: it changed while it was read, or its "

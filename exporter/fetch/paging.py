@@ -12,7 +12,9 @@ or whether the totals are right. What is done about it:
   all rows are asked for in one.
 - *Size.* Pages grow from 100 while the service gives what it is asked for; what it gives less is its cap; a size that
   it refuses, gives nothing for, or takes long for, is not asked for again.
-- *End.* A page that brings nothing new, or a short one that reaches the total and says that no more follow.
+- *End.* A page that brings nothing new, or a short one that reaches the total and says that no more follow. Where a
+  page without a new row says that more follow, the rows behind it are asked for, a few times; a row that fills a page
+  alone leaves no room for the seam.
 - *Order.* Rows keep their order where they come sorted by creation, as was asked. Where they do not (sorted by last
   change, an edit moves a row to the front; made in the same moment, at the border of two pages), or where the total
   says that some are missing, the whole is read again until two readings are the same.
@@ -49,6 +51,9 @@ MOST_RESTARTS = 3
 
 MOST_FRUITLESS = 20
 """Pages in a row without a new row, in addition to those that it takes to read again what was read."""
+
+MOST_FURTHER = 3
+"""Pages in a row without a new row after which the service is not believed that more follow."""
 
 MOST_READINGS = 6
 """Readings of a list, of which no two in a row are the same, after which what they found together is taken."""
@@ -93,6 +98,8 @@ class Paging:
         self._last_reading: list[str] | None = None
         self.readings = 0
         self.settled = True
+        self.more_said = False
+        """Whether the page at the end said that more follow."""
         self._begin()
 
     def _begin(self) -> None:
@@ -101,8 +108,9 @@ class Paging:
         self._start = 0
         self._pages = 0
         self._empty = 0
-        self._steps_back = self._restarts = self._fruitless = 0
+        self._steps_back = self._restarts = self._fruitless = self._further = 0
         self._exact = self._has_seam = True
+        self._is_behind = False
         self._head = self._last = ""
         self._ended = False
         self.readings += 1
@@ -141,7 +149,7 @@ class Paging:
                 if self._ways[0] == "count pages"
                 else Ask(self._start, 1, self._size.now)
             )
-        self._has_seam = self._size.given != 1  # a page of one row has none for the seam
+        self._has_seam = not self._is_behind
         return Ask(self._start, 1, self._size.now)
 
     def took(self, ask: Ask, page: Page) -> None:
@@ -186,14 +194,19 @@ class Paging:
         self._fruitless = 0 if new else self._fruitless + 1
         self._steps_back = 0
         self._restarts = 0 if new else self._restarts
-        follows = page.has_more is True or (page.total is not None and len(seen) < page.total)
-        self._size.learn(ask.limit, page, follows=follows)
+        self._further = 0 if new else self._further + 1
+        self._is_behind = (
+            len(rows) == 1 and self._ways[0] == "skip"
+        )  # it has none for the seam: the next begins behind it
+        self._size.learn(ask.limit, page, follows=self._says_more(page))
         reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
         # A page without a new row is the last only where it is shorter than others were: rows may have moved up.
         if reached or (
-            not new and (self._by_whole_pages or len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))
+            not new
+            and (self._by_whole_pages or len(rows) == 1 or len(rows) < min(ask.limit, self._size.given))
+            and not self._goes_further(page)
         ):
-            self._end()
+            self._end(page)
         elif self._fruitless > MOST_FRUITLESS + 2 * len(seen) // len(rows):
             self._try_another_way()
         else:
@@ -203,17 +216,42 @@ class Paging:
         """An empty page: even the row at the seam is gone, the service stumbled, or it gives no page of this size."""
         if self._steps_back and self._size.is_untried(ask.limit) and self.refused(ask, for_good=False):
             return
+        if self._is_behind:
+            self._took_nothing_behind(ask, page)
+            return
         if self._start > 0 and self._ways[0] in ("skip", "page"):
             self._step_back()
             return
         self._empty += 1
         reached = self._start > 0 and self._by_whole_pages and page.total == len(self._seen)
         if reached or self._empty >= MOST_EMPTY or not (page.total or page.has_more or self._seen or self._earlier):
-            self._end()
+            self._end(page)
+
+    def _took_nothing_behind(self, ask: Ask, page: Page) -> None:
+        """Nothing is behind a row that came alone: is it still the last one, or, where that is known, what follows?"""
+        if not self._further:
+            self._start -= 1
+            self._is_behind = False
+            return
+        self._further += 1
+        self._ordered = self._ordered and self._says_more(page)
+        if self._goes_further(page):
+            self._start += ask.limit
+        else:
+            self._end(page)
+
+    def _says_more(self, page: Page) -> bool:
+        """Whether a page says that more rows follow it."""
+        return page.has_more is True or (page.total or 0) > len(self._seen)
+
+    def _goes_further(self, page: Page) -> bool:
+        """Whether to ask for what a page without a new row says to follow it; a total that is reached is believed."""
+        believed = self._says_more(page) and page.total != len(self._seen)
+        return believed and self._ways[0] == "skip" and self._further < MOST_FURTHER
 
     def _step_back(self) -> None:
         """Back by a quarter of a page, then by twice as much each time."""
-        self._exact = False
+        self._exact = self._is_behind = False
         self._start = max(0, self._start - max(1, self._size.given // 4) * 2**self._steps_back)
         self._steps_back += 1
         first = page_with_seam(self._start, self._size.now)[0] if self._ways[0] == "page" else self._start
@@ -225,8 +263,8 @@ class Paging:
         """This way of paging is not understood here: the next one goes on from what is there."""
         self._ways.pop(0)
         self._size.take_largest()
-        self._steps_back = self._restarts = self._fruitless = 0
-        self._exact = False
+        self._steps_back = self._restarts = self._fruitless = self._further = 0
+        self._exact = self._is_behind = False
         self._start = len(self._seen) if self._by_whole_pages else max(0, len(self._seen) - 1)
 
     def _add(self, rows: Sequence[ListRow]) -> bool:
@@ -236,9 +274,10 @@ class Paging:
         self._ordered = self._ordered and _is_ascending(rows)
         return len(self._seen) > before
 
-    def _end(self) -> None:
+    def _end(self, page: Page) -> None:
         """The end of a reading: of the last one, where the rows have an order that keeps, or did not move."""
         reading = list(self._seen)
+        self.more_said = page.has_more is True and page.total != len(reading)
         ordered = self._ordered and not self._by_whole_pages
         complete = ordered and len(reading) >= (self._total or 0) and bool(self._total or not self._tied)
         same = reading == self._last_reading and self._exact

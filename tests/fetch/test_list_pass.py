@@ -132,6 +132,14 @@ async def test_totals_that_lie_are_reported() -> None:
     assert "totalResults said 120" in reading.warned()[0]
 
 
+async def test_more_that_is_said_to_follow_and_does_not_come_is_reported() -> None:
+    reading = Reading(95, 10)
+    reading.service.listing.has_more, reading.service.listing.total = True, 80
+    assert len(await reading.read()) == 95
+    (warning,) = reading.warned()
+    assert "not known to be whole: hasMore says that more follow the last page, and nothing came" in warning
+
+
 Change = Callable[[Behaviour, Random], None]
 
 
