@@ -9,7 +9,7 @@ from exporter.errors import InputError
 from exporter.options import FetchOptions, SnapshotFormat, SnapshotOptions
 from exporter.settings_reader import read_settings
 from exporter.units import Limit
-from jobs.support.command import job, option
+from jobs.support.command import is_typed, job, option
 from jobs.support.copyable_commands import program_command
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS
@@ -58,6 +58,12 @@ def command(console: Console, dest: str, campaigns: int, format: SnapshotFormat)
     if not isinstance(destination, LocalDestination):
         raise InputError(f"--out {without_secrets(dest)}: a demo works in a folder of this machine: name one.")
     folder = DemoFolder(destination.folder, campaigns=campaigns)
+    if is_typed("campaigns") and campaigns != folder.state.campaigns:
+        console.say(
+            f"warning: --campaigns has no effect: {folder.folder} holds a demo that began with "
+            f"{folder.state.campaigns:,}; name another folder with --out",
+            event="warned",
+        )
     today, changes = folder.next_day()
     service = Behaviour(today.values(), limit=LIMIT)
     options = SnapshotOptions(

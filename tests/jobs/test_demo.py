@@ -129,3 +129,13 @@ def test_the_destination_is_used_and_printed_as_it_was_given(out: str, tmp_path:
     destinations = [words[-1] if words[1] == "demo" else words[2] for words in commands]
     assert destinations
     assert set(destinations) == {out}
+
+
+def test_another_number_of_campaigns_for_the_service_of_the_days_before_is_told(
+    two_days: tuple[Path, Sequence[subprocess.CompletedProcess[str]]], tmp_path: Path
+) -> None:
+    (tmp_path / ".demo.json").write_text('{"campaigns": 3}')
+    done = run("demo", "--campaigns", "4", "--out", str(tmp_path), env={"HOME": str(tmp_path)})
+    assert f"warning: --campaigns has no effect: {tmp_path} holds a demo that began with 3;" in done.stderr
+    assert "serves 3 campaigns" in done.stderr
+    assert all("no effect" not in day.stderr for day in two_days[1])
