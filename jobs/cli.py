@@ -17,6 +17,7 @@ import click
 from exporter import __version__
 from exporter.errors import ExportError, InputError, exhausted
 from exporter.text import hide_secrets
+from jobs.support.config_file import misplaced_secret
 from jobs.support.declare_option import PREFIX, variable
 from jobs.support.event_console import LOG_FORMATS, Console
 from jobs.support.exit_codes import BUG, exit_code, signal_code
@@ -153,7 +154,8 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        shown = click.UsageError(hide_secrets(error.format_message()), getattr(error, "ctx", None))
+        secret = misplaced_secret(error.option_name) if isinstance(error, click.NoSuchOption) else None
+        shown = click.UsageError(secret or hide_secrets(error.format_message()), getattr(error, "ctx", None))
         return _fail(InputError([line.strip() for line in shown.message.splitlines()]), arguments, shown.show)
     except ExportError as error:  # what --help or --version print cannot be written
         return _fail(error, arguments)

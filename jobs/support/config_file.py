@@ -30,6 +30,22 @@ def read_toml(path: str) -> dict[str, Any]:
 
 
 _SECRETS_PLACE = "set {variable}, or {variable}_FILE to the path of a file that holds it"
+_SECRETS = {setting.name: setting for setting in SETTINGS if setting.secret}
+_OTHER_NAMES = {"secret": "client_secret", "app_secret": "client_secret", "token": "jwt"}
+
+
+def _plain(name: str) -> str:
+    return name.lower().lstrip("-").replace("-", "_").removeprefix("kore_").removeprefix("campaign_export_")
+
+
+def misplaced_secret(name: str, *, secrets_place: str = _SECRETS_PLACE) -> str | None:
+    """What to say of a name or option that would hold a secret, and where it belongs instead; None: it would not."""
+    plain = _plain(name).removesuffix("_file").removesuffix("_command")
+    setting = _SECRETS.get(_OTHER_NAMES.get(plain, plain))
+    if setting is None:
+        return None
+    place = secrets_place.format(name=setting.name, variable=setting.variable)
+    return f"{name}: a secret does not belong here: {place}."
 
 
 def table_problems(
@@ -39,15 +55,14 @@ def table_problems(
 
     A tab is allowed: it may be a separator.
     """
-    secrets = {setting.name: setting.variable for setting in SETTINGS if setting.secret}
     for name, value in table.items():
-        plain = name.lower().replace("-", "_").removeprefix("kore_").removeprefix("campaign_export_")
+        plain = _plain(name)
         if name in known:
             texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
             if any(has_control(text.replace("\t", "")) for text in texts):
                 yield f"{name}: holds a control character."
-        elif (hint := plain.removesuffix("_file").removesuffix("_command")) in secrets and plain not in known:
-            yield f"{name}: a secret does not belong here: {secrets_place.format(name=hint, variable=secrets[hint])}."
+        elif plain not in known and (problem := misplaced_secret(name, secrets_place=secrets_place)):
+            yield problem
         else:
             near = plain if plain in known else nearest(plain, known)
             yield f"{name}: there is no such option" + (f"; did you mean {near}?" if near else ".")

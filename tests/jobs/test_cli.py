@@ -52,6 +52,25 @@ def test_a_wrong_command_line_is_told_in_the_format_that_the_environment_asks_fo
     assert capsys.readouterr().err.startswith("{") == is_json
 
 
+@pytest.mark.parametrize(
+    ("option", "variable"),
+    [
+        ("--client-secret", "KORE_CLIENT_SECRET"), ("--client-secret-file", "KORE_CLIENT_SECRET"),
+        ("--client_secret", "KORE_CLIENT_SECRET"), ("--app-secret", "KORE_CLIENT_SECRET"),
+        ("--jwt", "KORE_JWT"), ("--kore-jwt", "KORE_JWT"),
+    ],
+)  # fmt: skip
+def test_an_option_for_a_secret_is_answered_with_the_place_where_it_belongs(
+    option: str, variable: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["check", option, "hush"], ["check", f"{option}=hush"], [option, "hush", "check"]):
+        assert run(arguments) == 2
+        err = " ".join(capsys.readouterr().err.split())
+        assert f"{option}: a secret does not belong here: set {variable}, or {variable}_FILE" in err
+        assert "Did you mean" not in err
+        assert "hush" not in err
+
+
 def test_a_private_key_where_no_option_is_expected_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----"]) == 2
     err = capsys.readouterr().err
