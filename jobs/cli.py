@@ -24,11 +24,13 @@ from jobs.support.exit_codes import BUG, exit_code, signal_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.open_files import allow_open_files
 from jobs.support.param_types import nearest
-from jobs.support.run_until_stopped import SIGNALS, handling_signals
+from jobs.support.run_until_stopped import SIGNALS, StoppedNow, handling_signals, stop_now
 from jobs.support.standard_streams import secure_standard_streams
 
 with lazy_imports(__name__):
     from traceback import format_exception
+
+    from jobs.support.config_file import read_toml
 
 DEPLOY = Path(__file__).with_name("deploy")
 """Examples of running it for real, in an installed package too."""
@@ -117,7 +119,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     allow_open_files(OPEN_FILES)
     lighten_pyarrow()
     # Until the event loop takes them over. Without it SIGTERM would not end the first process of a container.
-    with handling_signals(SIGNALS, _exit_at_once):
+    with handling_signals((signal.SIGINT, *SIGNALS), stop_now):
         code = run(sys.argv[1:])
     sys.exit(code)
 
@@ -140,12 +142,6 @@ def forget_empty_variables() -> None:
             del os.environ[name]
 
 
-def _exit_at_once(number: int, frame: object) -> NoReturn:
-    with suppress(OSError):  # not through sys.stderr: the signal may have come while that is written
-        os.write(2, f"campaign-export: stopped by {signal.Signals(number).name}.\n".encode())
-    raise SystemExit(signal_code(number))
-
-
 def run(arguments: list[str]) -> int:
     """The exit code of one command line. Only errors that a command could not print itself are printed here."""
     try:
@@ -159,6 +155,8 @@ def run(arguments: list[str]) -> int:
         return _fail(InputError([line.strip() for line in shown.message.splitlines()]), arguments, shown.show)
     except ExportError as error:  # what --help or --version print cannot be written
         return _fail(error, arguments)
+    except StoppedNow as stopped:
+        return _fail(stopped.error, arguments)
     except (click.Abort, KeyboardInterrupt):
         return signal_code(signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - the last line of defence: users get no traceback
@@ -193,5 +191,14 @@ def _console(arguments: list[str]) -> Console:
 
 def _wants_json(arguments: list[str]) -> bool:
     """Whether a log in JSON is asked for, as far as that is seen without reading the command line as a command does."""
-    given = re.findall(r"--log-format[= ](\S+)", " ".join(arguments))
-    return [variable(f"{PREFIX}LOG_FORMAT"), *given][-1] == "json"
+    log_format = _given("log-format", arguments)
+    config = _given("config", arguments)
+    if not log_format and Path(config).is_file():
+        with suppress(InputError):
+            log_format = read_toml(config).get("log_format", "")
+    return log_format == "json"
+
+
+def _given(option: str, arguments: list[str]) -> str:
+    found = re.findall(f"--{option}[=\0]([^\0]+)", "\0".join(arguments))
+    return [variable(PREFIX + option.replace("-", "_").upper()), *found][-1]

@@ -25,6 +25,7 @@ default is shown in the help by itself. All problems of a command line are shown
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,10 +39,11 @@ from jobs.support.config_file import check_config, read_toml
 from jobs.support.declare_option import CONFIG, PREFIX, PROBLEMS, Option
 from jobs.support.declare_option import option as option
 from jobs.support.event_console import LOG_FORMATS, Console
-from jobs.support.exit_codes import BUG, code_of, exit_code
+from jobs.support.exit_codes import BUG, code_of, exit_code, signal_code
 from jobs.support.lazy_imports import lazy_imports
 from jobs.support.metrics import MetricsFile
 from jobs.support.param_types import nearest
+from jobs.support.run_until_stopped import StoppedNow
 
 with lazy_imports(__name__):
     from exporter.settings_reader import read_settings
@@ -119,8 +121,11 @@ class JobCommand(click.Command):
                 raise
             code = exit_code(failure)
             console.fail(failure, code)
-        except (SystemExit, KeyboardInterrupt) as error:  # a signal before the event loop took them over
-            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
+        except StoppedNow as stopped:
+            code = exit_code(stopped.error)
+            console.fail(stopped.error, code)
+        except KeyboardInterrupt:
+            code = signal_code(signal.SIGINT)
             raise
         finally:
             _write_metrics(ctx, console, code)

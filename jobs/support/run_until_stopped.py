@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from exporter.errors import Interrupted
 from jobs.support.exit_codes import signal_code
@@ -22,7 +22,7 @@ with lazy_imports(__name__):
 Result = TypeVar("Result")
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""End the program; SIGINT does so by itself, as `KeyboardInterrupt`."""
+"""End the program, as SIGINT does."""
 
 LOOP_FILES = 10
 """Files that an event loop opens for itself."""
@@ -74,6 +74,19 @@ def interrupted(number: int, outcome: str) -> Interrupted:
     """What a signal ends a run with. `outcome`: what becomes of the work."""
     name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
     return Interrupted(f"stopped by {name}{outcome}", signal_number=number)
+
+
+class StoppedNow(SystemExit):
+    """A signal ends the program where there is no event loop. `error`: what to say of it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal_code(number))
+        self.error = interrupted(number, ".")
+
+
+def stop_now(number: int, frame: object) -> NoReturn:
+    """Handle a signal where there is no event loop. It prints nothing: a line may be half written just now."""
+    raise StoppedNow(number)
 
 
 def new_runner() -> asyncio.Runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,14 @@ def test_a_private_key_where_no_option_is_expected_is_not_shown(capsys: pytest.C
     err = capsys.readouterr().err
     assert "[private key hidden]" in err
     assert "hush" not in err
+
+
+def test_a_wrong_command_line_is_told_in_the_format_that_the_file_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "my config.toml"
+    config.write_text('log_format = "json"\n')
+    assert run(["schema", "--nonsense", "--config", str(config)]) == 2
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 2
+    assert run(["schema", "--nonsense", "--config", str(config), "--log-format=text"]) == 2
+    assert capsys.readouterr().err.startswith("Usage")

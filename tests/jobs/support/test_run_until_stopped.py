@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
+import os
 import resource
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from exporter.simulator.simulated_service import Behaviour
 from exporter.stop import Stop
 from jobs import cli
 from jobs.support.run_until_stopped import LOOP_FILES, SIGNALS, run_until_stopped
+from tests.support.forked_program import ForkedProgram
 from tests.support.running import ROOT, full, program, snapshot_folders, wait_until, write_ids
 from tests.support.serving import environment, serving
 
@@ -75,6 +78,22 @@ def test_a_second_signal_ends_a_run_at_once_with_the_same_exit_code(
         running.send_signal(number)
         assert running.wait(20) == code
         running.stderr.close()
+
+
+@pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
+def test_a_signal_before_the_first_request_is_told_in_the_format_of_the_log(
+    number: signal.Signals, code: int, name: str, tmp_path: Path, forked: ForkedProgram
+) -> None:
+    began = tmp_path / "began"
+    env = {**environment("http://127.0.0.1:9", tmp_path), "KORE_CLIENT_SECRET_COMMAND": f"touch {began}; exec sleep 30"}
+    del env["KORE_CLIENT_SECRET"]
+    running = forked.start("snapshot", "--out", str(tmp_path / "out"), "--log-format", "json", env=env)
+    wait_until(began.exists)
+    os.kill(running.pid, number)
+    done = running.wait()
+    assert done.returncode == code
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (line["event"], line["message"], line["exit_code"]) == ("failed", f"stopped by {name}.", code)
 
 
 def test_a_signal_that_is_ignored_stays_ignored(
