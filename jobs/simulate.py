@@ -130,6 +130,8 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
         clock_ahead=options["clock_ahead"],
     )
     behaviour.chances.update(dict(options["faults"]))
+    if round(sum(behaviour.chances.values()), 9) > 1:
+        raise InputError("--fault: the shares of all kinds are more than 100% together.")
     for habit in options["habits"]:
         behaviour.take_habit(habit)
     return behaviour

@@ -63,8 +63,8 @@ class Behaviour:
 
     `limit`: None is no limit. `window`: sliding, or fixed from a multiple of its length. `clock_ahead`: seconds by
     which the service's clock, its `Date` header, is ahead of ours. `faults`: for an ID the faults of its next requests,
-    in order. `chances`: for a fault its probability at any get-one. `always`: a fault for every request, such as in an
-    outage.
+    in order. `chances`: for a fault its probability at any request; together at most 1. `always`: a fault for every
+    request, such as in an outage.
     """
 
     samples: InitVar[Iterable[SampleCampaign]]
@@ -205,8 +205,10 @@ class Behaviour:
             return planned.pop(0)
         if self.always is not None:
             return self.always
+        thrown = self._random.random()
         for fault, chance in self.chances.items():
-            if self._random.random() < chance:
+            thrown -= chance
+            if thrown < 0:
                 return fault
         return None
 

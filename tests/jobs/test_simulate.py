@@ -88,12 +88,11 @@ def test_check_sees_a_clock_that_is_ahead(tmp_path: Path) -> None:
     [
         (("--fault", "nonsense=5%"), "no fault 'nonsense'"),
         (("--fault", "503=7"), "how often it happens"),
+        (("--fault", "503=50%", "--fault", "500=51%"), "more than 100% together"),
         (("--list-habit", "nonsense"), "capped-pages"),
     ],
 )
-def test_an_unknown_fault_or_habit_is_refused_with_those_that_are_there(
-    options: tuple[str, ...], error: str, tmp_path: Path
-) -> None:
+def test_a_fault_or_habit_that_cannot_be_is_refused(options: tuple[str, ...], error: str, tmp_path: Path) -> None:
     done = run("simulate", *options, env={"HOME": str(tmp_path)})
     assert done.returncode == 2
     assert error in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import jwt
@@ -64,3 +65,10 @@ def test_faults_of_an_id_come_in_their_order_and_then_end() -> None:
     service = Behaviour(CAMPAIGNS)
     service.faults[FIRST] = ["503", "404-html"]
     assert [ask(service, now).status for now in (1.0, 2.0, 3.0)] == [503, 404, 200]
+
+
+def test_each_fault_comes_as_often_as_it_is_said_to_beside_others() -> None:
+    service = Behaviour(CAMPAIGNS, check_credentials=False)
+    service.chances = {"500": 0.5, "503": 0.3, "404-html": 0.2}
+    counts = Counter(ask(service).status for _ in range(1000))
+    assert counts == {500: pytest.approx(500, abs=50), 503: pytest.approx(300, abs=50), 404: pytest.approx(200, abs=50)}
