@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from exporter.model import CampaignType, Counts
-from exporter.units import Allowance, Limit
+from exporter.units import LONGEST, Allowance, Limit
 
 SnapshotFormat = Literal["parquet", "csv", "both"]
 SNAPSHOT_FORMATS: tuple[SnapshotFormat, ...] = get_args(SnapshotFormat)
@@ -28,8 +28,9 @@ MINUTE = Limit(60, 60.0)
 
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
-AboveZero = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Bound = Annotated[float, msgspec.Meta(gt=0, le=LONGEST)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=LONGEST / 86400)]
 
 
 def types_of(wanted: WantedType) -> tuple[CampaignType, ...]:
@@ -50,11 +51,11 @@ class FetchOptions(msgspec.Struct, frozen=True):
     pace: Pace = "auto"
     ledger: str | None = None
     attempts: AtLeastOne = 5
-    timeout: AboveZero = 30.0
-    patience: NotNegative = 900.0
+    timeout: Bound = 30.0
+    patience: Duration = 900.0
     max_body: AtLeastOne = 16 * 2**20
-    max_duration: NotNegative | None = None
-    grace: NotNegative = 10.0
+    max_duration: Duration | None = None
+    grace: Duration = 10.0
     page_size: AtLeastOne | None = None
 
 
@@ -64,16 +65,16 @@ class SnapshotOptions(msgspec.Struct, frozen=True):
     campaign_type: WantedType = "sms"
     list_pass: ListPassMode = "auto"
     incremental: bool = False
-    full_every: NotNegative | None = None
+    full_every: Duration | None = None
     fresh: bool = False
-    resume_within: NotNegative = 24 * 3600.0
+    resume_within: Duration = 24 * 3600.0
     format: SnapshotFormat = "parquet"
     excel_safe: bool = False
     max_failures: Allowance = Allowance(None, 0.05)
     max_missing: Allowance = Allowance(None, 0.5)
     fail_on_missing: bool = False
     keep: AtLeastOne | None = None
-    keep_days: AboveZero | None = None
+    keep_days: Days | None = None
 
     def failures(self, counts: Counts) -> int:
         """How many IDs failed; with --fail-on-missing those that do not exist are among them. 0: it is complete."""

@@ -22,15 +22,19 @@ _BYTES |= {"k": 2**10, "m": 2**20, "g": 2**30}
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,40})?)"
 """No more digits before the point than a double holds: longer ones are typing errors, and would overflow elsewhere."""
 
-_LONGEST = 36_600 * 86400.0
+LONGEST = 36_600 * 86400.0
 """Seconds, about a hundred years."""
+
+LONGEST_WINDOW = 366 * 86400.0
+"""Seconds; the window of a rate is shorter."""
 
 
 class Limit(msgspec.Struct, frozen=True):
     """At most `slots` requests in any `seconds`."""
 
-    slots: Annotated[int, msgspec.Meta(ge=1)]
-    seconds: Annotated[float, msgspec.Meta(gt=0)]
+    slots: Annotated[int, msgspec.Meta(ge=1, lt=10**15)]
+    seconds: Annotated[float, msgspec.Meta(ge=1e-6, lt=LONGEST_WINDOW)]
+    """What `parse_rate` reads again: a manifest holds it as text."""
 
     def __str__(self) -> str:
         return f"{self.slots}/{_compact(self.seconds)}"
@@ -39,8 +43,8 @@ class Limit(msgspec.Struct, frozen=True):
 class Allowance(msgspec.Struct, frozen=True):
     """How many may go wrong: `count` of them, or a `share` (0 to 1) of all; one of the two is None."""
 
-    count: int | None
-    share: float | None
+    count: Annotated[int, msgspec.Meta(ge=0)] | None
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None
 
     def exceeded_by(self, number: int, total: int) -> bool:
         """Whether `number` of `total` is more than is allowed."""
@@ -64,7 +68,7 @@ def parse_duration(text: str) -> float:
     if not re.fullmatch(f"(?:{part})+", value):
         raise ValueError(f"{_shown(text)} is not a duration: write 30s, 15m, 4h or 7d")
     seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in re.findall(part, value))
-    if seconds > _LONGEST:
+    if seconds > LONGEST:
         raise ValueError(f"{_shown(text)} is more than a hundred years; write 30s, 15m, 4h or 7d")
     return seconds
 
@@ -80,7 +84,7 @@ def parse_bound(text: str) -> float:
 def parse_days(text: str) -> float:
     """A number of days above zero: `30`, `0.5`."""
     days = float(text) if re.fullmatch(_NUMBER, text.strip()) else 0.0
-    if not 0 < days * 86400 <= _LONGEST:
+    if not 0 < days * 86400 <= LONGEST:
         raise ValueError(f"{_shown(text)} is not a number of days: write 30 or 0.5")
     return days
 
@@ -121,7 +125,7 @@ def parse_rate(text: str) -> Limit:
         seconds = parse_duration(window if window[:1] in "0123456789" else "1" + window)
     except ValueError:
         slots, seconds = 0, 0.0
-    if not slash or slots < 1 or not 0 < seconds < 366 * 86400:
+    if not slash or slots < 1 or not 0 < seconds < LONGEST_WINDOW:
         raise ValueError(f"{_shown(text)} is not a rate: write requests/window, such as 60/1m or 1800/1h, or off")
     return Limit(slots, seconds)
 

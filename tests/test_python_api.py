@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import doctest
 import inspect
+import math
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from exporter.simulator.server import serve
 from exporter.simulator.simulated_service import Behaviour
 from exporter.snapshot_store.manifest import milliseconds
 from exporter.stop import Stop
-from exporter.units import Limit
+from exporter.units import Allowance, Limit
 from tests.support import user_script
 from tests.support.running import ROOT
 from tests.support.serving import environment, serving
@@ -247,6 +248,11 @@ async def test_a_destination_of_another_kind_is_refused_by_all_and_nothing_is_wr
         ({"fetch": FetchOptions(rates=(Limit(0, 60.0),))}, "FetchOptions: rates[0].slots: Expected `int` >= 1."),
         ({"fetch": 5}, "FetchOptions: Expected `object`, got `int`."),
         ({"options": SnapshotOptions(keep=0)}, "SnapshotOptions: keep: Expected `int` >= 1."),
+        ({"options": SnapshotOptions(keep_days=math.inf)}, "SnapshotOptions: keep_days: Expected `float` <= 36600.0."),
+        (
+            {"options": SnapshotOptions(max_failures=Allowance(None, 5.0))},
+            "SnapshotOptions: max_failures.share: Expected `float` <= 1.0.",
+        ),
         ({"options": SnapshotOptions(format="xlsx")}, "SnapshotOptions: format: Invalid enum value 'xlsx'."),  # type: ignore[arg-type]
     ],
 )
@@ -257,6 +263,21 @@ async def test_options_of_the_wrong_kind_or_out_of_range_are_named_before_any_wo
     with pytest.raises(InputError) as caught:
         await exporter.export(["cd-1"], tmp_path / "out", settings=settings, **{"fetch": UNLIMITED, **options})
     assert str(caught.value) == problem
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [math.inf, math.nan, -1.0, 1e10, 1e300])
+@pytest.mark.parametrize(
+    "name", ["timeout", "patience", "max_duration", "grace", "full_every", "resume_within", "keep_days"]
+)
+async def test_no_duration_is_without_an_end(name: str, number: float, tmp_path: Path) -> None:
+    of_fetch = name in FetchOptions.__struct_fields__
+    options: FetchOptions | SnapshotOptions = UNLIMITED if of_fetch else SnapshotOptions()
+    options = msgspec.structs.replace(options, **{name: number})
+    which: dict[str, Any] = {"fetch": UNLIMITED, "fetch" if of_fetch else "options": options}
+    settings = read_settings(environment("https://kore.example", tmp_path))
+    with pytest.raises(InputError, match=f"Options: {name}: Expected `float`"):
+        await exporter.export(["cd-1"], tmp_path / "out", settings=settings, **which)
     assert not (tmp_path / "out").exists()
 
 

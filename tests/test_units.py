@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.units import (
+    LONGEST_WINDOW,
     Allowance,
     Limit,
     counted,
@@ -98,6 +100,18 @@ def test_rates(text: str, limit: Limit) -> None:
 @example(7, 100001.5)
 def test_a_rate_is_read_again_as_it_was_written(slots: int, seconds: float) -> None:
     assert parse_rate(str(Limit(slots, seconds))) == Limit(slots, seconds)
+
+
+@given(
+    st.integers(0, 10**17) | st.sampled_from([10**15 - 1, 10**15]),
+    st.floats() | st.sampled_from([LONGEST_WINDOW, math.nextafter(LONGEST_WINDOW, 0)]),
+)
+def test_a_limit_that_is_accepted_is_read_again_from_a_manifest(slots: int, seconds: float) -> None:
+    try:
+        limit = msgspec.convert({"slots": slots, "seconds": seconds}, Limit)
+    except msgspec.ValidationError:
+        return
+    assert parse_rate(str(limit)) == limit
 
 
 def test_allowances() -> None:
