@@ -9,8 +9,9 @@ from exporter.json_text import dumps_sorted
 from exporter.tables.json_leaves import LIST, beginning, first_key, leaves_of
 from exporter.text import excerpt
 
-MOST = 2**20
-"""Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes."""
+MOST = 2**17
+"""Characters of the paths of one answer's leaves. An answer of 16 MB can be made whose paths take terabytes; and a
+block of rows, each with as much of three bytes, must stay below the 2 GiB that Arrow's arrays of texts hold."""
 
 _LEAF = 24
 """Characters that each leaf counts in addition to its path: short paths take memory, too."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from exporter.model import CampaignResponse
-from exporter.tables.extra_and_issue_columns import MOST_ISSUES, Extra, Remarks
-from exporter.tables.flatten import flatten
+from exporter.tables.extra_and_issue_columns import MOST, MOST_ISSUES, Extra, Remarks
+from exporter.tables.flatten import BLOCK_ROWS, flatten
 from tests.support.answers import response_of
 from tests.support.costs import calls_made, peak_memory
 
@@ -30,6 +30,17 @@ def test_an_answer_whose_paths_would_take_more_than_itself_is_kept_as_a_whole(da
     assert whole
     assert all(kept[key] == value for key, value in whole.items())
     assert any("as a whole" in issue for issue in row["parse_issues"])
+
+
+@pytest.mark.parametrize("sign", ["k", "水", "\x01"])
+@pytest.mark.parametrize("length", [100, 1000, 10_000])
+def test_a_block_of_answers_with_long_keys_stays_below_what_an_array_of_texts_holds(sign: str, length: int) -> None:
+    """Each at the limit: with one more leaf it is kept as a whole, and shorter."""
+    leaves = (MOST - 1000) // (length + 10 + 24)
+    data = {"_id": "a", sign * length: {str(number): 1 for number in range(leaves)}}
+    (extra,) = flatten([response_of(data)]).campaigns["extra"].to_pylist()
+    assert len(json.loads(extra)) == leaves
+    assert BLOCK_ROWS * len(extra.encode()) < 2**31
 
 
 def test_a_week_of_more_entries_than_are_read_is_no_week_and_is_kept() -> None:
