@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from exporter.errors import ExportError, InputError, StorageFailed
-from jobs.support.command import job, option
+from jobs.support.command import is_typed, job, option
 from jobs.support.declare_option import CONFIG
 from jobs.support.event_console import Console
 from jobs.support.exit_codes import MEANINGS, worst
@@ -109,16 +108,15 @@ def command(
         console.trouble(f"warning: the results are not shown: {error}", event="warned")
     failed = [row["account"] for row in rows if row["exit_code"]]
     if failed and len(failed) < len(rows):
-        context = click.get_current_context()
         repeated = _repeated(
             fleet,
             failed,
             out=without_secrets(dest) if dest else None,
-            parallel=str(parallel) if context.get_parameter_source("parallel") is not ParameterSource.DEFAULT else None,
+            parallel=str(parallel) if is_typed("parallel") else None,
             engine=engine if scheduler is not None else None,
             scheduler=scheduler,
-            format=form if context.get_parameter_source("form") is not ParameterSource.DEFAULT else None,
-            config=context.meta.get(CONFIG, (None,))[0],
+            format=form if is_typed("form") else None,
+            config=click.get_current_context().meta.get(CONFIG, (None,))[0],
             log_format="json" if console.as_json else None,
             metrics_file=metrics_file.path if metrics_file is not None else None,
         )
