@@ -109,6 +109,20 @@ def test_a_signal_that_is_ignored_stays_ignored(
     assert len(snapshot_folders(tmp_path / "out")) == 1
 
 
+@pytest.mark.parametrize(("trap", "code"), [("", -signal.SIGINT), ("trap '' INT; ", 0)])
+def test_ctrl_c_while_the_program_is_imported_ends_it_without_a_traceback_unless_it_is_ignored(
+    trap: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "click.py").write_text(
+        f"import os, signal, sys\nos.kill(os.getpid(), signal.SIGINT)\nsys.path.remove({str(tmp_path)!r})\n"
+        "del sys.modules['click']\nimport click\n"
+    )
+    shell = ["bash", "-c", f'{trap}exec "$@"', "bash", *program("--version")]
+    env = full({"PYTHONPATH": f"{tmp_path}:{ROOT}", "HOME": str(tmp_path)})
+    done = subprocess.run(shell, env=env, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_the_handlers_of_the_host_are_its_own_again_after_a_run() -> None:
     def handler(number: int, frame: object) -> None:
         raise AssertionError
