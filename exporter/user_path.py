@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,19 @@ def dest_text(dest: Any) -> str:
     return text
 
 
+def nameable(path: str) -> str:
+    """`path`; where the locale has no characters for it, as a file may give it, by its name in UTF-8."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        with suppress(UnicodeEncodeError):  # a half of a surrogate pair: nothing has that name
+            return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    return path
+
+
 def user_path(path: str) -> Path:
     """A path; `~` is the user's home: no shell reads what stands in the environment or a file. Raises `OSError`."""
+    path = nameable(path)
     if not path.startswith("~"):
         return Path(path)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
 from exporter.pipeline.check_findings import CheckResult, Findings
 from exporter.settings import Settings
+from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
 from exporter.tables.flatten import flatten
@@ -71,16 +71,17 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
     try:
         destination = open_destination(dest, environ=environ)
         destination.check_is_no_snapshot()
-        made = destination.is_local and not Path(destination.root).exists()
+        folder = destination.folder if isinstance(destination, LocalDestination) else None
+        made = folder if folder is not None and not folder.exists() else None
         destination.check_writable()
     except ExportError as error:
         kind = SettingsError if isinstance(error, InputError) else ServiceDown
         findings.note("destination", "failed", str(error), "Or name another one with --out.", kind)
         return
     findings.note("destination", "ok", f"{destination.shown} can be written")
-    if made:
+    if made is not None:
         with suppress(OSError):
-            Path(destination.root).rmdir()
+            made.rmdir()
 
 
 class _ServiceCheck:

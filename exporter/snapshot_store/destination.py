@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -188,7 +187,7 @@ class Destination(ABC):
 
     def check_is_no_snapshot(self) -> None:
         """Raise `DestinationError` where the destination is the folder of a snapshot, or lies in a published one."""
-        names = (os.path.realpath(self.root) if self.is_local else self.root).split("/")
+        names = self.resolved_root().split("/")
         for depth, name in enumerate(names, 1):
             if not name.startswith(PREFIX) or not is_snapshot_id(name.removeprefix(PREFIX)):
                 continue
@@ -239,6 +238,10 @@ class Destination(ABC):
     def removable(self, snapshot: str) -> bool:
         """Whether a folder holds nothing but files of ours."""
         return set(self.files(snapshot)) <= OUR_FILES
+
+    def resolved_root(self) -> str:
+        """`root` without links on its way."""
+        return self.root
 
     @abstractmethod
     def default_work_dir(self, state_dir: Path) -> Path:

@@ -60,6 +60,10 @@ class LocalDestination(Destination):
             return NotReadable(f"{name}: {self.explain(error)[0]}.")
         return super().refused(name, error)
 
+    def resolved_root(self) -> str:
+        """The folder that links lead to."""
+        return os.fsencode(os.path.realpath(self.folder)).decode("utf-8", "surrogateescape")
+
     def default_work_dir(self, state_dir: Path) -> Path:
         """`DEST/.work`."""
         return self.folder / ".work"

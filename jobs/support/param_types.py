@@ -24,7 +24,7 @@ from exporter.units import (
     parse_rate,
     parse_size,
 )
-from exporter.user_path import user_path
+from exporter.user_path import nameable, user_path
 from jobs.support.lazy_imports import lazy_imports
 
 with lazy_imports(__name__):
@@ -89,7 +89,7 @@ def _page_size(text: str) -> int | None:
 def local_path(text: str) -> str:
     """The path of a file or folder. Raises `ValueError`."""
     try:
-        return str(user_path(text)) if text.startswith("~") else text
+        return str(user_path(text)) if text.startswith("~") else nameable(text)
     except OSError as error:
         raise ValueError(f"{text!r}: {error.strerror}; write the whole path") from None
 
