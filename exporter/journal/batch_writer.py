@@ -7,11 +7,12 @@ answers are durable one by one, and the disk does not limit the speed.
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exporter import failpoints
@@ -19,6 +20,7 @@ from exporter.errors import StorageFailed
 from exporter.events import Emit, Settled
 from exporter.files import storage_failed
 from exporter.journal.database import Outcome, connect, transaction, with_checksum
+from exporter.journal.run_checkpoint import Checkpoint, encode
 from exporter.model import CampaignResponse, Failure
 
 BACKLOG = 2000
@@ -30,15 +32,21 @@ CROWD = 12
 """After `PERIOD` seconds with `CROWD` answers or more, a commit waits one period for more of them: it costs as much as
 dozens of answers. Under a limit of 60 a minute that never happens."""
 
+REMEMBERED_EVERY = 0.25
+"""Seconds from which on the next commit saves the checkpoint, too: after a kill, what the run has spent is known."""
+
 
 class BatchWriter:
     """Adds outcomes from a thread of its own, committing together what came in the meantime.
 
-    `path`: of the journal. `emit` gets `Settled`, in the event loop, for each outcome that is durably in it.
+    `path`: of the journal. `checkpoint` gives, in the thread, what the run is to remember by then. `emit` gets
+    `Settled`, in the event loop, for each outcome that is durably in it.
     """
 
-    def __init__(self, path: Path, *, emit: Emit) -> None:
+    def __init__(self, path: Path, *, checkpoint: Callable[[], Checkpoint], emit: Emit) -> None:
         self._path = path
+        self._checkpoint = checkpoint
+        self._remembered_at = -math.inf
         self._emit = emit
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[Outcome, int, int] | None] = queue.SimpleQueue()
@@ -83,6 +91,7 @@ class BatchWriter:
                     with transaction(db, self._path):
                         batch = [(_proven(db, outcome), attempts, now) for outcome, attempts, now in batch]
                         write_outcomes(db, batch)
+                        self._remember(db)
                         failpoints.hit("journal.before_commit")
                     failpoints.hit("journal.after_commit")
                     self._loop.call_soon_threadsafe(self._committed, batch)
@@ -91,6 +100,12 @@ class BatchWriter:
         except Exception as error:  # noqa: BLE001 - whatever ends this thread must end the run
             failed = error if isinstance(error, StorageFailed) else storage_failed(self._path, error)
             self._loop.call_soon_threadsafe(self._fail, failed)
+
+    def _remember(self, db: sqlite3.Connection) -> None:
+        now = time.monotonic()
+        if now - self._remembered_at >= REMEMBERED_EVERY:
+            self._remembered_at = now
+            write_checkpoint(db, self._checkpoint())
 
     def _batch(self) -> list[tuple[Outcome, int, int]] | None:
         first = self._queue.get()
@@ -138,6 +153,11 @@ def _proven(db: sqlite3.Connection, outcome: Outcome) -> Outcome:
     if db.execute("SELECT 1 FROM listed WHERE campaign_id = ?", (outcome.campaign_id,)).fetchone() is None:
         return outcome
     return outcome._replace(outcome="failed", error=f"the list call shows this campaign, but: {outcome.error}")
+
+
+def write_checkpoint(db: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+    """Put what a run remembers; the caller holds the transaction."""
+    db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", with_checksum(encode(checkpoint)))
 
 
 def write_outcomes(db: sqlite3.Connection, outcomes: Sequence[tuple[Outcome, int, int]]) -> None:

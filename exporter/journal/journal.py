@@ -16,7 +16,7 @@ from typing import get_args
 import msgspec
 
 from exporter.journal import run_checkpoint as checkpoints
-from exporter.journal.batch_writer import write_outcomes
+from exporter.journal.batch_writer import write_checkpoint, write_outcomes
 from exporter.journal.database import Outcome, checksum, with_checksum
 from exporter.journal.journal_file import JournalFile
 from exporter.journal.run_checkpoint import Checkpoint
@@ -65,11 +65,7 @@ class Journal(JournalFile):
     def save(self, checkpoint: Checkpoint) -> None:
         """Remember a run, durably."""
         with self._changing():
-            self._put(checkpoint)
-
-    def _put(self, checkpoint: Checkpoint) -> None:
-        row = with_checksum(checkpoints.encode(checkpoint))
-        self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", row)
+            write_checkpoint(self._db, checkpoint)
 
     # Forgetting
 
@@ -102,7 +98,7 @@ class Journal(JournalFile):
         with self._changing():
             self._db.execute("DELETE FROM listed")
             if checkpoint is not None:
-                self._put(msgspec.structs.replace(checkpoint, listed_at=None))
+                write_checkpoint(self._db, msgspec.structs.replace(checkpoint, listed_at=None))
 
     def forget_outdated(self, unchanged: Callable[[CampaignResponse, str], bool]) -> None:
         """Drop the outcomes that the list pass, made after them, shows to be no longer true.

@@ -23,9 +23,10 @@ from exporter.stop import Stop
 
 
 class Run(msgspec.Struct, eq=False):
-    """Built whole when it is decided what the run is. Only `remember` changes it.
+    """Built whole when it is decided what the run is. Only `remember` and `metering` change it.
 
-    `check_locks` raises `StoppedEarly` where another run may be at work in the same place.
+    `check_locks` raises `StoppedEarly` where another run may be at work in the same place. `spent`: what the requests
+    so far change in the checkpoint.
     """
 
     checkpoint: Checkpoint
@@ -36,28 +37,37 @@ class Run(msgspec.Struct, eq=False):
     destination: Destination
     journal: Journal
     check_locks: Callable[[], None]
+    spent: Callable[[], dict[str, Any]] = dict
 
     def emit(self, event: Event) -> None:
         """Hand an event on."""
         self.events.emit(event)
 
+    def so_far(self, **changes: Any) -> Checkpoint:
+        """The checkpoint with the warnings, the pauses and the usage so far, and with `changes`."""
+        now = {"warnings": self.events.warnings, "pauses": self.events.pauses, **self.spent()}
+        return msgspec.structs.replace(self.checkpoint, **{**now, **changes})
+
     def remember(self, **changes: Any) -> None:
-        """Change fields of the checkpoint, and save it with the warnings and pauses so far. Raises `StorageFailed`."""
-        self.checkpoint = msgspec.structs.replace(
-            self.checkpoint, **{"warnings": self.events.warnings, "pauses": self.events.pauses, **changes}
-        )
+        """Change fields of the checkpoint, and save it as it is so far. Raises `StorageFailed`."""
+        self.checkpoint = self.so_far(**changes)
         self.journal.save(self.checkpoint)
 
     @asynccontextmanager
     async def metering(self, engine: Engine) -> AsyncIterator[None]:
         """What the engine's requests cost is added to the run's usage, however it ends."""
+        earlier = self.checkpoint.usage
         limits = tuple(map(str, shared(engine.options.rates, engine.options.rate_share)))
+
+        def spent() -> dict[str, Any]:
+            ahead = engine.client.skew or self.checkpoint.clock_ahead
+            return {"usage": earlier.plus(engine.meter.usage()), "limits": limits, "clock_ahead": ahead}
+
+        self.spent = spent
         try:
             yield
         finally:
-            attempt = engine.meter.usage()
-            usage = self.checkpoint.usage.plus(attempt)
-            self.emit(Spent(usage, attempt))
-            ahead = engine.client.skew or self.checkpoint.clock_ahead
+            last, self.spent = spent(), dict
+            self.emit(Spent(last["usage"], engine.meter.usage()))
             with suppress(StorageFailed):  # the usage of a run that cannot write any more is not worth an error
-                await in_thread(self.stop, self.remember, usage=usage, limits=limits, clock_ahead=ahead)
+                await in_thread(self.stop, self.remember, **last)

@@ -188,7 +188,7 @@ async def fetch_missing(run: Run, engine: Engine) -> int:
     if not started.to_fetch:
         return started.already_fetched
 
-    writer = BatchWriter(run.journal.path, emit=run.emit)
+    writer = BatchWriter(run.journal.path, checkpoint=run.so_far, emit=run.emit)
     pool = WorkerPool(engine, started.to_fetch, canary=canary)
     try:
         await pool.run(each_of(pending), writer.put, run.stop)

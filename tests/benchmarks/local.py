@@ -29,7 +29,6 @@ from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.events import ignore
 from exporter.ids.ids_file import read_ids
-from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.model import CampaignResponse, Counts, Identity, Requests, Seconds
 from exporter.options import Locations
@@ -42,6 +41,7 @@ from exporter.snapshot_store.writer import ROW_GROUP_ROWS, SnapshotWriter
 from exporter.tables.arrow_schemas import schema_of
 from exporter.tables.columns import SCHEMA_VERSION
 from tests.support import running
+from tests.support.journals import writing
 
 FIRST, SECOND = "20261123T020000Z", "20261124T020000Z"
 IDENTITY = Identity("https://h", "st", "acc", "v2")
@@ -138,7 +138,7 @@ def journal(folder: Path, number: int) -> float:
             journal_ = Journal.open(Path(work), IDENTITY, emit=ignore)
             everything = list(responses(number))
             began = time.perf_counter()
-            writer = BatchWriter(journal_.path, emit=ignore)
+            writer = writing(journal_)
             for one in everything:
                 await writer.put(one, 1)
             await asyncio.to_thread(writer.finish)

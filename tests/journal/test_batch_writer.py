@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import StorageFailed
-from exporter.events import Event, Settled, ignore
-from exporter.journal.batch_writer import BatchWriter
+from exporter.events import Event, Settled
 from exporter.model import ListedCampaign
-from tests.support.journals import NOW, answer, failure, open_journal
+from tests.support.journals import NOW, answer, failure, open_journal, writing
 
 
 async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> None:
@@ -29,7 +28,7 @@ async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> 
         assert row is not None
         settled.append(event.campaign_id)
 
-    writer = BatchWriter(journal.path, emit=note)
+    writer = writing(journal, note)
     for number in range(50):
         await writer.put(answer(f"c{number}"), 1)
     await asyncio.to_thread(writer.finish)
@@ -42,7 +41,7 @@ async def test_a_campaign_that_the_list_pass_found_fails_and_is_not_absent(tmp_p
     journal.want(["listed", "unlisted"])
     journal.set_listed([ListedCampaign("listed", "sms", "{}")])
     events: list[Event] = []
-    writer = BatchWriter(journal.path, emit=events.append)
+    writer = writing(journal, events.append)
     for name in ("listed", "unlisted"):
         await writer.put(failure(name, "not_found"), 1)
     await asyncio.to_thread(writer.finish)
@@ -71,7 +70,7 @@ def no_file_grows_beyond(size: int) -> Iterator[None]:
 
 async def test_a_disk_that_refuses_ends_the_writer_with_what_to_do(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
-    writer = BatchWriter(journal.path, emit=ignore)
+    writer = writing(journal)
     with no_file_grows_beyond(500_000):
         await writer.put(answer("a", "x" * 500_000), 1)
         await asyncio.to_thread(writer.finish)
@@ -91,7 +90,7 @@ async def test_who_is_quicker_than_the_disk_waits_for_it(
     journal = open_journal(tmp_path)
     with closing(sqlite3.connect(journal.path, isolation_level=None)) as another:
         another.execute("BEGIN EXCLUSIVE")
-        writer = BatchWriter(journal.path, emit=ignore)
+        writer = writing(journal)
         for name in ("a", "b"):
             await asyncio.wait_for(writer.put(answer(name), 1), 10)
         third = asyncio.create_task(writer.put(answer("c"), 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -20,7 +21,7 @@ from exporter.events import Event, Published, Settled, Warned
 from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.options import FetchOptions
+from exporter.options import FetchOptions, Locations
 from exporter.snapshot_store import local_folder
 from exporter.snapshot_store.catalog import Catalog, read_catalog
 from exporter.snapshot_store.destination import Destination
@@ -257,6 +258,28 @@ async def test_an_incremental_retry_keeps_its_base_and_replaces_its_snapshot(tmp
 
 class Killed(Exception):
     """In place of a signal."""
+
+
+@pytest.mark.parametrize("step", ["list.kept", "journal.after_commit"])
+async def test_what_a_killed_attempt_has_spent_is_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A kill leaves what stands in the work folder at that moment."""
+    left = tmp_path / "left"
+
+    def hook(name: str) -> None:
+        if name == step and not left.exists():
+            shutil.copytree(site.out / ".work", left / ".work")
+
+    async with open_site(tmp_path) as site:
+        monkeypatch.setattr(failpoints, "hook", hook)
+        undisturbed = (await site.snapshot()).manifest.requests
+        site.locations = Locations(str(left), str(tmp_path / "state"))
+        manifest = (await site.snapshot()).manifest
+    assert not any(arrival.body for arrival in site.service.arrivals), "the list was there"
+    assert manifest.requests.list == undisturbed.list == 2
+    assert manifest.requests.total >= undisturbed.total
+    assert manifest.requests.total > len(site.service.arrivals)
 
 
 def kill_before_the_journal_is_closed(step: str) -> None:

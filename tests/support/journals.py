@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporter.events import Emit, ignore
+from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
+from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import CampaignResponse, Failure, FailureOutcome, Identity
 
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
@@ -25,3 +27,8 @@ def failure(campaign_id: str, outcome: FailureOutcome = "failed") -> Failure:
 def open_journal(folder: Path, emit: Emit = ignore) -> Journal:
     """The journal of `IDENTITY` in a folder."""
     return Journal.open(folder, IDENTITY, emit=emit)
+
+
+def writing(journal: Journal, emit: Emit = ignore) -> BatchWriter:
+    """A writer to a journal, of a run that remembers nothing but its beginning. To be made in a running loop."""
+    return BatchWriter(journal.path, checkpoint=lambda: Checkpoint("20260528T202640Z", NOW), emit=emit)
