@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -70,7 +71,10 @@ class _Handler:
         way = delay * self._random.random()
         body = await request.read()
         if request.path == CHANGE_PATH:
-            changes = self._behaviour.change(int(request.query.get("number", "1")))
+            number = request.query.get("number", "1")
+            if not re.fullmatch("[0-9]{1,15}", number):
+                return web.json_response({"error": "number: give a whole number, such as number=8"}, status=400)
+            changes = self._behaviour.change(int(number))
             return web.json_response(msgspec.structs.asdict(changes))
         if way:
             await asyncio.sleep(way)

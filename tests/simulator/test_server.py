@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from exporter.simulator.change_simulator import CHANGE_PATH
 from exporter.simulator.samples import sample_campaigns
 from exporter.simulator.server import STRAY
 from exporter.simulator.simulated_service import STREAM_ID, Behaviour
@@ -65,3 +66,13 @@ def test_the_clock_of_the_service_can_be_wrong() -> None:
         response, _ = get(connection, path + next(iter(behaviour.campaigns)))
         ahead = parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
         assert 7100 < ahead < 7300
+
+
+def test_a_number_of_changes_that_is_none_is_a_bad_request_and_changes_nothing() -> None:
+    with service() as (behaviour, connection, _):
+        before = list(behaviour.campaigns)
+        for number in ("abc", "-5", "", "9" * 5000):
+            connection.request("POST", f"{CHANGE_PATH}?number={number}")
+            response = connection.getresponse()
+            assert (response.status, b"whole number" in response.read()) == (400, True)
+        assert list(behaviour.campaigns) == before
