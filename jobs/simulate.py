@@ -98,7 +98,10 @@ def command(console: Console, **options: Any) -> int:
     async def main(stop: Stop) -> int:
         async with serve(behaviour, port=options["port"], latency=(latency / 2, latency * 1.5)) as url:
             variables = account_variables(url, account_id=options["account_id"])
-            click.echo(variables_text(variables, options["variable_format"]))
+            try:
+                click.echo(variables_text(variables, options["variable_format"]))
+            except ValueError as error:
+                raise InputError(f"--account-id: {error}.") from None
             console.say(
                 f"{counted(len(behaviour.campaigns), 'campaign')} at {url}, limit {options['limit'] or 'off'}; "
                 "Ctrl-C ends it",

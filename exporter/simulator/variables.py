@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Literal
 
 STREAM_ID = "st-51a0c7de-0000-5000-8000-5a17b0a7c0de"
@@ -26,6 +27,10 @@ def account_variables(url: str, *, account_id: str = ACCOUNT_ID) -> dict[str, st
 
 
 def variables_text(variables: Mapping[str, str], variable_format: VariableFormat) -> str:
-    """`variables` as text, one a line."""
-    before = "export " if variable_format == "shell" else ""
-    return "\n".join(f"{before}{name}={value}" for name, value in variables.items())
+    """`variables` as text, one a line. Raises `ValueError` where `env` has no form that all readers share."""
+    if variable_format == "shell":
+        return "\n".join(f"export {name}={quote(value)}" for name, value in variables.items())
+    for name, value in variables.items():
+        if quote(value) != value:
+            raise ValueError(f"{name}: {value!r} is not read alike by sh, systemd and Docker; --format shell quotes it")
+    return "\n".join(f"{name}={value}" for name, value in variables.items())
