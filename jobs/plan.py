@@ -38,6 +38,7 @@ def command(
 
     Without IDS it goes by the number of campaigns in the latest snapshot.
     """
+    options.update(ledger=None, no_ledger=True)  # nothing is sent: nothing to count, and no home folder is needed
     plan = make_plan(take_job(ids, options), now=time.time(), emit=console.emit)
     lines = lines_of(plan, time.time())
     width = max(len(name) for name, _ in lines)

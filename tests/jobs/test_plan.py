@@ -32,6 +32,17 @@ def test_it_prints_ids_repeats_requests_and_time_and_writes_nothing(
     assert list(tmp_path.iterdir()) == [ids]
 
 
+def test_no_home_folder_is_needed_but_for_the_journal_of_a_store(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "not-a-whole-path")
+    assert plan() == 0
+    assert "60/1m" in capsys.readouterr().out
+    assert plan("--out", "s3://bucket/exports") == 2
+    assert "no home folder" in capsys.readouterr().err
+
+
 def test_both_types_are_two_list_calls_at_least(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "--out", "exports"]) == 0
     assert "about 1 request\n" in capsys.readouterr().out
