@@ -36,15 +36,16 @@ _PENDING = (
     "AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.campaign_id = w.campaign_id)"
 )
 
+_USED = "journaled_at >= :since AND (:carried OR carried_from IS NULL)"
 _REUSABLE = (
-    "SELECT (SELECT count(*) FROM answers WHERE journaled_at >= :since) + "
+    f"SELECT (SELECT count(*) FROM answers WHERE {_USED}) + "  # noqa: S608 - from the line above
     "(SELECT count(*) FROM failures f WHERE outcome = :outcome AND last_at >= :since AND NOT EXISTS "
-    "(SELECT 1 FROM answers a WHERE a.campaign_id = f.campaign_id AND a.journaled_at >= :since))"
+    f"(SELECT 1 FROM answers a WHERE a.campaign_id = f.campaign_id AND {_USED}))"
 )
 """Not with UNION: that would hold all IDs in memory once more."""
 _REUSABLE_OF = (
-    "SELECT count(*) FROM json_each(:ids) AS w "
-    "WHERE EXISTS (SELECT 1 FROM answers WHERE campaign_id = w.value AND journaled_at >= :since) OR EXISTS "
+    "SELECT count(*) FROM json_each(:ids) AS w "  # noqa: S608 - as above
+    f"WHERE EXISTS (SELECT 1 FROM answers WHERE campaign_id = w.value AND {_USED}) OR EXISTS "
     "(SELECT 1 FROM failures WHERE campaign_id = w.value AND outcome = :outcome AND last_at >= :since)"
 )
 
@@ -145,12 +146,15 @@ class Journal(JournalFile):
         rows = self._all("SELECT campaign_id FROM answers ORDER BY rowid DESC LIMIT 1")
         return rows[0][0] if rows else None
 
-    def reusable_count(self, campaign_ids: Iterable[str] | None, *, since: int, keep_not_found: bool = True) -> int:
+    def reusable_count(
+        self, campaign_ids: Iterable[str] | None, *, since: int, keep_not_found: bool = True, carried: bool = True
+    ) -> int:
         """How many of the IDs (None: of all) have an outcome that is used again.
 
-        That is an answer, or proof that the campaign does not exist, journaled `since` (milliseconds since 1970).
+        That is an answer, `carried` over or fetched, or proof that the campaign does not exist, journaled `since`
+        (milliseconds since 1970).
         """
-        values = {"since": since, "outcome": "not_found" if keep_not_found else ""}
+        values = {"since": since, "outcome": "not_found" if keep_not_found else "", "carried": carried}
         total = int(self._one(_REUSABLE, values))
         if campaign_ids is None or total == 0:
             return total

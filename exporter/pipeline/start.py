@@ -130,7 +130,7 @@ def decide(
     new = msgspec.structs.replace(new, incomplete=incomplete)
     if checkpoint.is_published:
         return Resume(new, since, keep_list=False, bases=bases) if retries else Fresh(new, since, bases)
-    keep_list = checkpoint.listed_at is not None and checkpoint.listed_at >= since
+    keep_list = _keeps_list(checkpoint, since)
     if options.fresh or not (situation.reusable or keep_list):
         return Fresh(new, since, bases)
     resumed = msgspec.structs.replace(
@@ -141,6 +141,10 @@ def decide(
         listed_at=checkpoint.listed_at if keep_list else None,
     )
     return Resume(resumed, since, keep_list, bases)
+
+
+def _keeps_list(checkpoint: Checkpoint, since: int) -> bool:
+    return checkpoint.listed_at is not None and checkpoint.listed_at >= since
 
 
 def incomplete_in(manifest: Manifest, options: SnapshotOptions) -> Incomplete | None:
@@ -172,7 +176,11 @@ def read_situation(
     reusable = 0
     if journal is not None:
         asked = ids.each() if ids is not None else None
-        reusable = journal.reusable_count(asked, since=since, keep_not_found=not options.fail_on_missing)
+        # An interrupted attempt whose list pass is made again carries over again.
+        carried = checkpoint is None or checkpoint.is_published or _keeps_list(checkpoint, since)
+        reusable = journal.reusable_count(
+            asked, since=since, keep_not_found=not options.fail_on_missing, carried=carried
+        )
     published = _published(destination, checkpoint, identity)
     incomplete = checkpoint.incomplete if checkpoint is not None else None
     catalog = read_catalog(destination) if options.incremental else Catalog((), ())

@@ -113,6 +113,13 @@ def test_what_is_reused_is_counted_for_more_ids_than_one_statement_takes(journal
     assert journal.reusable_count(iter(ids), since=NOW + 1) == 0
 
 
+def test_what_was_carried_over_is_counted_only_where_it_is_used_again(journal: Journal) -> None:
+    journal.add([(answer("a", carried_from="x"), 1, NOW), (answer("b"), 1, NOW)])
+    for asked in (None, ["a", "b"]):
+        assert journal.reusable_count(asked, since=NOW) == 2
+        assert journal.reusable_count(asked, since=NOW, carried=False) == 1
+
+
 def test_new_answers_are_those_that_were_fetched_since_and_are_wanted(journal: Journal) -> None:
     journal.want(["a", "b", "c"])
     journal.add([(answer("a"), 1, NOW - 1), (answer("b"), 1, NOW), (answer("c", carried_from="x"), 1, NOW)])

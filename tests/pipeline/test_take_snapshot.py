@@ -440,6 +440,24 @@ async def test_a_run_stopped_long_ago_is_repeated_under_an_id_of_its_own(tmp_pat
         assert site.names() == [result.manifest.snapshot_id]
 
 
+async def test_a_refused_incremental_attempt_that_fetched_nothing_leaves_no_id(tmp_path: Path) -> None:
+    """All its answers were carried over, and are carried over again once the list is right."""
+    async with open_site(tmp_path, check_credentials=False) as site:
+        site.clock = LaterClock(-10)
+        await site.snapshot(incremental=True)
+        (before,) = site.names()
+        site.clock = LaterClock(-5)
+        gone = {one: site.service.campaigns.pop(one) for one in list(site.service.campaigns)[:9]}
+        with pytest.raises(NotPublished, match="--max-missing"):
+            await site.snapshot(incremental=True)
+        site.service.campaigns.update(gone)
+        site.clock = SystemClock()
+        result = await site.snapshot(incremental=True)
+        assert (site.gets(), result.counts.carried_over) == ([], 12)
+        assert abs(site.clock.now() * 1000 - milliseconds(result.manifest.started_at)) < 60_000
+        assert site.names() == [before, result.manifest.snapshot_id]
+
+
 async def test_a_campaign_that_the_list_shows_is_never_not_found(tmp_path: Path) -> None:
     async with open_site(tmp_path, 30) as site:
         absent = list(site.service.campaigns)[3]
