@@ -262,8 +262,11 @@ class _Block:
         for row, week in enumerate(self._weeks):
             for below, text in week.issues:
                 self.remarks.issue(row, DAYS + below, text)
-            for below, value in week.left_over:
-                self.remarks.extra_of(row).keep_leaves(DAYS + below, value)
+            for below, entry in week.left_over:
+                if below:
+                    self.remarks.extra_of(row).keep_leaves(DAYS + below, entry)
+                else:  # as a whole, so that a key that is a number is not taken for a place in the list
+                    self.remarks.extra_of(row)[DAYS] = entry
         # Many rows, few different weeks: the cells of each are made once, and then taken for every row that has it.
         self._different_weeks = list(dict.fromkeys(self._weeks))
         numbers = {week: number for number, week in enumerate(self._different_weeks)}

@@ -28,8 +28,8 @@ def _number(digits: str) -> Decimal | str:
 
 def missing_leaves(data: dict[str, Any], row: dict[str, Any], windows: list[dict[str, Any]]) -> list[str]:
     """The paths of the leaves of an answer's data (as `parsed`) that are not in its row."""
-    kept = kept_in(row["extra"])
-    return [path for path, leaf in paths_and_leaves(data).items() if not _is_there(path, leaf, kept, row, windows)]
+    kept, leaves = kept_in(row["extra"]), paths_and_leaves(data)
+    return [path for path in leaves if not _is_there(path, leaves, kept, row, windows)]
 
 
 def paths_and_leaves(data: dict[str, Any]) -> dict[str, Any]:
@@ -43,12 +43,17 @@ def kept_in(extra: str | None) -> dict[str, Any]:
     return {path: leaf for key, value in kept.items() for path, leaf in leaves_of(key, value)}
 
 
-def _is_there(path: str, leaf: Any, kept: dict[str, Any], row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
+def _is_there(
+    path: str, leaves: dict[str, Any], kept: dict[str, Any], row: dict[str, Any], windows: list[dict[str, Any]]
+) -> bool:
+    leaf = leaves[path]
     if path in kept and _same(kept[path], leaf):
         return True
     if path.startswith(SEVERAL) and any(_same(leaf, other) for other in kept.values()):
         return True  # the same at another place of the same column
-    return _shown(path, leaf, row, windows)
+    if path.startswith("dialingStrategy.callingHours.days"):
+        return _is_of_a_shown_window(path, leaves, row, windows)
+    return _shown(path, leaf, row)
 
 
 def _same(kept: Any, leaf: Any) -> bool:
@@ -61,16 +66,25 @@ def _same(kept: Any, leaf: Any) -> bool:
     return type(kept) is type(leaf) and bool(kept == leaf)
 
 
-def _shown(path: str, leaf: Any, row: dict[str, Any], windows: list[dict[str, Any]]) -> bool:
+def _is_of_a_shown_window(
+    path: str, leaves: dict[str, Any], row: dict[str, Any], windows: list[dict[str, Any]]
+) -> bool:
+    """Whether the entry of `path` is a window in its campaign's row; being in the table of windows is not enough."""
+    entry, _, key = path.rpartition(".")
+    day, start, end = (leaves.get(f"{entry}.{part}") for part in ("day", "start", "end"))
+    return key in ("day", "start", "end") and any(
+        (window["raw_start"], window["raw_end"]) == (start, end)
+        and f"{window['start_time']}-{window['end_time']}"
+        in (row.get(f"calling_hours_{str(window['day']).lower()}") or "").split(";")
+        and (day is None or (isinstance(day, str) and window["day_of_week"] == (read_weekday(day) or 0) + 1))
+        for window in windows
+    )
+
+
+def _shown(path: str, leaf: Any, row: dict[str, Any]) -> bool:
     """Whether a column that can show `path` shows `leaf`: as it is, or in the column's own form."""
     if path in ("_id", "id", "campId"):
         return str(leaf) == row["campaign_id"]
-    if path.startswith("dialingStrategy.callingHours.days"):
-        key = path.rsplit(".", 1)[1]
-        if key == "day":
-            return any(window["day_of_week"] == (read_weekday(leaf) or 0) + 1 for window in windows)
-        raw = [window[f"raw_{key}"] for window in windows] if key in ("start", "end") else []
-        return leaf in raw or str(leaf).lower() in raw
     own = {
         c.name
         for c in CAMPAIGNS

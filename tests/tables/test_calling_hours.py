@@ -57,6 +57,12 @@ def test_daily_without_a_day_gives_seven_rows_and_is_reported() -> None:
     assert week.issues == ((".0", "DAILY without a day; read as each of the seven"),)
 
 
+def test_a_blank_day_that_is_read_as_each_of_the_seven_is_left_over() -> None:
+    entry = {"day": " ", "start": "10:00 AM", "end": "3:00 PM"}
+    week = read_week([entry], daily=True)
+    assert (week.texts, week.left_over) == (("10:00-15:00",) * 7, ((".0", entry),))
+
+
 def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
     week = week_of(("MO", "noon", "5:00 PM"), ("XX", "9:00 AM", "5:00 PM"))
     assert week.texts == (None,) * 7
@@ -67,7 +73,7 @@ def test_an_entry_that_cannot_be_read_is_a_row_with_its_raw_texts() -> None:
     ]
     assert [(w.day_of_week, w.start_minute, w.end_minute) for w in week.windows] == [(1, None, None), (None, 540, None)]
     assert [window.crosses_midnight for window in week.windows] == [None, None]
-    assert dict(week.left_over) == {".0.start": "noon", ".1.day": "XX"}
+    assert [path for path, _ in week.left_over] == [".0", ".1"]
     assert week.issues == ((".0.start", 'not a time of day: "noon"'), (".1.day", 'not a weekday: "XX"'))
 
 
@@ -91,26 +97,26 @@ def test_a_value_that_is_no_text_makes_no_window(key: str, odd: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "issue", "left"),
+    ("entry", "issue"),
     [
-        ("MO", (".0", 'not an object with day, start and end: "MO"'), {".0": "MO"}),
-        ({"start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {}),
-        ({"day": "", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {".0.day": ""}),
-        ({"day": "\u200b", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day"), {".0.day": "\u200b"}),
-        ({"day": "MO", "end": "5:00 PM"}, (".0", "no start"), {}),
-        ({"day": "MO", "start": "", "end": "5:00 PM"}, (".0", "no start"), {}),
-        ({"day": "MO", "start": "9:00 AM", "end": []}, (".0", "no end"), {}),
-        ({"day": "MO", "start": 9, "end": "5:00 PM"}, (".0.start", "not a time of day: 9"), {".0.start": 9}),
-        ({"day": "MO", "start": "9:00 AM", "end": ["x"]}, (".0.end", 'not a time of day: ["x"]'), {".0.end": ["x"]}),
-        ({"day": 7, "start": "9:00 AM", "end": "5:00 PM"}, (".0.day", "not a weekday: 7"), {".0.day": 7}),
+        ("MO", (".0", 'not an object with day, start and end: "MO"')),
+        ({"start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day")),
+        ({"day": "", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day")),
+        ({"day": "\u200b", "start": "9:00 AM", "end": "5:00 PM"}, (".0", "no day")),
+        ({"day": "MO", "end": "5:00 PM"}, (".0", "no start")),
+        ({"day": "MO", "start": "", "end": "5:00 PM"}, (".0", "no start")),
+        ({"day": "MO", "start": "9:00 AM", "end": []}, (".0", "no end")),
+        ({"day": "MO", "start": 9, "end": "5:00 PM"}, (".0.start", "not a time of day: 9")),
+        ({"day": "MO", "start": "9:00 AM", "end": ["x"]}, (".0.end", 'not a time of day: ["x"]')),
+        ({"day": 7, "start": "9:00 AM", "end": "5:00 PM"}, (".0.day", "not a weekday: 7")),
     ],
 )  # fmt: skip
-def test_what_is_odd_about_an_entry_is_an_issue_with_its_place(
-    entry: Any, issue: tuple[str, str], left: dict[str, Any]
+def test_what_is_odd_about_an_entry_is_an_issue_with_its_place_and_the_entry_is_left_over_as_a_whole(
+    entry: Any, issue: tuple[str, str]
 ) -> None:
     week = read_week([entry], daily=False)
     assert week.issues == (issue,)
-    assert dict(week.left_over) == left
+    assert week.left_over == ((".0", entry),)
     assert week.minutes is None
 
 
@@ -137,11 +143,12 @@ def test_minutes_are_a_lower_bound_when_another_entry_could_not_be_read() -> Non
     ],
 )  # fmt: skip
 def test_a_flag_or_a_time_zone_inside_an_entry_makes_its_window_not_sure(key: str, value: Any) -> None:
-    week = read_week([{"day": "MO", "start": "9:00 AM", "end": "5:00 PM", key: value}], daily=False)
+    entry = {"day": "MO", "start": "9:00 AM", "end": "5:00 PM", key: value}
+    week = read_week([entry], daily=False)
     ((path, text),) = week.issues
     assert path == ".0"
     assert text == f"not sure, because of {key}: {dumps(value)}"
-    assert dict(week.left_over) == {f".0.{key}": value}
+    assert week.left_over == ((".0", entry),)
     assert week.texts[0] == "09:00-17:00"
 
 
@@ -157,7 +164,7 @@ def test_two_identical_windows_are_one_in_the_text_the_rows_and_the_minutes() ->
     assert (week.texts[0], len(week.windows), week.minutes) == ("09:00-17:00", 1, 480)
     assert (week.windows[0].raw_start, week.windows[0].raw_end) == ("9:00 AM", "5:00 PM")
     assert week.issues == ()
-    assert dict(week.left_over) == {".1.start": "09:00", ".1.end": "17:00"}
+    assert week.left_over == ((".1", {"day": "Monday", "start": "09:00", "end": "17:00"}),)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +188,11 @@ def test_a_window_of_less_than_a_minute_is_not_lost(start: str, end: str, text: 
 
 
 def test_days_that_came_as_one_object_are_its_only_entry_and_an_issue() -> None:
-    week = read_week({"day": "MO", "start": "9:00 AM", "end": "noon"}, daily=False)
+    days = {"day": "MO", "start": "9:00 AM", "end": "noon"}
+    week = read_week(days, daily=False)
     assert [path for path, _ in week.issues] == ["", ".end"]
     assert "not a list" in week.issues[0][1]
-    assert dict(week.left_over) == {".end": "noon"}
+    assert week.left_over == (("", days),)
     daily = read_week({"start": "9:00 AM", "end": "5:00 PM"}, daily=True)
     assert daily.texts == ("09:00-17:00",) * 7
     assert daily.issues[0] == (
@@ -219,7 +227,7 @@ def test_as_many_entries_as_are_read_are_a_week_and_one_more_is_none() -> None:
 def test_an_entry_of_numbers_only_is_read_as_none() -> None:
     week = read_week([{"day": 1, "start": 9, "end": 17}], daily=False)
     assert week.minutes is None
-    assert [left for left, _ in week.left_over] == [".0.day", ".0.start", ".0.end"]
+    assert [path for path, _ in week.left_over] == [".0"]
 
 
 def test_a_raw_time_that_is_no_text_is_kept_as_json() -> None:
@@ -228,9 +236,10 @@ def test_a_raw_time_that_is_no_text_is_kept_as_json() -> None:
 
 
 def test_a_raw_time_that_is_a_list_or_an_object_is_only_left_over() -> None:
-    week = read_week([{"day": "MO", "start": ["9:00 AM"], "end": {"at": "5:00 PM"}}], daily=False)
+    entry = {"day": "MO", "start": ["9:00 AM"], "end": {"at": "5:00 PM"}}
+    week = read_week([entry], daily=False)
     assert [(window.raw_start, window.raw_end) for window in week.windows] == [(None, None)]
-    assert dict(week.left_over) == {".0.start": ["9:00 AM"], ".0.end": {"at": "5:00 PM"}}
+    assert week.left_over == ((".0", entry),)
 
 
 @pytest.mark.parametrize("days", [None, [], {}, "MO", 7, [None], ["MO"], [[]], [{"day": []}], {"MO": "9-5"}])

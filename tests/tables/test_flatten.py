@@ -203,6 +203,20 @@ def test_what_is_odd_about_calling_hours_is_an_issue_of_its_own_row() -> None:
         assert [row["parse_issues"] for row in rows[:-1]] == [None] * (len(rows) - 1)
 
 
+def test_an_entry_with_something_that_no_column_takes_is_in_extra_leaf_by_leaf() -> None:
+    entry = {"day": "TU", "start": None, "end": "5:00 PM", "at": {"0": [7]}}
+    days = [{"day": "MO", "start": "9:00 AM", "end": "5:00 PM"}, entry]
+    row = row_of({"dialingStrategy": {"callingHours": {"days": days}}})
+    path = "dialingStrategy.callingHours.days.1"
+    assert json.loads(row["extra"]) == {f"{path}.day": "TU", f"{path}.end": "5:00 PM", f"{path}.at.0.0": 7}
+
+
+def test_days_that_came_as_an_object_are_in_extra_as_they_are() -> None:
+    days = {"0": "busy", "1": {"a": [1]}}
+    row = row_of({"dialingStrategy": {"callingHours": {"days": days}}})
+    assert json.loads(row["extra"]) == {"dialingStrategy.callingHours.days": days}
+
+
 def test_the_loser_of_two_places_is_kept_when_it_says_something_else() -> None:
     same = row_of(changed(direction="advanced"))
     other = row_of(changed(direction="simple"))
@@ -468,6 +482,7 @@ def test_a_message_in_doubt_is_an_issue() -> None:
             f'{{"data":{{"name":"n","{path}":@}}}}'
             for path in ("unknown", "priority", "dncLists", "schedule", "message")
         ),
+        '{"data":{"dialingStrategy":{"callingHours":{"days":{"a":@}}}}}',
         '{"data":@}',
         "@",
     ],

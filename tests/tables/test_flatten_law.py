@@ -44,6 +44,11 @@ values = st.recursive(
     max_leaves=8,
 )
 
+times = st.sampled_from(["9:00 AM", "09:00", "5:00 PM", "17:00", "11:59:59.999 PM", "noon", "", 9])
+entries = st.fixed_dictionaries(
+    {}, optional={"day": st.sampled_from(["MO", "Monday", "TU", "XX", " ", 1]), "start": times, "end": times}
+)
+
 
 @st.composite
 def answers(draw: st.DrawFn) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
         for parent in parents:
             inner = target.get(parent)
             target[parent] = target = inner if isinstance(inner, dict) else {}
-        target[key] = draw(values)
+        target[key] = draw(st.lists(entries, max_size=3) if key == "days" and draw(st.booleans()) else values)
     data.update(draw(st.dictionaries(keys, values, max_size=3)))
     return data
 
