@@ -169,7 +169,7 @@ def _secrets(entry: Mapping[str, Any], environ: Mapping[str, str], place: str) -
         source = entry.get(f"{name}_env")
         if source and not environ.get(source):
             # Not shown where it may be the secret itself.
-            shown = f"the variable {source}, which is not set" if _VARIABLE.fullmatch(source) else _NO_VARIABLE
+            shown = f"the variable {source!r}, which is not set" if _VARIABLE.fullmatch(source) else _NO_VARIABLE
             raise InputError(f"{name}_env names {shown}{place}.")
         if source:
             variables[variable] = environ[source]

@@ -194,7 +194,7 @@ def test_only_takes_some_accounts_and_suggests_the_nearest_name(tmp_path: Path) 
 def test_a_variable_that_is_not_set_names_the_place_where_it_is_looked_up() -> None:
     entry = {"name": "north", "host": "h", "stream_id": "s", "account_id": "a", "client_id": "c",
              "client_secret_env": "NORTH", "out": "x"}  # fmt: skip
-    with pytest.raises(InputError, match="north: client_secret_env names the variable NORTH, which is not set on the"):
+    with pytest.raises(InputError, match="north: client_secret_env names the variable 'NORTH', which is not set on"):
         prepare(entry, {}, place=" on the worker tcp://10.0.0.1:1")
 
 
@@ -227,6 +227,7 @@ def test_errors_name_the_keys_of_the_file() -> None:
     [
         "/run/secrets/KORE_CLIENT_SECRET: there is no such file.",
         "north--south.csv: no column is called 'foo--bar'. There are: '--out', 'KORE_HOST'.",
+        "client_secret_env names the variable 'KORE_CLIENT_SECRET', which is not set.",
         "/x--y/--out/snapshot=1, KORE_HOST.csv and --out/ids.csv",
     ],
 )
