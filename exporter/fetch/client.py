@@ -126,15 +126,19 @@ class Client:
         while True:
             async with self.limiter.acquire(may_probe=may_probe) as permit:
                 exchange = await self._send(permit, build, redirect, classify, item)
+                if exchange is not None and exchange.verdict.kind == "redirect":
+                    if redirects == MOST_REDIRECTS:
+                        permit.ok()  # the last word, as any other that is invalid
+                        verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects; check KORE_HOST")
+                        return Exchange(verdict, exchange.response, exchange.sent_at)
+                    permit.redirected()
+            may_probe = permit.may_probe  # a probe without an outcome is followed by another
             if exchange is None:
                 self._meter.retried()
                 continue
             if exchange.verdict.kind != "redirect":
                 return exchange
             redirects += 1
-            if redirects > MOST_REDIRECTS:
-                verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects; check KORE_HOST")
-                return Exchange(verdict, exchange.response, exchange.sent_at)
             redirect = exchange.verdict.text
 
     async def _send(
@@ -186,9 +190,7 @@ class Client:
             permit.rate_limited(verdict.retry_after, verdict.error)
         elif verdict.kind in ("retry", "gateway_404"):
             permit.failing(item, verdict.error, answered=True, retry_after=verdict.retry_after or 0.0)
-        elif verdict.kind == "redirect":
-            permit.redirected()
-        else:
+        elif verdict.kind != "redirect":
             permit.ok()
         return Exchange(verdict, None if broken and verdict.kind == "retry" else response, permit.granted_at)
 

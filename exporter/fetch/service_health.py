@@ -4,6 +4,8 @@ The canary, a campaign that is known to be there, is asked once: answered well, 
 breaker opens. What failed in an outage of the service counts against no ID. While the breaker is open the canary is
 the probe; an ID that always fails would be no use for that. Until one campaign was answered well there is no canary:
 then every ID may probe, and none has failed.
+
+Whatever is asked here may probe: others wait for what is decided, and none of them would end an outage meanwhile.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class ServiceHealth:
 
     async def others_are_answered(self, item: Item) -> bool:
         """Whether other campaigns are answered well since the last try of `item`; if not, the breaker opens."""
+        await self._watch_outage()  # its last try may have opened the breaker
         async with self._deciding:
             sent_at, _ = item.failures[-1]
             if self._good_at > sent_at:
@@ -89,7 +92,7 @@ class ServiceHealth:
                 if fetched_before is None or fetched_before.verdict.kind == "denied":
                     raise self._credentials_refused(refused)
             item.attempts += 1
-            again = await self._engine.client.campaign(item.campaign_id, may_probe=self.any_id_may_probe)
+            again = await self._engine.client.campaign(item.campaign_id, may_probe=True)
             self.note(item.campaign_id, again)
             if again.verdict.kind != "denied":
                 return again
@@ -109,19 +112,19 @@ class ServiceHealth:
             return
         confirmed = False
         async with self._probing:
-            while self._engine.limiter.outage_began is not None:
-                exchange = await self._ask_canary(may_probe=True)
+            while self._engine.limiter.outage_began is not None and self._canary is not None:
+                exchange = await self._ask_canary()
                 confirmed = confirmed or exchange is None or exchange.verdict.kind in _FAILURES
         if confirmed:
             self._outages.append((began, self._engine.clock.monotonic()))
 
-    async def _ask_canary(self, default: str | None = None, *, may_probe: bool = False) -> Exchange | None:
+    async def _ask_canary(self, default: str | None = None) -> Exchange | None:
         canary = self._canary or default
         if canary is None:
             return None
-        exchange = await self._engine.client.campaign(canary, may_probe=may_probe)
+        exchange = await self._engine.client.campaign(canary, may_probe=True)
         while exchange.verdict.kind == "rate_limited":
-            exchange = await self._engine.client.campaign(canary, may_probe=may_probe)
+            exchange = await self._engine.client.campaign(canary, may_probe=True)
         self.note(canary, exchange)
         if exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
             self._canary = None  # it is gone: another one has to be found

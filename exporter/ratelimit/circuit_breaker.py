@@ -45,12 +45,15 @@ TRANSITIONS: dict[State, dict[Signal, State]] = {
 class CircuitBreaker:
     """One service's state. Times are seconds on the monotonic clock.
 
-    `began`: when the first request of the row failed that opened the breaker; `next_probe`: when the next one is due.
+    `began`: when the first request of the row failed that opened the breaker; `opened_at`: when that was, and the
+    patience begins: between the failures of the row the run may have waited for the rate limit. `next_probe`: when the
+    next probe is due.
     """
 
     def __init__(self, patience: float) -> None:
         self.state = State.CLOSED
         self.began = 0.0
+        self.opened_at = 0.0
         self.next_probe = 0.0
         self._patience = patience
         self._interval = FIRST_INTERVAL
@@ -71,6 +74,7 @@ class CircuitBreaker:
         if not self._move(Signal.TRIPPED):
             return False
         self.began = min([now, *self._failed.values()])
+        self.opened_at = now
         self._interval = FIRST_INTERVAL
         self._schedule(now, first_interval)
         return True
@@ -97,10 +101,10 @@ class CircuitBreaker:
 
     def outlasted(self, now: float) -> bool:
         """Whether the outage has lasted as long as the patience."""
-        return not self.is_closed and now - self.began >= self._patience
+        return not self.is_closed and now >= self.opened_at + self._patience
 
     def _schedule(self, now: float, interval: float) -> None:
-        self.next_probe = now + max(0.0, min(interval, self.began + self._patience - now))
+        self.next_probe = max(now, min(now + interval, self.opened_at + self._patience))
 
     def _move(self, signal: Signal) -> bool:
         after = TRANSITIONS[self.state].get(signal)

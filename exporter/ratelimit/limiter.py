@@ -54,7 +54,6 @@ class Limiter:
         self._meter = meter
         self._granted: deque[float] = deque()
         self._breaker = CircuitBreaker(patience)
-        self._opened_at = 0.0
         self._probe: Permit | None = None
         self._pause = RatePause(self._shortest.seconds)
         self._stopped: ExportError | None = None
@@ -92,7 +91,7 @@ class Limiter:
         """The service as a whole fails: a campaign that is known to be there was not answered well."""
         now = self._clock.monotonic()
         if self._breaker.trip(now, first_interval=max(FIRST_INTERVAL, retry_after)):
-            self._breaker_opened(now, detail)
+            self._tell_outage(now, detail)
 
     # Granting
 
@@ -154,7 +153,7 @@ class Limiter:
             return 0.0
         if not slot.silence or not self._breaker.trip(now, first_interval=0.0):
             return slot.seconds
-        self._breaker_opened(now, "every slot is held by a request that was given up")
+        self._tell_outage(now, "every slot is held by a request that was given up")
         permit.may_probe = True  # no other request can find out
         return 0.0
 
@@ -237,15 +236,11 @@ class Limiter:
             self._breaker.probe_failed(now, retry_after=retry_after)
             self._tell_outage(now, detail)
         elif self._breaker.request_failed(request, now, retry_after=retry_after):
-            self._breaker_opened(now, detail)
-
-    def _breaker_opened(self, now: float, detail: str) -> None:
-        self._opened_at = now
-        self._tell_outage(now, detail)
+            self._tell_outage(now, detail)
 
     def _tell_outage(self, now: float, detail: str) -> None:
         if self._breaker.outlasted(now):
-            lasted = format_duration(now - self._breaker.began)
+            lasted = format_duration(now - self._breaker.opened_at)
             host = "" if self.answered_at is not None else " Nothing was ever answered well: check KORE_HOST, too."
             text = f"the service has been failing for {lasted}, longer than --patience ({detail}).{host}"
             self.stop(ServiceDown(text))
@@ -256,7 +251,7 @@ class Limiter:
     def _close_breaker(self, now: float) -> None:
         self._probe = None
         if self._breaker.answered():
-            self._resume("outage", now - self._opened_at)
+            self._resume("outage", now - self._breaker.opened_at)
 
     def _tell_pause(self, why: Literal["rate_limit", "outage"], seconds: float, detail: str) -> None:
         self._emit(Paused(why, seconds, self._clock.now() + seconds, detail))

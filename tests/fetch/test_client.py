@@ -244,10 +244,35 @@ def test_redirects_without_end_are_invalid() -> None:
     service = MadeUpService(lambda _: HttpResponse(307, b"", location="?again"))
 
     async def main() -> Exchange:
-        return await Fetching(service).client.campaign("cd-1")
+        fetching = Fetching(service)
+        fetching.limiter.open_breaker("for a test")
+        exchange = await fetching.client.campaign("cd-1", may_probe=True)
+        assert fetching.limiter.outage_began is None, "a last word, as any other that is invalid, ends an outage"
+        return exchange
 
     assert run_virtually(main()).verdict.kind == "invalid"
     assert len(service.asked) == MOST_REDIRECTS + 1
+
+
+@pytest.mark.parametrize("answer", [HttpResponse(307, b"", location="moved/there"), dropped()])
+def test_a_request_that_has_become_the_probe_is_it_until_there_is_an_outcome(
+    answer: HttpResponse | TransportError,
+) -> None:
+    """After a silence no other request can find out whether the service is back."""
+    service = MadeUpService(
+        lambda asked: good("cd-1") if asked.before > 2 else answer,
+        lambda asked: 0.1 if asked.before > 1 else 1e6,
+    )
+
+    async def main() -> str:
+        fetching = Fetching(service, limits=(Limit(2, 60.0),))
+        given_up = [asyncio.create_task(fetching.client.campaign(f"cd-{number}")) for number in range(2)]
+        await asyncio.sleep(5)
+        for task in given_up:
+            task.cancel()
+        return (await fetching.client.campaign("cd-1")).verdict.kind
+
+    assert run_virtually(main()) == "good"
 
 
 @pytest.mark.parametrize("campaign_id", [".", ".."])

@@ -9,7 +9,18 @@ import pytest
 from exporter.api.endpoints import HttpResponse
 from exporter.errors import CredentialsRefused, ServiceDown
 from exporter.model import Failure
-from tests.support.made_up_service import DENIED, FORBIDDEN, NOT_THE_API, Asked, Fetching, MadeUpService, fetched, good
+from exporter.units import Limit
+from tests.support.made_up_service import (
+    DENIED,
+    DOWN,
+    FORBIDDEN,
+    NOT_THE_API,
+    Asked,
+    Fetching,
+    MadeUpService,
+    fetched,
+    good,
+)
 from tests.support.virtual_time import run_virtually
 
 GOOD = [f"cd-{number}" for number in range(60)]
@@ -74,9 +85,37 @@ def test_an_outage_that_outlasts_the_patience_ends_the_run() -> None:
     assert 1120 < service.asked[-1].at < 1125
 
 
+def test_a_wait_for_the_rate_limit_between_failures_uses_up_no_patience() -> None:
+    """Six requests in twenty seconds: the last ID to fail is asked in the next window, and the service is well then."""
+    failing = {"bad-0": 2, "bad-1": 2, "bad-2": 1}
+    service = MadeUpService(
+        lambda asked: DOWN if asked.before_for_it < failing.get(asked.campaign_id, 0) else good(asked.campaign_id)
+    )
+    ids = [*GOOD[:4], *failing]
+    assert set(fetched(service, ids, limits=(Limit(6, 20.0),), patience=10.0).values()) == {"ok"}
+
+
 def test_where_nothing_was_ever_answered_well_no_id_has_failed() -> None:
     with pytest.raises(ServiceDown):
         fetched(Service(), BAD[:1], patience=60.0)
+
+
+@pytest.mark.parametrize("canary", [None, "cd-59"])
+def test_many_ids_that_a_gateway_does_not_know_are_absent_and_no_outage_that_never_ends(canary: str | None) -> None:
+    """Their second 404s open the breaker while one of them has the canary asked for it: that request may probe."""
+    outcomes = fetched(Service(bad=NOT_THE_API), [*GOOD[:30], *BAD], canary=canary, limits=(Limit(60, 60.0),))
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "not_found"} == set(BAD)
+    assert len(outcomes) == 50
+
+
+def test_an_id_that_is_refused_when_an_outage_begins_ends_with_it() -> None:
+    """The canary fails as the third, and opens the breaker; the refused ID is asked again as the probe."""
+    first = {"cd-0": (FORBIDDEN, 1.3), "cd-1": (DOWN, 0.45), "cd-2": (DOWN, 0.45), "known": (DOWN, 0.4)}
+    service = MadeUpService(
+        lambda asked: good(asked.campaign_id) if asked.before_for_it else first[asked.campaign_id][0],
+        lambda asked: 0.1 if asked.before_for_it else first[asked.campaign_id][1],
+    )
+    assert set(fetched(service, GOOD[:3], canary="known").values()) == {"ok"}
 
 
 def test_a_canary_that_is_gone_is_replaced() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.ratelimit.circuit_breaker import CircuitBreaker, State
 
@@ -101,12 +103,22 @@ def test_a_probe_is_no_later_than_the_end_of_the_patience() -> None:
     for _ in range(5):
         breaker.probe_sent()
         breaker.probe_failed(105.0, retry_after=1000.0)
-    assert breaker.next_probe == 110.0
+    assert breaker.next_probe == 112.0
 
 
-@pytest.mark.parametrize(("now", "over"), [(102.0, False), (109.5, False), (110.0, True), (111.0, True)])
-def test_patience_is_counted_from_the_beginning_of_the_outage(now: float, over: bool) -> None:
+@pytest.mark.parametrize(("now", "over"), [(102.0, False), (111.5, False), (112.0, True), (113.0, True)])
+def test_patience_is_counted_from_when_the_breaker_opened(now: float, over: bool) -> None:
+    """Between the failures of the row the run may have waited for the rate limit."""
     assert opened(patience=10.0).outlasted(now) is over
+
+
+@given(st.floats(1e3, 1e6), st.floats(0.1, 1e3), st.floats(0.0, 100.0))
+def test_the_probe_at_the_end_of_the_patience_is_the_last(opened_at: float, patience: float, later: float) -> None:
+    breaker = CircuitBreaker(patience)
+    breaker.trip(opened_at)
+    breaker.probe_sent()
+    breaker.probe_failed(opened_at + min(later, patience), retry_after=1e6)
+    assert breaker.outlasted(breaker.next_probe)
 
 
 def test_without_an_outage_no_patience_is_lost() -> None:
