@@ -31,9 +31,9 @@ ROW_GROUP_BYTES = 64 * 2**20
 _PLAIN = frozenset({"body", "list_item", "extra", "message_raw", "message_text", "campaign_id", "error", "body_start"})
 """Columns of nearly all different values, for which a dictionary would only cost."""
 
-_FORMULA = rf"^(?:[{CONTROL}]|[\s\pZ{INVISIBLE}]*[=+\-@＝＋－＠])"
-"""What a spreadsheet may run: the characters that OWASP names for CSV injection, full-width ones too, and blanks before
-them, which some programs cut off."""
+_FORMULA = rf"(?:[{CONTROL}]|[\s\pZ{INVISIBLE}]*[=+\-@＝＋－＠])"
+"""How a cell begins that a spreadsheet may run: with the characters that OWASP names for CSV injection, full-width ones
+too, and blanks before them, which some programs cut off."""
 
 
 class SnapshotWriter:
@@ -219,11 +219,12 @@ def minutes_text(column: Any) -> Any:
 
 
 def _excel_safe(column: Any) -> Any:
-    risky = pc.match_substring_regex(column, _FORMULA)
+    # One that has such an apostrophe of its own gets another: only so is it known which is whose.
+    risky = pc.match_substring_regex(column, f"^'*{_FORMULA}")
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
 
 
 def without_excel_safe(column: Any) -> Any:
     """Texts of a CSV that was made safe for spreadsheets, as they were."""
-    safe = pc.match_substring_regex(column, _FORMULA.replace("^", "^'", 1))
+    safe = pc.match_substring_regex(column, f"^'+{_FORMULA}")
     return pc.if_else(safe, pc.utf8_slice_codeunits(column, 1), column)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from exporter.options import SnapshotFormat
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.snapshot_store.reader import read_table
 from exporter.snapshot_store.verify import damages
-from exporter.snapshot_store.writer import csv_text
+from exporter.snapshot_store.writer import csv_text, without_excel_safe
 from exporter.tables.arrow_schemas import schema_of
 from tests.support.snapshots import ONE, TWO, publish
 
@@ -77,6 +80,18 @@ def test_every_beginning_of_a_formula_is_defused(text: str) -> None:
     column = pa.array([text, "plain", " plain", "a=1", None])
     safe = csv_text(pa.table({"a": column}), excel_safe=True).decode()
     assert safe == f'"\'{text}"\n"plain"\n" plain"\n"a=1"\n\n'
+
+
+@given(st.text(st.sampled_from("'=+-@＝ \t\r\n\ufeff\u3000a,\"\0") | st.characters(exclude_categories=["Cs"])))
+@example("'=1")
+@example("''-1")
+@example("'\t")
+def test_what_is_made_safe_for_spreadsheets_is_read_as_it_was(text: str) -> None:
+    table = pa.table({"a": [text, "plain"]})
+    written = csv_text(table, excel_safe=True)
+    (cell, _) = csv.reader(io.StringIO(written.decode(), newline=""), strict=True)
+    column = pa.chunked_array([cell])
+    assert without_excel_safe(column).to_pylist() == [text]
 
 
 def test_parquet_is_zstd_and_its_fields_explain_themselves(tmp_path: Path) -> None:
