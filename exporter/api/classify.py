@@ -192,12 +192,16 @@ def classify_list(response: HttpResponse, *, url: str, now: float) -> ListPage |
     )
 
 
+ID_KEYS = ("_id", "id", "campId")
+"""Where a list item may have its ID."""
+
+
 def item_id(item: Mapping[str, Any]) -> str | None:
     """The ID of a list item: voice items carry `_id`, SMS items `id` (page get-all-campaigns-v2).
 
     White space and invisible characters around it are cut off. None too for what an IDs file could not hold.
     """
-    for key in ("_id", "id", "campId"):
+    for key in ID_KEYS:
         value = item.get(key)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
             campaign_id, _ = trim_invisible(str(value))

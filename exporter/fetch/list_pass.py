@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from exporter.api.classify import ListPage, item_id
+from exporter.api.classify import ID_KEYS, ListPage, item_id
 from exporter.api.credentials_advice import refusal
 from exporter.errors import CredentialsRefused, ListFailed
 from exporter.events import ListPageRead, RetryPlanned, Warned
@@ -16,7 +16,11 @@ from exporter.json_text import dumps
 from exporter.model import CampaignType, ListedCampaign
 from exporter.stop import Stop
 from exporter.tables.timestamps import read_instant
+from exporter.text import excerpt
 from exporter.units import counted
+
+MOST_OF_KEYS = 200
+"""Characters of the keys of an item that are shown."""
 
 MOST_BYTES = 2**30
 """Of one reading of the list: a million campaigns have less."""
@@ -75,6 +79,13 @@ class ListPass:
                 rows.append(row)
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
             self._engine.emit(ListPageRead(campaign_type, pages, len(rows), len(items) - before, page.total))
+        if nameless and not items:
+            named = excerpt(", ".join(item), MOST_OF_KEYS) or "no keys"
+            raise ListFailed(
+                f"the list call for {campaign_type} campaigns gave {counted(len(nameless), 'item')}, and none has an "
+                f"ID that can be used (in {', '.join(ID_KEYS)}); the last one has {named}. "
+                "Give the IDs in a file instead."
+            )
         self._warn(campaign_type, paging, len(nameless))
         # A service may sort by something else than was asked for; those of unknown age come last, as they are listed.
         keys = sorted(paging.keys, key=created.__getitem__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -226,8 +227,7 @@ async def test_items_without_an_id_are_reported() -> None:
     "page",
     [
         {"results": [{"_id": "a"}], "hasMore": True, "totalResults": 10**18},
-        {"results": [{"name": "no ID"}] * 50, "hasMore": True},
-        {"results": [{"_id": "x\x1b[2J"}, {"_id": "y" * 300}], "hasMore": True},
+        {"results": [{"_id": "x\x1b[2J"}, {"_id": "y" * 300}, {"_id": "a"}], "hasMore": True},
         {"results": [], "hasMore": True, "totalResults": 10**18},
         {"results": [{"_id": "a"}], "hasMore": True, "totalResults": -5},
     ],
@@ -240,6 +240,26 @@ def test_a_list_that_says_the_same_for_ever_is_given_up(tmp_path: Path, page: di
     assert len(service.asked) < 20
     assert max(json.loads(asked.body)["limit"] for asked in service.asked) < 2_000_000
     assert set(done.stdout.splitlines()[1:]) <= {'"a","sms",,,'}
+
+
+@pytest.mark.parametrize(
+    ("items", "keys"),
+    [
+        ([{"campaignId": f"cd-{number}", "name": "n"} for number in range(13)], "13 items.*has campaignId, name"),
+        ([{"id": {"$oid": "cd-1"}}], "1 item,.*has id"),
+        ([{}], "1 item,.*has no keys"),
+        ([{"name": "no ID"}] * 50, "1 item,.*has name"),
+    ],
+)
+def test_a_list_in_which_no_item_has_an_id_is_no_empty_list(
+    tmp_path: Path, items: list[dict[str, object]], keys: str
+) -> None:
+    answer = http(json.dumps({"status": "success", "data": {"results": items, "hasMore": False}}))
+    with hostile({"getAllCampaignDetails": answer}) as (_, url):
+        done = run("discover", "--rate", "off", env=environment(url, tmp_path))
+    assert done.returncode == 4, done.stderr
+    assert done.stdout == ""
+    assert re.search(keys, done.stderr.replace("\n", " ")), done.stderr
 
 
 def test_a_list_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
