@@ -54,20 +54,19 @@ def run_until_stopped(job: Callable[[Stop], Coroutine[Any, Any, Result]], *, res
     """
     kept = ". Nothing was published, nothing fetched is lost; the same command resumes." if resumes else "."
 
-    async def main() -> Result:
-        stop = Stop()
-        loop = asyncio.get_running_loop()
+    stop = Stop()
+    runner = new_runner()
+    loop = runner.get_loop()
 
-        def ask(number: int, frame: object) -> None:
-            # Not SIG_DFL: the first process of a container would ignore the second signal.
-            signal.signal(number, lambda number, frame: os._exit(signal_code(number)))
+    def ask(number: int, frame: object) -> None:
+        # Not SIG_DFL: the first process of a container would ignore the second signal.
+        signal.signal(number, lambda number, frame: os._exit(signal_code(number)))
+        with suppress(RuntimeError):  # the loop is closed: the job has ended
             loop.call_soon_threadsafe(stop.ask, interrupted(number, kept))
 
-        with handling_signals((signal.SIGINT, *SIGNALS), ask):
-            return await job(stop)
-
-    with new_runner() as runner:
-        return runner.run(main())
+    # Until the loop is closed: what another handler raises meanwhile would leave it half-closed.
+    with handling_signals((signal.SIGINT, *SIGNALS), ask), runner:
+        return runner.run(job(stop))
 
 
 def interrupted(number: int, outcome: str) -> Interrupted:

@@ -141,6 +141,33 @@ def test_the_handlers_of_the_host_are_its_own_again_after_a_run() -> None:
             signal.signal(number, old)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, *SIGNALS])
+def test_a_signal_while_the_event_loop_is_closed_does_not_leave_it_half_closed(number: signal.Signals) -> None:
+    def handler(number: int, frame: object) -> None:
+        raise AssertionError
+
+    async def left_over() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            signal.raise_signal(number)
+
+    tasks = []
+
+    async def job(stop: Stop) -> int:
+        tasks.append(asyncio.create_task(left_over()))
+        await asyncio.sleep(0)
+        return 7
+
+    before = signal.signal(number, handler)
+    try:
+        assert run_until_stopped(job, resumes=True) == 7
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)
+    assert [task.cancelled() for task in tasks] == [True]
+
+
 @pytest.mark.parametrize(
     ("resumes", "text"),
     [
