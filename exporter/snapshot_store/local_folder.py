@@ -25,10 +25,11 @@ from exporter import failpoints
 from exporter.errors import DestinationError, ExportError, NotReadable, StorageFailed
 from exporter.files import advice, explained, is_lasting, make_folder, of_another_user, sync_file, sync_folder
 from exporter.snapshot_store.destination import Destination, HashingFile, Staging
-from exporter.snapshot_store.names import MANIFEST, folder_name
+from exporter.snapshot_store.names import MANIFEST, folder_name, is_snapshot_id
 from exporter.text import error_line
 
 STAGING, REMOVING = ".staging", ".removing"
+PROBE = ".staging-probe-"
 
 _STAYS, _NEXT_RUN = "It stays.", "The next run tries again."
 _DAMAGE = (errno.EIO, errno.EBADMSG)
@@ -174,16 +175,21 @@ class LocalDestination(Destination):
             if folder.is_dir() and not folder.is_symlink():
                 yield from folder.iterdir()
         for path in self.folder.iterdir():
-            # Probes, and what version 1.0 staged beside the snapshots.
-            if path.name.startswith((f"{STAGING}-", f"{REMOVING}-")) and path.is_dir() and not path.is_symlink():
+            if _is_ours(path.name) and path.is_dir() and not path.is_symlink():
                 yield path
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a folder in the destination is a probe, or what version 1.0 staged or removed beside the snapshots."""
+    prefix, _, rest = name.rpartition("-")
+    return name.startswith(PROBE) or (prefix in (STAGING, REMOVING) and is_snapshot_id(rest))
 
 
 def _try_to_write(folder: Path) -> None:
     """Make something in it, and remove it. Raises `OSError`."""
     # Not named after the process: in a container that is the same number each time, and a run that was killed here
     # would be in the way of all that follow.
-    probe = Path(tempfile.mkdtemp(prefix=f"{STAGING}-probe-", dir=folder))
+    probe = Path(tempfile.mkdtemp(prefix=PROBE, dir=folder))
     with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
         probe.rmdir()
 

@@ -64,14 +64,24 @@ def test_leftovers_of_crashed_runs_are_cleared_and_nothing_else(tmp_path: Path) 
     for name in (
         ".staging/20261124T020000Z",
         ".removing/20261101T020000Z",
-        ".staging-of-version-1",
+        ".staging-20261123T020000Z",  # of version 1.0, as is the next
+        ".removing-20261101T020000Z",
+        ".staging-probe-k2_x9abc",
+        ".staging-area/thesis",
+        ".removing-20261101",
         ".hidden",
         "mine",
         ".removing",
     ):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     assert open_destination(str(tmp_path)).clean_up() == []
-    assert {path.name for path in tmp_path.iterdir()} == {f"snapshot={ONE}", ".hidden", "mine"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"snapshot={ONE}",
+        ".staging-area",
+        ".removing-20261101",
+        ".hidden",
+        "mine",
+    }
 
 
 def test_two_runs_that_begin_at_once_do_not_take_each_others_probe_for_a_fault(
