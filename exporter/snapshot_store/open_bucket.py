@@ -43,6 +43,9 @@ _VARIABLES = {
 }  # fmt: skip
 """What each kind of store is reached by, keyed by how its schemes begin; a few of them only its library reads."""
 
+_OPTIONS = ("endpoint_override", "scheme", "region")
+"""What a URL may set behind its `?`."""
+
 _NAME = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]*")
 """A bucket, container, storage account, region or domain."""
 
@@ -111,8 +114,8 @@ def without_secrets(url: str) -> str:
         return f"{scheme}://…"
     if "@" in parts.path:  # a / in the secret key ends the authority there
         return f"{parts.scheme}://…"
-    query = [(name, value) for name, values in parse_qs(parts.query).items() for value in values
-             if not any(word in name.lower() for word in ("key", "secret", "token", "sas", "sig"))]  # fmt: skip
+    # Any other may hold a secret: it is refused by its name.
+    query = [(name, value) for name, values in parse_qs(parts.query).items() if name in _OPTIONS for value in values]
     user, at, host = parts.netloc.rpartition("@")
     # In abfs://container@account the part before the @ is not a secret, but what follows a colon in it is.
     shown = f"{user.partition(':')[0]}@{host}" if at and parts.scheme.startswith("abfs") else host
@@ -120,7 +123,7 @@ def without_secrets(url: str) -> str:
 
 
 def _open_s3(url: StoreUrl, environ: Mapping[str, str]) -> OpenedStore:
-    _check_options(url, "endpoint_override", "scheme", "region")
+    _check_options(url, *_OPTIONS)
     scheme, endpoint = _endpoint(url, environ, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     region = url.options.get("region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if region and not _NAME.fullmatch(region):

@@ -191,6 +191,7 @@ def test_no_secret_of_a_url_is_shown() -> None:
     assert without_secrets("abfs://box@north.dfs.core.windows.net/x?account_key=hush&sig=hush") == (
         "abfs://box@north.dfs.core.windows.net/x"
     )
+    assert without_secrets("gs://box?credentials=hush&pwd=hush&scheme=http") == "gs://box?scheme=http"
     assert without_secrets("a#b/c@d?e") == "a#b/c@d?e"
     assert without_secrets("file:///a#b/c@d") == "file:///a#b/c@d"
     assert without_secrets("abfs://box:hush@north.dfs.core.windows.net/x") == "abfs://box@north.dfs.core.windows.net/x"
