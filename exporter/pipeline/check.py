@@ -22,6 +22,7 @@ from exporter.errors import (
 from exporter.events import Emit
 from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine, open_engine
+from exporter.fetch.paging import FIRST_SIZE, LARGEST_SIZE
 from exporter.json_text import NotJson, loads
 from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
@@ -32,10 +33,6 @@ from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
 from exporter.tables.flatten import flatten
 from exporter.units import first_of
-
-PAGE = 100
-LARGE_PAGE = 1000
-"""Campaigns that the first and the second list call ask for: is there a largest page?"""
 
 MOST_SHOWN = 5
 
@@ -111,15 +108,15 @@ class _ServiceCheck:
 
     async def _list(self) -> list[Mapping[str, Any]]:
         """The campaigns of the first pages. Notes how many there are, and how many a page holds at most."""
-        first = await self._list_page("sms", PAGE)
+        first = await self._list_page("sms", FIRST_SIZE)
         total = _total(first)
-        if total > PAGE:
-            large = await self._list_page("sms", LARGE_PAGE)
-            is_capped = len(large.items) < min(total, LARGE_PAGE)
+        if total > FIRST_SIZE:  # is there a largest page?
+            large = await self._list_page("sms", LARGEST_SIZE)
+            is_capped = len(large.items) < min(total, LARGEST_SIZE)
             largest = f"{len(large.items):,} at most" if is_capped else "as many as are asked for"
             self._findings.note("list", "ok", f"{total:,} SMS campaigns; a page holds {largest}")
             return list(first.items)
-        voice = await self._list_page("voice", PAGE)
+        voice = await self._list_page("voice", FIRST_SIZE)
         counts = f"{total:,} SMS and {_total(voice):,} voice campaigns"
         if 0 < len(first.items) < total:
             counts += f"; a page holds {len(first.items):,} at most"

@@ -98,7 +98,8 @@ def _refuse_incomplete(run: Run, counts: Counts) -> None:
     options = run.job.options
     failed = options.failures(counts)
     if options.max_failures.exceeded_by(failed, counts.unique):
-        examples = "; ".join(f"{failure.campaign_id}: {failure.error}" for failure in islice(run.journal.failures(), 3))
+        shown = islice(run.journal.failures(), EXAMPLES)
+        examples = "; ".join(f"{failure.campaign_id}: {failure.error}" for failure in shown)
         raise NotPublished(
             f"not published: {failed:,} of {counts.unique:,} campaigns failed, more than --max-failures "
             f"{options.max_failures} allows. The same command tries only those again.\nFor example: {examples}"

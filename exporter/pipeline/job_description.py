@@ -10,6 +10,9 @@ from exporter.ids.campaign_ids import CampaignIds
 from exporter.options import FetchOptions, Locations, SnapshotOptions
 from exporter.settings import Settings
 
+BY_LIST = "list:"
+"""What `source` of the IDs begins with in a manifest, where the list call gave them; the type follows."""
+
 
 class ExportJob(msgspec.Struct, frozen=True):
     """One snapshot to take. `ids` None: all campaigns that the list call finds."""

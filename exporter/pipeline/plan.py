@@ -1,4 +1,7 @@
-"""What a snapshot would cost: the same decision as a run's, without a request and without writing anything."""
+"""What a snapshot would cost: the same decision as a run's, without a request and without changing anything.
+
+Beside a journal that is there SQLite may leave files of its own (`-wal`, `-shm`), as every reader of it does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from exporter.journal.journal import Journal
 from exporter.options import types_of
 from exporter.pipeline.destination_and_work_dir import find_workplace
 from exporter.pipeline.incremental import expected_changes
-from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.job_description import BY_LIST, ExportJob
 from exporter.pipeline.start import Finish, Fresh, Resume, decide, incomplete_in, read_situation
 from exporter.ratelimit.estimate import seconds_for, shared
 from exporter.snapshot_store.catalog import SnapshotInfo, list_snapshots, own_snapshots
@@ -117,7 +120,7 @@ def _look(job: ExportJob, now: float, *, needs_list: bool, emit: Emit) -> _Known
 
 def savings(manifest: Manifest) -> tuple[int, float]:
     """Requests and seconds that an incremental run saved against a full one."""
-    asked_by_list = manifest.ids.source.startswith("list:")
+    asked_by_list = manifest.ids.source.startswith(BY_LIST)
     requests = manifest.counts.carried_over - (0 if asked_by_list else manifest.requests.list)
     if requests <= 0 or isinstance(manifest.pacing, msgspec.UnsetType):
         return 0, 0.0

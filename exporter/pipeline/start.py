@@ -20,7 +20,7 @@ from exporter.journal.run_checkpoint import Checkpoint, Incomplete
 from exporter.model import Identity
 from exporter.options import SnapshotOptions
 from exporter.pipeline.incremental import Bases, choose_bases, newest_sound
-from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.job_description import BY_LIST, ExportJob
 from exporter.pipeline.run_context import Run
 from exporter.snapshot_store import manifest as manifests
 from exporter.snapshot_store.catalog import (
@@ -158,7 +158,7 @@ def incomplete_in(manifest: Manifest, options: SnapshotOptions) -> Incomplete | 
 def request_of(ids: CampaignIds | None, options: SnapshotOptions) -> str:
     """A hash of what decides what the snapshot holds: the same command has the same."""
     asked = (
-        "list:" + options.campaign_type if ids is None else ids.sha256,
+        BY_LIST + options.campaign_type if ids is None else ids.sha256,
         options.list_pass,
         options.incremental,
         options.format,

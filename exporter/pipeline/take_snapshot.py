@@ -32,7 +32,7 @@ from exporter.pipeline.destination_and_work_dir import lock_destination
 from exporter.pipeline.end_of_run import finish, finish_earlier, publish_run
 from exporter.pipeline.event_relay import EventRelay
 from exporter.pipeline.incremental import carried, is_unchanged
-from exporter.pipeline.job_description import ExportJob
+from exporter.pipeline.job_description import BY_LIST, ExportJob
 from exporter.pipeline.publish import SnapshotResult
 from exporter.pipeline.run_context import Run
 from exporter.pipeline.start import Finish, begin, clean_up, decide, read_situation, warn_of_misdated
@@ -135,12 +135,12 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
 
 
 def listed_ids(run: Run) -> CampaignIds:
-    """What the list pass ids, as the IDs that are wanted."""
+    """What the list pass finds, as the IDs that are wanted."""
     ids = pa.array([campaign.campaign_id for campaign in run.journal.listed()], pa.large_string())
     sha256 = hashlib.sha256("\n".join(map(str, ids.to_pylist())).encode()).hexdigest()
     if not len(ids):
         run.emit(Warned(f"the list call finds no {run.job.options.campaign_type} campaigns in this app"))
-    return CampaignIds(ids, len(ids), 0, sha256, "list:" + run.job.options.campaign_type)
+    return CampaignIds(ids, len(ids), 0, sha256, BY_LIST + run.job.options.campaign_type)
 
 
 def carry_over(run: Run) -> None:

@@ -16,7 +16,6 @@ from exporter.tables.timestamps import is_finer, read_date_time, read_instant, r
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import without_format_characters
 
-STRING = pa.string()
 NoneType = type(None)
 
 
@@ -133,7 +132,7 @@ def whole_number(bits: int) -> Converter:
 
 def _whole_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if {NoneType, str}.issuperset(map(type, values)):
-        texts = pa.array(values, STRING)
+        texts = pa.array(values, pa.string())
         # Only what both Arrow and `parse` read, and alike: Arrow would read 0x10 as 16.
         if not pc.all(pc.match_substring_regex(texts, "^-?[0-9]{1,18}$"), min_count=0).as_py():
             raise ValueError
