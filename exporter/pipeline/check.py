@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from exporter.model import CampaignResponse, CampaignType
 from exporter.options import FetchOptions
 from exporter.pipeline.check_findings import CheckResult, Findings
 from exporter.settings import Settings
+from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.local_folder import LocalDestination
 from exporter.snapshot_store.open_destination import open_destination
 from exporter.stop import Stop
@@ -68,17 +70,25 @@ def _check_destination(findings: Findings, dest: str, environ: Mapping[str, str]
     try:
         destination = open_destination(dest, environ=environ)
         destination.check_is_no_snapshot()
-        folder = destination.folder if isinstance(destination, LocalDestination) else None
-        made = folder if folder is not None and not folder.exists() else None
-        destination.check_writable()
+        with _made_folders_removed(destination):
+            destination.check_writable()
     except ExportError as error:
         kind = SettingsError if isinstance(error, InputError) else ServiceDown
         findings.note("destination", "failed", str(error), "Or name another one with --out.", kind)
         return
     findings.note("destination", "ok", f"{destination.shown} can be written")
-    if made is not None:
-        with suppress(OSError):
-            made.rmdir()
+
+
+@contextmanager
+def _made_folders_removed(destination: Destination) -> Iterator[None]:
+    folders = (destination.folder, *destination.folder.parents) if isinstance(destination, LocalDestination) else ()
+    missing = [folder for folder in folders if not os.path.lexists(folder)]
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):  # it was not made, or somebody has put something into it
+                folder.rmdir()
 
 
 class _ServiceCheck:

@@ -277,3 +277,12 @@ async def test_the_folder_of_a_snapshot_is_no_destination(tmp_path: Path) -> Non
         result = await check(url, dest=str(tmp_path / "snapshot=20261127T153204Z"))
     assert (result.error, finding(result, "destination").state) == (SettingsError, "failed")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("last", ["exports", "x" * 300])
+async def test_folders_that_were_made_to_try_the_destination_are_removed_again(tmp_path: Path, last: str) -> None:
+    (tmp_path / "mine").mkdir()
+    async with serve(Behaviour(sample_campaigns(3))) as url:
+        result = await check(url, dest=str(tmp_path / "mine" / "a" / "b" / last))
+    assert finding(result, "destination").state == ("ok" if last == "exports" else "failed")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
