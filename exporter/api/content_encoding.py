@@ -6,7 +6,9 @@ plain, one that is gzip and not called so, a name that is no encoding, one in qu
 
 from __future__ import annotations
 
+import sys
 import zlib
+from collections.abc import Iterator
 
 ACCEPTED = "gzip, deflate"
 """What requests ask for; not more where a library for more is installed."""
@@ -15,6 +17,16 @@ _GZIP, _DEFLATE = ("gzip", "x-gzip"), ("deflate",)
 _UNKNOWN = ("br", "zstd", "compress", "x-compress")
 GZIP_MAGIC = b"\x1f\x8b"
 """How a gzip body begins, and no text does."""
+
+
+MOST_LAYERS = 2
+"""Times that a body may be packed."""
+
+MOST_MEMBERS = 10_000
+"""Gzip members of one body: many that hold next to nothing would take long to unpack."""
+
+_SLICE = 2**10
+"""Bytes that are unpacked at once: they hold at most 1,032 times as many, and what follows a member is copied."""
 
 
 class UnknownEncoding(ValueError):
@@ -30,18 +42,26 @@ class Unpacker:
             if name in _UNKNOWN:
                 raise UnknownEncoding(f"it is packed as {name}, which was not asked for")
         packed = [_Layer(name in _GZIP) for name in reversed(names) if name in (*_GZIP, *_DEFLATE)]
-        self._layers = packed or [_Layer(is_gzip=True)]
+        if len(packed) > MOST_LAYERS:
+            raise UnknownEncoding(f"it is packed {len(packed)} times")
+        self._last = packed.pop() if packed else _Layer(is_gzip=True)
+        self._outer = packed.pop() if packed else None
 
     def unpack(self, data: bytes, most: int) -> bytes:
         """What the next bytes hold, at most `most` bytes of it. Raises `zlib.error`."""
-        for layer in self._layers:
-            data = layer.unpack(data, most)
-        return data
+        unpacked: list[bytes] = []
+        # Packed twice, a body may be longer in between than it is: there each slice is a bound.
+        for packed in self._outer.unpack(data, sys.maxsize) if self._outer is not None else (data,):
+            for piece in self._last.unpack(packed, most):
+                unpacked.append(piece)
+                most -= len(piece)
+        return b"".join(unpacked)
 
     def end(self) -> None:
         """The body has ended. Raises `EOFError` where it was cut off."""
-        for layer in self._layers:
-            layer.end()
+        if self._outer is not None:
+            self._outer.end()
+        self._last.end()
 
 
 class _Layer:
@@ -54,7 +74,17 @@ class _Layer:
         self._streams = 0
         self._is_plain = False
 
-    def unpack(self, data: bytes, most: int) -> bytes:
+    def unpack(self, data: bytes, most: int) -> Iterator[bytes]:
+        """What each slice of the next bytes holds."""
+        for start in range(0, len(data), _SLICE):
+            if self._is_plain:
+                yield data[start:]
+                return
+            piece = self._unpack_slice(data[start : start + _SLICE], most)
+            most -= len(piece)
+            yield piece
+
+    def _unpack_slice(self, data: bytes, most: int) -> bytes:
         data, self._waiting = self._waiting + data, b""
         pieces: list[bytes] = []
         while data and most > 0 and not self._is_plain and self._go_on(data):
@@ -82,6 +112,8 @@ class _Layer:
         has_header = data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
         self._stream = zlib.decompressobj(31 if self._is_gzip else 15 if has_header else -15)
         self._streams += 1
+        if self._streams > MOST_MEMBERS:
+            raise zlib.error(f"it has more than {MOST_MEMBERS:,} gzip members")
         return True
 
     def end(self) -> None:

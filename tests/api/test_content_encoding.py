@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import random
+import time
 import zlib
 from functools import partial
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.content_encoding import UnknownEncoding, Unpacker
+from exporter.api.content_encoding import MOST_MEMBERS, UnknownEncoding, Unpacker
 from tests.support.costs import peak_memory
 
 BODY = b'{"status":"success","data":{"_id":"cd-1"}}' * 20
@@ -72,6 +74,34 @@ def test_of_a_bomb_no_more_is_unpacked_than_allowed() -> None:
     for bomb in (gzip.compress(b"0" * 10**7), gzip.compress(b"0" * 600) * 10_000):
         assert len(Unpacker("gzip").unpack(bomb, 1000)) == 1000
         assert peak_memory(partial(Unpacker("gzip").unpack, bomb, 1000)) < 2**20
+
+
+def test_of_a_bomb_in_a_bomb_no_more_is_unpacked_than_allowed() -> None:
+    bomb = zlib.compress(gzip.compress(b"0" * 10**7, compresslevel=0))
+    assert len(Unpacker("gzip, deflate").unpack(bomb, 1000)) == 1000
+    assert peak_memory(partial(Unpacker("gzip, deflate").unpack, bomb, 1000)) < 5 * 2**20
+
+
+def test_a_body_of_the_longest_length_may_be_packed_twice_though_it_is_longer_in_between() -> None:
+    body = random.Random(1).randbytes(1000)
+    unpacker = Unpacker("gzip, gzip")
+    assert unpacker.unpack(gzip.compress(gzip.compress(body)), len(body) + 1) == body
+    unpacker.end()
+
+
+def test_many_members_are_unpacked_quickly_and_too_many_are_refused() -> None:
+    body = b"0" * 2**22
+    packed = gzip.compress(b"") * (MOST_MEMBERS - 1) + gzip.compress(body, compresslevel=0)
+    began = time.process_time()
+    assert Unpacker("gzip").unpack(packed, 10**7) == body
+    assert time.process_time() - began < 1, "several seconds, were the rest copied for each of them"
+    with pytest.raises(zlib.error, match="more than 10,000 gzip members"):
+        Unpacker("gzip").unpack(gzip.compress(b"") + packed, 10**7)
+
+
+def test_what_is_packed_more_than_twice_is_refused() -> None:
+    with pytest.raises(UnknownEncoding, match="packed 3 times"):
+        Unpacker("gzip, deflate, gzip")
 
 
 @pytest.mark.parametrize("header", ["br", "ZSTD", "gzip, br"])
