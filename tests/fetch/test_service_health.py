@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.api.endpoints import HttpResponse
 from exporter.errors import CredentialsRefused, ServiceDown
@@ -116,6 +120,40 @@ def test_an_id_that_is_refused_when_an_outage_begins_ends_with_it() -> None:
         lambda asked: 0.1 if asked.before_for_it else first[asked.campaign_id][1],
     )
     assert set(fetched(service, GOOD[:3], canary="known").values()) == {"ok"}
+
+
+SCRIPTS = st.tuples(
+    st.lists(st.sampled_from([good, DENIED, NOT_THE_API, DOWN]), max_size=3),
+    st.sampled_from([good, NOT_THE_API, DOWN]),
+    st.sampled_from([0.1, 0.45, 1.4]),
+)
+"""What one ID gets at first, from then on, and after how many seconds."""
+
+
+@given(
+    scripts=st.lists(SCRIPTS, min_size=3, max_size=7),
+    known=st.booleans(),
+    limits=st.sampled_from([(), (Limit(6, 20.0),)]),
+    attempts=st.sampled_from([1, 5]),
+)
+def test_whatever_is_answered_a_run_ends(
+    scripts: list[tuple[list[Any], Any, float]], known: bool, limits: tuple[Limit, ...], attempts: int
+) -> None:
+    """Its canary is answered well at last; no request waits for what only another one behind it could bring."""
+
+    def answer(asked: Asked) -> HttpResponse:
+        first, then, _ = scripts[GOOD.index(asked.campaign_id)]
+        then = good if asked.campaign_id == GOOD[0] else then
+        found: Any = first[asked.before_for_it] if asked.before_for_it < len(first) else then
+        return good(asked.campaign_id) if found is good else cast(HttpResponse, found)
+
+    service = MadeUpService(answer, lambda asked: scripts[GOOD.index(asked.campaign_id)][2])
+    ids = GOOD[known : len(scripts)]
+    with suppress(CredentialsRefused, ServiceDown):
+        canary = GOOD[0] if known else None
+        assert len(fetched(service, ids, canary=canary, limits=limits, attempts=attempts, patience=60.0)) == len(ids)
+    assert service.asked[-1].at < 1000 + 600
+    assert len(service.asked) < 200
 
 
 def test_a_canary_that_is_gone_is_replaced() -> None:
