@@ -97,6 +97,8 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
             resumes=False,
         )
     if pulled.error is not None and not (pulled.responses or pulled.failures):
+        text = f"nothing had come; {_missing(pulled)}"
+        console.trouble(text, event="missing", exit_code=exit_code(pulled.error), campaign_ids=pulled.missing)
         raise pulled.error
     rows = pulled.table(table).select(list(columns or schema_of(table).names))
     shown, optional = ((), ()) if columns else (SHOWN[table], LEFT_OUT[table])
@@ -114,12 +116,16 @@ def command(console: Console, ids: tuple[str, ...], **options: Any) -> int:
     return 1 if pulled.failures else 0
 
 
+def _missing(pulled: Pulled) -> str:
+    named = ", ".join(pulled.missing[:NAMED]) + (", …" if len(pulled.missing) > NAMED else "")
+    return f"missing are {len(pulled.missing):,}: {named}"
+
+
 def _ended_early(console: Console, pulled: Pulled, error: ExportError) -> int:
     """Name what is missing beside what was printed; the exit code is that of the error."""
-    named = ", ".join(pulled.missing[:NAMED]) + (", …" if len(pulled.missing) > NAMED else "")
     code = exit_code(error)
     reason = str(error).partition(". ")[0].rstrip(".")
-    missing = f"What had come is printed; missing are {len(pulled.missing):,}: {named}"
+    missing = f"What had come is printed; {_missing(pulled)}"
     console.trouble(
         f"{reason}. {missing if pulled.missing else 'All had come, and is printed.'}",
         event="missing",

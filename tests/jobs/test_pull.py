@@ -52,6 +52,18 @@ def test_what_came_is_printed_and_what_is_missing_is_named(
     assert ".." not in err
 
 
+def test_where_nothing_came_what_is_missing_is_named_too(tmp_path: Path) -> None:
+    service = Behaviour(sample_campaigns(2))
+    ids = list(service.campaigns)
+    service.always = "silent"
+    with serving(service) as url:
+        options = ("--rate", "off", "--max-duration", "0.3s", "--grace", "0s")
+        done = run("pull", *ids, *options, env=environment(url, tmp_path))
+    assert done.returncode == 4, done.stderr
+    assert done.stdout == ""
+    assert f"nothing had come; missing are 2: {ids[0]}, {ids[1]}" in done.stderr
+
+
 @pytest.mark.parametrize(("command", "resumes"), [("pull", False), ("discover", False), ("snapshot", True)])
 def test_after_an_outage_only_what_keeps_its_answers_says_that_it_resumes(
     tmp_path: Path, command: str, *, resumes: bool
