@@ -126,7 +126,7 @@ def _json(changes: Changes) -> str:
 def _print_grouped(changes: Changes) -> None:
     """What was added, removed and changed, a campaign a line and its changes below it."""
     lines = DiffLines()
-    lines.line(
+    lines.whole(
         f"{changes.old} → {changes.new}: {changes.added.num_rows:,} added, {changes.removed.num_rows:,} removed, "
         f"{changes.campaigns:,} changed"
     )

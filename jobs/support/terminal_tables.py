@@ -141,6 +141,10 @@ class DiffLines:
         """A line of text."""
         self._print("", (text, style))
 
+    def whole(self, text: str) -> None:
+        """A text that is never cut, in as many lines as the terminal needs for it."""
+        self._console.print(Text(terminal_cell(text)), soft_wrap=self._width is None)
+
     def campaign(self, sign: str, campaign_id: str, name: str, style: str) -> None:
         """A campaign: its ID is never cut, so that it can be copied; its name is."""
         self._print(f"{sign} {campaign_id}", (f"  {name}", ""), style=style)

@@ -67,6 +67,12 @@ def test_tables_fit_the_terminal_and_cut_with_a_sign(dest: Path, width: int) -> 
     assert "…" in session.text
 
 
+@pytest.mark.parametrize("width", [30, 60])
+def test_what_a_diff_comes_to_is_never_cut(dest: Path, width: int) -> None:
+    text = on_terminal("diff", str(dest), env={}, width=width).text
+    assert re.search(rf"→\s+{TWO}:\s+1\s+added,\s+1\s+removed,\s+2\s+changed\n", text), text
+
+
 def test_a_moved_window_is_said_as_people_say_it(dest: Path) -> None:
     session = on_terminal("diff", str(dest), env={})
     assert re.search(r"^    calling hours   MO 09:00-18:00 → 09:00-20:00$", session.text, re.MULTILINE)
