@@ -185,6 +185,7 @@ class _WeekReading:
             if fraction(raw_end) > fraction(raw_start):
                 return start + 1
             self._issue(path, "starts and ends at the same time; read as a whole day")
+            return start + DAY
         return end if end > start else end + DAY
 
     def _days(self, path: str, entry: dict[str, Any], *, daily: bool) -> Iterator[int | None]:

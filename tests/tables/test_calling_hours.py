@@ -43,6 +43,9 @@ def test_the_same_time_at_both_ends_is_a_whole_day_and_reported() -> None:
     midnight = week_of(("TU", "12:00 AM", "12:00 AM"))
     assert (midnight.texts[1], midnight.minutes) == ("00:00-24:00", 1440)
     assert "whole day" in midnight.issues[0][1]
+    moment_before = week_of(("TU", "11:59:59.999 PM", "11:59:59.999 PM"))
+    assert (moment_before.texts[1], moment_before.minutes) == ("23:59:59-23:59:59", 1440)
+    assert "whole day" in moment_before.issues[0][1]
 
 
 def test_overlaps_are_counted_once_also_across_sundays_midnight() -> None:
