@@ -6,12 +6,14 @@ import json
 import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import lru_cache
+from math import isinf
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.tables.columns import CAMPAIGNS
+from exporter.tables.typed_decoder import DAYS
 
 NOT_COMPARED = frozenset({"campaign_id", "fetched_at", "carried_from"})
 """Where a response came from, and when, is no difference of the campaign."""
@@ -21,7 +23,10 @@ LIST_COLUMNS = frozenset({"campaign_type", *(column.name for column in CAMPAIGNS
 
 _EXACTLY = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
-_INDEX = re.compile(r"\.\d+(?=[.:]|$)")
+_ENTRY = re.compile(rf"^{re.escape(DAYS)}\.\d+(?=[.:]|$)")
+"""The beginning of the path of an entry of calling hours, in the one list whose order says nothing."""
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def differs(column: str, before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.Array:
@@ -47,9 +52,9 @@ def same(column: str, old: Any, new: Any) -> bool:
     if old == new or old is None or new is None:
         return old == new
     if column == "extra":
-        return _leaves(old) == _leaves(new)
+        return _by_value(old) == _by_value(new)
     if column == "parse_issues":
-        return _without_index(old) == _without_index(new)
+        return sorted(map(_what_is_wrong, old)) == sorted(map(_what_is_wrong, new))
     return False
 
 
@@ -60,33 +65,53 @@ def order_only(old: list[Any] | None, new: list[Any] | None) -> bool:
     return sorted(map(str, old)) == sorted(map(str, new))
 
 
-def _without_index(issues: list[str]) -> list[str]:
-    """Issues without the place of an entry in its list: the API's order is free."""
-    return sorted(_INDEX.sub("", issue) for issue in issues)
+def _what_is_wrong(issue: str) -> str:
+    """An issue (`path: text: value`) without the place of its entry and without the value.
+
+    Both are in `extra` or a column, where they are compared; here the value is cut off, and as it was written.
+    """
+    return _ENTRY.sub(DAYS, ": ".join(issue.split(": ", 2)[:2]))
 
 
 @lru_cache(maxsize=1024)
-def _leaves(text: str) -> Any:
-    """The leaves of `extra` in a form that compares by value: numbers exactly, true and 1 apart, without places."""
+def _by_value(text: str) -> Any:
+    """`extra` in a form that compares by value: numbers exactly, true and 1 apart; the entries of a week in any order.
+
+    An entry is compared as a whole, and every other path by itself: values that change places are a difference.
+    """
     try:
-        extra = json.loads(text, parse_float=Decimal)
+        extra = json.loads(text, parse_float=_number, parse_int=_number)
+        if not isinstance(extra, dict):
+            return text
+        parts: dict[str, dict[str, str]] = {}
+        for path, value in extra.items():
+            match = _ENTRY.match(path)
+            entry = match[0] if match else ""
+            if path == DAYS and isinstance(value, list):  # of more entries than are read
+                value = sorted(map(_comparable, value))
+            parts.setdefault(entry, {})[path.removeprefix(entry)] = _comparable(value)
     except (ValueError, RecursionError):
         return text
-    if not isinstance(extra, dict):
-        return text
-    return sorted((_INDEX.sub("", path), _comparable(value)) for path, value in extra.items())
+    return parts.pop("", None), sorted(sorted(entry.items()) for entry in parts.values())
+
+
+class _Number(str):
+    """A number of JSON, in one text for each value."""
+
+
+def _number(digits: str) -> _Number:
+    """5, 5.0 and 50e-1 are the same, and so are 0 and -0."""
+    try:
+        return _Number(_EXACTLY.normalize(Decimal(digits)) or 0)
+    except ArithmeticError:  # an exponent that is too long to compute with
+        return _Number(digits)
 
 
 def _comparable(value: Any) -> str:
+    if type(value) is str and _NUMBER.fullmatch(value) and isinf(float(value)):
+        value = _number(value)  # `extra` holds a number beyond a double as its text
     if isinstance(value, dict):
         return f"object {sorted((key, _comparable(part)) for key, part in value.items())}"
     if isinstance(value, list):
         return f"list {[_comparable(part) for part in value]}"
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return f"number {_plain(value)}"
     return f"{type(value).__name__} {value}"
-
-
-def _plain(number: int | Decimal) -> str:
-    """One text for each value: 5, 5.0 and 50e-1 are the same, and so are 0 and -0."""
-    return str(_EXACTLY.normalize(Decimal(number)) or 0)
