@@ -269,7 +269,7 @@ def _classify_redirect(response: HttpResponse, url: str) -> Verdict:
     try:
         return Verdict("redirect", f"HTTP {response.status}", text=redirect_target(response.location, url))
     except NotFollowed as error:
-        return Verdict("invalid", f"HTTP {response.status} {error}")
+        return Verdict("led_away", f"HTTP {response.status} {error}")
 
 
 def _is_success(document: dict[str, Any]) -> bool:

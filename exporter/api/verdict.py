@@ -7,7 +7,16 @@ from typing import Literal
 import msgspec
 
 VerdictKind = Literal[
-    "good", "not_found", "gateway_404", "invalid", "wrong_campaign", "retry", "rate_limited", "denied", "redirect"
+    "good",
+    "not_found",
+    "gateway_404",
+    "invalid",
+    "wrong_campaign",
+    "retry",
+    "rate_limited",
+    "denied",
+    "redirect",
+    "led_away",
 ]
 
 
@@ -25,6 +34,8 @@ class Verdict(msgspec.Struct, frozen=True):
     - rate_limited: `retry_after` as above.
     - denied: the credentials were refused.
     - redirect: `text` is the URL to ask instead, on the same origin.
+    - led_away: a redirect that is not followed, be it one of a service that is down for a moment. To be asked again
+      later, as after `gateway_404`; then it is the last word.
     """
 
     kind: VerdictKind

@@ -24,7 +24,7 @@ from exporter.ratelimit.limiter import Limiter, Permit
 from exporter.ratelimit.usage_meter import UsageMeter
 from exporter.text import TOKEN_HIDDEN
 
-MOST_REDIRECTS = 3
+MOST_REDIRECTS = 10
 
 MOST_LED_AWAY = 20
 """Campaigns whose answers lead to another origin, before any is answered well; then the host is taken for wrong."""
@@ -121,35 +121,27 @@ class Client:
         Follows redirects that stay on our origin. A request under which a kept-alive connection was dropped is sent
         again: that is nobody's failure.
         """
-        redirect: str | None = None
-        redirects = 0
+        followed: list[str] = []
         while True:
             async with self.limiter.acquire(may_probe=may_probe) as permit:
-                exchange = await self._send(permit, build, redirect, classify, item)
-                if exchange is not None and exchange.verdict.kind == "redirect":
-                    if redirects == MOST_REDIRECTS:
-                        permit.ok()  # the last word, as any other that is invalid
-                        verdict = Verdict("invalid", f"more than {MOST_REDIRECTS} redirects; check KORE_HOST")
-                        return Exchange(verdict, exchange.response, exchange.sent_at)
-                    permit.redirected()
+                exchange = await self._send(permit, build, followed, classify, item)
             may_probe = permit.may_probe  # a probe without an outcome is followed by another
             if exchange is None:
                 self._meter.retried()
                 continue
             if exchange.verdict.kind != "redirect":
                 return exchange
-            redirects += 1
-            redirect = exchange.verdict.text
+            followed.append(exchange.verdict.text)
 
     async def _send(
         self,
         permit: Permit,
         build: Callable[[str], Request],
-        redirect: str | None,
+        followed: list[str],
         classify: Callable[[HttpResponse, str], Verdict],
         item: str,
     ) -> Exchange | None:
-        """One exchange; None: a kept-alive connection was dropped under it."""
+        """One exchange; None: a kept-alive connection was dropped under it. `followed`: where redirects have led."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in a coroutine
 
@@ -158,9 +150,8 @@ class Client:
             self.sending.add(task)
 
         token = self._tokens.token()
-        request = build(token)
-        if redirect is not None:
-            request = msgspec.structs.replace(request, url=redirect)
+        first = build(token)
+        request = msgspec.structs.replace(first, url=followed[-1]) if followed else first
         broken = ""
         try:
             response = without_token(await self._transport.send(request, on_sent=on_sent), token)
@@ -183,27 +174,33 @@ class Client:
         verdict = classify(response, request.url)
         if broken:
             verdict = _without_body(verdict, f"HTTP {response.status}: {broken}")
-        self._refuse_other_origin(item, verdict, response)
+        if verdict.kind == "redirect" and (verdict.text in (first.url, *followed) or len(followed) == MOST_REDIRECTS):
+            verdict = Verdict("led_away", f"HTTP {response.status} redirects without end; check KORE_HOST")
+        verdict = self._judge_led_away(item, verdict)
         if verdict.kind == "wrong_campaign":
             self._transport.drop_connection()
         if verdict.kind == "rate_limited":
             permit.rate_limited(verdict.retry_after, verdict.error)
-        elif verdict.kind in ("retry", "gateway_404"):
+        elif verdict.kind in ("retry", "gateway_404", "led_away"):
             permit.failing(item, verdict.error, answered=True, retry_after=verdict.retry_after or 0.0)
-        elif verdict.kind != "redirect":
+        elif verdict.kind == "redirect":
+            permit.redirected()
+        else:
             permit.ok()
         return Exchange(verdict, None if broken and verdict.kind == "retry" else response, permit.granted_at)
 
-    def _refuse_other_origin(self, item: str, verdict: Verdict, response: HttpResponse) -> None:
-        """End a run whose every answer leads to another origin: an old host, or one that wants a login.
+    def _judge_led_away(self, item: str, verdict: Verdict) -> Verdict:
+        """Until something is answered well, a redirect that is not followed is a last word.
 
-        Raises `SettingsError`. One campaign that does so is that campaign's.
+        Ends a run whose every answer is one (an old host, or one that wants a login): raises `SettingsError`.
         """
         self._answered_well = self._answered_well or verdict.kind == "good"
-        if _leads_away(verdict, response) and not self._answered_well:
-            self._led_away.add(item)
-            if len(self._led_away) >= MOST_LED_AWAY:
-                raise SettingsError(f"every answer so far leads away: {verdict.error}.")
+        if verdict.kind != "led_away" or self._answered_well:
+            return verdict
+        self._led_away.add(item)
+        if len(self._led_away) >= MOST_LED_AWAY:
+            raise SettingsError(f"every answer so far leads away: {verdict.error}.")
+        return msgspec.structs.replace(verdict, kind="invalid")
 
     def _compare_clocks(self, response: HttpResponse) -> None:
         theirs = read_date(response.date) if self.skew is None else None

@@ -20,7 +20,7 @@ from exporter.fetch.client import Exchange
 from exporter.fetch.open_engine import Engine
 from exporter.fetch.work_queue import Item
 
-_FAILURES = ("retry", "gateway_404", "wrong_campaign")
+_FAILURES = ("retry", "gateway_404", "led_away", "wrong_campaign")
 """Verdicts that say nothing of a campaign: the service failed."""
 
 

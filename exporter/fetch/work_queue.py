@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from exporter.api.verdict import VerdictKind
 from exporter.clock import Clock, wait_at_most
 
 
@@ -22,8 +23,8 @@ class Item(msgspec.Struct, eq=False):
     """wall time of the first try; 0: not tried yet"""
     failures: list[tuple[float, float]] = []
     """monotonic times: when a failed try was sent, and when it failed"""
-    seemed_absent: bool = False
-    """whether the last try got a 404 that was not the API's"""
+    seemed: VerdictKind | None = None
+    """what the last failed try got"""
     out_of_step: int = 0
     """answers that were about another campaign"""
     error: str = ""

@@ -32,11 +32,14 @@ MOST_OUT_OF_STEP = 3
 """Answers about another campaign after which an ID is invalid."""
 
 LATER = 15.0
-"""Seconds after which an ID is asked again that got a 404 which was not the API's own."""
+"""Seconds after which an ID is asked again that got a 404 which was not the API's own, or was led away."""
 
 
 _LAST_WORDS: dict[VerdictKind, FailureOutcome] = {"not_found": "not_found", "denied": "failed"}
 """Outcomes of verdicts that are final; of all others it is invalid."""
+
+_IF_AGAIN: dict[VerdictKind, FailureOutcome] = {"gateway_404": "not_found", "led_away": "invalid"}
+"""Outcomes of verdicts that are final when they come again, later, while others are answered well."""
 
 
 OutcomeSink = Callable[[CampaignResponse | Failure, int], Awaitable[None]]
@@ -131,7 +134,7 @@ class WorkerPool:
         if verdict.kind == "wrong_campaign" and item.out_of_step < MOST_OUT_OF_STEP:
             self._again(item, 0.0, queue)
             return None
-        if verdict.kind not in ("retry", "gateway_404"):
+        if verdict.kind != "retry" and verdict.kind not in _IF_AGAIN:
             return self._failure(item, _LAST_WORDS.get(verdict.kind, "invalid"), response)
         return await self._after_failure(item, exchange, queue)
 
@@ -139,13 +142,13 @@ class WorkerPool:
         """What becomes of an ID when the service or the connection failed; None: it is in the queue again."""
         verdict = exchange.verdict
         item.failures.append((exchange.sent_at, self._engine.clock.monotonic()))
-        absent, seemed_absent = verdict.kind == "gateway_404", item.seemed_absent
-        if absent and seemed_absent and await self._health.others_are_answered(item):
-            return self._failure(item, "not_found", exchange.response)
-        item.seemed_absent = absent
+        outcome, comes_again = _IF_AGAIN.get(verdict.kind), item.seemed == verdict.kind
+        if outcome is not None and comes_again and await self._health.others_are_answered(item):
+            return self._failure(item, outcome, exchange.response)
+        item.seemed = verdict.kind
         delay = await self._health.delay_after_failure(item, retry_after=verdict.retry_after or 0.0)
-        if absent:
-            delay = max(delay or 0.0, 0.0 if seemed_absent else LATER)
+        if outcome is not None:
+            delay = max(delay or 0.0, 0.0 if comes_again else LATER)
         if delay is None:
             return self._failure(item, "failed", exchange.response)
         self._again(item, delay, queue)

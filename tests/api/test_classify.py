@@ -89,7 +89,7 @@ def test_a_success_answer_about_the_id_is_good(key: str) -> None:
         (400, error("It does not exist"), "invalid"),
         (400, error("user not found"), "invalid"),
         (199, {"data": {"_id": "cd-1"}}, "invalid"),
-        (399, b"", "invalid"),
+        (399, b"", "led_away"),
         (400, b"", "invalid"),
         (499, b"", "retry"),
         (599, b"", "retry"),
@@ -105,9 +105,9 @@ def test_a_redirect_within_the_origin_is_followed_and_one_away_from_it_is_not() 
     within = classify_campaign(HttpResponse(302, b"", location="/other?x=1"), "cd-1", url=ORIGIN + ASKED, now=NOW)
     assert within == Verdict("redirect", "HTTP 302", text=f"{ORIGIN}/other?x=1")
     kind, told = judged(307, b"", location="https://evil.example/x")
-    assert kind == "invalid"
+    assert kind == "led_away"
     assert told.startswith("HTTP 307 redirects to another origin")
-    assert judged(302, b"")[0] == "invalid"
+    assert judged(302, b"")[0] == "led_away"
 
 
 def test_a_list_page_is_read_with_what_it_says_of_itself() -> None:
@@ -191,7 +191,7 @@ def test_whatever_the_answer_is_it_is_judged(answer: HttpResponse, campaign_id: 
 def test_a_success_answer_says_success_and_no_error_and_carries_the_id(body: Any, kind: str) -> None:
     assert judged(200, body)[0] == kind
     assert judged(299, body)[0] == kind
-    assert judged(300, body)[0] == "invalid"
+    assert judged(300, body)[0] == "led_away"
 
 
 def test_a_number_as_an_id_is_the_same_id() -> None:

@@ -166,10 +166,10 @@ def test_a_ready_token_that_was_used_is_distinguished(desk: Desk) -> None:
 
 def test_an_answer_without_the_campaign_is_kept_among_the_failures(desk: Desk) -> None:
     outcomes = {
-        "wrong-id": "invalid", "no-data": "invalid", "redirect-away": "invalid", "bomb": "invalid", "400": "invalid",
+        "wrong-id": "invalid", "no-data": "invalid", "bomb": "invalid", "400": "invalid",
         "not-found-200": "invalid", "not-found-400": "not_found",
     }  # fmt: skip
-    asked = dict(zip(outcomes, desk.ids[2::4], strict=True))
+    asked = dict(zip(outcomes, desk.ids[2:24:4], strict=True))
     for fault, campaign_id in asked.items():
         desk.service.faults[campaign_id] = [fault] * 3
     done = desk.snapshot("--max-failures", "50%", "--max-body", "1MiB")

@@ -107,7 +107,7 @@ def test_a_host_whose_list_call_leads_away_ends_the_run_where_nothing_was_answer
             await Fetching(service).client.list_page("sms", limit=50, skip=0, page=1)
         fetching = Fetching(service)
         await fetching.client.campaign("cd-1")
-        assert (await fetching.client.list_page("sms", limit=50, skip=0, page=1)).verdict.kind == "invalid"
+        assert (await fetching.client.list_page("sms", limit=50, skip=0, page=1)).verdict.kind == "led_away"
 
     run_virtually(main())
 
@@ -240,8 +240,9 @@ def test_a_redirected_list_call_is_the_same_request_with_a_token_of_its_own() ->
     assert second.headers["auth"] != first.headers["auth"]
 
 
-def test_redirects_without_end_are_invalid() -> None:
-    service = MadeUpService(lambda _: HttpResponse(307, b"", location="?again"))
+@pytest.mark.parametrize(("places", "requests"), [(1, 2), (3, 4), (1000, MOST_REDIRECTS + 1)])
+def test_redirects_without_end_are_invalid(places: int, requests: int) -> None:
+    service = MadeUpService(lambda asked: HttpResponse(307, b"", location=f"?{asked.before % places}"))
 
     async def main() -> Exchange:
         fetching = Fetching(service)
@@ -251,7 +252,14 @@ def test_redirects_without_end_are_invalid() -> None:
         return exchange
 
     assert run_virtually(main()).verdict.kind == "invalid"
-    assert len(service.asked) == MOST_REDIRECTS + 1
+    assert len(service.asked) == requests
+
+
+def test_as_many_redirects_as_browsers_follow_are_followed() -> None:
+    service = MadeUpService(
+        lambda asked: good("cd-1") if asked.before == 10 else HttpResponse(307, b"", location=f"?{asked.before}")
+    )
+    assert fetched(service, ["cd-1"]) == {"cd-1": "ok"}
 
 
 @pytest.mark.parametrize("answer", [HttpResponse(307, b"", location="moved/there"), dropped()])

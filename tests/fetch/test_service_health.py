@@ -271,6 +271,23 @@ def test_while_a_gateway_answers_404_to_all_nothing_is_absent() -> None:
     assert set(fetched(MadeUpService(answer), MANY).values()) == {"ok"}
 
 
+AWAY = HttpResponse(302, b"", location="https://status.example/")
+
+
+@pytest.mark.parametrize("redirect", [AWAY, HttpResponse(302, b"", location="?")])
+def test_while_all_are_led_away_or_in_a_circle_no_id_is_invalid(redirect: HttpResponse) -> None:
+    """A maintenance page."""
+    service = MadeUpService(lambda asked: redirect if 1002.0 <= asked.at < 1180.0 else good(asked.campaign_id))
+    assert set(fetched(service, MANY).values()) == {"ok"}
+
+
+def test_an_id_that_is_led_away_again_while_others_are_answered_is_invalid() -> None:
+    service = Service(bad=AWAY)
+    outcomes = fetched(service, [*GOOD, *BAD])
+    assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "invalid"} == set(BAD)
+    assert [service.times_asked(campaign_id) for campaign_id in BAD] == [2] * len(BAD)
+
+
 def test_where_nothing_was_ever_answered_well_a_404_that_is_not_the_apis_proves_no_absence() -> None:
     async def main() -> None:
         fetching = Fetching(MadeUpService(lambda _: NOT_THE_API), patience=60.0)
