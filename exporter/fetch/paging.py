@@ -43,9 +43,6 @@ LARGEST_PAGE = 16 * 2**20
 MOST_AT_ONCE = 1_000_000
 """Rows that are asked for in one page, whatever total the service names."""
 
-COMMON_CAPS = (10, 20, 25, 50)
-"""Rows of a first page that are rather a service's cap than all rows, whatever it says: one more page shows it."""
-
 MOST_EMPTY = 3
 """Empty pages in a row after which they are believed."""
 
@@ -203,8 +200,6 @@ class Paging:
         )  # it has none for the seam: the next begins behind it
         self._size.learn(ask.limit, page, follows=self._says_more(page))
         reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
-        if self._pages == 1 and len(rows) in COMMON_CAPS:
-            reached = False  # it may be a page of a service that counts the rows of the page alone
         # A page without a new row is the last only where it is shorter than others were: rows may have moved up.
         if reached or (
             not new
