@@ -188,7 +188,8 @@ def week(hours: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
         part = entry if isinstance(entry, dict) else {}
         start, end = second(part.get("start")), second(part.get("end"))
         start = None if start == 86400 else start
-        end = 86400 if end is not None and (end == 0 or end > 86399.5) else end
+        if end == 0 or (end is not None and end > 86399.5 and (start is None or end > start)):
+            end = 86400  # but the last moment of a day at both ends is the same time at both ends
         missing = is_empty(part.get("day"))
         for day in range(7) if daily and missing and part else [weekday(part.get("day"))]:
             shown = (None if start is None else clock(start), None if end is None else clock(end))
