@@ -77,7 +77,8 @@ def _what_is_wrong(issue: str) -> str:
 def _by_value(text: str) -> Any:
     """`extra` in a form that compares by value: numbers exactly, true and 1 apart; the entries of a week in any order.
 
-    An entry is compared as a whole, and every other path by itself: values that change places are a difference.
+    An entry is compared as a whole, as far as `extra` has it, and every other path by itself: values that change places
+    are a difference.
     """
     try:
         extra = json.loads(text, parse_float=_number, parse_int=_number)

@@ -15,7 +15,7 @@ import msgspec
 
 from exporter.json_text import dumps, loads_exactly
 from exporter.tables.columns import CALLING_HOURS
-from exporter.tables.json_leaves import beginning, is_nothing
+from exporter.tables.json_leaves import beginning, escape_key, is_nothing
 from exporter.tables.time_of_day import DAY, clock, fraction, read_time
 from exporter.tables.weekdays import WEEKDAYS, read_weekday
 from exporter.text import excerpt, without_format_characters
@@ -47,8 +47,7 @@ class Week(msgspec.Struct, frozen=True, eq=False):
 
     `texts`: the windows of Monday … Sunday as the campaigns table shows them. `minutes`: allowed in a week,
     overlaps counted once; None when no window could be read. `issues`: (path below `days`, text). `left_over`: (path
-    below `days`, entry) of each entry that the columns do not hold as a whole: a part alone would not say of which
-    window it is.
+    below `days`, value) of what is in no column; of an entry that is no whole window, all.
     """
 
     texts: tuple[str | None, ...] = (None,) * 7
@@ -148,16 +147,17 @@ class _WeekReading:
             self._left_over[path] = entry
             self._unread.append(WindowCells())
             return
-        for key, value in entry.items():
-            if key not in ("day", "start", "end") and not is_nothing(value):
-                self._left_over[path] = entry
-                if is_doubtful(key, value):
-                    self._issue(path, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}")
+        unknown = {k: v for k, v in entry.items() if k not in ("day", "start", "end") and not is_nothing(v)}
+        for key, value in unknown.items():
+            if is_doubtful(key, value):
+                self._issue(path, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}")
         days = list(self._days(path, entry, daily=daily))
         raw_start, start = self._time(path, "start", entry.get("start"))
         raw_end, end = self._time(path, "end", entry.get("end"))
         if None in (start, end, *days):
             self._left_over[path] = entry
+        elif path not in self._left_over:
+            self._left_over |= {f"{path}.{escape_key(key)}": value for key, value in unknown.items()}
         if start is None or end is None:
             # A half is still worth a cell; only a whole window can be compared or counted.
             half = WindowCells(None, None, clock(start), clock(end), None, None, None, raw_start, raw_end)
@@ -174,10 +174,7 @@ class _WeekReading:
             if day is None:
                 self._unread.append(window._replace(end_minute=None, crosses_midnight=None))
             else:
-                # Two identical windows are one, and only the first one's texts are shown.
-                first = self._spans.setdefault((day * DAY + start, day * DAY + stop), window._replace(**_weekday(day)))
-                if (raw_start, raw_end) != (first.raw_start, first.raw_end):
-                    self._left_over[path] = entry
+                self._add(path, day * DAY + start, day * DAY + stop, window._replace(**_weekday(day)))
 
     def _stop(self, path: str, start: int, end: int, raw_start: str, raw_end: str) -> int:
         """The end of a window in seconds after its midnight; where it is not after the start, a day later."""
@@ -187,6 +184,13 @@ class _WeekReading:
             self._issue(path, "starts and ends at the same time; read as a whole day")
             return start + DAY
         return end if end > start else end + DAY
+
+    def _add(self, path: str, start: int, stop: int, window: WindowCells) -> None:
+        """Two identical windows are one; what the second one's texts have of their own is left over."""
+        first = self._spans.setdefault((start, stop), window)
+        for key, own, shown in (("start", window.raw_start, first.raw_start), ("end", window.raw_end, first.raw_end)):
+            if own != shown:
+                self._left_over[f"{path}.{key}"] = own
 
     def _days(self, path: str, entry: dict[str, Any], *, daily: bool) -> Iterator[int | None]:
         value = entry.get("day")

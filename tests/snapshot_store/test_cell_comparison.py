@@ -145,8 +145,6 @@ week = st.lists(
         optional={
             "start": st.sampled_from(["9:00 AM", "1:00 PM", "noon"]),
             "end": st.sampled_from(["5:00 PM", "6:00 PM"]),
-            "enabled": st.booleans(),
-            "0": unknown,
         },
     ),
     max_size=3,
