@@ -35,7 +35,7 @@ _COMMAND_TIMEOUT = 60.0
 _CODES_OF_A_SHELL = (2, 126, 127)
 """What a shell ends with where it cannot read or run a command."""
 
-_PATH = re.compile(r"(?:~[^/]*|\.\.?)/.*|[\w.-]{1,40}\.(?:pem|key|txt|jwt|secret)")
+_PATH = re.compile(r"(?:~[^/]*|\.\.?)/.*|(?:/[a-z0-9._-]{1,40})+|[\w./-]{1,200}\.(?:pem|key|txt|jwt|secret)", re.ASCII)
 
 
 def read_settings(environ: Mapping[str, str], options: Mapping[str, str | None] | None = None) -> Settings:

@@ -198,7 +198,17 @@ def test_a_secret_or_key_in_place_of_its_file_s_path_is_not_shown(name: str, tex
 
 
 @pytest.mark.parametrize(
-    "path", ["{0}/absent", "{0}/no/such/folder", "./absent", "~/absent", "absent.pem", "here/absent"]
+    "path",
+    [
+        "{0}/absent",
+        "{0}/no/such/folder",
+        "./absent",
+        "~/absent",
+        "absent.pem",
+        "here/absent",
+        "/no/such/file",
+        "no/such.pem",
+    ],
 )
 def test_the_path_of_a_secret_file_that_is_not_there_is_shown(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
