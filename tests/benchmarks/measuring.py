@@ -22,6 +22,7 @@ class Sizes:
 
     rounds: int = 5
     long_rounds: int = 3
+    short_rounds: int = 20
     gets: int = 20_000
     gets_with_latency: int = 2_000
     whole: int = 2_000
@@ -35,7 +36,7 @@ class Sizes:
     under_limit: int = 120
 
 
-TINY = Sizes(1, 1, 200, 100, 20, 600, (300, 600), 600, 1_000, 600, 20, 5, 5)
+TINY = Sizes(1, 1, 1, 200, 100, 20, 600, (300, 600), 600, 1_000, 600, 20, 5, 5)
 """Only to see that everything runs."""
 
 

@@ -40,7 +40,7 @@ def start(home: Path, sizes: Sizes) -> Iterator[Row]:
     """`--help`, against importing click."""
     ours = [program("--help"), program("snapshot", "--help")]
     takes = [process(PYTHON, "-c", "import click"), *(process(*one) for one in ours)]
-    click, *helps = alternately(4 * sizes.rounds, *takes)
+    click, *helps = alternately(sizes.short_rounds, *takes)
     for name, found in zip(("--help", "snapshot --help"), helps, strict=True):
         ratio = times(found, click)
         yield Row(name, "import click", milliseconds(found), milliseconds(click), f"{ratio:.2f} × its time", "≤ 2.0 ×",
@@ -55,7 +55,7 @@ def first_row(home: Path, sizes: Sizes) -> Iterator[Row]:
         if shutil.which("curl"):
             address = f"{url}/campaign/api/v2/public/st-1/campaign/cd-1?accountId=a"
             takes.append(process("sh", "-c", f"curl -sf '{address}' | '{PYTHON}' -c 'import sys; sys.stdin.read()'"))
-        pull, aiohttp, *curl = alternately(2 * sizes.rounds, *takes)
+        pull, aiohttp, *curl = alternately(sizes.short_rounds, *takes)
     ratio = times(pull, aiohttp)
     yield Row("pull of one ID", "import aiohttp", milliseconds(pull), milliseconds(aiohttp), f"{ratio:.2f} × its time",
               "≤ 2.5 ×", ratio <= 2.5)  # fmt: skip
