@@ -32,6 +32,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory, forked: ForkedProgram) ->
         yield lane
 
 
+@pytest.mark.slow
 @records
 @pytest.mark.parametrize("name", COMMANDS)
 def test_after_a_power_cut_what_is_listed_is_sound_and_what_counted_is_there(

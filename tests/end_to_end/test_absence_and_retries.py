@@ -23,6 +23,7 @@ PASSING = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_transient_faults_cost_no_campaign_and_make_none_absent(tmp_path: Path) -> None:
     """Among it a gateway that answers 40 of 200 with an HTML 404 while a back end restarts."""
     service = Behaviour(sample_campaigns(200))

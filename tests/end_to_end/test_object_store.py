@@ -318,6 +318,7 @@ def test_a_store_that_fails_now_and_then_is_asked_again(s3: Store, proxy: StoreP
 REFUSALS: tuple[Refusal, ...] = ("AccessDenied", "SlowDown", "lost answer")
 
 
+@pytest.mark.slow
 def test_any_single_call_that_a_store_refuses_is_reported_and_loses_nothing(s3: Store, proxy: StoreProxy) -> None:
     """A sample of the calls of a run: what was published before stays, and the same command completes.
 
@@ -340,6 +341,7 @@ def test_any_single_call_that_a_store_refuses_is_reported_and_loses_nothing(s3: 
     s3.good("verify", s3.url, "--all")
 
 
+@pytest.mark.slow
 def test_commands_that_read_tell_a_refusal_of_the_store(s3: Store, proxy: StoreProxy) -> None:
     s3.good(*s3.command())
     s3.good(*s3.command())

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.support.forked_program import snapshot
@@ -160,6 +161,7 @@ def is_good(body: bytes | None, name: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_what_curl_and_requests_get_we_get_or_the_reason_is_named(tmp_path: Path) -> None:
     with hostile(ANSWERS) as (_, url):
         others: dict[str, set[str]] = {name: set() for name in ANSWERS}

@@ -312,6 +312,7 @@ def test_read_history_takes_paths_columns_of_ids_and_days(tmp_path: Path) -> Non
         read_history(tmp_path, table="responses")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), max_size=3), min_size=1, max_size=5))
 def test_the_table_as_of_every_night_is_that_of_the_snapshot(

@@ -134,6 +134,7 @@ class Command:
         return self.process.returncode, json.loads(out or "[]")
 
 
+@pytest.mark.slow
 def test_accounts_of_workers_that_retire_or_are_lost_go_on_elsewhere_and_a_finished_one_does_not(
     tmp_path: Path, held: ExitStack, cluster: Any
 ) -> None:
