@@ -166,7 +166,8 @@ def test_accounts_of_workers_that_retire_or_are_lost_go_on_elsewhere_and_a_finis
 def test_a_signal_stops_the_accounts_on_the_workers_too_and_a_finished_one_keeps_its_row(
     tmp_path: Path, held: ExitStack, cluster: Any, forked: ForkedProgram
 ) -> None:
-    fleet = Fleet(tmp_path, held, 2, campaigns=30, latency=(0.3, 0.5))
+    # Some three seconds of work: a worker looks every half a second whether its task is still wanted.
+    fleet = Fleet(tmp_path, held, 2, campaigns=120, latency=(0.3, 0.5))
     write_ids(tmp_path / "0.csv", list(fleet.services["north-0"].campaigns)[:1])
     command = Command(fleet, cluster.scheduler_address)
     command.wait_for_line("(north-0: published)")
