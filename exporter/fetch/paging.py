@@ -195,9 +195,8 @@ class Paging:
         self._steps_back = 0
         self._restarts = 0 if new else self._restarts
         self._further = 0 if new else self._further + 1
-        self._is_behind = (
-            len(rows) == 1 and self._ways[0] == "skip"
-        )  # it has none for the seam: the next begins behind it
+        # A page of one row has none for the seam: the next one begins behind it.
+        self._is_behind = len(rows) == 1 and self._ways[0] == "skip"
         self._size.learn(ask.limit, page, follows=self._says_more(page))
         reached = len(rows) < ask.limit and page.total == len(seen) and page.has_more is False
         # A page without a new row is the last only where it is shorter than others were: rows may have moved up.

@@ -29,7 +29,7 @@ from exporter.snapshot_store.names import MANIFEST, folder_name, is_snapshot_id
 from exporter.text import error_line
 
 STAGING, REMOVING = ".staging", ".removing"
-PROBE = ".staging-probe-"
+PROBE = f"{STAGING}-probe-"
 
 _STAYS, _NEXT_RUN = "It stays.", "The next run tries again."
 _DAMAGE = (errno.EIO, errno.EBADMSG)

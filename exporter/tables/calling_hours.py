@@ -147,7 +147,9 @@ class _WeekReading:
             self._left_over[path] = entry
             self._unread.append(WindowCells())
             return
-        unknown = {k: v for k, v in entry.items() if k not in ("day", "start", "end") and not is_nothing(v)}
+        unknown = {
+            key: value for key, value in entry.items() if key not in ("day", "start", "end") and not is_nothing(value)
+        }
         for key, value in unknown.items():
             if is_doubtful(key, value):
                 self._issue(path, f"not sure, because of {excerpt(key, 40)}: {beginning(value)}")
