@@ -23,6 +23,11 @@ from exporter.fetch.work_queue import Item
 _FAILURES = ("retry", "gateway_404", "led_away", "wrong_campaign")
 """Verdicts that say nothing of a campaign: the service failed."""
 
+MOST_ODD_ANSWERS = 3
+"""Answers that refuse the canary or are about another campaign, without a good one of any campaign in between, after
+which another canary is looked for. Each of them ends an outage, for the service answers; as the canary it would end
+every outage at once, so that no patience would ever be over."""
+
 
 class ServiceHealth:
     """What the outcomes so far say about the service. `canary`: an ID that an earlier attempt has fetched."""
@@ -30,6 +35,7 @@ class ServiceHealth:
     def __init__(self, engine: Engine, *, canary: str | None) -> None:
         self._engine = engine
         self._canary = canary
+        self._odd_answers = 0
         self._good_at = -math.inf
         """when (monotonic) a campaign was last answered well in this run"""
         self._outages: list[tuple[float, float]] = []
@@ -50,7 +56,7 @@ class ServiceHealth:
         if self._canary is None:
             # What failed before anything was answered well is more likely the service's fault.
             self._outages.append((-math.inf, now))
-        self._canary, self._good_at = campaign_id, now
+        self._canary, self._odd_answers, self._good_at = campaign_id, 0, now
 
     async def delay_after_failure(self, item: Item, *, retry_after: float = 0.0) -> float | None:
         """Seconds until the next try of an ID that has just failed; None: it has failed for good."""
@@ -126,8 +132,10 @@ class ServiceHealth:
         while exchange.verdict.kind == "rate_limited":
             exchange = await self._engine.client.campaign(canary, may_probe=True)
         self.note(canary, exchange)
-        if exchange.verdict.kind in ("not_found", "invalid") and self._canary == canary:
-            self._canary = None  # it is gone: another one has to be found
+        self._odd_answers += exchange.verdict.kind in ("denied", "wrong_campaign")
+        gone = exchange.verdict.kind in ("not_found", "invalid")
+        if self._canary == canary and (gone or self._odd_answers >= MOST_ODD_ANSWERS):
+            self._canary, self._odd_answers = None, 0  # another one has to be found
         return exchange
 
     def _in_outage(self, sent_at: float, failed_at: float) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.api.endpoints import HttpResponse
@@ -122,9 +122,12 @@ def test_an_id_that_is_refused_when_an_outage_begins_ends_with_it() -> None:
     assert set(fetched(service, GOOD[:3], canary="known").values()) == {"ok"}
 
 
+ANOTHER = good("cd-another")
+"""An answer about another campaign."""
+
 SCRIPTS = st.tuples(
-    st.lists(st.sampled_from([good, DENIED, NOT_THE_API, DOWN]), max_size=3),
-    st.sampled_from([good, NOT_THE_API, DOWN]),
+    st.lists(st.sampled_from([good, DENIED, ANOTHER, NOT_THE_API, DOWN]), max_size=3),
+    st.sampled_from([good, ANOTHER, NOT_THE_API, DOWN]),
     st.sampled_from([0.1, 0.45, 1.4]),
 )
 """What one ID gets at first, from then on, and after how many seconds."""
@@ -135,15 +138,19 @@ SCRIPTS = st.tuples(
     known=st.booleans(),
     limits=st.sampled_from([(), (Limit(6, 20.0),)]),
     attempts=st.sampled_from([1, 5]),
+    last=st.sampled_from([good, DENIED, ANOTHER, DOWN]),
 )
+@example(scripts=[([good], DOWN, 0.1)] * 3, known=True, limits=(), attempts=5, last=ANOTHER)
+@example(scripts=[([good], DOWN, 0.1)] * 3, known=True, limits=(), attempts=5, last=DENIED)
 def test_whatever_is_answered_a_run_ends(
-    scripts: list[tuple[list[Any], Any, float]], known: bool, limits: tuple[Limit, ...], attempts: int
+    scripts: list[tuple[list[Any], Any, float]], known: bool, limits: tuple[Limit, ...], attempts: int, last: Any
 ) -> None:
-    """Its canary is answered well at last; no request waits for what only another one behind it could bring."""
+    """No request waits for what only another one behind it could bring, and no answer makes an outage begin again for
+    ever. `last`: what the canary gets at last."""
 
     def answer(asked: Asked) -> HttpResponse:
         first, then, _ = scripts[GOOD.index(asked.campaign_id)]
-        then = good if asked.campaign_id == GOOD[0] else then
+        then = last if asked.campaign_id == GOOD[0] else then
         found: Any = first[asked.before_for_it] if asked.before_for_it < len(first) else then
         return good(asked.campaign_id) if found is good else cast(HttpResponse, found)
 
@@ -154,6 +161,24 @@ def test_whatever_is_answered_a_run_ends(
         assert len(fetched(service, ids, canary=canary, limits=limits, attempts=attempts, patience=60.0)) == len(ids)
     assert service.asked[-1].at < 1000 + 600
     assert len(service.asked) < 200
+
+
+@pytest.mark.parametrize("in_between", [(ANOTHER,), (FORBIDDEN,), (ANOTHER, DOWN, DENIED, DOWN)])
+def test_a_canary_that_is_answered_oddly_ends_no_outage_for_ever(in_between: tuple[HttpResponse, ...]) -> None:
+    fetched_once: set[str] = set()
+
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id in fetched_once:
+            return in_between[asked.before_for_it % len(in_between)]
+        if asked.at >= 1001.0:
+            return DOWN
+        fetched_once.add(asked.campaign_id)
+        return good(asked.campaign_id)
+
+    service = MadeUpService(answer)
+    with pytest.raises(ServiceDown):
+        fetched(service, MANY, patience=120.0)
+    assert service.asked[-1].at < 1300
 
 
 def test_a_canary_that_is_gone_is_replaced() -> None:
