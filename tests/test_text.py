@@ -16,6 +16,7 @@ from exporter.text import (
     CONTROL,
     INVISIBLE,
     LONGEST_ID,
+    check_unquoted,
     error_line,
     escaped,
     excerpt,
@@ -25,6 +26,7 @@ from exporter.text import (
     hide_secrets,
     hide_tokens,
     id_problem,
+    is_quoted,
     is_visible_ascii,
     one_line,
     storable,
@@ -209,3 +211,22 @@ def test_no_letter_or_digit_is_invisible() -> None:
     """So a text that begins with one is not blank."""
     characters = "".join(map(chr, range(sys.maxunicode + 1)))
     assert not any(map(str.isalnum, re.findall(f"[{INVISIBLE}]", characters)))
+
+
+@pytest.mark.parametrize("inside", ["", "x", "a b", "'"])
+def test_a_text_is_quoted_between_two_quotes_of_a_kind(inside: str) -> None:
+    for opening, closing in ("''", '""', "“”", "‘’"):
+        assert is_quoted(opening + inside + closing)
+        assert not is_quoted(opening)
+        assert not is_quoted("x" + inside + closing)
+        assert not is_quoted(opening + inside + "x")
+    assert not is_quoted("'\"")
+    assert not is_quoted("")
+
+
+def test_all_variables_in_quotes_are_named_and_none_of_their_values_is_shown() -> None:
+    variables = {"A": '"hush"', "B": " 'hush' ", "C": "hush", "D": "'not asked about'"}
+    check_unquoted(variables, "C", "MISSING")
+    with pytest.raises(ValueError, match="A is wrapped in quotes; B is wrapped in quotes: remove them") as caught:
+        check_unquoted(variables, "A", "B", "C", "MISSING")
+    assert "hush" not in str(caught.value)

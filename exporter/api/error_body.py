@@ -45,7 +45,7 @@ def read_error(document: Any) -> ErrorBody:
     inner = _message(error) if isinstance(error, dict | str) else ""
     own = next((text for key in _TEXTS if isinstance(text := lowered.get(key), str)), "")
     code = _code(error) if _code(error) is not None else _code(document)
-    says_failure = is_failure_word(lowered.get("status")) or lowered.get("success") is False
+    says_failure = _is_failure_word(lowered.get("status")) or lowered.get("success") is False
     return ErrorBody((own or inner)[:LONGEST_SEARCHED], code, of_api=says_failure and bool(own or inner))
 
 
@@ -54,8 +54,7 @@ def _is_of_api(entry: Any) -> bool:
     return any(isinstance(text, str) and text.strip() for text in (lowered.get("msg"), lowered.get("message")))
 
 
-def is_failure_word(status: Any) -> bool:
-    """Whether the `status` of an envelope is one of the words for failure."""
+def _is_failure_word(status: Any) -> bool:
     return isinstance(status, str) and status.strip().lower() in ("error", "failure", "failed")
 
 

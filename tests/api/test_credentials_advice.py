@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.api.credentials_advice import refusal, skew_warning
+from exporter.api.credentials_advice import refusal, says_refused, skew_warning
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,20 @@ def test_a_clock_is_reported_when_it_is_more_than_a_minute_off(skew: float | Non
     warning = skew_warning(skew)
     assert (warning is None) == (part is None)
     assert part is None or part in str(warning)
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        ("Unauthorized", True),
+        ("UNAUTHORISED client", True),
+        ("no JWT was given", True),
+        ("Token expired", True),
+        ("Scope is incorrect", True),
+        ("Campaign not found", False),
+        ("jwtlike is no word", False),
+        ("boom", False),
+    ],
+)
+def test_an_error_of_any_status_says_whether_the_credentials_were_refused(error: str, refused: bool) -> None:
+    assert says_refused(error) is refused

@@ -52,6 +52,28 @@ def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code:
     assert read_error(document)[:2] == (message, code)
 
 
+@pytest.mark.parametrize(
+    ("document", "of_api"),
+    [
+        ({"status": "error", "message": "a"}, True),
+        ({"status": "failure", "message": "a"}, True),
+        ({"status": " Failed ", "message": "a"}, True),
+        ({"success": False, "error": {"message": "a"}}, True),
+        ({"errors": [{"msg": "a"}]}, True),
+        ({"errors": ["b", {"message": "a"}]}, True),
+        ({"status": "failures", "message": "a"}, False),
+        ({"status": 404, "message": "a"}, False),
+        ({"status": "error"}, False),
+        ({"success": None, "message": "a"}, False),
+        ({"errors": ["a"]}, False),
+        ({"errors": [{"title": "a"}, {"msg": " "}]}, False),
+    ],
+)
+def test_an_error_is_of_the_api_where_it_has_the_apis_shape(document: Any, of_api: bool) -> None:
+    """A gateway's has another one, and proves nothing of a campaign."""
+    assert read_error(document).of_api is of_api
+
+
 @given(json_values)
 def test_whatever_an_error_body_is_it_gives_a_text(document: object) -> None:
     message, code, _ = read_error(document)

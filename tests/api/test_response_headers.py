@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import pytest
@@ -49,6 +51,22 @@ def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | N
 def test_whatever_retry_after_says_it_is_seconds_or_nothing(value: str) -> None:
     seconds = read_retry_after(value, 1e9)
     assert seconds is None or 0 <= seconds < 1e12
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
+@pytest.mark.parametrize("zone", ["GMT", "UTC", "+0000", "-0000", "EST"])
+def test_a_date_is_read_alike_in_every_zone_of_this_machine(zone: str) -> None:
+    later = 5 * 3600.0 if zone == "EST" else 0.0
+    assert read_date(f"Thu, 28 May 2026 20:26:40 {zone}") == NOW + later
 
 
 def test_a_date_of_the_service_is_read_or_is_none() -> None:
