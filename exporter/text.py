@@ -44,7 +44,7 @@ _secret = re.compile(
     r"""(?<=://)[^\s/@:'"]*:[^\s@'"]*(?=@)|((?:\bsig|signature|secret|password|token|AccountKey)=)[^\s&;,'"]+""", re.I
 )
 """User and password in a URL; the value of what is named like a secret."""
-_private_key = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*-----|(?=")|(?=\s*\Z))')
+_private_key = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*-----|(?=")|\Z)')
 """A PEM block, in lines or escaped, as far as it is there."""
 
 

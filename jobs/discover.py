@@ -59,7 +59,7 @@ def command(
     async def main(stop: Stop) -> list[ListedCampaign]:
         with stop.after(fetch.max_duration):
             async with open_engine(settings, fetch, clock=SystemClock(), emit=console.emit) as engine:
-                return await stop.interrupting(ListPass(engine, stop).read(types_of(campaign_type)))
+                return await stop.interrupting(ListPass(engine, stop).wanted(types_of(campaign_type)))
 
     with console.tracking(fetch):
         campaigns = run_until_stopped(main, resumes=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from exporter.api.classify import ID_KEYS, ListPage, item_id
 from exporter.api.credentials_advice import refusal
@@ -32,6 +33,8 @@ class ListPass:
     def __init__(self, engine: Engine, stop: Stop) -> None:
         self._engine = engine
         self._stop = stop
+        self._without_id = ""
+        """What one that was read last has instead; empty: all have one."""
 
     async def read(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
         """All campaigns of `types`, each type oldest first, each ID once.
@@ -44,12 +47,25 @@ class ListPass:
                 campaigns.setdefault(campaign_id, ListedCampaign(campaign_id, campaign_type, item))
         return list(campaigns.values())
 
+    async def wanted(self, types: Sequence[CampaignType]) -> list[ListedCampaign]:
+        """As `read`, where the list says which campaigns are wanted: it is not empty for want of IDs.
+
+        Raises `ListFailed`, too, where there are items and none of them has an ID.
+        """
+        campaigns = await self.read(types)
+        if self._without_id and not campaigns:
+            raise ListFailed(
+                f"no campaign of the list call can be asked for: {self._without_id}. Give the IDs in a file."
+            )
+        return campaigns
+
     async def _read_type(self, campaign_type: CampaignType) -> dict[str, str]:
         """ID -> the item's JSON text, which takes a fifth of the room that the parsed item would."""
         paging = Paging(self._engine.options.page_size)
         items: dict[str, str] = {}
         created: dict[str, float] = {}
         nameless: set[str] = set()
+        last_without_id: Mapping[str, Any] = {}
         pages, reading, size = 0, 1, 0
         while (ask := paging.next_ask()) is not None:
             answer = await self._ask(campaign_type, ask, paging)
@@ -71,6 +87,7 @@ class ListPass:
                 if key is None:
                     key = "\0" + hashlib.sha256(text.encode()).hexdigest()  # no ID begins so
                     nameless.add(key)
+                    last_without_id = item
                 else:
                     items[key] = text
                 stamp = item.get("createdAt")
@@ -79,13 +96,11 @@ class ListPass:
                 rows.append(row)
             paging.took(ask, Page(rows, page.total, page.has_more, seconds, page.bytes))
             self._engine.emit(ListPageRead(campaign_type, pages, len(rows), len(items) - before, page.total))
-        if nameless and not items:
-            named = excerpt(", ".join(item), MOST_OF_KEYS) or "no keys"
-            raise ListFailed(
-                f"the list call for {campaign_type} campaigns gave {counted(len(nameless), 'item')}, and none has an "
-                f"ID that can be used (in {', '.join(ID_KEYS)}); the last one has {named}. "
-                "Give the IDs in a file instead."
-            )
+        if nameless:
+            names = excerpt(", ".join(last_without_id), MOST_OF_KEYS) or "no keys"
+            self._without_id = f"an item without an ID (in {', '.join(ID_KEYS)}) has {names}"
+            items_left_out = counted(len(nameless), "item")
+            self._engine.emit(Warned(f"{items_left_out} of the {campaign_type} list left out: {self._without_id}"))
         self._warn(campaign_type, paging, len(nameless))
         # A service may sort by something else than was asked for; those of unknown age come last, as they are listed.
         keys = sorted(paging.keys, key=created.__getitem__)
@@ -97,8 +112,6 @@ class ListPass:
         def warn(text: str) -> None:
             self._engine.emit(Warned(text))
 
-        if nameless:
-            warn(f"{nameless} items of the {campaign_type} list have no ID that can be used and are left out")
         if paging.missing:
             warn(
                 f"the list of {campaign_type} campaigns does not agree with itself: {campaigns:,} were found, "

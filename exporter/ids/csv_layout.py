@@ -122,7 +122,19 @@ def _layout(lines: Sequence[str], first: int, column: str | None, delimiters: st
             f"{source}: no column is called campaign_id, campaignId, id or _id; "
             f"name the right one with --id-column. There are: {_listed(best.names)}."
         )
+    late = next((record for record in best.rows if _is_surely_header(record)), None)
+    if late is not None:
+        raise IdsError(
+            f"{source}: line {late.line} is the name of a column ({late.fields[0].strip()}), and lines above it are no "
+            "IDs then: begin the file with that line."
+        )
     return Layout(best.delimiter, 1, 0, None, first)
+
+
+def _is_surely_header(record: Record) -> bool:
+    """Whether a record is a header, wherever it stands: other names (`id`) may be IDs, these are none."""
+    names = names_in(record)
+    return len(names) == 1 and names[0].lower() in ("campaign_id", "campaignid")
 
 
 def _read(lines: Sequence[str], first: int, column: str | None, delimiter: str) -> _Candidate | None:

@@ -118,7 +118,9 @@ async def read_list(run: Run, engine: Engine) -> None:
     types = types_of(run.job.options.campaign_type)
     if run.checkpoint.listed_at is not None and run.checkpoint.listed_types == types:
         return
-    campaigns = await run.stop.interrupting(ListPass(engine, run.stop).read(types))
+    list_pass = ListPass(engine, run.stop)
+    read = list_pass.wanted if run.job.ids is None else list_pass.read
+    campaigns = await run.stop.interrupting(read(types))
     await in_thread(run.stop, _keep_list, run, campaigns, types)
 
 

@@ -138,8 +138,8 @@ def history_of(
     if not versions.moments:
         raise DestinationError(f"{destination.shown}: there is no readable snapshot of account {chosen.account}.")
     if as_of is not None and as_of < versions.moments[0]:
-        first = f"{versions.moments[0]:%Y-%m-%dT%H:%MZ}"
-        raise DestinationError(f"{destination.shown}: {as_of:%Y-%m-%dT%H:%MZ} is before the first snapshot, {first}.")
+        moment, first = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (as_of, versions.moments[0]))
+        raise DestinationError(f"{destination.shown}: {moment} is before the first snapshot, {first}.")
     return History(
         versions.table(as_of), notices, [campaign_id for campaign_id in ids or () if campaign_id not in versions.seen]
     )

@@ -30,6 +30,8 @@ from exporter.text import error_line
 
 STAGING, REMOVING = ".staging", ".removing"
 PROBE = f"{STAGING}-probe-"
+PROBE_SIZE = 16 * 1024
+"""Bytes; any snapshot has more."""
 
 _STAYS, _NEXT_RUN = "It stays.", "The next run tries again."
 _DAMAGE = (errno.EIO, errno.EBADMSG)
@@ -190,8 +192,12 @@ def _try_to_write(folder: Path) -> None:
     # Not named after the process: in a container that is the same number each time, and a run that was killed here
     # would be in the way of all that follow.
     probe = Path(tempfile.mkdtemp(prefix=PROBE, dir=folder))
-    with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
-        probe.rmdir()
+    try:
+        # A full disk has room for a folder, and none for what is in a file.
+        with suppress(FileNotFoundError):  # a run that has the lock may have cleared it away
+            (probe / "probe").write_bytes(bytes(PROBE_SIZE))
+    finally:
+        shutil.rmtree(probe, ignore_errors=True)
 
 
 class _LocalStaging(Staging):

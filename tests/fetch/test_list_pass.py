@@ -218,9 +218,19 @@ async def test_an_answer_that_is_no_list_ends_the_run_and_says_so() -> None:
 async def test_items_without_an_id_are_reported() -> None:
     reading = Reading(20, 10)
     campaign: SampleCampaign = next(iter(reading.service.campaigns.values()))
-    campaign.listed["id"] = None
+    campaign.listed.update(id=None, _id=None)
     assert len(await reading.read()) == 19
-    assert "no ID" in reading.warned()[0]
+    assert "1 item of the sms list left out: an item without an ID" in reading.warned()[0]
+
+
+async def test_a_type_in_which_no_item_has_an_id_costs_no_campaign_of_another(tmp_path: Path) -> None:
+    reading = Reading(20, 10, voice_share=0.3)
+    for campaign in reading.service.campaigns.values():
+        if campaign.campaign_type == "voice":
+            campaign.listed.update(id=None, _id=None)
+    found = await reading.read("sms", "voice")
+    assert 0 < len(found) < 20
+    assert "of the voice list left out" in reading.warned()[0]
 
 
 @pytest.mark.parametrize(
@@ -245,10 +255,13 @@ def test_a_list_that_says_the_same_for_ever_is_given_up(tmp_path: Path, page: di
 @pytest.mark.parametrize(
     ("items", "keys"),
     [
-        ([{"campaignId": f"cd-{number}", "name": "n"} for number in range(13)], "13 items.*has campaignId, name"),
-        ([{"id": {"$oid": "cd-1"}}], "1 item,.*has id"),
-        ([{}], "1 item,.*has no keys"),
-        ([{"name": "no ID"}] * 50, "1 item,.*has name"),
+        (
+            [{"campaignId": f"cd-{number}", "name": "n"} for number in range(13)],
+            "13 items of .*no campaign .* has campaignId, name",
+        ),
+        ([{"id": {"$oid": "cd-1"}}], "1 item of .* has id"),
+        ([{}], "1 item of .* has no keys"),
+        ([{"name": "no ID"}] * 50, "1 item of .* has name"),
     ],
 )
 def test_a_list_in_which_no_item_has_an_id_is_no_empty_list(

@@ -171,3 +171,18 @@ def test_a_delimiter_is_one_character_or_its_name(text: str, delimiter: str) -> 
 def test_what_cannot_be_a_delimiter_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a delimiter"):
         parse_delimiter(text)
+
+
+@pytest.mark.parametrize("name", ["campaign_id", " campaignId ", '"Campaign_ID"', "\ufeffcampaign_id"])
+@pytest.mark.parametrize("above", ["# exported by SAP\n", "Export of 2026-11-01\n\n", "cd-0\ncd-1\n"])
+def test_a_columns_name_below_the_first_line_is_an_error_with_its_line(above: str, name: str) -> None:
+    """Else a title, and the name, would be asked for as campaigns each night."""
+    line = above.count("\n") + 1
+    with pytest.raises(IdsError, match=rf"f\.csv: line {line} is the name of a column .*: begin the file with"):
+        find_layout(f"{above}{name}\ncd-2\n".splitlines(keepends=True), column=None, delimiter=None, source="f.csv")
+
+
+@pytest.mark.parametrize("row", ["id", "_id", "campaign", "campaign_id,x", "campaign_id_2"])
+def test_what_may_be_an_id_is_one(row: str) -> None:
+    lines = f"cd-1\n{row}\n".splitlines(keepends=True)
+    assert find_layout(lines, column=None, delimiter=None, source="f.csv").header is None

@@ -88,3 +88,14 @@ def test_a_wrong_command_line_is_told_in_the_format_that_the_file_asks_for(
     assert json.loads(capsys.readouterr().err)["exit_code"] == 2
     assert run(["schema", "--nonsense", "--config", str(config), "--log-format=text"]) == 2
     assert capsys.readouterr().err.startswith("Usage")
+
+
+@pytest.mark.parametrize("config", ["a" * 300, "a\x00b", "/root/" * 1000])
+def test_a_wrong_command_line_is_told_whatever_the_configuration_files_path_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, config: str
+) -> None:
+    assert run(["schema", "--nonsense", "--config", config]) == 2
+    if "\x00" not in config:  # no variable holds one
+        monkeypatch.setenv("CAMPAIGN_EXPORT_CONFIG", config)
+    assert run(["schema", "--nonsense"]) == 2
+    assert "--nonsense" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import pytest
 
 from exporter import failpoints
 from exporter.clock import SystemClock
-from exporter.errors import DestinationBusy, NotPublished, StoppedEarly, StorageFailed, TimeIsUp
+from exporter.errors import DestinationBusy, ListFailed, NotPublished, StoppedEarly, StorageFailed, TimeIsUp
 from exporter.events import Event, Published, Settled, Warned
 from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
@@ -586,3 +586,27 @@ async def test_what_fails_after_publishing_is_a_warning_and_changes_nothing(
     assert site.names() == [result.manifest.snapshot_id]
     warnings = [event.message for event in site.events if isinstance(event, Warned)]
     assert [text for text in warnings if "the snapshot is published, but" in text]
+
+
+@pytest.mark.parametrize("options", [{"campaign_type": "all"}, {"incremental": True}, {"list_pass": "always"}])
+async def test_items_without_an_id_end_no_run_that_knows_what_is_wanted(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    async with open_site(tmp_path, 12) as site:
+        kept = [name for name, campaign in site.service.campaigns.items() if campaign.campaign_type == "sms"]
+        for name, campaign in site.service.campaigns.items():
+            if options != {"campaign_type": "all"} or name not in kept:
+                campaign.listed.update(id=None, _id=None)
+        ids = None if "campaign_type" in options else ids_of(kept, source="test")
+        result = await site.snapshot(ids, **options)
+        assert result.manifest.counts.ok == len(kept)
+        assert [text for text in result.manifest.warnings if "left out" in text]
+
+
+async def test_a_list_without_ids_is_no_empty_list(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 12) as site:
+        for campaign in site.service.campaigns.values():
+            campaign.listed.update(id=None, _id=None)
+        for _ in range(2):  # nor is it one to the same command, again
+            with pytest.raises(ListFailed, match="no campaign of the list call can be asked for"):
+                await site.snapshot()

@@ -176,7 +176,9 @@ def test_a_time_without_an_offset_is_utc(text: str, moment: datetime) -> None:
 
 def test_a_time_is_told_in_utc(tmp_path: Path) -> None:
     nightly(tmp_path, [campaign("a")])
-    with pytest.raises(DestinationError, match="2026-05-10T01:30Z is before the first snapshot, 2026-05-10T02:00Z"):
+    with pytest.raises(
+        DestinationError, match="2026-05-10T01:30:00Z is before the first snapshot, 2026-05-10T02:00:00Z"
+    ):
         history(tmp_path, as_of=parse_moment("2026-05-10T07:00+05:30"))
 
 

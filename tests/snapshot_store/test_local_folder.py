@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -235,3 +237,22 @@ def test_a_staging_folder_on_another_file_system_is_reported_before_anything_is_
         with pytest.raises(DestinationError, match=r"\.staging is on another file system, .*: remove it\.$"):
             open_destination(str(tmp_path)).check_writable()
         assert list(Path(elsewhere).iterdir()) == []
+
+
+def test_a_full_disk_is_told_before_anything_is_asked_for(tmp_path: Path) -> None:
+    """It has room for a folder, and none for a file."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode != 0:
+        pytest.skip("this machine lets nobody mount a disk")
+    try:
+        destination = open_destination(str(disk / "exports"))
+        destination.check_writable()
+        with (disk / "full").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        with pytest.raises(StorageFailed, match=r"exports cannot be written: .*free some room"):
+            destination.check_writable()
+        assert list((disk / "exports").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
