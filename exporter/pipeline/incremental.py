@@ -144,7 +144,8 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     data = _object(response.body).get("data")
     if not isinstance(data, dict) or data.get("updatedAt") != now["updatedAt"]:
         return False
-    if _holds_any([key for key in _LIST_KEYS if not is_nothing(now.get(key)) and data.get(key) != now[key]], data):
+    shown = [key for key in ("status", *_LIST_KEYS) if not is_nothing(now.get(key))]
+    if _holds_any([key for key in shown if data.get(key) != now[key]], data):
         return False
     ran = now.get("campaignInstanceUpdatedAt")
     if ran is None or ran == now["updatedAt"]:

@@ -349,6 +349,19 @@ def test_another_value_of_the_list_is_a_change_where_the_answer_has_one_of_its_o
     assert is_unchanged(response, dumps({**stamps, key: now})) == unchanged
 
 
+@pytest.mark.parametrize(
+    ("own", "now", "unchanged"),
+    [("a", "a", True), ("a", "b", False), ("a", None, True), (None, "b", True), ([], "b", True)],
+)
+@pytest.mark.parametrize("key", ["status", *OWN_VALUES])
+def test_without_a_list_item_of_the_base_the_answers_own_values_must_be_those_of_the_list(
+    key: str, own: object, now: object, unchanged: bool
+) -> None:
+    stamps = {"updatedAt": "2026-05-01T00:00:00.000Z"}
+    response = CampaignResponse("cd-1", 0, 200, dumps({"data": {**stamps, key: own}}))
+    assert is_unchanged(response, dumps({**stamps, key: now})) == unchanged
+
+
 @pytest.mark.parametrize("before", [1_767_000_000_000, 1_767_000_000.5, "2026-01-01T00:00:00Z"])
 def test_timestamps_of_the_list_may_be_numbers(before: object) -> None:
     item = dumps({"id": "cd-1", "updatedAt": before})
