@@ -101,20 +101,6 @@ class Journal(JournalFile):
             if checkpoint is not None:
                 write_checkpoint(self._db, msgspec.structs.replace(checkpoint, listed_at=None))
 
-    def forget_outdated(self, unchanged: Callable[[CampaignResponse, str], bool]) -> None:
-        """Drop the outcomes that the list pass, made after them, shows to be no longer true.
-
-        `unchanged`: whether an answer is still that of the campaign, by its item of the list.
-        """
-        rows = self._rows(
-            "SELECT a.campaign_id, a.fetched_at, a.status, a.body, l.item "
-            "FROM listed l JOIN answers a USING (campaign_id)"
-        )
-        outdated = [row[:1] for row in rows if not unchanged(CampaignResponse(*row[:4]), row[4])]
-        with self._changing():
-            self._db.executemany("DELETE FROM answers WHERE campaign_id = ?", outdated)
-            self._db.execute("DELETE FROM failures WHERE campaign_id IN (SELECT campaign_id FROM listed)")
-
     # What is wanted, what is there
 
     def want(self, campaign_ids: Iterable[str]) -> None:
@@ -191,14 +177,33 @@ class Journal(JournalFile):
         )
         return Counts(ok=ok, carried_over=carried, **{outcome: failed.get(outcome, 0) for outcome in OUTCOMES})
 
-    def set_listed(self, campaigns: Iterable[ListedCampaign]) -> None:
-        """What the list pass found, oldest first."""
-        with self._changing():
+    def set_listed(
+        self, campaigns: Sequence[ListedCampaign], *, unchanged: Callable[[CampaignResponse, str], bool]
+    ) -> None:
+        """What a list pass found, oldest first, in place of what the one before did.
+
+        The outcomes that it shows to be no longer true are dropped. `unchanged`: whether an answer is still that of the
+        campaign, by its item of today; it comes with the item of the list before, which is no younger than the answer,
+        or has been compared with it in the same way.
+        """
+        items = {campaign.campaign_id: campaign.item for campaign in campaigns}
+        rows = self._rows(
+            "SELECT a.campaign_id, a.fetched_at, a.status, a.body, l.item "
+            "FROM answers a LEFT JOIN listed l USING (campaign_id)"
+        )
+        outdated = [
+            (response.campaign_id,)
+            for response in starmap(CampaignResponse, rows)
+            if (item := items.get(response.campaign_id)) is not None and not unchanged(response, item)
+        ]
+        with self._changing():  # together: after a kill between the two the list would vouch for what it has not seen
+            self._db.executemany("DELETE FROM answers WHERE campaign_id = ?", outdated)
             self._db.execute("DELETE FROM listed")
             self._db.executemany(
                 "INSERT OR IGNORE INTO listed (campaign_id, list_type, item, checksum) VALUES (?, ?, ?, ?)",
                 (with_checksum(*campaign) for campaign in campaigns),
             )
+            self._db.execute("DELETE FROM failures WHERE campaign_id IN (SELECT campaign_id FROM listed)")
 
     def listed(self) -> Iterator[ListedCampaign]:
         """What the list pass found, in its order."""

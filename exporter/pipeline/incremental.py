@@ -18,6 +18,8 @@ from exporter.snapshot_store.destination import Destination
 from exporter.snapshot_store.names import began_at
 from exporter.snapshot_store.reader import read_responses, read_table
 from exporter.snapshot_store.verify import stored_problem
+from exporter.tables.columns import CAMPAIGNS
+from exporter.tables.json_leaves import is_nothing
 from exporter.tables.timestamps import read_instant
 from exporter.units import format_duration
 
@@ -25,6 +27,9 @@ SLACK = 86_400_000
 """Milliseconds by which the service's clock and ours may differ: one that shows local time is hours off."""
 
 _STAMPS = ("updatedAt", "campaignInstanceUpdatedAt")
+
+_LIST_KEYS = tuple(column.list_key for column in CAMPAIGNS if column.list_key is not None)
+"""Of the columns that the list fills where the answer has nothing for them."""
 
 
 class Bases(msgspec.Struct, frozen=True):
@@ -121,7 +126,8 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
 
     Both stamps must be those that the base saw, and the status, which a run that ends may change without a stamp. A
     base without a list item has only the answer's own `updatedAt`; the last run of the campaign must then lie before
-    that, or clearly before the answer.
+    that, or clearly before the answer. What the list shows of a value that the answer holds as well must be as it was:
+    the answer's own goes into the row, and whether that has changed, too, only the service can tell.
     """
     now = _object(item)
     if not _says_when(now.get("updatedAt")):
@@ -129,11 +135,17 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     if response.list_item is not None:
         before = _object(response.list_item)
         statuses = [one.get("status") for one in (before, now)]
-        same_status = None in statuses or statuses[0] == statuses[1]
-        return same_status and all(before.get(stamp) == now.get(stamp) for stamp in _STAMPS)
-    document = _object(response.body)
-    data = document.get("data")
+        if None not in statuses and statuses[0] != statuses[1]:
+            return False
+        if any(before.get(stamp) != now.get(stamp) for stamp in _STAMPS):
+            return False
+        moved = [key for key in _LIST_KEYS if before.get(key) != now.get(key)]
+        return not moved or not _holds_any(moved, _object(response.body).get("data"))
+    data = _object(response.body).get("data")
     if not isinstance(data, dict) or data.get("updatedAt") != now["updatedAt"]:
+        return False
+    shown = [key for key in ("status", *_LIST_KEYS) if not is_nothing(now.get(key))]
+    if _holds_any([key for key in shown if data.get(key) != now[key]], data):
         return False
     ran = now.get("campaignInstanceUpdatedAt")
     if ran is None or ran == now["updatedAt"]:
@@ -142,6 +154,10 @@ def is_unchanged(response: CampaignResponse, item: str) -> bool:
     if moment is None:
         return False
     return moment < response.fetched_at - SLACK or (changed is not None and moment < changed)
+
+
+def _holds_any(keys: Collection[str], data: Any) -> bool:
+    return isinstance(data, dict) and not all(is_nothing(data.get(key)) for key in keys)
 
 
 def _says_when(stamp: Any) -> bool:

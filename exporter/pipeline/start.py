@@ -235,7 +235,8 @@ def begin(run: Run, decision: Fresh | Resume) -> None:
         journal.clear()
     journal.forget_older(decision.reuse_since, keep_not_found=not options.fail_on_missing)
     keep_list = isinstance(decision, Resume) and decision.keep_list
-    if not keep_list:
+    if not (keep_list or run.job.needs_list()):
+        # Where one is made, the earlier list stays until then: it proves which answers are still true.
         journal.forget_list()
     for text in decision.bases.notes:
         run.emit(Warned(text))

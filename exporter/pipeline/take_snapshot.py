@@ -128,10 +128,9 @@ def _keep_list(run: Run, campaigns: list[ListedCampaign], types: tuple[CampaignT
     if run.checkpoint.listed_at is not None:
         # Of other types. A run that is killed below would leave this list under the name of that one.
         run.remember(listed_at=None)
-    run.journal.set_listed(campaigns)
     # An earlier attempt may have fetched before this list was read. What changed in between would be taken for what
     # the list saw, now and, carried over, in every night to come.
-    run.journal.forget_outdated(is_unchanged)
+    run.journal.set_listed(campaigns, unchanged=is_unchanged)
     run.remember(listed_at=to_milliseconds(run.clock.now()), listed_types=types)
     failpoints.hit("list.kept")
 

@@ -5,8 +5,7 @@ the usual shape is decoded straight into a record (`typed_decoder`); any other i
 *Convert*: each column's values by its converter, at once where they are clean, one by one where not. *Put together*:
 the rows, with `extra` and `parse_issues`.
 
-The law: every leaf of an answer's `data` is in its row, as a column or in `extra`; of an answer that was carried over
-today's list item takes the place of what it has for the same column. Nothing raises.
+The law: every leaf of an answer's `data` is in its row, as a column or in `extra`. Nothing raises.
 """
 
 from __future__ import annotations
@@ -92,8 +91,6 @@ class _Block:
             for row, response in enumerate(responses)
         ]
         self._has_items = any(self._items)
-        # Of an answer that an earlier run fetched the list item, which is this run's, is newer.
-        self._carried = {row for row, response in enumerate(responses) if response.carried_from is not None}
         self._nothing: Sequence[Any] = [None] * len(responses)
         self.values = self._find()
         self._compare_ids()
@@ -216,7 +213,7 @@ class _Block:
         rows = frozenset(
             row
             for row, (value, item) in enumerate(zip(values, self._items, strict=True))
-            if (is_nothing(value) or row in self._carried) and not is_nothing(item.get(key))
+            if is_nothing(value) and not is_nothing(item.get(key))
         )
         if not rows:
             return values, rows

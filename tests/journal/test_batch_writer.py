@@ -14,7 +14,7 @@ import pytest
 from exporter.errors import StorageFailed
 from exporter.events import Event, Settled
 from exporter.model import ListedCampaign
-from tests.support.journals import NOW, answer, failure, open_journal, writing
+from tests.support.journals import NOW, answer, failure, list_in, open_journal, writing
 
 
 async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ async def test_an_outcome_is_settled_only_when_it_is_durable(tmp_path: Path) -> 
 async def test_a_campaign_that_the_list_pass_found_fails_and_is_not_absent(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     journal.want(["listed", "unlisted"])
-    journal.set_listed([ListedCampaign("listed", "sms", "{}")])
+    list_in(journal, [ListedCampaign("listed", "sms", "{}")])
     events: list[Event] = []
     writer = writing(journal, events.append)
     for name in ("listed", "unlisted"):

@@ -14,7 +14,7 @@ from exporter.events import Event, Warned
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.model import ListedCampaign
-from tests.support.journals import IDENTITY, NOW, answer, failure, open_journal
+from tests.support.journals import IDENTITY, NOW, answer, failure, list_in, open_journal
 
 CHECKPOINT = Checkpoint("20261123T020000Z", NOW)
 
@@ -23,7 +23,7 @@ def fill(folder: Path, number: int = 9) -> Path:
     """A journal with something in every table; returns its path."""
     journal = open_journal(folder)
     journal.want(f"cd-{n}" for n in range(number))
-    journal.set_listed([ListedCampaign(f"cd-{n}", "sms", f'{{"id":"cd-{n}"}}') for n in range(number)])
+    list_in(journal, [ListedCampaign(f"cd-{n}", "sms", f'{{"id":"cd-{n}"}}') for n in range(number)])
     journal.add([(answer(f"cd-{n}", f'{{"n":{n}}}'), 1, NOW) for n in range(number)])
     journal.add([(failure("cd-nowhere", "not_found"), 1, NOW)])
     journal.save(CHECKPOINT)

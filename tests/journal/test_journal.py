@@ -12,8 +12,8 @@ from exporter.journal.database import Outcome
 from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.model import Identity, ListedCampaign
-from tests.support.journals import IDENTITY, NOW, answer, failure, open_journal
+from exporter.model import CampaignResponse, Identity, ListedCampaign
+from tests.support.journals import IDENTITY, NOW, answer, failure, list_in, open_journal
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_what_is_pending_is_what_is_wanted_and_not_there(journal: Journal) -> No
 
 def test_answers_come_out_in_the_order_of_the_wanted_ids_and_joined_with_the_list(journal: Journal) -> None:
     journal.want(["b", "a"])
-    journal.set_listed([ListedCampaign("a", "sms", '{"id":"a"}')])
+    list_in(journal, [ListedCampaign("a", "sms", '{"id":"a"}')])
     journal.add([(answer("a"), 1, NOW), (answer("b"), 1, NOW), (answer("other"), 1, NOW)])
     (block,) = journal.responses()
     assert [(r.campaign_id, r.list_item, r.list_type) for r in block] == [("b", None, None), ("a", '{"id":"a"}', "sms")]
@@ -54,6 +54,24 @@ def test_counts_are_of_the_wanted_ids_only_and_reconcile(journal: Journal) -> No
     counts = journal.counts()
     assert counts.unique == journal.wanted_count()
     assert (counts.ok, counts.carried_over, counts.invalid, counts.not_found, counts.failed) == (2, 1, 1, 1, 0)
+
+
+def test_a_new_list_is_compared_with_the_one_beside_which_each_answer_was_fetched(journal: Journal) -> None:
+    compared: list[tuple[str, str | None, str]] = []
+
+    def unchanged(response: CampaignResponse, item: str) -> bool:
+        compared.append((response.campaign_id, response.list_item, item))
+        return response.list_item == item
+
+    journal.want(["a", "b", "c", "d", "e"])
+    list_in(journal, [ListedCampaign(one, "sms", "1") for one in "ab"])
+    journal.add([(answer(one), 1, NOW) for one in "abcd"])
+    journal.add([(failure("e"), 5, NOW)])
+    journal.set_listed([ListedCampaign(*one) for one in (("b", "sms", "2"), ("a", "sms", "1"), ("c", "sms", "1"),
+                                                         ("e", "sms", "1"))], unchanged=unchanged)  # fmt: skip
+    assert sorted(compared) == [("a", "1", "1"), ("b", "1", "2"), ("c", None, "1")]
+    assert [campaign.item for campaign in journal.listed()] == ["2", "1", "1", "1"]
+    assert list(journal.pending()) == ["b", "c", "e"], "what the list shows is asked again where it failed or changed"
 
 
 def test_failures_are_forgotten_at_a_new_start_but_not_those_known_not_to_exist(journal: Journal) -> None:

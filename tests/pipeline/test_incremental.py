@@ -50,6 +50,40 @@ def change_some(service: Behaviour, random: Random, edits: Iterator[int]) -> Non
     ran.listed |= {"campaignInstanceUpdatedAt": stamp(now), "totalMessagesSent": random.randrange(9999)}
 
 
+OWN_VALUES: dict[str, tuple[object, ...]] = {
+    "connection": ("queue-77", "queue-78", "Marina Desk"),
+    "totalMessagesSent": (5, 6, 0, "7"),
+    "campaignInstanceId": ("cid-own", "cid-other"),
+    "campaignExecutionType": ("NORMAL", "EMERGENCY"),
+}
+"""What old answers may hold although the list has it, too."""
+
+
+def give_values_of_their_own(service: Behaviour, random: Random, number: int) -> None:
+    """To some campaigns' answers, for some of which the list shows others."""
+    for campaign in random.sample(list(service.campaigns.values()), number):
+        key = random.choice(list(OWN_VALUES))
+        campaign.data[key] = random.choice(OWN_VALUES[key])
+        shown = random.choice(("the same", "another", "nothing"))
+        if shown == "another":
+            campaign.listed[key] = random.choice(OWN_VALUES[key])
+        elif shown == "nothing":
+            campaign.listed[key] = None
+        else:
+            campaign.listed.pop(key, None)
+
+
+def change_listed_values(service: Behaviour, random: Random, number: int) -> None:
+    """A day in which the list shows other values of some campaigns, with no stamp, and the answers of some do."""
+    with_own = [one for one in service.campaigns.values() if not OWN_VALUES.keys().isdisjoint(one.data)]
+    for campaign in random.sample(with_own, number):
+        key = next(key for key in OWN_VALUES if key in campaign.data)
+        before = campaign.item().get(key)
+        if random.random() < 0.5:
+            campaign.data[key] = random.choice([value for value in OWN_VALUES[key] if value != campaign.data[key]])
+        campaign.listed[key] = random.choice([value for value in (*OWN_VALUES[key], None) if value != before])
+
+
 async def full_run(site: Site) -> SnapshotResult:
     """Of the same service as it is now, into another destination."""
     other = Site(site.folder / "full", site.service, site.settings)
@@ -63,21 +97,24 @@ def folder(result: SnapshotResult) -> Path:
 NOT_COMPARED = ("fetched_at", "carried_from")
 
 
+@pytest.mark.parametrize("listed", [0, 2])
 @pytest.mark.parametrize("seed", range(6))
-async def test_an_incremental_snapshot_is_what_a_full_run_would_give(tmp_path: Path, seed: int) -> None:
-    """Over random histories of several nights."""
+async def test_an_incremental_snapshot_is_what_a_full_run_would_give(tmp_path: Path, seed: int, listed: int) -> None:
+    """Over random histories of several nights, in each of which the list shows other values of `listed` campaigns."""
     random, edits = Random(seed), itertools.count(1)
     async with nights(tmp_path) as site:
+        give_values_of_their_own(site.service, random, 15)
         await site.snapshot(incremental=True)
         for _ in range(3):
             change_some(site.service, random, edits)
+            change_listed_values(site.service, random, listed)
             result = await site.snapshot(incremental=True)
             asked = len(site.gets())
             full = await full_run(site)
             assert rows_of(folder(result), without=NOT_COMPARED) == rows_of(folder(full), without=NOT_COMPARED)
             assert rows_of(folder(result), "calling_windows") == rows_of(folder(full), "calling_windows")
             assert result.manifest.mode == "incremental"
-            assert asked <= 8
+            assert asked <= 8 + listed
             assert result.counts.ok == result.counts.carried_over + asked
 
 
@@ -111,6 +148,23 @@ async def test_a_base_without_list_items_serves_too(tmp_path: Path) -> None:
         # Never run means never changed since; what ran lately is fetched again, to be sure.
         assert result.counts.carried_over == 40
         assert site.gets() == []
+
+
+async def test_of_a_base_without_list_items_answers_with_other_values_than_todays_list_are_fetched(
+    tmp_path: Path,
+) -> None:
+    async with nights(tmp_path) as site:
+        one, agreeing, silent = list(site.service.campaigns.values())[:3]
+        for campaign, shown in ((one, "Marina Desk"), (agreeing, "queue-77"), (silent, None)):
+            campaign.data["connection"] = "queue-77"
+            campaign.listed["connection"] = shown
+        await site.snapshot(site.ids)
+        result = await site.snapshot(incremental=True)
+        assert site.gets() == [one.campaign_id]
+        full = await full_run(site)
+        assert rows_of(folder(result), without=NOT_COMPARED) == rows_of(folder(full), without=NOT_COMPARED)
+        await site.snapshot(incremental=True)
+        assert site.gets() == [], "from now on the base has what the list showed"
 
 
 async def test_ids_that_the_list_does_not_show_are_fetched_singly(tmp_path: Path) -> None:
@@ -273,6 +327,39 @@ async def test_a_thousand_campaigns_with_ten_changes_cost_overlapping_pages_and_
         pages = 1 + -(-(sms - 10) // 9)
         assert len(site.service.arrivals) == pages + 10
         assert result.manifest.requests.list == pages
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "now", "unchanged"),
+    [
+        # The answer has its own: only where the list shows what it showed is that known to be today's.
+        (5, 9, 9, True), (5, 5, 5, True), (5, 5, 9, False), (5, 9, 5, False), (5, None, 9, False), (5, 9, None, False),
+        ("", 9, 10, False),
+        # It has none: the list's value is the row's, whatever it is.
+        (None, 5, 9, True), ([], None, 9, True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", OWN_VALUES)
+def test_another_value_of_the_list_is_a_change_where_the_answer_has_one_of_its_own(
+    key: str, own: object, before: object, now: object, unchanged: bool
+) -> None:
+    stamps = {"updatedAt": "2026-05-01T00:00:00.000Z"}
+    body = dumps({"data": {**stamps, key: own}})
+    response = CampaignResponse("cd-1", 0, 200, body, dumps({**stamps, key: before}), "sms")
+    assert is_unchanged(response, dumps({**stamps, key: now})) == unchanged
+
+
+@pytest.mark.parametrize(
+    ("own", "now", "unchanged"),
+    [("a", "a", True), ("a", "b", False), ("a", None, True), (None, "b", True), ([], "b", True)],
+)
+@pytest.mark.parametrize("key", ["status", *OWN_VALUES])
+def test_without_a_list_item_of_the_base_the_answers_own_values_must_be_those_of_the_list(
+    key: str, own: object, now: object, unchanged: bool
+) -> None:
+    stamps = {"updatedAt": "2026-05-01T00:00:00.000Z"}
+    response = CampaignResponse("cd-1", 0, 200, dumps({"data": {**stamps, key: own}}))
+    assert is_unchanged(response, dumps({**stamps, key: now})) == unchanged
 
 
 @pytest.mark.parametrize("before", [1_767_000_000_000, 1_767_000_000.5, "2026-01-01T00:00:00Z"])

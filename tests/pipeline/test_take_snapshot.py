@@ -8,6 +8,7 @@ import fcntl
 import shutil
 import sqlite3
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from exporter.ids.ids_file import ids_of
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
 from exporter.options import FetchOptions, Locations
+from exporter.simulator.samples import stamp
 from exporter.snapshot_store import local_folder
 from exporter.snapshot_store.catalog import Catalog, read_catalog
 from exporter.snapshot_store.destination import Destination
@@ -217,6 +219,47 @@ async def test_failed_campaigns_that_fail_again_publish_nothing_new(tmp_path: Pa
         assert (healed.complete, healed.published, site.gets()) == (True, True, [bad])
         assert healed.removed == (first.manifest.snapshot_id,)
         assert site.names() == [healed.manifest.snapshot_id] != [first.manifest.snapshot_id]
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+async def test_only_what_failed_is_asked_again_whatever_ran_lately_and_plan_agrees(
+    tmp_path: Path, incremental: bool
+) -> None:
+    """Each attempt makes a list pass, which shows that campaigns ran just before their answers came."""
+    async with open_site(tmp_path, 30) as site:
+        campaigns = list(site.service.campaigns.values())
+        for campaign in campaigns[:20]:
+            campaign.listed["campaignInstanceUpdatedAt"] = stamp(datetime.now(UTC) - timedelta(minutes=2))
+        campaigns[0].data["connection"], campaigns[0].listed["connection"] = "queue-77", "Marina Desk"
+        bad = sorted(campaign.campaign_id for campaign in campaigns[-3:])
+        site.service.faults = {campaign_id: ["400"] * 5 for campaign_id in bad}
+        for _ in range(2):
+            with pytest.raises(NotPublished):
+                await site.snapshot(incremental=incremental)
+            assert site.plan(incremental=incremental).already_fetched == 27
+        assert site.gets() == bad
+        first = await site.snapshot(incremental=incremental, max_failures=Allowance(3, None))
+        assert (first.published, site.gets()) == (True, bad)
+        for _ in range(2):
+            again = await site.snapshot(incremental=incremental, max_failures=Allowance(3, None))
+            assert (again.published, again.where, site.gets()) == (False, first.where, bad)
+
+
+async def test_what_changed_since_a_refused_attempt_is_asked_again(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 30) as site:
+        campaigns = list(site.service.campaigns.values())
+        bad, ran, edited = (campaign.campaign_id for campaign in campaigns[:3])
+        site.service.faults[bad] = ["400"] * 2
+        with pytest.raises(NotPublished):
+            await site.snapshot(max_failures=Allowance(0, None))
+        # In the eyes of this machine's clock before the answer: the service's is hours behind.
+        campaigns[1].listed["campaignInstanceUpdatedAt"] = stamp(datetime.now(UTC) - timedelta(hours=5))
+        with pytest.raises(NotPublished):
+            await site.snapshot(max_failures=Allowance(0, None))
+        assert site.gets() == sorted([bad, ran])
+        campaigns[2].touch(datetime.now(UTC))
+        assert (await site.snapshot()).complete
+        assert site.gets() == sorted([bad, edited])
 
 
 async def test_an_incomplete_snapshot_whose_manifest_rotted_holds_up_no_retry(tmp_path: Path) -> None:

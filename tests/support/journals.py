@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.events import Emit, ignore
 from exporter.journal.batch_writer import BatchWriter
 from exporter.journal.journal import Journal
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.model import CampaignResponse, Failure, FailureOutcome, Identity
+from exporter.model import CampaignResponse, Failure, FailureOutcome, Identity, ListedCampaign
 
 IDENTITY = Identity("https://h", "st-1", "acc", "v2")
 NOW = 1_780_000_000_000
@@ -27,6 +28,11 @@ def failure(campaign_id: str, outcome: FailureOutcome = "failed") -> Failure:
 def open_journal(folder: Path, emit: Emit = ignore) -> Journal:
     """The journal of `IDENTITY` in a folder."""
     return Journal.open(folder, IDENTITY, emit=emit)
+
+
+def list_in(journal: Journal, campaigns: Sequence[ListedCampaign]) -> None:
+    """A list pass found these, and nothing that is there has changed."""
+    journal.set_listed(campaigns, unchanged=lambda response, item: True)
 
 
 def writing(journal: Journal, emit: Emit = ignore) -> BatchWriter:

@@ -12,12 +12,12 @@ from exporter.journal import database
 from exporter.journal.journal import Journal
 from exporter.journal.journal_file import journal_path
 from exporter.journal.run_checkpoint import Checkpoint
-from exporter.model import CampaignResponse, Failure
+from exporter.model import CampaignResponse, Failure, ListedCampaign
 from tests.fuzz.promises import assert_one_line, check_error
 from tests.fuzz.sqlite_files import write_sqlite
 from tests.fuzz.target import Target
 from tests.fuzz.workplace import empty_folder
-from tests.support.journals import IDENTITY, NOW, answer, failure
+from tests.support.journals import IDENTITY, NOW, answer, failure, list_in
 
 _COLUMNS = {
     "checkpoint": "id, value",
@@ -78,7 +78,7 @@ def _looks(journal: Journal, used: Used) -> list[Callable[[], Any]]:
 
 def _changes(journal: Journal) -> list[Callable[[], Any]]:
     return [
-        lambda: journal.forget_outdated(lambda response, item: True), lambda: journal.forget_older(1),
+        lambda: list_in(journal, [ListedCampaign("cd-1", "sms", "{}")]), lambda: journal.forget_older(1),
         lambda: journal.want(["cd-1", "cd-2"]),
         lambda: journal.add([(answer("cd-1"), 1, NOW), (failure("cd-2"), 5, NOW)]),
         lambda: journal.save(Checkpoint("20261123T020000Z", NOW)),
