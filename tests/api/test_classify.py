@@ -392,6 +392,48 @@ def test_the_rate_limit_is_read_in_every_spelling_and_place(status: int) -> None
         assert judged(status, body)[0] == "rate_limited", body
 
 
+MISSING_AND_A_LIMIT = [
+    "Campaign not found. Rate limit: 60 per minute", "Campaign not found: Rate limit test",
+    "Unknown campaign: rate limit test", "Campaign not found: rate-limit-test", "Campaign not found: Too many calls",
+    "Campaign not found. Rate limit: 60 per minute. Support can be reached by mail.",
+    "Campaign not found. The rate limit of 60 per minute must not be exceeded.",
+    'Campaign "Too many requests" not found', "No campaign with the name 'Rate limit exceeded' found",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", MISSING_AND_A_LIMIT)
+def test_an_absence_whose_text_names_the_rate_limit_pauses_no_worker(message: str) -> None:
+    """It would without end: another try gives the same text."""
+    for status, kind in ((404, "not_found"), (410, "not_found"), (400, "not_found"), (403, "not_found"),
+                         (422, "not_found"), (200, "invalid"), (500, "retry"), (401, "denied")):  # fmt: skip
+        assert judged(status, {"status": "error", "message": message})[0] == kind
+        assert judged(status, error(message, status))[0] == kind
+
+
+@pytest.mark.parametrize(
+    "message", ["Campaign Rate limit test not found", "Could not find the campaign Rate limit test",
+                "Unknown campaign Rate limit test", "'Rate limit test' campaign not found",
+                "Rate limit policy not found", "Resource not found. Rate limit: 60 per minute",
+                "Campaign cd-1 does not exist (rate limit 60/min)", "Not found; rate limit: 60 over the last minute"],
+)  # fmt: skip
+def test_whatever_is_missing_its_name_is_no_rate_limit(message: str) -> None:
+    for status in (200, 400, 403, 404, 410, 422, 500):
+        assert judged(status, {"status": "error", "message": message})[0] != "rate_limited"
+        assert judged(status, message.encode())[0] != "rate_limited"
+
+
+@pytest.mark.parametrize(
+    "message", ["Campaign not found: the rate limit was reached", "Campaign not found: you hit the rate limit",
+                "Campaign not found, since you are rate limited", "Rate limit exhausted: campaign not found",
+                "Stream not found: RATE_LIMIT_HIT", "Campaign not found. Rate limit: 60. You have exceeded it.",
+                "Campaign not found: you are over the per-minute rate limit"],
+)  # fmt: skip
+def test_a_rate_limit_that_is_said_to_be_exceeded_is_one_whatever_is_missing(message: str) -> None:
+    for status in (200, 400, 403, 404, 410, 422, 500):
+        assert judged(status, error(message))[0] == "rate_limited"
+        assert judged(status, message.encode())[0] == "rate_limited"
+
+
 @pytest.mark.parametrize("text", ["Retry in 5 seconds", "retrying", "Please try again", "Retry later"])
 def test_an_absence_that_is_said_of_the_moment_is_asked_again(text: str) -> None:
     assert judged(404, error(f"Campaign not found. {text}"))[0] == "retry"
