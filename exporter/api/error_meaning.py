@@ -51,8 +51,8 @@ _WHERE = (
     r" (?:streams?|streamid|bots?|botid|accounts?|accountid|apps?|appid|applications?|tenants?|organi[sz]ations?"
     r"|workspaces?|system|database|db|collection)"
 )
-_ID = r"cd-[\w-]+|(?=[\w-]*\d)(?![\w-]*[a-z]{4}(?<![a-f]{4}))[\w-]+|[^\s\w]|\w"
-"""With a digit and without a word ("dialer-2"), or a single character."""
+_ID = r"cd-[\w-]+|(?=[\w-]*\d)(?![\w-]*[a-z]{4}(?<![a-f]{4}))[\w-]+|[^\s\w;]|\w"
+"""With a digit and without a word ("dialer-2"), or a single character, but for the one that joins texts."""
 
 _AROUND = rf"(?:[ :#=()\[\]]++(?>(?:{_WHERE}|{_WORD}|{_ID})(?![-\w]))){{0,20}}"
 _CAMPAIGN_ABSENT = (

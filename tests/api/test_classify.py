@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -432,6 +433,62 @@ def test_a_rate_limit_that_is_said_to_be_exceeded_is_one_whatever_is_missing(mes
     for status in (200, 400, 403, 404, 410, 422, 500):
         assert judged(status, error(message))[0] == "rate_limited"
         assert judged(status, message.encode())[0] == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "told"),
+    [
+        (403, {"title": "Forbidden", "error": "Rate limit exceeded"}, "rate_limited", "Rate limit exceeded; Forbidden"),
+        (400, {"error": {"message": "Too many requests."}, "detail": "see docs"}, "rate_limited",
+         "Too many requests; see docs"),
+        (400, {"error": {"message": "try again later"}, "title": "Bad Request"}, "retry",
+         "try again later; Bad Request"),
+        (400, {"title": "Bad Request", "error": {"message": "Campaign not found"}}, "not_found",
+         "Campaign not found; Bad Request"),
+        (400, {"error": "rate_limit_exceeded", "error_description": "a\nb"}, "rate_limited",
+         "rate_limit_exceeded; a b"),
+        (404, {"error": "API_RATE_LIMIT", "title": "Not Found"}, "rate_limited", "API_RATE_LIMIT; Not Found"),
+        (404, {"error": "Campaign not found", "detail": "Rate limit: 60 per minute"}, "not_found",
+         "Campaign not found; Rate limit: 60 per minute"),
+        # A status's name beside a word of failure is no error of the API.
+        (404, {"status": "error", "title": "Not Found"}, "gateway_404", "Not Found"),
+        (404, {"success": False, "detail": "Not Found", "error": " "}, "gateway_404", "Not Found"),
+        (404, {"success": False, "title": "Campaign #", "error_description": "not found"}, "gateway_404",
+         "not found; Campaign #"),
+        (404, {"success": False, "detail": "Campaign #", "title": "not found"}, "gateway_404", "Campaign #; not found"),
+    ],
+)  # fmt: skip
+def test_no_text_of_an_error_hides_another(status: int, body: Any, kind: str, told: str) -> None:
+    assert judged(status, body) == (kind, f"HTTP {status}: {told}")
+
+
+SAYS_SOMETHING = st.sampled_from(
+    ["Rate limit exceeded", "RATE_LIMIT", "Too many requests.", "Please try again later", "Bad gateway",
+     "Campaign not found", "Campaign cd-1 does not exist."]
+)  # fmt: skip
+SAYS_NOTHING: st.SearchStrategy[Any] = st.sampled_from(
+    ["Bad Request", "Forbidden", "see docs", "about:blank", "E17", "", " \n", None, 7, [], {}]
+)
+PLACES = ("message", "msg", "error", "detail", "error_description", "title")
+
+
+@given(
+    status=st.sampled_from([200, 400, 403, 404, 410, 422, 500]),
+    envelope=st.sampled_from([{}, {"status": "error"}, {"success": False}]),
+    text=SAYS_SOMETHING,
+    place=st.sampled_from(PLACES),
+    inner=st.sampled_from([None, "message", "msg"]),
+    neighbours=st.dictionaries(st.sampled_from(PLACES[2:]), SAYS_NOTHING),
+    order=st.randoms(use_true_random=False),
+)
+def test_what_one_text_of_an_error_means_its_neighbours_do_not_hide(
+    status: int, envelope: Any, text: str, place: str, inner: str | None, neighbours: dict[str, Any], order: Random
+) -> None:
+    placed: Any = {inner: text} if inner and place == "error" else text
+    alone = {**envelope, place: placed}
+    entries = list({**neighbours, **alone}.items())
+    order.shuffle(entries)
+    assert judged(status, dict(entries))[0] == judged(status, alone)[0]
 
 
 @pytest.mark.parametrize("text", ["Retry in 5 seconds", "retrying", "Please try again", "Retry later"])

@@ -60,7 +60,8 @@ def check(data: bytes, judged: Judged) -> None:
 TARGET = Target(
     read, check, is_json=True,
     words=(
-        "errors", "msg", "message", "code", "error", "status", "success", "statusCode", "campaign", "not found",
+        "errors", "msg", "message", "code", "error", "status", "success", "statusCode", "detail", "title",
+        "error_description", "campaign", "not found", "exceeded",
         "does not exist", "rate limit", "try again", "upstream", "no such campaign", "campaign store",
         "404\n\n", "400\n\n", "503\n\n", "200\n\n",
     ),
