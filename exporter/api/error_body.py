@@ -11,7 +11,8 @@ from exporter.text import LONGEST_SEARCHED
 MOST_ERRORS = 20
 """Entries of `errors`, and a thousand times as many keys of a body, that are looked at: one may hold a million."""
 
-_TEXTS = ("message", "msg", "detail", "error_description", "title")
+_BESIDE = ("detail", "error_description", "title")
+"""Texts of RFC 9457 and RFC 6749, which stand beside `error` or alone. No error of this API was seen with one."""
 
 
 class ErrorBody(NamedTuple):
@@ -26,8 +27,8 @@ class ErrorBody(NamedTuple):
 def read_error(document: Any) -> ErrorBody:
     """The error in a body in any of the shapes that were seen.
 
-    Shapes, in this order: `errors[].msg`, `errors[].message`, `message`, `detail` and `title` (RFC 9457),
-    `error_description` (RFC 6749), `error.message`, `error`.
+    Shapes, in this order: `errors[].msg`, `errors[].message`, `message`, or else all of `error.message` or `error`,
+    `detail`, `error_description` and `title`: one of these may say "Forbidden" only, and another why.
     """
     if not isinstance(document, dict):
         return ErrorBody(document[:LONGEST_SEARCHED] if isinstance(document, str) else "", None)
@@ -42,11 +43,22 @@ def read_error(document: Any) -> ErrorBody:
         # Gateways have `errors` of texts, or of entries that have a `title`.
         return ErrorBody(message[:LONGEST_SEARCHED], code, of_api=any(map(_is_of_api, entries)))
     error = lowered.get("error")
-    inner = _message(error) if isinstance(error, dict | str) else ""
-    own = next((text for key in _TEXTS if isinstance(text := lowered.get(key), str)), "")
+    own = _text(lowered.get("message")) or _text(lowered.get("msg"))
+    inner = _text(_message(error))
+    message = own or _joined([inner, *(_text(lowered.get(key)) for key in _BESIDE)])
     code = _code(error) if _code(error) is not None else _code(document)
     says_failure = _is_failure_word(lowered.get("status")) or lowered.get("success") is False
-    return ErrorBody((own or inner)[:LONGEST_SEARCHED], code, of_api=says_failure and bool(own or inner))
+    return ErrorBody(message, code, of_api=says_failure and bool(own or inner))
+
+
+def _text(value: Any) -> str:
+    return value[:LONGEST_SEARCHED].strip() if isinstance(value, str) else ""
+
+
+def _joined(texts: list[str]) -> str:
+    """The texts in one line, none twice."""
+    different = dict.fromkeys(filter(None, texts))
+    return "; ".join(different).replace(".; ", "; ")[:LONGEST_SEARCHED]
 
 
 def _is_of_api(entry: Any) -> bool:

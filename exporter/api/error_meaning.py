@@ -51,8 +51,8 @@ _WHERE = (
     r" (?:streams?|streamid|bots?|botid|accounts?|accountid|apps?|appid|applications?|tenants?|organi[sz]ations?"
     r"|workspaces?|system|database|db|collection)"
 )
-_ID = r"cd-[\w-]+|(?=[\w-]*\d)(?![\w-]*[a-z]{4}(?<![a-f]{4}))[\w-]+|[^\s\w]|\w"
-"""With a digit and without a word ("dialer-2"), or a single character."""
+_ID = r"cd-[\w-]+|(?=[\w-]*\d)(?![\w-]*[a-z]{4}(?<![a-f]{4}))[\w-]+|[^\s\w;]|\w"
+"""With a digit and without a word ("dialer-2"), or a single character, but for the one that joins texts."""
 
 _AROUND = rf"(?:[ :#=()\[\]]++(?>(?:{_WHERE}|{_WORD}|{_ID})(?![-\w]))){{0,20}}"
 _CAMPAIGN_ABSENT = (
@@ -79,6 +79,13 @@ _NOT_ROUTED = (
     r"\broute[ds]?\b|\brouting\b|\b(?:back ?end|upstream|ingress|gateway|proxy|host|url|path)s?\b|cannot (?:get|post) /"
 )
 _RATE_LIMIT = r"(?<![^\W_])rate[\s_-]*limit(?![\s_-]*not[\s_-]*found)|(?<![^\W_])too[\s_-]*many[\s_-]*requests"
+_EXCEEDED = (
+    r"(?<!be )(?:exceed(?:ed|s|ing)|reached)|(?<![^\W_])hit(?![^\W_])|too[\s_-]*many|rate[\s_-]*limited|exhausted"
+    r"|used up|throttled|surpassed|breached|violated|\bover (?:[\w-]+ ){0,3}rate"
+)
+"""But for what is said of any request: the limit "must not be exceeded"."""
+_ANYTHING_ABSENT = rf"(?!(?<=; )not found\b)(?:{_A_THING_ABSENT})|{_NOT_FINDING} {_BENIGN}campaign"
+"""But for the "Not Found" that a body has beside its error: it is the name of the status."""
 
 
 @cache
@@ -99,8 +106,12 @@ def without_id(message: str, campaign_id: str) -> str:
 
 
 def says_rate_limit(message: str) -> bool:
-    """Whether a text, or a code, says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai)."""
-    return _has(_RATE_LIMIT, _plain(message))
+    """Whether a text, or a code, says that the rate limit is exceeded (pages rate-limit and rate-limit-ccai).
+
+    One that says that something does not exist may name the limit only, or a campaign that is called so.
+    """
+    plain = _plain(message)
+    return _has(_RATE_LIMIT, plain) and (_has(_EXCEEDED, plain) or not _has(_ANYTHING_ABSENT, plain))
 
 
 def says_campaign_missing(message: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -390,6 +391,104 @@ LIMITED: list[dict[str, Any]] = [
 def test_the_rate_limit_is_read_in_every_spelling_and_place(status: int) -> None:
     for body in LIMITED:
         assert judged(status, body)[0] == "rate_limited", body
+
+
+MISSING_AND_A_LIMIT = [
+    "Campaign not found. Rate limit: 60 per minute", "Campaign not found: Rate limit test",
+    "Unknown campaign: rate limit test", "Campaign not found: rate-limit-test", "Campaign not found: Too many calls",
+    "Campaign not found. Rate limit: 60 per minute. Support can be reached by mail.",
+    "Campaign not found. The rate limit of 60 per minute must not be exceeded.",
+    'Campaign "Too many requests" not found', "No campaign with the name 'Rate limit exceeded' found",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", MISSING_AND_A_LIMIT)
+def test_an_absence_whose_text_names_the_rate_limit_pauses_no_worker(message: str) -> None:
+    """It would without end: another try gives the same text."""
+    for status, kind in ((404, "not_found"), (410, "not_found"), (400, "not_found"), (403, "not_found"),
+                         (422, "not_found"), (200, "invalid"), (500, "retry"), (401, "denied")):  # fmt: skip
+        assert judged(status, {"status": "error", "message": message})[0] == kind
+        assert judged(status, error(message, status))[0] == kind
+
+
+@pytest.mark.parametrize(
+    "message", ["Campaign Rate limit test not found", "Could not find the campaign Rate limit test",
+                "Unknown campaign Rate limit test", "'Rate limit test' campaign not found",
+                "Rate limit policy not found", "Resource not found. Rate limit: 60 per minute",
+                "Campaign cd-1 does not exist (rate limit 60/min)", "Not found; rate limit: 60 over the last minute"],
+)  # fmt: skip
+def test_whatever_is_missing_its_name_is_no_rate_limit(message: str) -> None:
+    for status in (200, 400, 403, 404, 410, 422, 500):
+        assert judged(status, {"status": "error", "message": message})[0] != "rate_limited"
+        assert judged(status, message.encode())[0] != "rate_limited"
+
+
+@pytest.mark.parametrize(
+    "message", ["Campaign not found: the rate limit was reached", "Campaign not found: you hit the rate limit",
+                "Campaign not found, since you are rate limited", "Rate limit exhausted: campaign not found",
+                "Stream not found: RATE_LIMIT_HIT", "Campaign not found. Rate limit: 60. You have exceeded it.",
+                "Campaign not found: you are over the per-minute rate limit"],
+)  # fmt: skip
+def test_a_rate_limit_that_is_said_to_be_exceeded_is_one_whatever_is_missing(message: str) -> None:
+    for status in (200, 400, 403, 404, 410, 422, 500):
+        assert judged(status, error(message))[0] == "rate_limited"
+        assert judged(status, message.encode())[0] == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "told"),
+    [
+        (403, {"title": "Forbidden", "error": "Rate limit exceeded"}, "rate_limited", "Rate limit exceeded; Forbidden"),
+        (400, {"error": {"message": "Too many requests."}, "detail": "see docs"}, "rate_limited",
+         "Too many requests; see docs"),
+        (400, {"error": {"message": "try again later"}, "title": "Bad Request"}, "retry",
+         "try again later; Bad Request"),
+        (400, {"title": "Bad Request", "error": {"message": "Campaign not found"}}, "not_found",
+         "Campaign not found; Bad Request"),
+        (400, {"error": "rate_limit_exceeded", "error_description": "a\nb"}, "rate_limited",
+         "rate_limit_exceeded; a b"),
+        (404, {"error": "API_RATE_LIMIT", "title": "Not Found"}, "rate_limited", "API_RATE_LIMIT; Not Found"),
+        (404, {"error": "Campaign not found", "detail": "Rate limit: 60 per minute"}, "not_found",
+         "Campaign not found; Rate limit: 60 per minute"),
+        # A status's name beside a word of failure is no error of the API.
+        (404, {"status": "error", "title": "Not Found"}, "gateway_404", "Not Found"),
+        (404, {"success": False, "detail": "Not Found", "error": " "}, "gateway_404", "Not Found"),
+        (404, {"success": False, "title": "Campaign #", "error_description": "not found"}, "gateway_404",
+         "not found; Campaign #"),
+        (404, {"success": False, "detail": "Campaign #", "title": "not found"}, "gateway_404", "Campaign #; not found"),
+    ],
+)  # fmt: skip
+def test_no_text_of_an_error_hides_another(status: int, body: Any, kind: str, told: str) -> None:
+    assert judged(status, body) == (kind, f"HTTP {status}: {told}")
+
+
+SAYS_SOMETHING = st.sampled_from(
+    ["Rate limit exceeded", "RATE_LIMIT", "Too many requests.", "Please try again later", "Bad gateway",
+     "Campaign not found", "Campaign cd-1 does not exist."]
+)  # fmt: skip
+SAYS_NOTHING: st.SearchStrategy[Any] = st.sampled_from(
+    ["Bad Request", "Forbidden", "see docs", "about:blank", "E17", "", " \n", None, 7, [], {}]
+)
+PLACES = ("message", "msg", "error", "detail", "error_description", "title")
+
+
+@given(
+    status=st.sampled_from([200, 400, 403, 404, 410, 422, 500]),
+    envelope=st.sampled_from([{}, {"status": "error"}, {"success": False}]),
+    text=SAYS_SOMETHING,
+    place=st.sampled_from(PLACES),
+    inner=st.sampled_from([None, "message", "msg"]),
+    neighbours=st.dictionaries(st.sampled_from(PLACES[2:]), SAYS_NOTHING),
+    order=st.randoms(use_true_random=False),
+)
+def test_what_one_text_of_an_error_means_its_neighbours_do_not_hide(
+    status: int, envelope: Any, text: str, place: str, inner: str | None, neighbours: dict[str, Any], order: Random
+) -> None:
+    placed: Any = {inner: text} if inner and place == "error" else text
+    alone = {**envelope, place: placed}
+    entries = list({**neighbours, **alone}.items())
+    order.shuffle(entries)
+    assert judged(status, dict(entries))[0] == judged(status, alone)[0]
 
 
 @pytest.mark.parametrize("text", ["Retry in 5 seconds", "retrying", "Please try again", "Retry later"])

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.api.error_body import read_error
+from exporter.api.error_meaning import says_campaign_missing
+from exporter.text import LONGEST_SEARCHED
 from tests.support.json_values import json_values
 
 
@@ -40,6 +43,11 @@ from tests.support.json_values import json_values
         ({"errors": [], "message": "a", "code": 5}, "a", 5),
         ({"message": "a", "error": {"message": "b"}}, "a", None),
         ({"message": 7, "msg": "a"}, "a", None),
+        ({"message": " ", "msg": "a"}, "a", None),
+        ({"message": "a", "detail": "b", "title": "c"}, "a", None),
+        ({"title": "a", "error_description": "b", "detail": "c", "error": {"msg": "d"}}, "d; c; b; a", None),
+        ({"title": "A.", "detail": " A. ", "error": "b."}, "b; A.", None),
+        ({"title": "a", "detail": ["b"], "error": {"code": "X"}}, "X; a", "X"),
         ({"msg": "a", "code": 1, "error": {"code": 2}}, "a", 2),
         ({"error": {"message": "a"}, "code": "c"}, "a", "c"),
         ({"error": ["a"]}, "", None),
@@ -64,6 +72,9 @@ def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code:
         ({"status": "failures", "message": "a"}, False),
         ({"status": 404, "message": "a"}, False),
         ({"status": "error"}, False),
+        ({"status": "error", "title": "a", "detail": "a", "error_description": "a"}, False),
+        ({"status": "error", "title": "a", "error": "b"}, True),
+        ({"status": "error", "message": " "}, False),
         ({"success": None, "message": "a"}, False),
         ({"errors": ["a"]}, False),
         ({"errors": [{"title": "a"}, {"msg": " "}]}, False),
@@ -72,6 +83,22 @@ def test_error_bodies_of_every_shape_are_read(document: Any, message: str, code:
 def test_an_error_is_of_the_api_where_it_has_the_apis_shape(document: Any, of_api: bool) -> None:
     """A gateway's has another one, and proves nothing of a campaign."""
     assert read_error(document).of_api is of_api
+
+
+@given(st.lists(st.sampled_from(
+    ["Campaign", "the campaign #", "Campaign (", "campaign id:", "not found", "does not exist", "unknown", "no such",
+     "Error:", "Campaign not found", "campaign = "]
+), min_size=3, max_size=3))  # fmt: skip
+def test_an_absence_is_read_in_one_text_and_not_out_of_two(texts: list[str]) -> None:
+    bodies = ({"errors": texts}, dict(zip(("error", "detail", "title"), texts, strict=True)))
+    for body in bodies:
+        assert says_campaign_missing(read_error(body).message) == any(map(says_campaign_missing, texts))
+
+
+@pytest.mark.parametrize("place", ["message", "error", "detail", "title"])
+def test_of_a_text_without_end_no_more_is_read_than_can_be_searched(place: str) -> None:
+    body = {place: "x" * 10**6, "error_description": "y" * 10**6}
+    assert len(read_error(body).message) == LONGEST_SEARCHED
 
 
 @given(json_values)

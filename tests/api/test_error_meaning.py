@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from exporter.api.error_meaning import (
     says_unknown_missing,
     without_id,
 )
+from exporter.text import LONGEST_SEARCHED
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,19 @@ def test_an_id_costs_no_time_whatever_it_is_made_of(part: str) -> None:
     """The words that say nothing can be divided in many ways: no pattern may try them all."""
     campaign_id = (part * 256)[:255] + "!"  # of 61 characters it was half a minute, with each one more twice that
     assert without_id(f"{campaign_id} not found", campaign_id).endswith("not found")
+
+
+@pytest.mark.parametrize(
+    "part", ["rate limit ", "rate ", "rate" + "-_ " * 9, "too many ", "over a ", "over a-a rate", "no the ",
+             "no a no sms ", "is not be ", "unknown any campaign ", "no a a a a ", "; not found ", "RATE_LIMIT_"],
+)  # fmt: skip
+def test_a_text_costs_time_in_proportion_to_its_length(part: str) -> None:
+    """Of 4,000 characters: about a millisecond. The square of that would be seconds."""
+    says_rate_limit("rate limit")  # the patterns are made when they are first needed
+    text = "rate limit " + part * (LONGEST_SEARCHED // len(part))
+    began = process_time()
+    says_rate_limit(text)
+    assert process_time() - began < 0.2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from exporter.api.classify import classify_campaign, classify_list
+from exporter.api.classify import classify_campaign, classify_list, decode_body
 from exporter.api.endpoints import HttpResponse
 from exporter.api.error_body import ErrorBody, read_error
 from exporter.api.error_meaning import says_campaign_missing, says_other_missing, says_rate_limit, says_service_fails
@@ -29,9 +29,9 @@ def read(data: bytes) -> Judged:
     """As the answer of both calls."""
     http, _ = response_in(data)
     try:
-        document: Any = loads(http.body)
+        document: Any = loads(decode_body(http))
     except NotJson:
-        document = http.body.decode("utf-8", "replace")
+        document = decode_body(http)
     error = read_error(document)
     meanings = {
         "missing": says_campaign_missing(error.message),
@@ -60,7 +60,8 @@ def check(data: bytes, judged: Judged) -> None:
 TARGET = Target(
     read, check, is_json=True,
     words=(
-        "errors", "msg", "message", "code", "error", "status", "success", "statusCode", "campaign", "not found",
+        "errors", "msg", "message", "code", "error", "status", "success", "statusCode", "detail", "title",
+        "error_description", "campaign", "not found", "exceeded",
         "does not exist", "rate limit", "try again", "upstream", "no such campaign", "campaign store",
         "404\n\n", "400\n\n", "503\n\n", "200\n\n",
     ),
