@@ -26,8 +26,11 @@ from exporter.text import TOKEN_HIDDEN
 
 MOST_REDIRECTS = 10
 
+MOST_TO_ONE_URL = 2
+"""Redirects to one URL that are followed, be it the one that was asked: a hop of a balancer. More are without end."""
+
 MOST_LED_AWAY = 20
-"""Campaigns whose answers lead to another origin, before any is answered well; then the host is taken for wrong."""
+"""Campaigns whose answers lead away, before any is answered well; then the host is taken for wrong."""
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -68,23 +71,36 @@ class Client:
         self._meter = meter
         self._emit = emit
         self._led_away: set[str] = set()
-        self._answered_well = False
         self.has_listed = False
         """whether the list call was answered well, so that the credentials are good"""
+        self.has_fetched = False
+        """whether a campaign was answered well, be it in an earlier attempt: what leads away may pass"""
         self.skew: float | None = None
         """seconds by which our clock is ahead of the service's, by its first response; None: not known"""
         self.sending: set[asyncio.Task[object]] = set()
         """tasks whose request may have reached the service and is not answered yet"""
 
     async def campaign(self, campaign_id: str, *, may_probe: bool = False) -> Exchange:
-        """Ask for one campaign. `may_probe`: see `Limiter.acquire`."""
+        """Ask for one campaign. `may_probe`: see `Limiter.acquire`.
+
+        Until one is answered well, to be led away is a last word. Raises `SettingsError` where every one is: an old
+        host, or one that wants a login. The list call may be answered all the same.
+        """
         if not is_askable(campaign_id):
             return Exchange(Verdict("not_found", "not asked for: in a URL it would be a step up the path"), None)
 
         def classify(response: HttpResponse, url: str) -> Verdict:
             return classify_campaign(response, campaign_id, url=url, now=self.clock.now())
 
-        return await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id, may_probe=may_probe)
+        exchange = await self.ask(partial(self.api.get, campaign_id), classify, item=campaign_id, may_probe=may_probe)
+        verdict = exchange.verdict
+        self.has_fetched = self.has_fetched or verdict.kind == "good"
+        if verdict.kind != "led_away" or self.has_fetched:
+            return exchange
+        self._led_away.add(campaign_id)
+        if len(self._led_away) >= MOST_LED_AWAY:
+            raise SettingsError(f"every campaign that was asked for leads away: {verdict.error}.")
+        return msgspec.structs.replace(exchange, verdict=msgspec.structs.replace(verdict, kind="invalid"))
 
     async def list_page(self, campaign_type: CampaignType, *, limit: int, skip: int, page: int) -> Exchange:
         """Ask for a page of the list call. Raises `SettingsError` where the first one leads to another origin."""
@@ -102,7 +118,7 @@ class Client:
 
         exchange = await self.ask(build, classify, item=f"the {campaign_type} list")
         if not pages:
-            if _leads_away(exchange.verdict, exchange.response) and not self._answered_well:
+            if exchange.verdict.kind == "led_away" and not (self.has_listed or self.has_fetched):
                 raise SettingsError(f"the list call leads away: {exchange.verdict.error}.")
             return exchange
         self.has_listed = True
@@ -174,33 +190,21 @@ class Client:
         verdict = classify(response, request.url)
         if broken:
             verdict = _without_body(verdict, f"HTTP {response.status}: {broken}")
-        if verdict.kind == "redirect" and (verdict.text in (first.url, *followed) or len(followed) == MOST_REDIRECTS):
+        if verdict.kind == "redirect" and (
+            followed.count(verdict.text) == MOST_TO_ONE_URL or len(followed) == MOST_REDIRECTS
+        ):
             verdict = Verdict("led_away", f"HTTP {response.status} redirects without end; check KORE_HOST")
-        verdict = self._judge_led_away(item, verdict)
         if verdict.kind == "wrong_campaign":
             self._transport.drop_connection()
         if verdict.kind == "rate_limited":
             permit.rate_limited(verdict.retry_after, verdict.error)
-        elif verdict.kind in ("retry", "gateway_404", "led_away"):
+        elif verdict.kind in ("retry", "gateway_404") or (verdict.kind == "led_away" and self.has_fetched):
             permit.failing(item, verdict.error, answered=True, retry_after=verdict.retry_after or 0.0)
         elif verdict.kind == "redirect":
             permit.redirected()
         else:
             permit.ok()
         return Exchange(verdict, None if broken and verdict.kind == "retry" else response, permit.granted_at)
-
-    def _judge_led_away(self, item: str, verdict: Verdict) -> Verdict:
-        """Until something is answered well, a redirect that is not followed is a last word.
-
-        Ends a run whose every answer is one (an old host, or one that wants a login): raises `SettingsError`.
-        """
-        self._answered_well = self._answered_well or verdict.kind == "good"
-        if verdict.kind != "led_away" or self._answered_well:
-            return verdict
-        self._led_away.add(item)
-        if len(self._led_away) >= MOST_LED_AWAY:
-            raise SettingsError(f"every answer so far leads away: {verdict.error}.")
-        return msgspec.structs.replace(verdict, kind="invalid")
 
     def _compare_clocks(self, response: HttpResponse) -> None:
         theirs = read_date(response.date) if self.skew is None else None
@@ -216,8 +220,3 @@ def _without_body(verdict: Verdict, error: str) -> Verdict:
     """What a response means whose body did not come whole, by the verdict on its head: that proves a refusal only."""
     kind = verdict.kind if verdict.kind in ("rate_limited", "denied") else "retry"
     return Verdict(kind, error, retry_after=verdict.retry_after)
-
-
-def _leads_away(verdict: Verdict, response: HttpResponse | None) -> bool:
-    """Whether it is a redirect that is not followed."""
-    return verdict.kind == "invalid" and response is not None and response.status // 100 == 3

@@ -25,6 +25,8 @@ class Item(msgspec.Struct, eq=False):
     """monotonic times: when a failed try was sent, and when it failed"""
     seemed: VerdictKind | None = None
     """what the last failed try got"""
+    excused: int = 0
+    """times that it was asked again though its attempts were used up, for others might have failed, too"""
     out_of_step: int = 0
     """answers that were about another campaign"""
     error: str = ""

@@ -39,7 +39,8 @@ _LAST_WORDS: dict[VerdictKind, FailureOutcome] = {"not_found": "not_found", "den
 """Outcomes of verdicts that are final; of all others it is invalid."""
 
 _IF_AGAIN: dict[VerdictKind, FailureOutcome] = {"gateway_404": "not_found", "led_away": "invalid"}
-"""Outcomes of verdicts that are final when they come again, later, while others are answered well."""
+"""Outcomes of verdicts that are final when they come again, later, while others are answered well. It is invalid where
+one has come after the other."""
 
 
 OutcomeSink = Callable[[CampaignResponse | Failure, int], Awaitable[None]]
@@ -142,13 +143,13 @@ class WorkerPool:
         """What becomes of an ID when the service or the connection failed; None: it is in the queue again."""
         verdict = exchange.verdict
         item.failures.append((exchange.sent_at, self._engine.clock.monotonic()))
-        outcome, comes_again = _IF_AGAIN.get(verdict.kind), item.seemed == verdict.kind
+        before, item.seemed = item.seemed, verdict.kind
+        outcome, comes_again = _IF_AGAIN.get(verdict.kind), before in _IF_AGAIN
         if outcome is not None and comes_again and await self._health.others_are_answered(item):
-            return self._failure(item, outcome, exchange.response)
-        item.seemed = verdict.kind
+            return self._failure(item, outcome if before == verdict.kind else "invalid", exchange.response)
         delay = await self._health.delay_after_failure(item, retry_after=verdict.retry_after or 0.0)
-        if outcome is not None:
-            delay = max(delay or 0.0, 0.0 if comes_again else LATER)
+        if outcome is not None and not comes_again:
+            delay = max(delay or 0.0, LATER)
         if delay is None:
             return self._failure(item, "failed", exchange.response)
         self._again(item, delay, queue)

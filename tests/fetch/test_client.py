@@ -20,6 +20,8 @@ from exporter.units import Limit
 from tests.support.made_up_service import Asked, Fetching, MadeUpService, fetched, good
 from tests.support.virtual_time import EPOCH, run_virtually
 
+LISTING = HttpResponse(200, b'{"status":"success","data":{"results":[]}}')
+
 
 def dropped() -> TransportError:
     error = TransportError("the connection was dropped")
@@ -95,6 +97,27 @@ def test_a_host_whose_every_answer_leads_to_another_origin_ends_the_run(good_one
         with pytest.raises(SettingsError, match="; check KORE_HOST"):
             fetched(service, ids)
         assert len(service.asked) < MOST_LED_AWAY + 20
+
+
+@pytest.mark.parametrize("ids", [MOST_LED_AWAY - 1, 100])
+def test_a_good_answer_of_the_list_call_makes_no_outage_of_campaigns_that_all_lead_away(ids: int) -> None:
+    """It would wait out the patience, and say no word of the host. Few of them are invalid, each with the cause."""
+    away = HttpResponse(302, b"", location="https://login.example/")
+    service = MadeUpService(lambda asked: away if asked.before else LISTING)
+
+    async def main() -> None:
+        fetching = Fetching(service)
+        assert (await fetching.client.list_page("sms", limit=50, skip=0, page=1)).verdict.kind == "good"
+        if ids < MOST_LED_AWAY:
+            assert set((await fetching.fetch([f"cd-{number}" for number in range(ids)])).values()) == {"invalid"}
+            assert "check KORE_HOST" in fetching.failure("cd-0").error
+        else:
+            with pytest.raises(SettingsError, match=r"campaign.*login\.example.*; check KORE_HOST"):
+                await fetching.fetch([f"cd-{number}" for number in range(ids)])
+        assert fetching.clock.monotonic() < 1010
+
+    run_virtually(main())
+    assert len(service.asked) < MOST_LED_AWAY + 20
 
 
 @pytest.mark.parametrize("location", ["https://login.example/", None, "?again"])
@@ -225,8 +248,7 @@ class Recorder(MadeUpService):
 
 
 def test_a_redirected_list_call_is_the_same_request_with_a_token_of_its_own() -> None:
-    listing = HttpResponse(200, b'{"status":"success","data":{"results":[]}}')
-    service = Recorder(lambda asked: listing if asked.before else HttpResponse(307, b"", location="/there"))
+    service = Recorder(lambda asked: LISTING if asked.before else HttpResponse(307, b"", location="/there"))
     service.requests = []
 
     async def main() -> None:
@@ -240,7 +262,7 @@ def test_a_redirected_list_call_is_the_same_request_with_a_token_of_its_own() ->
     assert second.headers["auth"] != first.headers["auth"]
 
 
-@pytest.mark.parametrize(("places", "requests"), [(1, 2), (3, 4), (1000, MOST_REDIRECTS + 1)])
+@pytest.mark.parametrize(("places", "requests"), [(1, 3), (3, 7), (1000, MOST_REDIRECTS + 1)])
 def test_redirects_without_end_are_invalid(places: int, requests: int) -> None:
     service = MadeUpService(lambda asked: HttpResponse(307, b"", location=f"?{asked.before % places}"))
 
@@ -260,6 +282,15 @@ def test_as_many_redirects_as_browsers_follow_are_followed() -> None:
         lambda asked: good("cd-1") if asked.before == 10 else HttpResponse(307, b"", location=f"?{asked.before}")
     )
     assert fetched(service, ["cd-1"]) == {"cd-1": "ok"}
+
+
+def test_a_redirect_to_the_url_that_was_asked_is_followed() -> None:
+    """A hop of a balancer: the second request is good."""
+    hop = HttpResponse(307, b"", location="?accountId=a")
+    service = MadeUpService(lambda asked: good(asked.campaign_id) if asked.before_for_it else hop)
+    ids = [f"cd-{number}" for number in range(40)]
+    assert set(fetched(service, ids).values()) == {"ok"}
+    assert len(service.asked) == 2 * len(ids)
 
 
 @pytest.mark.parametrize("answer", [HttpResponse(307, b"", location="moved/there"), dropped()])

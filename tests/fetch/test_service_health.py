@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.endpoints import HttpResponse
+from exporter.api.transport_errors import TransportError
 from exporter.errors import CredentialsRefused, ServiceDown
 from exporter.model import Failure
 from exporter.units import Limit
@@ -125,42 +127,95 @@ def test_an_id_that_is_refused_when_an_outage_begins_ends_with_it() -> None:
 ANOTHER = good("cd-another")
 """An answer about another campaign."""
 
+AWAY = HttpResponse(302, b"", location="https://status.example/")
+IN_A_CIRCLE = HttpResponse(302, b"", location="?")
+CUT = TransportError("the answer was cut off")
+
+MOST_REQUESTS, MOST_SECONDS = 1000, 4000
+
+ANSWERS = st.sampled_from([good, DENIED, FORBIDDEN, ANOTHER, NOT_THE_API, AWAY, IN_A_CIRCLE, DOWN, CUT])
 SCRIPTS = st.tuples(
-    st.lists(st.sampled_from([good, DENIED, ANOTHER, NOT_THE_API, DOWN]), max_size=3),
-    st.sampled_from([good, ANOTHER, NOT_THE_API, DOWN]),
-    st.sampled_from([0.1, 0.45, 1.4]),
+    st.lists(ANSWERS, max_size=3), st.lists(ANSWERS, min_size=1, max_size=3), st.sampled_from([0.1, 0.45, 1.4])
 )
-"""What one ID gets at first, from then on, and after how many seconds."""
+"""What one ID gets at first, what it gets from then on, by turns for ever, and after how many seconds."""
 
 
-@given(
-    scripts=st.lists(SCRIPTS, min_size=3, max_size=7),
-    known=st.booleans(),
-    limits=st.sampled_from([(), (Limit(6, 20.0),)]),
-    attempts=st.sampled_from([1, 5]),
-    last=st.sampled_from([good, DENIED, ANOTHER, DOWN]),
-)
-@example(scripts=[([good], DOWN, 0.1)] * 3, known=True, limits=(), attempts=5, last=ANOTHER)
-@example(scripts=[([good], DOWN, 0.1)] * 3, known=True, limits=(), attempts=5, last=DENIED)
-def test_whatever_is_answered_a_run_ends(
-    scripts: list[tuple[list[Any], Any, float]], known: bool, limits: tuple[Limit, ...], attempts: int, last: Any
+Scripts = list[tuple[list[Any], list[Any], float]]
+
+
+def see_it_end(
+    scripts: Scripts, *, known: bool, listed: bool = False, limits: tuple[Limit, ...] = (), attempts: int = 5
 ) -> None:
-    """No request waits for what only another one behind it could bring, and no answer makes an outage begin again for
-    ever. `last`: what the canary gets at last."""
+    """`known`: whether an earlier attempt has fetched the first one. `listed`: whether the list call was answered."""
 
-    def answer(asked: Asked) -> HttpResponse:
+    def answer(asked: Asked) -> HttpResponse | TransportError:
+        assert asked.before < MOST_REQUESTS
         first, then, _ = scripts[GOOD.index(asked.campaign_id)]
-        then = last if asked.campaign_id == GOOD[0] else then
-        found: Any = first[asked.before_for_it] if asked.before_for_it < len(first) else then
-        return good(asked.campaign_id) if found is good else cast(HttpResponse, found)
+        turn = asked.before_for_it - len(first)
+        found = first[asked.before_for_it] if turn < 0 else then[turn % len(then)]
+        return good(asked.campaign_id) if found is good else cast(HttpResponse | TransportError, found)
 
     service = MadeUpService(answer, lambda asked: scripts[GOOD.index(asked.campaign_id)][2])
     ids = GOOD[known : len(scripts)]
-    with suppress(CredentialsRefused, ServiceDown):
+
+    async def main() -> None:
         canary = GOOD[0] if known else None
-        assert len(fetched(service, ids, canary=canary, limits=limits, attempts=attempts, patience=60.0)) == len(ids)
-    assert service.asked[-1].at < 1000 + 600
-    assert len(service.asked) < 200
+        fetching = Fetching(service, canary=canary, limits=limits, attempts=attempts, patience=60.0)
+        fetching.client.has_listed = listed
+        with suppress(CredentialsRefused, ServiceDown):
+            assert len(await fetching.fetch(ids)) == len(ids)
+
+    run_virtually(main())
+    assert service.asked[-1].at < 1000 + MOST_SECONDS
+
+
+@given(
+    scripts=st.lists(SCRIPTS, min_size=2, max_size=7),
+    known=st.booleans(),
+    listed=st.booleans(),
+    limits=st.sampled_from([(), (Limit(6, 20.0),)]),
+    attempts=st.sampled_from([1, 5]),
+)
+def test_whatever_is_answered_a_run_ends(
+    scripts: Scripts, known: bool, listed: bool, limits: tuple[Limit, ...], attempts: int
+) -> None:
+    """No request waits for what only another one behind it could bring, and no rhythm of answers, be it of an ID or of
+    the canary, makes an outage begin again for ever."""
+    see_it_end(scripts, known=known, listed=listed, limits=limits, attempts=attempts)
+
+
+@pytest.mark.parametrize(
+    "rhythms",
+    [
+        ([good], [NOT_THE_API, AWAY]),
+        ([CUT, good], [NOT_THE_API]),
+        ([CUT, CUT, good], [DOWN]),
+        ([CUT, good], [DOWN], [DOWN], [DOWN]),
+        ([ANOTHER], [DOWN], [DOWN]),
+        ([DENIED], [DOWN], [DOWN]),
+        ([ANOTHER, CUT], [DOWN, NOT_THE_API], [AWAY, NOT_THE_API]),
+    ],
+)
+def test_no_rhythm_of_the_canary_and_of_bad_ids_keeps_a_run_from_its_end(rhythms: tuple[list[Any], ...]) -> None:
+    see_it_end([([], rhythm, 0.1) for rhythm in rhythms], known=True)
+
+
+@pytest.mark.parametrize("rhythms", [([DENIED], [DOWN]), ([DENIED, NOT_THE_API],), ([DENIED, NOT_THE_API],) * 2])
+def test_an_id_that_is_refused_while_no_other_was_ever_fetched_does_not_end_an_outage_for_ever(
+    rhythms: tuple[list[Any], ...],
+) -> None:
+    see_it_end([([], rhythm, 0.1) for rhythm in rhythms], known=False, listed=True)
+
+
+@pytest.mark.parametrize("answers", [(NOT_THE_API, AWAY), (AWAY, NOT_THE_API)])
+def test_an_id_that_is_led_away_and_not_routed_by_turns_while_others_are_answered_is_invalid(
+    answers: tuple[HttpResponse, HttpResponse],
+) -> None:
+    service = MadeUpService(
+        lambda asked: answers[asked.before_for_it % 2] if asked.campaign_id == BAD[0] else good(asked.campaign_id)
+    )
+    assert fetched(service, [*GOOD, BAD[0]])[BAD[0]] == "invalid"
+    assert service.times_asked(BAD[0]) == 2
 
 
 @pytest.mark.parametrize("in_between", [(ANOTHER,), (FORBIDDEN,), (ANOTHER, DOWN, DENIED, DOWN)])
@@ -296,10 +351,7 @@ def test_while_a_gateway_answers_404_to_all_nothing_is_absent() -> None:
     assert set(fetched(MadeUpService(answer), MANY).values()) == {"ok"}
 
 
-AWAY = HttpResponse(302, b"", location="https://status.example/")
-
-
-@pytest.mark.parametrize("redirect", [AWAY, HttpResponse(302, b"", location="?")])
+@pytest.mark.parametrize("redirect", [AWAY, IN_A_CIRCLE])
 def test_while_all_are_led_away_or_in_a_circle_no_id_is_invalid(redirect: HttpResponse) -> None:
     """A maintenance page."""
     service = MadeUpService(lambda asked: redirect if 1002.0 <= asked.at < 1180.0 else good(asked.campaign_id))
@@ -311,6 +363,34 @@ def test_an_id_that_is_led_away_again_while_others_are_answered_is_invalid() -> 
     outcomes = fetched(service, [*GOOD, *BAD])
     assert {campaign_id for campaign_id, outcome in outcomes.items() if outcome == "invalid"} == set(BAD)
     assert [service.times_asked(campaign_id) for campaign_id in BAD] == [2] * len(BAD)
+
+
+@pytest.mark.parametrize("bad", [AWAY, NOT_THE_API])
+def test_what_came_once_before_is_no_last_word_when_it_comes_again_in_an_outage(bad: HttpResponse) -> None:
+    """The outage begins just when they are asked again."""
+    once, began = GOOD[20:26], [math.inf]
+
+    def answer(asked: Asked) -> HttpResponse:
+        if asked.campaign_id in once and asked.before_for_it == 1:
+            began[0] = min(began[0], asked.at)
+        is_first = asked.campaign_id in once and not asked.before_for_it
+        return bad if is_first or 0.0 <= asked.at - began[0] < 100.0 else good(asked.campaign_id)
+
+    service = MadeUpService(answer, lambda _: 0.5)
+    assert set(fetched(service, MANY).values()) == {"ok"}
+    assert began[0] < service.asked[-1].at - 100.0
+
+
+def test_ids_that_are_led_away_are_so_too_where_they_are_all_that_is_left() -> None:
+    """As after exit 1: the host is not wrong, for an earlier attempt has fetched campaigns from it."""
+    service = Service(bad=AWAY)
+    assert fetched(service, BAD, canary="cd-1") == dict.fromkeys(BAD, "invalid")
+    assert [service.times_asked(campaign_id) for campaign_id in BAD] == [2] * len(BAD)
+
+
+def test_where_an_earlier_attempt_has_fetched_campaigns_being_led_away_at_first_is_an_outage() -> None:
+    service = MadeUpService(lambda asked: AWAY if asked.at < 1180.0 else good(asked.campaign_id))
+    assert set(fetched(service, MANY, canary="known").values()) == {"ok"}
 
 
 def test_where_nothing_was_ever_answered_well_a_404_that_is_not_the_apis_proves_no_absence() -> None:

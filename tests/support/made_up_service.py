@@ -128,7 +128,7 @@ class Fetching:
             RetryPolicy(attempts=attempts, random=Random(1)),
             self.clock,
             self.events.append,
-            FetchOptions(workers=16, rates=limits, grace=grace),
+            FetchOptions(workers=16, rates=limits, grace=grace, patience=patience),
         )
         self.canary = canary
 

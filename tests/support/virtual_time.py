@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual)
 
     def time(self) -> float:
+        # What is due a hair later must not come early: asked whether it is due, it would be no, for ever.
+        self._clock_resolution = math.ulp(self._virtual.now)
         return self._virtual.now
 
 
