@@ -152,7 +152,7 @@ def test_as_of_gives_the_table_as_it_was(tmp_path: Path) -> None:
 
 def test_as_of_before_the_first_snapshot_is_an_error_that_names_it(tmp_path: Path) -> None:
     nightly(tmp_path, [campaign("a")])
-    with pytest.raises(DestinationError, match="2026-05-10T02:00Z"):
+    with pytest.raises(DestinationError, match="2026-05-10T02:00:00Z"):
         history(tmp_path, as_of=parse_moment("2026-05-09"))
 
 
