@@ -44,8 +44,8 @@ _secret = re.compile(
     r"""(?<=://)[^\s/@:'"]*:[^\s@'"]*(?=@)|((?:\bsig|signature|secret|password|token|AccountKey)=)[^\s&;,'"]+""", re.I
 )
 """User and password in a URL; the value of what is named like a secret."""
-_private_key = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*-----|(?=")|\Z)')
-"""A PEM block, in lines or escaped, as far as it is there."""
+_private_key = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*-----|(?=")|(?=\n?\Z))')
+"""A PEM block, in lines or escaped, as far as it is there; the line's end stays."""
 
 
 def without_format_characters(text: str) -> str:

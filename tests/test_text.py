@@ -77,7 +77,7 @@ def test_a_private_key_is_hidden_and_what_stands_around_it_is_not(kind: str, lin
     assert hide_secrets(whole) == line_end.join(["before", "[private key hidden]", "after"])
     cut = line_end.join([begin, body])
     assert hide_secrets(f'{{"message": "{cut}"}}\n') == '{"message": "[private key hidden]"}\n'
-    assert hide_secrets(f"{cut}\n") == "[private key hidden]"
+    assert hide_secrets(f"{cut}\n") == "[private key hidden]\n"
 
 
 @given(texts)
